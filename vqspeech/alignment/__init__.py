@@ -1,0 +1,1 @@
+"""Phone alignments and their readers."""

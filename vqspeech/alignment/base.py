@@ -1,0 +1,36 @@
+"""Phone alignments: intervals on a time axis in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SILENCE = "sil"
+"""The label every reader folds pauses, closures of silence and non-speech into."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A label that holds from ``start_s`` (included) to ``end_s`` (excluded), in seconds."""
+
+    start_s: float
+    end_s: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Phones of one utterance: intervals sorted by start, not overlapping; gaps are allowed and mean "not covered"."""
+
+    phones: tuple[Interval, ...]
+
+    def labels_at(self, times_s: Sequence[float]) -> list[str | None]:
+        """The label at each time in seconds (ascending), or None where no interval covers it."""
+        labels: list[str | None] = []
+        position = 0
+        for time_s in times_s:
+            while position < len(self.phones) and self.phones[position].end_s <= time_s:
+                position += 1
+            covered = position < len(self.phones) and self.phones[position].start_s <= time_s
+            labels.append(self.phones[position].label if covered else None)
+        return labels

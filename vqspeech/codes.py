@@ -1,0 +1,108 @@
+"""Tables of codes: what `vqspeech encode` writes and every analysis reads (Parquet, one row per utterance)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vqspeech.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class UtteranceCodes:
+    """The codes of one utterance.
+
+    Parameters
+    ----------
+    id, speaker, split : as in the corpus; speaker and split may be empty for loose files
+    path : the audio file that was encoded
+    n_samples : its length in samples at the table's rate
+    codes : (codebooks, frames) int64; code t covers samples [t * hop_samples, (t + 1) * hop_samples)
+    """
+
+    id: str
+    speaker: str
+    split: str
+    path: str
+    n_samples: int
+    codes: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeTable:
+    """Codes of many utterances from one model.
+
+    Parameters
+    ----------
+    sample_rate : of the audio that was encoded, in Hz
+    hop_samples : samples per code
+    codebook_sizes : number of codes in each codebook
+    rows : one per utterance
+    """
+
+    sample_rate: int
+    hop_samples: int
+    codebook_sizes: tuple[int, ...]
+    rows: tuple[UtteranceCodes, ...]
+
+    @property
+    def frame_rate_hz(self) -> float:
+        """Codes per second and codebook."""
+        return self.sample_rate / self.hop_samples
+
+    def __iter__(self) -> Iterator[UtteranceCodes]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def write(self, path: Path) -> None:
+        """Write the table as Parquet, whole or not at all."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        columns = {name: [getattr(row, name) for row in self.rows] for name in ("id", "speaker", "split", "path")}
+        table = pa.table(
+            {
+                **{name: pa.array(values, pa.string()) for name, values in columns.items()},
+                "n_samples": pa.array([row.n_samples for row in self.rows], pa.int64()),
+                "codes": pa.array([[list(book) for book in row.codes] for row in self.rows], pa.list_(pa.list_(pa.int32()))),
+            }
+        )
+        facts = {"sample_rate": self.sample_rate, "hop_samples": self.hop_samples, "codebook_sizes": self.codebook_sizes}
+        partial = path.with_name(path.name + ".part")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            pq.write_table(table.replace_schema_metadata({"vqspeech": json.dumps(facts)}), partial)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    @classmethod
+    def read(cls, path: Path) -> CodeTable:
+        """Read a table written by `write`.
+
+        Raises
+        ------
+        InputError : when the file is missing, not Parquet, or not a table of codes
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            table = pq.read_table(path)
+            facts = json.loads(table.schema.metadata[b"vqspeech"])
+        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{path} is not a table of codes ({error}); `vqspeech encode RUN AUDIO --out {path}` writes one") from error
+        return cls(
+            sample_rate=facts["sample_rate"],
+            hop_samples=facts["hop_samples"],
+            codebook_sizes=tuple(facts["codebook_sizes"]),
+            rows=tuple(
+                UtteranceCodes(**{**row, "codes": np.asarray(row["codes"], dtype=np.int64)}) for row in table.to_pylist()
+            ),
+        )

@@ -1,0 +1,68 @@
+"""What can go wrong, in the user's terms.
+
+Every error the toolkit raises on purpose is a `VQSpeechError`; the command line prints its message as one paragraph and exits with
+`exit_code`. A message says what was given, what is allowed, and what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class VQSpeechError(Exception):
+    """The root of all errors raised on purpose; work that failed (exit code 1)."""
+
+    exit_code = 1
+
+
+class InputError(VQSpeechError):
+    """Something the user gave cannot be used: a file, a key, a name, a value (exit code 2)."""
+
+    exit_code = 2
+
+
+class AudioError(InputError):
+    """An audio file that cannot be read, or holds nothing that can be used."""
+
+
+class CorpusError(InputError):
+    """A corpus folder that is missing, empty or not laid out as its reader expects."""
+
+
+class ConfigError(InputError):
+    """A configuration with an unknown key or a value out of range."""
+
+
+class CheckpointError(InputError):
+    """A run or checkpoint directory that is missing, torn, of a newer format, or of another configuration."""
+
+
+class PluginError(InputError):
+    """A plugin that is broken, in conflict with another, or missing."""
+
+
+class UnknownNameError(InputError):
+    """A name that is not registered, or not in the model."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str], hint: str = "") -> UnknownNameError:
+    """The error for a name that nobody knows: names the kind, what is known, and the nearest guess.
+
+    Parameters
+    ----------
+    kind : what the name should name, for example ``"quantizer"``
+    name : what was given
+    known : the allowed names; long lists are cut to the nearest twelve
+    hint : a closing sentence that says what to do
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    shown = names if len(names) <= 12 else (difflib.get_close_matches(name, names, n=12, cutoff=0.0) or names[:12])
+    listing = ", ".join(shown) + (f", ... ({len(names)} in all)" if len(shown) < len(names) else "")
+    parts = [f"unknown {kind} {name!r}; known: {listing or 'none'}."]
+    if near:
+        parts.append(f"Did you mean {near[0]!r}?")
+    if hint:
+        parts.append(hint)
+    return UnknownNameError(" ".join(parts))

@@ -1,0 +1,64 @@
+"""The whole plugin contract: one hook per kind, without arguments, each returning an iterable of frozen specs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pluggy
+
+from vqspeech.registry.specs import AlignerSpec, AnalysisSpec, CommandSpec, CorpusSpec, ModalitySpec, QuantizerSpec, RecipeSpec
+
+PROJECT = "vqspeech"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+class Hooks:
+    """Implement any of these with ``@vqspeech.hookimpl`` in the module that the entry point (group ``vqspeech``) names."""
+
+    @hookspec
+    def register_modalities(self) -> Iterable[ModalitySpec]:
+        """Kinds of data: models, batches and losses for audio, images, video."""
+        return ()
+
+    @hookspec
+    def register_quantizers(self) -> Iterable[QuantizerSpec]:
+        """Quantizers, by the name that ``[model.quantizer] name = "..."`` uses."""
+        return ()
+
+    @hookspec
+    def register_corpora(self) -> Iterable[CorpusSpec]:
+        """Corpora, by the name that ``--corpus`` uses."""
+        return ()
+
+    @hookspec
+    def register_recipes(self) -> Iterable[RecipeSpec]:
+        """Recipes for ``vqspeech recipe run NAME``."""
+        return ()
+
+    @hookspec
+    def register_analyses(self) -> Iterable[AnalysisSpec]:
+        """Analyses of codes for ``vqspeech analyze NAME``."""
+        return ()
+
+    @hookspec
+    def register_aligners(self) -> Iterable[AlignerSpec]:
+        """Readers of phone alignments, chosen by file name ending."""
+        return ()
+
+    @hookspec
+    def register_commands(self) -> Iterable[CommandSpec]:
+        """Further command groups: ``vqspeech NAME ...``."""
+        return ()
+
+
+HOOKS: dict[str, str] = {
+    "modality": "register_modalities",
+    "quantizer": "register_quantizers",
+    "corpus": "register_corpora",
+    "recipe": "register_recipes",
+    "analysis": "register_analyses",
+    "aligner": "register_aligners",
+    "command": "register_commands",
+}
+"""Kind -> the hook that registers it."""

@@ -1,0 +1,117 @@
+"""What a plugin tells the host: frozen specs, one class per kind. Nothing here imports torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from vqspeech.errors import PluginError
+
+API_VERSIONS: frozenset[int] = frozenset({1})
+"""Protocol versions that this release understands."""
+
+_NAME = re.compile(r"[a-z][a-z0-9-]*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """What every registered thing has.
+
+    Parameters
+    ----------
+    name : ``[a-z][a-z0-9-]*``, unique within its kind
+    target : ``"package.module:attribute"``, imported on first use, or the object itself
+    summary : one line for listings
+    api : version of the kind's protocol that the target follows
+    requires : importable names needed at use; a missing one gives an error that says what to install
+    """
+
+    kind: ClassVar[str] = ""
+    name: str
+    target: str | Callable[..., Any]
+    summary: str
+    api: int = 1
+    requires: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise PluginError(f"{type(self).__name__} name {self.name!r} is not of the form [a-z][a-z0-9-]*")
+        if isinstance(self.target, str) and not re.fullmatch(r"[\w.]+:\w+", self.target):
+            raise PluginError(f"{type(self).__name__} {self.name!r}: target {self.target!r} is not 'package.module:attribute'")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModalitySpec(Spec):
+    """A kind of data. The target is a `vqspeech.training.task.Modality`."""
+
+    kind: ClassVar[str] = "modality"
+    media: Literal["audio", "image", "video", "text", "other"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantizerSpec(Spec):
+    """A quantizer. The target is called with the hyper-parameters of ``[model.quantizer]`` as keywords and gives a `vqspeech.nn.quantize.Quantizer`."""
+
+    kind: ClassVar[str] = "quantizer"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorpusSpec(Spec):
+    """A corpus. The target is ``read(root: Path | None, **options) -> vqspeech.corpora.base.Corpus``.
+
+    Parameters
+    ----------
+    licence, homepage : where the data comes from and under which terms
+    needs_data_dir : False for corpora that make their own audio
+    """
+
+    kind: ClassVar[str] = "corpus"
+    licence: str
+    homepage: str = ""
+    needs_data_dir: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeSpec(Spec):
+    """A recipe. The target is a `vqspeech.recipes` entry: ``run(request: RecipeRequest) -> RecipeOutcome``.
+
+    Parameters
+    ----------
+    stages : names in running order
+    """
+
+    kind: ClassVar[str] = "recipe"
+    stages: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalysisSpec(Spec):
+    """An analysis of codes. The target is ``analyse(run, corpus, out, **options) -> dict`` of JSON values."""
+
+    kind: ClassVar[str] = "analysis"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlignerSpec(Spec):
+    """A reader of phone alignments. The target is ``read(path: Path, **options) -> vqspeech.alignment.base.Alignment``.
+
+    Parameters
+    ----------
+    suffixes : file name endings it reads, with the dot, lower case
+    """
+
+    kind: ClassVar[str] = "aligner"
+    suffixes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandSpec(Spec):
+    """A command group. The target is a ``typer.Typer`` app (or a plain function, which becomes one command)."""
+
+    kind: ClassVar[str] = "command"
+
+
+KINDS: tuple[type[Spec], ...] = (ModalitySpec, QuantizerSpec, CorpusSpec, RecipeSpec, AnalysisSpec, AlignerSpec, CommandSpec)
+"""Every kind of spec, in the order listings show them."""
