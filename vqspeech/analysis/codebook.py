@@ -1,0 +1,102 @@
+"""How much of its codebooks a model uses, and how many bits a second its codes cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vqspeech.codes import CodeTable
+from vqspeech.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodebookUse:
+    """Use of one codebook over a table.
+
+    Parameters
+    ----------
+    size : number of codes K
+    codes_used : codes that occur at least once
+    perplexity : ``2 ** H`` with H the entropy of the codes in bits: the number of equally likely codes with the same entropy
+    normalised_entropy : ``H / log2(K)``, 1 for a uniform use and 0 for one code
+    bits_per_second : nominal rate, ``frame_rate * log2(K)``
+    entropy_bits_per_second : ``frame_rate * H``, what an ideal memoryless entropy coder would need
+    counts : occurrences of each code, (K,)
+    """
+
+    size: int
+    codes_used: int
+    perplexity: float
+    normalised_entropy: float
+    bits_per_second: float
+    entropy_bits_per_second: float
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableUse:
+    """Use of all codebooks of a table; the rates are sums over the codebooks, the other figures are in `codebooks`.
+
+    Parameters
+    ----------
+    utterances, frames : size of the table (frames per codebook)
+    frame_rate_hz : codes per second and codebook
+    """
+
+    utterances: int
+    frames: int
+    frame_rate_hz: float
+    bits_per_second: float
+    entropy_bits_per_second: float
+    codebooks: tuple[CodebookUse, ...]
+
+
+def usage_of_counts(counts: np.ndarray, frame_rate_hz: float) -> CodebookUse:
+    """Use of one codebook from the occurrences of its codes.
+
+    Parameters
+    ----------
+    counts : (K,) non-negative whole numbers with a sum above zero
+    frame_rate_hz : codes per second
+    """
+    share = counts[counts > 0] / counts.sum()
+    entropy_bits = max(0.0, float(-(share * np.log2(share)).sum()))
+    nominal_bits = float(np.log2(len(counts)))
+    return CodebookUse(
+        size=len(counts),
+        codes_used=len(share),
+        perplexity=float(2.0**entropy_bits),
+        normalised_entropy=min(1.0, entropy_bits / nominal_bits) if nominal_bits else 0.0,
+        bits_per_second=frame_rate_hz * nominal_bits,
+        entropy_bits_per_second=frame_rate_hz * entropy_bits,
+        counts=tuple(int(count) for count in counts),
+    )
+
+
+def usage(table: CodeTable) -> TableUse:
+    """Use of every codebook over all utterances of a table.
+
+    Raises
+    ------
+    InputError : when the table holds no codes, or codes outside their codebook
+    """
+    frames = sum(row.codes.shape[1] for row in table)
+    if not frames:
+        raise InputError("the table holds no codes; encode at least one utterance longer than one hop")
+    books = []
+    for book, size in enumerate(table.codebook_sizes):
+        codes = np.concatenate([row.codes[book] for row in table])
+        if codes.min() < 0 or codes.max() >= size:
+            raise InputError(
+                f"codebook {book} has {size} codes, but the table holds codes {codes.min()} to {codes.max()}"
+            )
+        books.append(usage_of_counts(np.bincount(codes, minlength=size), table.frame_rate_hz))
+    return TableUse(
+        utterances=len(table),
+        frames=frames,
+        frame_rate_hz=table.frame_rate_hz,
+        bits_per_second=sum(book.bits_per_second for book in books),
+        entropy_bits_per_second=sum(book.entropy_bits_per_second for book in books),
+        codebooks=tuple(books),
+    )
