@@ -6,7 +6,15 @@ from collections.abc import Iterable
 
 import pluggy
 
-from vqspeech.registry.specs import AlignerSpec, AnalysisSpec, CommandSpec, CorpusSpec, ModalitySpec, QuantizerSpec, RecipeSpec
+from vqspeech.registry.specs import (
+    AlignerSpec,
+    AnalysisSpec,
+    CommandSpec,
+    CorpusSpec,
+    ModalitySpec,
+    QuantizerSpec,
+    RecipeSpec,
+)
 
 PROJECT = "vqspeech"
 hookspec = pluggy.HookspecMarker(PROJECT)

@@ -39,7 +39,9 @@ class Spec:
         if not _NAME.fullmatch(self.name):
             raise PluginError(f"{type(self).__name__} name {self.name!r} is not of the form [a-z][a-z0-9-]*")
         if isinstance(self.target, str) and not re.fullmatch(r"[\w.]+:\w+", self.target):
-            raise PluginError(f"{type(self).__name__} {self.name!r}: target {self.target!r} is not 'package.module:attribute'")
+            raise PluginError(
+                f"{type(self).__name__} {self.name!r}: target {self.target!r} is not 'package.module:attribute'"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,5 +115,13 @@ class CommandSpec(Spec):
     kind: ClassVar[str] = "command"
 
 
-KINDS: tuple[type[Spec], ...] = (ModalitySpec, QuantizerSpec, CorpusSpec, RecipeSpec, AnalysisSpec, AlignerSpec, CommandSpec)
+KINDS: tuple[type[Spec], ...] = (
+    ModalitySpec,
+    QuantizerSpec,
+    CorpusSpec,
+    RecipeSpec,
+    AnalysisSpec,
+    AlignerSpec,
+    CommandSpec,
+)
 """Every kind of spec, in the order listings show them."""

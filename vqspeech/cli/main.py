@@ -1,0 +1,178 @@
+"""The command ``vqspeech``: a group whose commands are specs, each imported when it is invoked and not before."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
+
+from vqspeech import __version__
+from vqspeech.errors import PluginError, VQSpeechError
+from vqspeech.registry import host as hosts
+from vqspeech.registry import lookup
+
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+class LazyGroup(TyperGroup):
+    """The top-level group. Help shows summaries from the specs; only `resolve_command` imports a command's module."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run, and turn every exception into one paragraph on stderr and an exit code."""
+        try:
+            return super().main(*args, standalone_mode=standalone_mode, **extra)
+        except Exception as error:
+            if not standalone_mode or isinstance(error, typer.Exit):
+                raise
+            sys.exit(report(error))
+
+    def invoke(self, ctx: Any) -> Any:
+        """Invoke the command; Ctrl-C ends with one line and exit code 130."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            print(f"Interrupted{_sentence(str(error))}", file=sys.stderr)
+            if _debugging():
+                traceback.print_exc()
+            raise typer.Exit(130) from error
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The built-in commands in their order, then those of plugins; a name given twice appears with its distribution."""
+        return list(_summaries())
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A stand-in for listings: name and summary, nothing behind it."""
+        summary = _summaries().get(cmd_name)
+        return None if summary is None else TyperCommand(cmd_name, help=summary, rich_markup_mode=None)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command itself, imported now."""
+        try:
+            entry = lookup.find("command", args[0])
+            return args[0], _plain(build(args[0], lookup.resolve(entry), entry.spec.summary)), args[1:]
+        except VQSpeechError:
+            if ctx.resilient_parsing:  # shell completion: say nothing
+                return None, None, args
+            raise
+
+
+def _summaries() -> dict[str, str]:
+    lookup.entries("command")  # loads third parties and tells about failures
+    host = hosts.current()
+    builtin = {entry.spec.name: entry.spec.summary for entry in host.builtin_entries("command")}
+    clashing = {name for kind, name, _ in host.conflicts() if kind == "command"}
+    others = host.entries("command")[len(builtin) :]
+    return builtin | {(e.qualified if e.spec.name in clashing else e.spec.name): e.spec.summary for e in others}
+
+
+def build(name: str, target: Any, summary: str) -> Any:
+    """A command from a spec's target: a ``typer.Typer`` becomes a group, any other callable one command.
+
+    Raises
+    ------
+    PluginError : when the target is neither
+    """
+    if isinstance(target, typer.Typer):
+        command = get_group(target)
+        command.name = name
+        command.help = command.help or summary
+        return command
+    if not callable(target):
+        raise PluginError(f"command {name!r}: its target is {target!r}, neither a typer.Typer nor a function")
+    single = typer.Typer(add_completion=False)
+    single.command(name=name, help=None if target.__doc__ else summary)(target)
+    return get_command(single)
+
+
+def _plain(command: Any) -> Any:
+    """The command and its subcommands with plain help texts, as the rest of the program."""
+    command.rich_markup_mode = None
+    for sub in getattr(command, "commands", {}).values():
+        _plain(sub)
+    return command
+
+
+def report(error: Exception) -> int:
+    """Print what went wrong as one paragraph on stderr; gives the exit code.
+
+    2 stands for unusable input (and for a disk that is full or refuses), 1 for work that failed.
+    """
+    message, code = _explain(error)
+    if _debugging():
+        traceback.print_exception(error)
+    print(f"Error: {' '.join(message.split(chr(10)))}", file=sys.stderr)
+    return code
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    if isinstance(error, VQSpeechError):
+        return str(error), error.exit_code
+    name = getattr(error, "filename", None)
+    where = f"{os.fspath(name)!r}" if isinstance(name, str | os.PathLike) else ""
+    number = error.errno if isinstance(error, OSError) else None
+    if number in _DISK_FULL or "No space left on device" in str(error):
+        place = f" while writing {where}" if where else ""
+        return (
+            f"the disk is full{place}. Free some space or choose another place with --out, then run the same command again",
+            2,
+        )
+    if number in _REFUSED:
+        reason = "the file system is read-only" if number == errno.EROFS else "permission denied"
+        return (
+            f"cannot open or write {where or 'a file'}: {reason}. Check its owner and mode, or choose another place",
+            2,
+        )
+    hint = "" if _debugging() else ". This is not expected: set VQSPEECH_DEBUG=1 for the traceback"
+    return f"{type(error).__name__}: {str(error).rstrip('.') or '(no message)'}{hint}", 1
+
+
+def _sentence(text: str) -> str:
+    return f": {text}" if text else "."
+
+
+def _debugging() -> bool:
+    return os.environ.get("VQSPEECH_DEBUG", "") not in ("", "0")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"vqspeech {__version__}")
+        raise typer.Exit()
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def vqspeech(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Discrete codes from raw speech: learn them, hear them, convert voices, hold them against phonemes.
+
+    Start with: vqspeech recipe run vctk
+    """
+
+
+def main() -> None:
+    """The console script."""
+    app(prog_name="vqspeech")
+
+
+if __name__ == "__main__":
+    main()

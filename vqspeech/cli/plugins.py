@@ -1,0 +1,137 @@
+"""``vqspeech plugins list | show | doctor``: what is registered, by whom, and what is broken."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Annotated, Any
+
+import typer
+
+from vqspeech.errors import unknown_name
+from vqspeech.registry import host as hosts
+from vqspeech.registry import lookup
+from vqspeech.registry.hookspecs import HOOKS
+from vqspeech.registry.host import Entry, Host
+
+app = typer.Typer(help="What is registered, by whom, and what is broken.", add_completion=False, no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+@app.command("list")
+def list_plugins(
+    kind: Annotated[str | None, typer.Option(help=f"Only one kind: {', '.join(HOOKS)}.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List everything that can be used by name."""
+    kinds = [kind] if kind else list(HOOKS)
+    entries = [entry for each in kinds for entry in lookup.entries(each)]
+    clashing = {(each, name) for each, name, _ in hosts.current().conflicts()}
+    if as_json:
+        print(json.dumps([_row(entry, clashing) for entry in entries], indent=2))
+        return
+    rows = [(e.spec.kind, _shown(e, clashing), str(e.provider), e.spec.summary) for e in entries]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+    for row in rows:
+        print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]))
+    off = hosts.current().disabled
+    if off:
+        print(f"switched off: {', '.join(str(provider) for provider in off)}")
+
+
+@app.command("show")
+def show(name: Annotated[str, typer.Argument(help="A name, or distribution/name.")], as_json: AsJson = False) -> None:
+    """Show everything of a name: every kind that has it, and who gives it."""
+    distribution, _, plain = name.rpartition("/")
+    entries = [entry for kind in HOOKS for entry in lookup.entries(kind)]
+    found = [e for e in entries if e.spec.name == plain and distribution in ("", e.provider.distribution)]
+    found = found or [e for e in entries if name in (e.provider.distribution, e.provider.plugin)]
+    if not found:
+        known = {entry.spec.name for entry in entries} | {entry.provider.distribution for entry in entries}
+        raise unknown_name("name", name, known, "All of them: vqspeech plugins list.")
+    clashing = {(kind, clash) for kind, clash, _ in hosts.current().conflicts()}
+    if as_json:
+        print(json.dumps([_row(entry, clashing) for entry in found], indent=2))
+        return
+    print("\n\n".join(_described(entry, clashing) for entry in found))
+
+
+@app.command("doctor")
+def doctor(as_json: AsJson = False) -> None:
+    """Say what is broken and why; exit code 1 if anything is."""
+    host = hosts.current()
+    conflicts = host.conflicts()
+    print(json.dumps(_diagnosis(host), indent=2) if as_json else "\n".join(_findings(host)))
+    if host.failures or conflicts:
+        raise typer.Exit(1)
+
+
+def _shown(entry: Entry, clashing: set[tuple[str, str]]) -> str:
+    clashes = (entry.spec.kind, entry.spec.name) in clashing and entry.provider.distribution != "vqspeech"
+    return entry.qualified if clashes else entry.spec.name
+
+
+def _row(entry: Entry, clashing: set[tuple[str, str]]) -> dict[str, Any]:
+    spec = entry.spec
+    row: dict[str, Any] = {"kind": spec.kind, "use_as": _shown(entry, clashing)}
+    row |= {field.name: getattr(spec, field.name) for field in dataclasses.fields(spec)}
+    row["target"] = spec.target if isinstance(spec.target, str) else repr(spec.target)
+    provider = entry.provider
+    return row | {"distribution": provider.distribution, "version": provider.version, "plugin": provider.plugin}
+
+
+def _described(entry: Entry, clashing: set[tuple[str, str]]) -> str:
+    row = _row(entry, clashing)
+    lines = [f"{row.pop('kind')} {row.pop('name')}: {row.pop('summary')}"]
+    for key, value in row.items():
+        text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        if text:
+            lines.append(f"  {key.replace('_', ' ')}: {text}")
+    return "\n".join(lines)
+
+
+def _findings(host: Host) -> list[str]:
+    lines = []
+    for plugin in host.plugins:
+        state = "broken" if plugin.failures else "ok"
+        count = sum(len(entries) for entries in plugin.entries.values())
+        lines.append(
+            f"{state:<6}  {plugin.provider.plugin or '-'} ({plugin.provider}): {count} registered, "
+            f"imported in {plugin.import_seconds * 1000:.0f} ms, hooks: {', '.join(plugin.hooks) or 'none'}"
+        )
+        lines += [f"        {f.stage}: {f.error}: {f.message}" for f in plugin.failures]
+    lines += [
+        f"off     {provider.plugin or '-'} ({provider}): switched off by the environment" for provider in host.disabled
+    ]
+    for kind, name, entries in host.conflicts():
+        givers = " and ".join(f"{entry.provider} (as {entry.qualified})" for entry in entries)
+        lines.append(f"clash   {kind} {name!r} is given by {givers}")
+    broken = sum(bool(plugin.failures) for plugin in host.plugins)
+    clashes = len(host.conflicts())
+    lines.append(
+        f"{len(host.plugins)} plugins, {broken} broken, {clashes} name conflicts, {len(host.disabled)} switched off"
+    )
+    if broken:
+        lines.append("tracebacks: VQSPEECH_PLUGIN_DEBUG=1 vqspeech plugins list")
+    return lines
+
+
+def _diagnosis(host: Host) -> dict[str, Any]:
+    plugins = [
+        {
+            "plugin": plugin.provider.plugin,
+            "distribution": plugin.provider.distribution,
+            "version": plugin.provider.version,
+            "hooks": list(plugin.hooks),
+            "registered": sum(len(entries) for entries in plugin.entries.values()),
+            "import_seconds": round(plugin.import_seconds, 4),
+            "failures": [{"stage": f.stage, "error": f.error, "message": f.message} for f in plugin.failures],
+        }
+        for plugin in host.plugins
+    ]
+    conflicts = [
+        {"kind": kind, "name": name, "given_by": [entry.qualified for entry in entries]}
+        for kind, name, entries in host.conflicts()
+    ]
+    return {"plugins": plugins, "conflicts": conflicts, "disabled": [str(provider) for provider in host.disabled]}

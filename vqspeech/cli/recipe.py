@@ -1,0 +1,132 @@
+"""``vqspeech recipe list | show | run``: whole experiments by name."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vqspeech.errors import InputError, unknown_name
+from vqspeech.registry import lookup
+from vqspeech.registry.specs import RecipeSpec
+
+app = typer.Typer(help="Run a whole experiment, from corpus to report.", add_completion=False, no_args_is_help=True)
+
+
+@app.command("list")
+def list_recipes(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """List the recipes."""
+    entries = lookup.entries("recipe")
+    if as_json:
+        rows = [_row(entry.spec, str(entry.provider)) for entry in entries]
+        print(json.dumps(rows, indent=2))
+        return
+    width = max(len(entry.spec.name) for entry in entries)
+    for entry in entries:
+        print(f"{entry.spec.name:<{width}}  {entry.spec.summary}  [{entry.provider}]")
+
+
+@app.command("show")
+def show(name: Annotated[str, typer.Argument(help="The recipe.")]) -> None:
+    """Show what a recipe does, its stages and its configuration."""
+    entry = lookup.find("recipe", name)
+    spec = entry.spec
+    assert isinstance(spec, RecipeSpec)
+    print(f"{spec.name}: {spec.summary}\nfrom: {entry.provider}\nstages: {', '.join(spec.stages)}")
+    for title, text in _configurations(spec):
+        print(f"\n# ---- {title} ----\n{text.rstrip()}")
+
+
+@app.command("run")
+def run(
+    name: Annotated[str, typer.Argument(help="The recipe, for example vctk.")],
+    corpus: Annotated[
+        str, typer.Option(help="Corpus by name; auto takes the recipe's own when it is at hand, else demo.")
+    ] = "auto",
+    data_dir: Annotated[Path | None, typer.Option(help="Where the corpus lies.", envvar="VQSPEECH_DATA")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run's directory.", show_default="runs/NAME")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated.")
+    ] = None,
+    stages: Annotated[str | None, typer.Option(help="Only these, separated by commas.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over instead of continuing.")] = False,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A TOML file instead of the recipe's own.")] = None,
+) -> None:
+    """Run a recipe, or continue it where it stopped."""
+    from vqspeech.recipes.base import RecipeRequest
+
+    entry = lookup.find("recipe", name)
+    spec = entry.spec
+    assert isinstance(spec, RecipeSpec)
+    if corpus != "auto":
+        lookup.find("corpus", corpus)
+    if data_dir is not None and not data_dir.is_dir():
+        given = "--data-dir" if os.environ.get("VQSPEECH_DATA") != str(data_dir) else "VQSPEECH_DATA"
+        raise InputError(f"{given} {str(data_dir)!r} is not a folder; give the folder that holds the corpus")
+    if config is not None and not config.is_file():
+        raise InputError(
+            f"--config {str(config)!r} is not a file; start from the text that `vqspeech recipe show {spec.name}` prints"
+        )
+    request = RecipeRequest(
+        name=spec.name,
+        out=out if out is not None else Path("runs") / spec.name,
+        corpus=corpus,
+        data_dir=data_dir,
+        overrides=tuple(_checked_settings(settings or [])),
+        stages=_checked_stages(spec, stages),
+        fresh=fresh,
+        seed=seed,
+        config=config,
+    )
+    outcome = lookup.resolve(entry)(request)
+    if outcome.message:
+        print(outcome.message)
+    if outcome.report is not None:
+        print(outcome.report)
+
+
+def _row(spec: object, provider: str) -> dict[str, object]:
+    assert isinstance(spec, RecipeSpec)
+    return {"name": spec.name, "summary": spec.summary, "stages": list(spec.stages), "provider": provider}
+
+
+def _checked_stages(spec: RecipeSpec, text: str | None) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    wanted = [stage.strip() for stage in text.split(",") if stage.strip()]
+    if not wanted:
+        raise InputError(f"--stages names no stage; recipe {spec.name!r} has {', '.join(spec.stages)}")
+    for stage in wanted:
+        if stage not in spec.stages:
+            raise unknown_name(
+                f"stage of recipe {spec.name!r}:",
+                stage,
+                spec.stages,
+                f"They run in this order: {', '.join(spec.stages)}.",
+            )
+    return tuple(stage for stage in spec.stages if stage in wanted)
+
+
+def _checked_settings(settings: list[str]) -> list[str]:
+    for setting in settings:
+        key, equals, _ = setting.partition("=")
+        if not equals or not key.strip():
+            raise InputError(f"--set {setting!r} is not of the form KEY=VALUE, for example --set train.steps=1000")
+    return settings
+
+
+def _configurations(spec: RecipeSpec) -> list[tuple[str, str]]:
+    """The TOML files that lie beside the recipe's module, read without importing it where that can be."""
+    if not isinstance(spec.target, str):
+        return []
+    package = spec.target.partition(":")[0].rpartition(".")[0]
+    try:
+        files = [item for item in importlib.resources.files(package).iterdir() if item.name.endswith(".toml")]
+    except (ImportError, OSError, ValueError, TypeError):
+        return []
+    return [(item.name, item.read_text(encoding="utf-8")) for item in sorted(files, key=lambda item: item.name)]

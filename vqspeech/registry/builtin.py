@@ -1,0 +1,172 @@
+"""What ships with vqspeech, registered through the same hooks as any plugin. Targets are strings: nothing is imported before it is used."""
+
+from __future__ import annotations
+
+from vqspeech.registry.hookspecs import hookimpl
+from vqspeech.registry.specs import (
+    AlignerSpec,
+    AnalysisSpec,
+    CommandSpec,
+    CorpusSpec,
+    ModalitySpec,
+    QuantizerSpec,
+    RecipeSpec,
+)
+
+
+@hookimpl
+def register_modalities() -> list[ModalitySpec]:
+    """Raw speech; images and video are plugins."""
+    return [
+        ModalitySpec(
+            name="audio",
+            target="vqspeech.model:AudioModality",
+            summary="speech waveforms: strided encoder, speaker-conditioned WaveNet decoder",
+            media="audio",
+        )
+    ]
+
+
+@hookimpl
+def register_quantizers() -> list[QuantizerSpec]:
+    """The paper's layer and its EMA variant."""
+    return [
+        QuantizerSpec(
+            name="vq",
+            target="vqspeech.nn.quantize:VectorQuantizer",
+            summary="the paper's layer: codebook loss + beta x commitment, straight-through gradient",
+        ),
+        QuantizerSpec(
+            name="ema",
+            target="vqspeech.nn.quantize:EMAVectorQuantizer",
+            summary="codebook from moving averages of its frames, with revival of unused codes",
+        ),
+    ]
+
+
+@hookimpl
+def register_corpora() -> list[CorpusSpec]:
+    """The corpora whose layout vqspeech reads, and one that it makes itself."""
+    return [
+        CorpusSpec(
+            name="vctk",
+            target="vqspeech.corpora.vctk:read",
+            summary="VCTK 0.80 and 0.92: 110 English speakers, 44 hours",
+            licence="ODC-By 1.0 (0.80), CC BY 4.0 (0.92)",
+            homepage="https://datashare.ed.ac.uk/handle/10283/3443",
+        ),
+        CorpusSpec(
+            name="timit",
+            target="vqspeech.corpora.timit:read",
+            summary="TIMIT (LDC tree or NLTK sample): 630 speakers, hand-made phone alignments",
+            licence="LDC User Agreement",
+            homepage="https://catalog.ldc.upenn.edu/LDC93S1",
+        ),
+        CorpusSpec(
+            name="librispeech",
+            target="vqspeech.corpora.librispeech:read",
+            summary="LibriSpeech: 1,000 hours of read English",
+            licence="CC BY 4.0",
+            homepage="https://www.openslr.org/12",
+        ),
+        CorpusSpec(
+            name="folder",
+            target="vqspeech.corpora.folder:read",
+            summary="your own recordings: a folder per speaker, or a CSV manifest",
+            licence="yours",
+        ),
+        CorpusSpec(
+            name="demo",
+            target="vqspeech.corpora.demo:read",
+            summary="synthetic speech made on the spot, with exact phone alignments; nothing to download",
+            licence="synthetic (espeak-ng, GPL-3.0 engine)",
+            homepage="https://github.com/espeak-ng/espeak-ng",
+            needs_data_dir=False,
+            requires=("espeakng_loader",),
+        ),
+    ]
+
+
+@hookimpl
+def register_recipes() -> list[RecipeSpec]:
+    """The experiments that ship inside the wheel."""
+    return [
+        RecipeSpec(
+            name="vctk",
+            target="vqspeech.recipes.vctk.recipe:run",
+            summary="the paper's VCTK experiment: codes, reconstruction, voice conversion, phonemes, a report with sound",
+            stages=("prepare", "train", "encode", "reconstruct", "convert", "phonemes", "report"),
+        )
+    ]
+
+
+@hookimpl
+def register_analyses() -> list[AnalysisSpec]:
+    """What can be asked of codes."""
+    return [
+        AnalysisSpec(
+            name="phonemes",
+            target="vqspeech.analysis.phonemes:analyse",
+            summary="how much a code says about the phoneme, beside chance and k-means on the same frames",
+        )
+    ]
+
+
+@hookimpl
+def register_aligners() -> list[AlignerSpec]:
+    """Readers of phone alignments."""
+    return [
+        AlignerSpec(
+            name="phn",
+            target="vqspeech.alignment.timit:read_phn",
+            summary="TIMIT .phn: begin and end in samples",
+            suffixes=(".phn",),
+        ),
+        AlignerSpec(
+            name="textgrid",
+            target="vqspeech.alignment.textgrid:read_textgrid",
+            summary="Praat TextGrid, long and short form",
+            suffixes=(".textgrid",),
+        ),
+        AlignerSpec(
+            name="lab",
+            target="vqspeech.alignment.lab:read_lab",
+            summary="HTK and HTS label files: begin and end in units of 100 ns",
+            suffixes=(".lab",),
+        ),
+    ]
+
+
+@hookimpl
+def register_commands() -> list[CommandSpec]:
+    """The command line, in the order in which help lists it."""
+    return [
+        CommandSpec(
+            name="recipe", target="vqspeech.cli.recipe:app", summary="Run a whole experiment, from corpus to report."
+        ),  # fmt: skip
+        CommandSpec(
+            name="train", target="vqspeech.cli.train:train", summary="Train a model from a configuration file."
+        ),
+        CommandSpec(
+            name="info",
+            target="vqspeech.cli.runs:info",
+            summary="What a run or checkpoint is: configuration, steps, speakers, plugins.",
+        ),  # fmt: skip
+        CommandSpec(name="speakers", target="vqspeech.cli.runs:speakers", summary="The speakers that a model knows."),
+        CommandSpec(name="encode", target="vqspeech.cli.codes:encode", summary="Turn recordings into codes."),
+        CommandSpec(name="decode", target="vqspeech.cli.codes:decode", summary="Turn codes back into speech."),
+        CommandSpec(
+            name="convert",
+            target="vqspeech.cli.convert:convert",
+            summary="Say a recording again in another speaker's voice.",
+        ),  # fmt: skip
+        CommandSpec(
+            name="analyze", target="vqspeech.cli.analyze:app", summary="Ask what the codes of a run stand for."
+        ),
+        CommandSpec(name="corpora", target="vqspeech.cli.corpora:app", summary="List, check and download corpora."),
+        CommandSpec(
+            name="plugins",
+            target="vqspeech.cli.plugins:app",
+            summary="What is registered, by whom, and what is broken.",
+        ),  # fmt: skip
+    ]

@@ -1,0 +1,98 @@
+"""Which installed distributions offer plugins, and who gave a spec. Reads metadata only; imports no plugin."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+GROUP = "vqspeech"
+"""The one entry-point group."""
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Who registered something: the distribution as pip knows it, and the entry point in it."""
+
+    distribution: str
+    version: str
+    plugin: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version}".rstrip()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An entry point that may be loaded, or the reason why its distribution's metadata cannot be read."""
+
+    provider: Provider
+    entry_point: importlib.metadata.EntryPoint | None
+    problem: str = ""
+
+
+def canonical(name: str) -> str:
+    """A distribution's name as pip compares it: lower case, runs of ``-_.`` as one hyphen."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def installed() -> list[Candidate]:
+    """Every entry point of the group `GROUP` on ``sys.path``, sorted by distribution and name; the first of two copies counts.
+
+    Each distribution is read on its own: one with a malformed ``entry_points.txt`` hides nobody else.
+    """
+    found: dict[str, list[Candidate]] = {}
+    for distribution in importlib.metadata.distributions():
+        try:
+            text = distribution.read_text("entry_points.txt") or ""
+        except (OSError, UnicodeDecodeError):
+            continue
+        if not re.search(rf"^\s*\[\s*{GROUP}\s*\]", text, re.MULTILINE):
+            continue
+        name, version = _identity(distribution)
+        if canonical(name) not in found:
+            found[canonical(name)] = list(_candidates(distribution, name, version))
+    return [candidate for key in sorted(found) for candidate in found[key]]
+
+
+def _identity(distribution: importlib.metadata.Distribution) -> tuple[str, str]:
+    text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+    fields = {}
+    for field in ("Name", "Version"):
+        match = re.search(rf"^{field}:[ \t]*(\S.*?)\s*$", text, re.MULTILINE)
+        fields[field] = match.group(1) if match else ""
+    return fields["Name"] or "unknown distribution", fields["Version"]
+
+
+def _candidates(distribution: importlib.metadata.Distribution, name: str, version: str) -> Iterable[Candidate]:
+    try:
+        points = sorted((point for point in distribution.entry_points if point.group == GROUP), key=lambda p: p.name)
+    except Exception as error:  # the parser of importlib.metadata raises whatever its split gives
+        yield Candidate(Provider(name, version), None, f"entry_points.txt cannot be read: {error}")
+        return
+    for point in points:
+        yield Candidate(Provider(name, version, point.name), point)
+
+
+class Selection:
+    """Which plugins the environment allows: ``VQSPEECH_PLUGINS`` names all that load, ``VQSPEECH_DISABLE_PLUGINS`` those that do not."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        allowed = environ.get("VQSPEECH_PLUGINS")
+        self.allowed = None if allowed is None else _names(allowed)
+        self.disabled = _names(environ.get("VQSPEECH_DISABLE_PLUGINS", ""))
+
+    @property
+    def none(self) -> bool:
+        """Whether nothing may load, so that nothing need be looked for."""
+        return self.allowed is not None and not self.allowed
+
+    def admits(self, provider: Provider) -> bool:
+        """Whether the plugin may load; it goes by its entry point's name or its distribution's."""
+        names = {canonical(provider.plugin), canonical(provider.distribution)}
+        return (self.allowed is None or bool(names & self.allowed)) and not names & self.disabled
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(canonical(name.strip()) for name in text.split(",") if name.strip())

@@ -1,0 +1,258 @@
+"""The plugin host: loads each plugin on its own, calls its hooks, and keeps what went wrong as records."""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, Literal
+
+import pluggy
+
+from vqspeech.registry import builtin
+from vqspeech.registry.discovery import Candidate, Provider, Selection, installed
+from vqspeech.registry.hookspecs import HOOKS, PROJECT, Hooks
+from vqspeech.registry.specs import API_VERSIONS, KINDS, Spec
+
+SPEC_OF_KIND: dict[str, type[Spec]] = {spec.kind: spec for spec in KINDS}
+Stage = Literal["metadata", "import", "register", "hooks", "call", "spec", "api"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered spec and who gave it."""
+
+    spec: Spec
+    provider: Provider
+
+    @property
+    def qualified(self) -> str:
+        """The name that is unambiguous whatever is installed: ``distribution/name``."""
+        return f"{self.provider.distribution}/{self.spec.name}"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong with a plugin, and where.
+
+    Parameters
+    ----------
+    provider : distribution, version and entry point
+    stage : metadata and import: nothing of the plugin is used; register: a hook with a wrong signature, likewise;
+        hooks: unknown hooks; call: a hook raised; spec: it gave something else; api: of an unsupported version. In these, the rest is used
+    error : class of the exception
+    message : its first line
+    trace : the traceback, empty where there was no exception
+    """
+
+    provider: Provider
+    stage: Stage
+    error: str
+    message: str
+    trace: str = ""
+
+    @property
+    def line(self) -> str:
+        """The one line that users see."""
+        what = "skipped" if self.stage in ("metadata", "import", "register") else "skipped in part"
+        return (
+            f"plugin '{self.provider.plugin or self.provider.distribution}' ({self.provider}) {what}: "
+            f"{self.error}: {self.message}; see `vqspeech plugins doctor`"
+        )
+
+
+@dataclass
+class Plugin:
+    """A plugin after loading: its entries by kind, its hooks, its failures, and how long its import took."""
+
+    provider: Provider
+    hooks: tuple[str, ...] = ()
+    entries: dict[str, list[Entry]] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    import_seconds: float = 0.0
+
+    def fail(self, stage: Stage, error: BaseException | str, message: str = "") -> None:
+        """Record what went wrong."""
+        if isinstance(error, BaseException):
+            first = next((line for line in str(error).splitlines() if line.strip()), "(no message)")
+            trace = "".join(traceback.format_exception(error))
+            self.failures.append(Failure(self.provider, stage, type(error).__name__, first.strip(), trace))
+        else:
+            self.failures.append(Failure(self.provider, stage, error, message))
+
+
+class Host:
+    """Everything registered. Third parties load when first asked for, and only then.
+
+    Parameters
+    ----------
+    environ : where ``VQSPEECH_PLUGINS`` and its kin are read
+    discover : gives the candidates; replaced in tests
+    """
+
+    def __init__(
+        self, environ: Mapping[str, str] | None = None, discover: Callable[[], Iterable[Candidate]] = installed
+    ) -> None:
+        self.environ = os.environ if environ is None else environ
+        self._discover = discover
+        self.warned = False
+
+    @functools.cached_property
+    def builtins(self) -> Plugin:
+        """What ships with vqspeech."""
+        from vqspeech import __version__
+
+        plugin = Plugin(Provider("vqspeech", __version__, "builtin"))
+        register(plugin, builtin)
+        assert not plugin.failures, plugin.failures
+        return plugin
+
+    @functools.cached_property
+    def _candidates(self) -> tuple[list[Candidate], list[Provider]]:
+        selection = Selection(self.environ)
+        if selection.none:
+            return [], []
+        found = list(self._discover())
+        admitted = [candidate for candidate in found if selection.admits(candidate.provider)]
+        return admitted, [candidate.provider for candidate in found if candidate not in admitted]
+
+    @functools.cached_property
+    def plugins(self) -> tuple[Plugin, ...]:
+        """The third-party plugins, loaded one by one; the first access imports them."""
+        return tuple(load(candidate) for candidate in self._candidates[0])
+
+    @property
+    def disabled(self) -> tuple[Provider, ...]:
+        """Installed plugins that the environment switches off."""
+        return tuple(self._candidates[1])
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Everything that went wrong in loading."""
+        return tuple(failure for plugin in self.plugins for failure in plugin.failures)
+
+    def builtin_entries(self, kind: str) -> tuple[Entry, ...]:
+        """The built-ins of a kind, in the order of registration."""
+        return tuple(self.builtins.entries.get(kind, ()))
+
+    def entries(self, kind: str) -> tuple[Entry, ...]:
+        """Everything of a kind: built-ins in their order, then third parties by name."""
+        others = [entry for plugin in self.plugins for entry in plugin.entries.get(kind, ())]
+        return self.builtin_entries(kind) + tuple(sorted(others, key=lambda e: (e.spec.name, e.qualified)))
+
+    def conflicts(self) -> list[tuple[str, str, tuple[Entry, ...]]]:
+        """Names given more than once: (kind, name, entries)."""
+        clashes = []
+        for kind in HOOKS:
+            by_name: dict[str, list[Entry]] = {}
+            for entry in self.entries(kind):
+                by_name.setdefault(entry.spec.name, []).append(entry)
+            clashes += [(kind, name, tuple(group)) for name, group in by_name.items() if len(group) > 1]
+        return clashes
+
+
+def load(candidate: Candidate) -> Plugin:
+    """Import a plugin and call its hooks; whatever it raises becomes a record."""
+    plugin = Plugin(candidate.provider)
+    if candidate.entry_point is None:
+        plugin.fail("metadata", "ValueError", candidate.problem)
+        return plugin
+    begin = time.perf_counter()
+    try:
+        module = candidate.entry_point.load()
+    except (Exception, SystemExit) as error:
+        plugin.fail("import", error)
+        return plugin
+    finally:
+        plugin.import_seconds = time.perf_counter() - begin
+    register(plugin, module)
+    return plugin
+
+
+def register(plugin: Plugin, module: ModuleType | Any) -> None:
+    """Call the hooks of a module and keep their specs in ``plugin``.
+
+    The module gets a plugin manager of its own. pluggy's registration is not atomic and a hook that raises stops the call of all others;
+    with one manager each, a failed registration leaves nothing behind and one plugin hides nobody else.
+    """
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(Hooks)
+    try:
+        manager.register(module)
+    except Exception as error:
+        plugin.fail("register", _shortened(error))
+        return
+    callers = manager.get_hookcallers(module) or []
+    plugin.hooks = tuple(sorted(caller.name for caller in callers))
+    unknown = [c for c in callers if not c.has_spec() and not all(i.optionalhook for i in c.get_hookimpls())]
+    for caller in unknown:
+        plugin.fail("hooks", "UnknownHook", f"there is no hook {caller.name!r}; hooks: {', '.join(HOOKS.values())}")
+    if not callers:
+        plugin.fail(
+            "hooks", "NoHooks", "the entry point's module implements no hook; mark functions with @vqspeech.hookimpl"
+        )
+    for kind, hook in HOOKS.items():
+        if hook in plugin.hooks:
+            plugin.entries[kind] = list(_call(plugin, kind, getattr(manager.hook, hook)))
+
+
+def _shortened(error: Exception) -> Exception:
+    """pluggy's validation error as one line: its first line names the module, a later one the mistake."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith(("definition:", "hookimpl definition:"))]
+    message = " ".join(told) if told else str(error)
+    short = type(error).__new__(type(error))
+    Exception.__init__(short, message)
+    return short.with_traceback(error.__traceback__)
+
+
+def _call(plugin: Plugin, kind: str, hook: Callable[[], list[Any]]) -> Iterator[Entry]:
+    expected = SPEC_OF_KIND[kind]
+    name = HOOKS[kind]
+    try:
+        results = hook()
+        given = list(results[0]) if results else None
+    except (Exception, SystemExit) as error:
+        plugin.fail("call", error)
+        return
+    if given is None:
+        plugin.fail("spec", "TypeError", f"{name} returned None; it must return {expected.__name__} objects in a list")
+        return
+    for spec in given:
+        if not isinstance(spec, expected):
+            shown = f"a {type(spec).__name__}" if isinstance(spec, Spec) else repr(spec)[:60]
+            plugin.fail("spec", "TypeError", f"{name} gave {shown}; it must give {expected.__name__} objects")
+        elif spec.api not in API_VERSIONS:
+            known = ", ".join(map(str, sorted(API_VERSIONS)))
+            plugin.fail(
+                "api", "UnsupportedApi", f"{kind} {spec.name!r} follows api {spec.api}; this vqspeech knows api {known}"
+            )
+        else:
+            yield Entry(spec, plugin.provider)
+
+
+_host: Host | None = None
+
+
+def current() -> Host:
+    """The host of this process, made on first use."""
+    global _host
+    if _host is None:
+        _host = Host()
+    return _host
+
+
+@contextmanager
+def using(host: Host) -> Iterator[Host]:
+    """Replace the host of this process for a while; for tests."""
+    global _host
+    before, _host = _host, host
+    try:
+        yield host
+    finally:
+        _host = before
