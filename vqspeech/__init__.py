@@ -19,7 +19,18 @@ PUBLIC: dict[str, str] = {
 }
 """Public name -> where it lives."""
 
-__all__ = ["PUBLIC", "VQVAE", "CodeTable", "Corpus", "Utterance", "VQSpeechError", "__version__", "convert", "hookimpl", "load_model"]  # fmt: skip  # noqa: F822
+__all__ = [
+    "PUBLIC",
+    "VQVAE",
+    "CodeTable",
+    "Corpus",
+    "Utterance",
+    "VQSpeechError",
+    "__version__",
+    "convert",
+    "hookimpl",
+    "load_model",
+]
 
 
 def __getattr__(name: str) -> Any:

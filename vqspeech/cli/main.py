@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -24,12 +25,20 @@ _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 class LazyGroup(TyperGroup):
     """The top-level group. Help shows summaries from the specs; only `resolve_command` imports a command's module."""
 
-    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
         """Run, and turn every exception into one paragraph on stderr and an exit code."""
         try:
-            return super().main(*args, standalone_mode=standalone_mode, **extra)
+            return super().main(args, prog_name, complete_var, standalone_mode, windows_expand_args, **extra)
         except Exception as error:
-            if not standalone_mode or isinstance(error, typer.Exit):
+            if not standalone_mode:
                 raise
             sys.exit(report(error))
 

@@ -143,7 +143,7 @@ def register_commands() -> list[CommandSpec]:
     return [
         CommandSpec(
             name="recipe", target="vqspeech.cli.recipe:app", summary="Run a whole experiment, from corpus to report."
-        ),  # fmt: skip
+        ),
         CommandSpec(
             name="train", target="vqspeech.cli.train:train", summary="Train a model from a configuration file."
         ),
@@ -151,7 +151,7 @@ def register_commands() -> list[CommandSpec]:
             name="info",
             target="vqspeech.cli.runs:info",
             summary="What a run or checkpoint is: configuration, steps, speakers, plugins.",
-        ),  # fmt: skip
+        ),
         CommandSpec(name="speakers", target="vqspeech.cli.runs:speakers", summary="The speakers that a model knows."),
         CommandSpec(name="encode", target="vqspeech.cli.codes:encode", summary="Turn recordings into codes."),
         CommandSpec(name="decode", target="vqspeech.cli.codes:decode", summary="Turn codes back into speech."),
@@ -159,7 +159,7 @@ def register_commands() -> list[CommandSpec]:
             name="convert",
             target="vqspeech.cli.convert:convert",
             summary="Say a recording again in another speaker's voice.",
-        ),  # fmt: skip
+        ),
         CommandSpec(
             name="analyze", target="vqspeech.cli.analyze:app", summary="Ask what the codes of a run stand for."
         ),
@@ -168,5 +168,5 @@ def register_commands() -> list[CommandSpec]:
             name="plugins",
             target="vqspeech.cli.plugins:app",
             summary="What is registered, by whom, and what is broken.",
-        ),  # fmt: skip
+        ),
     ]

@@ -37,13 +37,14 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def installed() -> list[Candidate]:
-    """Every entry point of the group `GROUP` on ``sys.path``, sorted by distribution and name; the first of two copies counts.
+def installed(path: list[str] | None = None) -> list[Candidate]:
+    """Every entry point of the group `GROUP` on ``path`` (None: ``sys.path``), by distribution and name; the first of two copies counts.
 
     Each distribution is read on its own: one with a malformed ``entry_points.txt`` hides nobody else.
     """
     found: dict[str, list[Candidate]] = {}
-    for distribution in importlib.metadata.distributions():
+    where = {} if path is None else {"path": path}
+    for distribution in importlib.metadata.distributions(**where):
         try:
             text = distribution.read_text("entry_points.txt") or ""
         except (OSError, UnicodeDecodeError):

@@ -1,0 +1,168 @@
+"""``vqspeech plugins``, on fake installed distributions."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from vqspeech.cli.main import app
+
+GOOD = """
+    import vqspeech
+    from vqspeech.registry.specs import CorpusSpec, QuantizerSpec
+
+    @vqspeech.hookimpl
+    def register_quantizers():
+        return [QuantizerSpec(name="{name}", target="vqspeech_heavy:Layer", summary="a layer", requires=("json",))]
+
+    @vqspeech.hookimpl
+    def register_corpora():
+        return [CorpusSpec(name="{name}-corpus", target="vqspeech_heavy:read", summary="a corpus", licence="CC0")]
+"""
+
+
+def plugins(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["plugins", *arguments])
+
+
+def test_list_shows_kind_name_provider_and_summary(fake_dist, make_host):
+    fake_dist("vqspeech-fsq", GOOD.format(name="fsq"))
+    make_host()
+    lines = [line.split() for line in plugins("list").stdout.splitlines()]
+    assert ["quantizer", "fsq", "vqspeech-fsq", "0.3", "a", "layer"] in lines
+    assert ["corpus", "fsq-corpus", "vqspeech-fsq", "0.3", "a", "corpus"] in lines
+    assert {line[0] for line in lines} == {
+        "modality",
+        "quantizer",
+        "corpus",
+        "recipe",
+        "analysis",
+        "aligner",
+        "command",
+    }
+
+
+def test_list_of_one_kind_as_json(fake_dist, make_host):
+    fake_dist("vqspeech-fsq", GOOD.format(name="fsq"))
+    make_host()
+    rows = json.loads(plugins("list", "--kind", "quantizer", "--json").stdout)
+    assert [row["name"] for row in rows] == ["vq", "ema", "fsq"]
+    assert rows[-1] == {
+        "kind": "quantizer",
+        "use_as": "fsq",
+        "name": "fsq",
+        "target": "vqspeech_heavy:Layer",
+        "summary": "a layer",
+        "api": 1,
+        "requires": ["json"],
+        "distribution": "vqspeech-fsq",
+        "version": "0.3",
+        "plugin": "fsq",
+    }
+
+
+def test_list_of_an_unknown_kind(make_host):
+    make_host()
+    result = plugins("list", "--kind", "quantiser")
+    assert result.exit_code == 2
+    assert "Did you mean 'quantizer'?" in result.stderr
+
+
+def test_list_shows_both_of_a_conflict_by_their_full_names(fake_dist, make_host):
+    fake_dist("vqspeech-a", GOOD.format(name="fsq"))
+    fake_dist("vqspeech-b", GOOD.format(name="fsq"))
+    make_host()
+    listing = plugins("list").stdout
+    assert "vqspeech-a/fsq " in listing
+    assert "vqspeech-b/fsq " in listing
+
+
+def test_list_says_what_is_switched_off(fake_dist, make_host):
+    fake_dist("vqspeech-a", GOOD.format(name="fsq"))
+    make_host(VQSPEECH_DISABLE_PLUGINS="a")
+    assert "switched off: vqspeech-a 0.3" in plugins("list").stdout
+
+
+@pytest.mark.parametrize("name", ["fsq", "vqspeech-fsq/fsq", "vqspeech-fsq"])
+def test_show(name, fake_dist, make_host):
+    fake_dist("vqspeech-fsq", GOOD.format(name="fsq"))
+    make_host()
+    text = plugins("show", name).stdout
+    assert "quantizer fsq: a layer" in text
+    assert "distribution: vqspeech-fsq" in text
+    assert "target: vqspeech_heavy:Layer" in text
+
+
+def test_show_gives_every_kind_of_the_name(make_host):
+    make_host()
+    rows = json.loads(plugins("show", "vctk", "--json").stdout)
+    assert [row["kind"] for row in rows] == ["corpus", "recipe"]
+
+
+def test_show_of_an_unknown_name(make_host):
+    make_host()
+    result = plugins("show", "emma")
+    assert result.exit_code == 2
+    assert "Did you mean 'ema'?" in result.stderr
+
+
+def test_doctor_is_content_with_sound_plugins(fake_dist, make_host):
+    fake_dist("vqspeech-fsq", GOOD.format(name="fsq"))
+    make_host()
+    result = plugins("doctor")
+    assert result.exit_code == 0
+    assert "ok      fsq (vqspeech-fsq 0.3): 2 registered, imported in " in result.stdout
+    assert "hooks: register_corpora, register_quantizers" in result.stdout
+    assert result.stdout.splitlines()[-1] == "1 plugins, 0 broken, 0 name conflicts, 0 switched off"
+
+
+def test_doctor_names_failures_and_conflicts_and_exits_with_1(fake_dist, make_host):
+    fake_dist("vqspeech-bad", "raise ImportError('libfoo.so')")
+    fake_dist("vqspeech-typo", "import vqspeech\n@vqspeech.hookimpl\ndef register_quantisers(): return []\n")
+    fake_dist("vqspeech-a", GOOD.format(name="ema"))
+    make_host()
+    result = plugins("doctor")
+    assert result.exit_code == 1
+    assert "broken  bad (vqspeech-bad 0.3)" in result.stdout
+    assert "import: ImportError: libfoo.so" in result.stdout
+    assert "hooks: UnknownHook: there is no hook 'register_quantisers'" in result.stdout
+    assert (
+        "clash   quantizer 'ema' is given by vqspeech 0.1.0 (as vqspeech/ema) and vqspeech-a 0.3 (as vqspeech-a/ema)"
+        in result.stdout
+    )
+    assert result.stderr == ""
+
+
+def test_doctor_as_json_works_even_when_failures_are_errors(fake_dist, make_host):
+    fake_dist("vqspeech-bad", "raise ImportError('libfoo.so')")
+    make_host(VQSPEECH_STRICT_PLUGINS="1")
+    result = plugins("doctor", "--json")
+    assert result.exit_code == 1
+    (plugin,) = json.loads(result.stdout)["plugins"]
+    assert plugin["failures"] == [{"stage": "import", "error": "ImportError", "message": "libfoo.so"}]
+
+
+def test_fifty_distributions_of_which_five_are_broken(site, fake_dist):
+    """In a process of its own, as a user has it; `benchmarks` of the time taken are not a matter of tests."""
+    for number in range(50):
+        source = textwrap.dedent(GOOD.format(name=f"q{number}")) if number % 10 else f"raise ImportError('no {number}')"
+        fake_dist(f"vqspeech-p{number}", source)
+    code = (
+        "import sys\n"
+        "from vqspeech.cli.main import main\n"
+        "sys.argv = ['vqspeech', 'plugins', 'list', '--kind', 'quantizer']\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    print('code', end.code, 'torch' in sys.modules)\n"
+    )
+    names = ",".join(f"p{number}" for number in range(50))
+    environ = os.environ | {"PYTHONPATH": str(site), "VQSPEECH_PLUGINS": names, "VQSPEECH_STRICT_PLUGINS": ""}
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=False)
+    *rows, last = result.stdout.splitlines()
+    assert last in ("code 0 False", "code None False")
+    assert len(rows) == 2 + 45
+    assert len(result.stderr.splitlines()) == 5

@@ -1,0 +1,168 @@
+"""Looking things up by name: near misses, conflicts, missing requirements, providers."""
+
+from __future__ import annotations
+
+import pytest
+
+from vqspeech import __version__
+from vqspeech.errors import InputError, PluginError, UnknownNameError
+from vqspeech.registry import lookup
+from vqspeech.registry.hookspecs import HOOKS
+
+PLUGIN = """
+    import vqspeech
+    from vqspeech.registry.specs import QuantizerSpec
+
+    @vqspeech.hookimpl
+    def register_quantizers():
+        return [QuantizerSpec(name="{name}", target="{target}", summary="from a plugin", requires={requires})]
+"""
+
+
+def plugin(name: str = "fsq", target: str = "math:sqrt", requires: tuple[str, ...] = ()) -> str:
+    return PLUGIN.format(name=name, target=target, requires=requires)
+
+
+def test_specs_are_sorted_by_name(fake_dist, make_host):
+    fake_dist("vqspeech-a", plugin("fsq"))
+    make_host()
+    assert [spec.name for spec in lookup.specs("quantizer")] == ["ema", "fsq", "vq"]
+
+
+def test_get_imports_the_target(fake_dist, make_host):
+    import math
+
+    fake_dist("vqspeech-a", plugin("fsq"))
+    make_host()
+    assert lookup.get("quantizer", "fsq") is math.sqrt
+
+
+def test_get_gives_a_target_that_is_an_object(fake_dist, make_host):
+    fake_dist("vqspeech-a", plugin().replace('"math:sqrt"', "len"))
+    make_host()
+    assert lookup.get("quantizer", "fsq") is len
+
+
+def test_an_unknown_name_says_what_is_near_and_where_more_comes_from(fake_dist, make_host):
+    fake_dist("vqspeech-a", plugin("fsq"))
+    make_host()
+    with pytest.raises(UnknownNameError) as caught:
+        lookup.get("quantizer", "fqs")
+    assert str(caught.value) == (
+        "unknown quantizer 'fqs'; known: ema, fsq, vq. Did you mean 'fsq'? Plugins add more: vqspeech plugins list"
+    )
+
+
+def test_an_unknown_kind_is_an_error(make_host):
+    make_host()
+    with pytest.raises(UnknownNameError, match=r"unknown kind of plugin 'quantiser'.*Did you mean 'quantizer'"):
+        lookup.specs("quantiser")
+
+
+def test_an_unknown_name_mentions_plugins_that_failed(fake_dist, make_host):
+    fake_dist("vqspeech-a", "raise ImportError('no')")
+    make_host()
+    with pytest.raises(UnknownNameError, match=r"1 failed to load: vqspeech plugins doctor"):
+        lookup.get("quantizer", "fsq")
+
+
+@pytest.mark.parametrize("name", ["fsq", "vqspeech-fsq/anything", "vqspeech_fsq/fsq"])
+def test_a_name_of_a_plugin_that_failed_says_so(name, fake_dist, make_host):
+    fake_dist("vqspeech-fsq", "raise ImportError('libfoo.so is missing')")
+    make_host()
+    with pytest.raises(
+        PluginError, match=r"is not available: plugin 'fsq' \(vqspeech-fsq 0\.3\) skipped: ImportError: libfoo"
+    ):
+        lookup.get("quantizer", name)
+
+
+def test_a_name_of_a_plugin_that_is_switched_off_says_so(fake_dist, make_host):
+    fake_dist("vqspeech-fsq", plugin())
+    make_host(VQSPEECH_DISABLE_PLUGINS="fsq")
+    with pytest.raises(PluginError, match="switched off"):
+        lookup.get("quantizer", "fsq")
+
+
+@pytest.mark.parametrize("arguments", [("quantizer", "vqspeech-fsq/fsq"), ("quantizer", "fsq", "vqspeech-fsq")])
+def test_a_plugin_that_is_not_installed_says_what_to_install(arguments, make_host):
+    make_host()
+    with pytest.raises(
+        PluginError, match=r"quantizer 'fsq' comes from the plugin vqspeech-fsq.*pip install vqspeech-fsq"
+    ):
+        lookup.get(*arguments)
+
+
+def test_the_same_name_twice_is_listed_twice_and_ambiguous_in_use(fake_dist, make_host):
+    fake_dist("vqspeech-a", plugin(target="math:sqrt"), version="1.0")
+    fake_dist("vqspeech-b", plugin(target="math:floor"), version="2.0")
+    make_host()
+    assert [spec.name for spec in lookup.specs("quantizer")].count("fsq") == 2
+    with pytest.raises(PluginError) as caught:
+        lookup.get("quantizer", "fsq")
+    for part in ("vqspeech-a 1.0", "vqspeech-b 2.0", "vqspeech-a/fsq or vqspeech-b/fsq"):
+        assert part in str(caught.value)
+    assert lookup.get("quantizer", "vqspeech-a/fsq").__name__ == "sqrt"
+    assert lookup.get("quantizer", "fsq", distribution="vqspeech-b").__name__ == "floor"
+
+
+def test_a_built_in_cannot_be_shadowed(fake_dist, make_host):
+    fake_dist("vqspeech-a", plugin("ema"))
+    host = make_host()
+    assert str(lookup.provider("quantizer", "ema")) == f"vqspeech {__version__}"
+    assert lookup.provider("quantizer", "vqspeech/ema").distribution == "vqspeech"
+    assert lookup.provider("quantizer", "vqspeech-a/ema").distribution == "vqspeech-a"
+    assert [(kind, name) for kind, name, _ in host.conflicts()] == [("quantizer", "ema")]
+
+
+def test_the_provider_is_distribution_and_version(fake_dist, make_host):
+    fake_dist("vqspeech-a", plugin("fsq"), version="1.2.3")
+    make_host()
+    given = lookup.provider("quantizer", "fsq")
+    assert (given.distribution, given.version) == ("vqspeech-a", "1.2.3")
+
+
+def test_a_missing_requirement_says_what_to_install(fake_dist, make_host):
+    fake_dist("vqspeech-a", plugin(requires=("no_such_package", "json", "no_other.part")))
+    make_host()
+    with pytest.raises(PluginError) as caught:
+        lookup.get("quantizer", "fsq")
+    assert str(caught.value) == (
+        "quantizer 'fsq' of vqspeech-a 0.3 needs the Python packages no_such_package, no_other.part, not installed here: "
+        "pip install no-such-package no-other"
+    )
+
+
+@pytest.mark.parametrize("target", ["no_such_module:x", "math:no_such_name"])
+def test_a_target_that_does_not_import_names_itself_and_its_giver(target, fake_dist, make_host):
+    fake_dist("vqspeech-a", plugin(target=target))
+    make_host()
+    with pytest.raises(PluginError, match=rf"'fsq' of vqspeech-a 0\.3 cannot be loaded from '{target}'"):
+        lookup.get("quantizer", "fsq")
+
+
+def test_errors_of_look_up_are_unusable_input(make_host):
+    make_host()
+    with pytest.raises(InputError) as caught:
+        lookup.get("quantizer", "nothing")
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("kind", HOOKS)
+def test_built_in_modules_named_by_targets_exist(kind, make_host):
+    """A renamed module would be noticed only by whoever uses the name; the attribute is checked where it is cheap to."""
+    import ast
+    import importlib.util
+
+    for entry in make_host().builtin_entries(kind):
+        assert isinstance(entry.spec.target, str)
+        module, _, attribute = entry.spec.target.partition(":")
+        found = importlib.util.find_spec(module)
+        assert found is not None and found.origin is not None, entry.spec.target
+        with open(found.origin, encoding="utf-8") as file:
+            tree = ast.parse(file.read())
+        names = {node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+        names |= {
+            t.id for node in tree.body if isinstance(node, ast.Assign) for t in node.targets if isinstance(t, ast.Name)
+        }
+        names |= {a.asname or a.name for node in tree.body if isinstance(node, ast.ImportFrom) for a in node.names}
+        assert attribute in names, entry.spec.target

@@ -1,0 +1,113 @@
+"""Imports run one way, by reading every module: nothing is imported here, so that imports inside functions count as well."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+BASE = {"errors", "config", "audio", "codes"}
+"""Modules at the bottom; they import each other and nothing else of vqspeech."""
+
+MODEL = BASE | {"alignment", "nn", "registry", "model"}
+WORK = {"analysis", "conversion", "training", "sampling", "corpora"}
+
+ALLOWED: dict[str, set[str]] = {
+    **dict.fromkeys(BASE, BASE),
+    "": {"registry", *BASE},  # vqspeech/__init__.py: its names are strings, loaded on use
+    "alignment": BASE | {"alignment"},
+    "nn": {"nn", "errors"},
+    "registry": BASE | {"registry"},
+    "model": MODEL,
+    **dict.fromkeys(WORK, MODEL | WORK),
+    "presets": {"presets", *BASE},
+    "recipes": MODEL | WORK | {"recipes", "presets"},
+    "testing": MODEL | WORK | {"testing", "presets"},
+    "cli": MODEL | WORK | {"recipes", "presets", "testing", "cli"},
+    "__main__": {"cli"},
+}
+"""Part of vqspeech -> the parts it may import."""
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    """Every module's dotted name and file."""
+    for folder, prefix in ((ROOT / "vqspeech", ()), (ROOT / "recipes", ("recipes",))):
+        for path in sorted(folder.rglob("*.py")):
+            parts = path.relative_to(folder).with_suffix("").parts
+            yield ".".join(("vqspeech", *prefix, *(p for p in parts if p != "__init__"))), path
+
+
+MODULES = dict(modules())
+
+
+def part_of(name: str) -> str:
+    """The part of vqspeech that a dotted name lies in: ``vqspeech.nn.quantize`` is in ``nn``."""
+    return [*name.split("."), ""][1]
+
+
+def imports(name: str, tree: ast.AST) -> Iterator[tuple[ast.stmt, str]]:
+    """Every imported dotted name with its statement; ``from vqspeech import nn`` gives ``vqspeech.nn``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                package = name.split(".") if MODULES[name].name == "__init__.py" else name.split(".")[:-1]
+                base = ".".join(package[: len(package) - node.level + 1] + ([base] if base else []))
+            for alias in node.names:
+                yield node, f"{base}.{alias.name}"
+
+
+def parsed(name: str) -> ast.Module:
+    return ast.parse(MODULES[name].read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_run_one_way(name):
+    here = part_of(name)
+    assert here in ALLOWED, f"{name}: say in ALLOWED what {here!r} may import"
+    for node, imported in imports(name, parsed(name)):
+        if imported.split(".")[0] != "vqspeech":
+            continue
+        there = part_of(imported)
+        if there.startswith("__") or there in ("hookimpl", "PUBLIC"):  # names of vqspeech/__init__.py
+            continue
+        assert there in ALLOWED[here] | {""}, f"{name}, line {node.lineno}: {here!r} must not import {imported}"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_module_imports_torchaudio_when_it_is_imported(name):
+    """The pair of torch and torchaudio can fail to load; only what needs it may notice (DESIGN, decision 1)."""
+    tree = parsed(name)
+    inside = {
+        id(child)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or _type_checking(node)
+        for child in ast.walk(node)
+    }
+    for node, imported in imports(name, tree):
+        assert imported.split(".")[0] != "torchaudio" or id(node) in inside, f"{name}, line {node.lineno}"
+
+
+def _type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_is_named_after_what_it_holds(name):
+    assert name.rpartition(".")[2] not in ("utils", "util", "helpers", "helper", "misc", "common")
+
+
+def test_nn_knows_no_files_and_no_names():
+    for name in MODULES:
+        if part_of(name) == "nn":
+            for node, imported in imports(name, parsed(name)):
+                top = imported.split(".")[0]
+                assert top not in ("pathlib", "logging", "typer", "rich", "soundfile"), (
+                    f"{name}, line {node.lineno}: {imported}"
+                )
