@@ -1,0 +1,298 @@
+"""Audio files in and out: read anything soundfile knows, resample, write 16 bit atomically, trim, mu-law.
+
+Importing this module loads neither torch nor librosa; the functions that need them import them.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import re
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vqspeech.errors import AudioError, InputError
+
+if TYPE_CHECKING:
+    import torch
+
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".sph")
+"""File name endings taken for audio when a folder is searched (lower case; files may use any case)."""
+
+_BLOCK_FRAMES = 1 << 16
+_WAV_DATA = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
+_STREAMED_WAV_BYTES = 0x7FFFF000
+_CONTAINERS_WITHOUT_LENGTH = ("MP3", "MPEG")
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What the header of an audio file says.
+
+    Parameters
+    ----------
+    duration_s : length in seconds
+    sample_rate : samples per second of one channel
+    channels : number of channels
+    """
+
+    duration_s: float
+    sample_rate: int
+    channels: int
+
+
+@dataclass(frozen=True)
+class Trimmed:
+    """Samples without leading and trailing silence, and how many samples were cut at the start."""
+
+    samples: npt.NDArray[np.float32]
+    offset_samples: int
+
+
+def read(path: str | Path, sample_rate: int = 16000) -> npt.NDArray[np.float32]:
+    """Read an audio file as mono at the given rate.
+
+    Channels are averaged; other rates are resampled with soxr (HQ). The result has ``ceil(frames * sample_rate / rate)`` samples.
+
+    Parameters
+    ----------
+    path : wav, flac, ogg, mp3, NIST sphere, ...: whatever libsndfile reads, of any rate, channel count and sample format
+    sample_rate : rate of the result, in Hz
+
+    Returns
+    -------
+    float32 (time,), nominally in [-1, 1]; float files may go beyond
+
+    Raises
+    ------
+    AudioError : no such file, a folder, not audio, truncated, without samples, or with NaN or infinite samples
+    """
+    if sample_rate <= 0:
+        raise InputError(f"sample rate {sample_rate} Hz is not positive")
+    import soundfile
+
+    blocks: list[npt.NDArray[np.float32]] = []
+    with _opened(path) as file:
+        _check_length(path, file)
+        try:
+            while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
+                blocks.append(block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32))
+        except soundfile.LibsndfileError as error:
+            raise AudioError(f"{path}: broken or truncated audio ({_reason(error)})") from error
+        rate, declared = file.samplerate, file.frames
+        declared_is_exact = file.format not in _CONTAINERS_WITHOUT_LENGTH and declared < 1 << 48
+    samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+    if declared_is_exact and len(samples) < declared:
+        raise AudioError(f"{path}: truncated: the header promises {declared} samples, {len(samples)} could be decoded")
+    if not len(samples):
+        raise AudioError(f"{path}: holds no samples")
+    if not np.isfinite(samples).all():
+        bad = int(np.count_nonzero(~np.isfinite(samples)))
+        raise AudioError(f"{path}: {bad} of {len(samples)} samples are NaN or infinite")
+    return resample(samples, rate, sample_rate)
+
+
+def resample(samples: npt.NDArray[np.float32], source_rate: int, target_rate: int) -> npt.NDArray[np.float32]:
+    """Resample with soxr (HQ, no delay): float32 (time,) -> float32 (ceil(time * target_rate / source_rate),)."""
+    if source_rate == target_rate:
+        return np.ascontiguousarray(samples, dtype=np.float32)
+    import soxr
+
+    wanted = math.ceil(len(samples) * target_rate / source_rate)
+    resampled = soxr.resample(np.asarray(samples, dtype=np.float32), source_rate, target_rate, quality="HQ")[:wanted]
+    return np.pad(resampled, (0, wanted - len(resampled))).astype(np.float32, copy=False)
+
+
+def probe(path: str | Path) -> AudioInfo:
+    """Length, rate and channels from the header alone, without decoding.
+
+    Raises
+    ------
+    AudioError : no such file, a folder, not audio, shorter than its header says (where the header tells), or without samples
+    """
+    with _opened(path) as file:
+        _check_length(path, file)
+        if file.frames <= 0:
+            raise AudioError(f"{path}: holds no samples")
+        return AudioInfo(file.frames / file.samplerate, file.samplerate, file.channels)
+
+
+def write(path: str | Path, samples: npt.ArrayLike, sample_rate: int) -> None:
+    """Write mono 16-bit wav or flac (by the file name), all or nothing.
+
+    The bytes go to a temporary name in the same folder, which is renamed when complete; an existing file is replaced. Missing folders are made.
+
+    Parameters
+    ----------
+    path : ends in ``.wav`` or ``.flac``
+    samples : float (time,), clipped to [-1, 1), or int16 (time,)
+    sample_rate : in Hz
+
+    Raises
+    ------
+    InputError : another file name ending, another shape, an unwritable folder, a full disk
+    AudioError : NaN or infinite samples
+    """
+    path = Path(path)
+    formats = {".wav": "WAV", ".flac": "FLAC"}
+    container = formats.get(path.suffix.lower())
+    if container is None:
+        raise InputError(f"cannot write {path}: the name must end in {' or '.join(formats)}")
+    pcm = to_int16(samples)
+    import soundfile
+
+    encoded = io.BytesIO()
+    try:
+        soundfile.write(encoded, pcm, sample_rate, format=container, subtype="PCM_16")
+    except soundfile.LibsndfileError as error:
+        raise InputError(f"cannot write {path} at {sample_rate} Hz: {_reason(error)}") from error
+    temporary: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(21, "is a folder")
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(encoded.getbuffer())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+        temporary = None
+    except OSError as error:
+        raise InputError(
+            f"cannot write {path}: {error.strerror or error}; choose another folder or free some space"
+        ) from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def to_int16(samples: npt.ArrayLike) -> npt.NDArray[np.int16]:
+    """Samples as 16-bit integers: float (time,) rounded and clipped to [-1, 1); int16 (time,) as it is.
+
+    Raises
+    ------
+    InputError : not one-dimensional
+    AudioError : NaN or infinite samples
+    """
+    array = np.asarray(samples)
+    if array.ndim != 1:
+        raise InputError(f"expected mono samples of shape (time,), got {array.shape}")
+    if array.dtype == np.int16:
+        return array
+    if not np.isfinite(array).all():
+        raise AudioError(f"{int(np.count_nonzero(~np.isfinite(array)))} of {len(array)} samples are NaN or infinite")
+    return np.clip(np.rint(array.astype(np.float64) * 32768), -32768, 32767).astype(np.int16)
+
+
+def trim_silence(samples: npt.NDArray[np.float32], top_db: float) -> Trimmed:
+    """Cut leading and trailing parts that are more than ``top_db`` dB below the loudest frame (`librosa.effects.trim`).
+
+    Parameters
+    ----------
+    samples : float32 (time,)
+    top_db : positive threshold in dB; 30 cuts what is inaudible beside normal speech
+    """
+    if not top_db > 0:
+        raise InputError(f"top_db must be positive, got {top_db}")
+    import librosa
+
+    frame = min(2048, max(1, len(samples)))
+    kept, (start, _) = librosa.effects.trim(samples, top_db=top_db, frame_length=frame, hop_length=max(1, frame // 4))
+    return Trimmed(np.ascontiguousarray(kept, dtype=np.float32), int(start))
+
+
+def mu_law_encode(waveform: torch.Tensor, levels: int = 256) -> torch.Tensor:
+    """Mu-law companding (ITU-T G.711's curve, 8 bit): float (..., time), clipped to [-1, 1] -> int64 (..., time) in [0, levels)."""
+    from torchaudio.functional import mu_law_encoding
+
+    return mu_law_encoding(waveform.clamp(-1.0, 1.0), levels)
+
+
+def mu_law_decode(classes: torch.Tensor, levels: int = 256) -> torch.Tensor:
+    """The inverse of `mu_law_encode`: int64 (..., time) in [0, levels) -> float32 (..., time) in [-1, 1]."""
+    from torchaudio.functional import mu_law_decoding
+
+    return mu_law_decoding(classes, levels)
+
+
+def find_audio(paths: Iterable[str | Path]) -> list[Path]:
+    """Audio files among files and folders, sorted, each once.
+
+    A file is taken whatever its name; folders are searched all the way down for `AUDIO_SUFFIXES`, hidden files left out.
+
+    Raises
+    ------
+    InputError : a path that does not exist, or nothing found
+    """
+    given = [Path(path) for path in paths]
+    found: set[Path] = set()
+    for path in given:
+        if path.is_dir():
+            found.update(audio_below(path))
+        elif path.exists():
+            found.add(path)
+        else:
+            raise InputError(f"{path}: no such file or folder")
+    if not found:
+        raise InputError(
+            f"no audio found in {', '.join(map(str, given)) or 'an empty list'}; looked for *{', *'.join(AUDIO_SUFFIXES)}"
+        )
+    return sorted(found)
+
+
+def audio_below(folder: Path) -> list[Path]:
+    """Every audio file in a folder and the folders below it, by its ending, sorted; hidden files and folders are left out."""
+    found: list[Path] = []
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [
+            Path(parent, name) for name in names if not name.startswith(".") and name.lower().endswith(AUDIO_SUFFIXES)
+        ]
+    return sorted(found)
+
+
+def _opened(path: str | Path) -> Any:
+    import soundfile
+
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise AudioError(f"{path}: is a folder, not an audio file")
+        if not path.exists():
+            raise AudioError(f"{path}: no such file")
+        if path.stat().st_size == 0:
+            raise AudioError(f"{path}: is empty (0 bytes)")
+        with path.open("rb"):
+            pass
+        return soundfile.SoundFile(str(path))
+    except OSError as error:
+        raise AudioError(f"{path}: cannot be opened: {error.strerror or error}") from error
+    except (soundfile.LibsndfileError, TypeError) as error:
+        raise AudioError(f"{path}: not audio that can be read ({_reason(error)})") from error
+
+
+def _check_length(path: str | Path, file: Any) -> None:
+    """libsndfile silently shortens a wav whose data chunk runs past the end of the file; only its log tells."""
+    if match := _WAV_DATA.search(file.extra_info):
+        declared, present = int(match[1]), int(match[2])
+        if present < declared < _STREAMED_WAV_BYTES:
+            raise AudioError(
+                f"{path}: truncated: the header promises {declared} bytes of samples, the file holds {present}"
+            )
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "error_string", "") or error).strip().rstrip(".")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

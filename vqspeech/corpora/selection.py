@@ -1,0 +1,173 @@
+"""What all readers share: from the recordings found to a `Corpus`, with speakers chosen, headers probed and splits assigned."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from vqspeech import audio
+from vqspeech.alignment.base import Alignment
+from vqspeech.corpora.base import Corpus, Split, Utterance, split_of
+from vqspeech.errors import AudioError, CorpusError, InputError, VQSpeechError, unknown_name
+
+SplitBy = Literal["utterance", "speaker"]
+Speakers = int | Sequence[str] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """An audio file found by a reader, before anybody has looked inside.
+
+    Parameters
+    ----------
+    id, path, speaker, text : as in `Utterance`
+    split : where the corpus itself assigns it; None means by hash
+    alignment : a file to read phones from, or None
+    """
+
+    id: str
+    path: Path
+    speaker: str
+    text: str | None = None
+    split: Split | None = None
+    alignment: Path | None = None
+
+
+def assemble(
+    corpus: Corpus,
+    recordings: Iterable[Recording],
+    *,
+    split_by: SplitBy,
+    speakers: Speakers,
+    max_utterances: int | None,
+) -> Corpus:
+    """Choose speakers, probe the header of each of their files, read alignments, assign splits.
+
+    Files whose header cannot be read go to ``skipped``; an alignment that cannot be read costs a line in ``skipped`` and the utterance keeps None.
+
+    Parameters
+    ----------
+    corpus : name, root, variant, notes and files skipped so far; its utterances are ignored
+    recordings : everything found, in any order, ids unique
+    split_by : ``"utterance"``: every speaker may be in every split; ``"speaker"``: no speaker is in two splits
+    speakers : names, or n for the first n in sorted order, or None for all
+    max_utterances : readable utterances per speaker, first in order of id; None for all
+
+    Raises
+    ------
+    CorpusError : no recordings, or none readable
+    InputError : an option out of range
+    UnknownNameError : a speaker that is not there
+    """
+    if split_by not in ("utterance", "speaker"):
+        raise InputError(f"split_by {split_by!r} is not allowed; choose 'utterance' or 'speaker'")
+    if max_utterances is not None and max_utterances < 1:
+        raise InputError(f"max_utterances must be at least 1, got {max_utterances}")
+    by_speaker: dict[str, list[Recording]] = defaultdict(list)
+    for recording in recordings:
+        by_speaker[recording.speaker].append(recording)
+    skipped = dict(corpus.skipped)
+    utterances: list[Utterance] = []
+    for speaker in choose_speakers(sorted(by_speaker), speakers):
+        taken = 0
+        for recording in sorted(by_speaker[speaker], key=lambda recording: recording.id):
+            if taken == max_utterances:
+                break
+            utterance = _utterance(recording, split_by, skipped)
+            if utterance is not None:
+                utterances.append(utterance)
+                taken += 1
+    if not utterances:
+        reasons = "; ".join(f"{path}: {reason}" for path, reason in list(skipped.items())[:3])
+        raise CorpusError(
+            f"{corpus.root}: no usable recording among {sum(map(len, by_speaker.values()))} files. First problems: {reasons or 'none'}"
+        )
+    utterances.sort(key=lambda utterance: utterance.id)
+    return replace(corpus, utterances=tuple(utterances), skipped=skipped)
+
+
+def choose_speakers(available: Sequence[str], wanted: Speakers) -> list[str]:
+    """The speakers asked for: all (None), the first n (int), or those named.
+
+    Raises
+    ------
+    InputError : n below 1 or an empty list
+    UnknownNameError : a name that is not available
+    """
+    if wanted is None:
+        return list(available)
+    if isinstance(wanted, int):
+        if wanted < 1:
+            raise InputError(f"speakers must be at least 1, got {wanted}")
+        return list(available[:wanted])
+    names = [wanted] if isinstance(wanted, str) else list(dict.fromkeys(wanted))
+    if not names:
+        raise InputError("an empty list of speakers was given; leave it out to take all")
+    known = set(available)
+    for name in names:
+        if name not in known:
+            raise unknown_name("speaker", name, available)
+    return names
+
+
+def existing_root(root: Path | str | None, corpus: str) -> Path:
+    """The folder as an absolute path.
+
+    Raises
+    ------
+    CorpusError : none given, missing, not a folder, or empty
+    """
+    if root is None:
+        raise CorpusError(f"the corpus {corpus!r} needs a data folder; give it with --data-dir")
+    path = Path(root).expanduser().absolute()
+    if not path.is_dir():
+        raise CorpusError(
+            f"{path}: {'is a file, not a folder' if path.exists() else 'no such folder'}; give the folder of the corpus {corpus!r}"
+        )
+    if next(path.iterdir(), None) is None:
+        raise CorpusError(f"{path}: is an empty folder; give the folder of the corpus {corpus!r}")
+    return path
+
+
+def safe_id(text: str) -> str:
+    """The text as an utterance id: everything but letters, digits, ``.``, ``_`` and ``-`` becomes ``_``."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", text).lstrip(".") or "_"
+
+
+def count_and_name(names: Sequence[str], limit: int = 5) -> str:
+    """``"7: a, b, c, d, e and 2 more"`` for notes."""
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return f"{len(names)}: {', '.join(names[:limit])}{more}"
+
+
+def _utterance(recording: Recording, split_by: SplitBy, skipped: dict[str, str]) -> Utterance | None:
+    try:
+        duration_s = audio.probe(recording.path).duration_s
+    except AudioError as error:
+        skipped[str(recording.path)] = _reason(recording.path, error)
+        return None
+    alignment: Alignment | None = None
+    if recording.alignment is not None:
+        from vqspeech.corpora.alignments import read_alignment
+
+        try:
+            alignment = read_alignment(recording.alignment)
+        except VQSpeechError as error:
+            skipped[str(recording.alignment)] = f"alignment not used: {_reason(recording.alignment, error)}"
+    return Utterance(
+        id=recording.id,
+        path=recording.path,
+        speaker=recording.speaker,
+        text=recording.text,
+        split=recording.split or split_of(recording.speaker if split_by == "speaker" else recording.id),
+        duration_s=duration_s,
+        alignment=alignment,
+    )
+
+
+def _reason(path: Path, error: Exception) -> str:
+    return str(error).removeprefix(f"{path}: ")
