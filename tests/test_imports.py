@@ -103,6 +103,13 @@ def test_a_module_is_named_after_what_it_holds(name):
     assert name.rpartition(".")[2] not in ("utils", "util", "helpers", "helper", "misc", "common")
 
 
+@pytest.mark.parametrize("name", MODULES)
+def test_recipes_are_imported_by_their_full_name(name):
+    """``import recipes`` works by chance in a checkout, makes every class twice, and fails from a wheel."""
+    for node, imported in imports(name, parsed(name)):
+        assert imported.split(".")[0] != "recipes", f"{name}, line {node.lineno}: write vqspeech.recipes"
+
+
 def test_nn_knows_no_files_and_no_names():
     for name in MODULES:
         if part_of(name) == "nn":

@@ -210,6 +210,7 @@ def test_a_full_disk_under_stdout_is_no_traceback():
         result = subprocess.run(
             [sys.executable, "-m", "vqspeech", "plugins", "list"],
             stdout=full,
+            env=os.environ | {"VQSPEECH_DEBUG": ""},
             stderr=subprocess.PIPE,
             text=True,
             check=False,

@@ -265,6 +265,6 @@ def test_every_hook_is_documented(hook):
 def test_specs_are_frozen_and_checked():
     spec = QuantizerSpec(name="fsq", target="a:b", summary="")
     with pytest.raises(AttributeError):
-        spec.name = "other"  # type: ignore[misc]
+        spec.name = "other"
     with pytest.raises(PluginError, match="'FSQ' is not of the form"):
         QuantizerSpec(name="FSQ", target="a:b", summary="")

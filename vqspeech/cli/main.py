@@ -45,7 +45,9 @@ class LazyGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Invoke the command; Ctrl-C ends with one line and exit code 130."""
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            sys.stdout.flush()  # a closed pipe or a full disk shows here, not in the interpreter's last breath
+            return result
         except KeyboardInterrupt as error:
             print(f"Interrupted{_sentence(str(error))}", file=sys.stderr)
             if _debugging():

@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from vqspeech.errors import InputError, unknown_name
+from vqspeech.errors import InputError, PluginError, unknown_name
 from vqspeech.registry import lookup
-from vqspeech.registry.specs import RecipeSpec
+from vqspeech.registry.specs import CorpusSpec, RecipeSpec
 
 app = typer.Typer(help="Run a whole experiment, from corpus to report.", add_completion=False, no_args_is_help=True)
 
@@ -58,23 +58,22 @@ def run(
     config: Annotated[Path | None, typer.Option(help="A TOML file instead of the recipe's own.")] = None,
 ) -> None:
     """Run a recipe, or continue it where it stopped."""
-    from vqspeech.recipes.base import RecipeRequest
+    from vqspeech.recipes.base import RecipeOutcome, RecipeRequest
 
     entry = lookup.find("recipe", name)
     spec = entry.spec
     assert isinstance(spec, RecipeSpec)
-    if corpus != "auto":
-        lookup.find("corpus", corpus)
-    if data_dir is not None and not data_dir.is_dir():
-        given = "--data-dir" if os.environ.get("VQSPEECH_DATA") != str(data_dir) else "VQSPEECH_DATA"
-        raise InputError(f"{given} {str(data_dir)!r} is not a folder; give the folder that holds the corpus")
+    out = out if out is not None else Path("runs") / spec.name
+    _check_data(corpus, data_dir)
     if config is not None and not config.is_file():
         raise InputError(
             f"--config {str(config)!r} is not a file; start from the text that `vqspeech recipe show {spec.name}` prints"
         )
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {str(out)!r} is a file; give a folder, new or of an earlier run")
     request = RecipeRequest(
         name=spec.name,
-        out=out if out is not None else Path("runs") / spec.name,
+        out=out,
         corpus=corpus,
         data_dir=data_dir,
         overrides=tuple(_checked_settings(settings or [])),
@@ -84,6 +83,8 @@ def run(
         config=config,
     )
     outcome = lookup.resolve(entry)(request)
+    if not isinstance(outcome, RecipeOutcome):
+        raise PluginError(f"recipe {name!r} of {entry.provider} gave {type(outcome).__name__}, not a RecipeOutcome")
     if outcome.message:
         print(outcome.message)
     if outcome.report is not None:
@@ -93,6 +94,19 @@ def run(
 def _row(spec: object, provider: str) -> dict[str, object]:
     assert isinstance(spec, RecipeSpec)
     return {"name": spec.name, "summary": spec.summary, "stages": list(spec.stages), "provider": provider}
+
+
+def _check_data(corpus: str, data_dir: Path | None) -> None:
+    spec = None if corpus == "auto" else lookup.spec("corpus", corpus)
+    if isinstance(spec, CorpusSpec) and not spec.needs_data_dir:
+        return
+    if data_dir is not None and not data_dir.is_dir():
+        given = "VQSPEECH_DATA" if os.environ.get("VQSPEECH_DATA") == str(data_dir) else "--data-dir"
+        raise InputError(f"{given} {str(data_dir)!r} is not a folder; give the folder that holds the corpus")
+    if spec is not None and data_dir is None:
+        raise InputError(
+            f"corpus {corpus!r} needs a folder: give --data-dir DIR, or set VQSPEECH_DATA. Without data: --corpus demo"
+        )
 
 
 def _checked_stages(spec: RecipeSpec, text: str | None) -> tuple[str, ...] | None:

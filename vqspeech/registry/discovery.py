@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -43,8 +44,7 @@ def installed(path: list[str] | None = None) -> list[Candidate]:
     Each distribution is read on its own: one with a malformed ``entry_points.txt`` hides nobody else.
     """
     found: dict[str, list[Candidate]] = {}
-    where = {} if path is None else {"path": path}
-    for distribution in importlib.metadata.distributions(**where):
+    for distribution in importlib.metadata.distributions(path=sys.path if path is None else path):
         try:
             text = distribution.read_text("entry_points.txt") or ""
         except (OSError, UnicodeDecodeError):
