@@ -31,6 +31,8 @@ _PHONE_CLASSES = (
 )
 """ARPAbet by manner of articulation; phones of other alphabets follow, by frequency."""
 
+_MANNER = {phone: rank for rank, members in enumerate(_PHONE_CLASSES) for phone in members}
+
 
 def new_figure(height_in: float, *, width_in: float = WIDTH_IN) -> Figure:
     """An empty figure with a canvas of its own and a constrained layout."""
@@ -46,21 +48,23 @@ def plain(axes: Axes, *, title: str = "", x: str = "", y: str = "", grid: bool =
     for side in ("left", "bottom"):
         axes.spines[side].set_color(RULE)
     axes.tick_params(colors=MUTED, labelsize=8.5, length=3)
-    axes.grid(grid, axis="y", color=RULE, linewidth=0.6, alpha=0.8)
+    if grid:
+        axes.grid(True, axis="y", color=RULE, linewidth=0.6, alpha=0.8)
     axes.set_axisbelow(True)
     axes.set_xlabel(x, fontsize=9, color=MUTED)
     axes.set_ylabel(y, fontsize=9, color=MUTED)
     if title:
-        axes.set_title(title, loc="left", fontsize=10.5, color=INK, fontweight="semibold", pad=7)
+        axes.set_title(title, loc="left", fontsize=10.5, color=INK, fontweight="bold", pad=7)
     return axes
 
 
-def save(figure: Figure, path: Path) -> Path:
-    """Write a figure as PNG with a palette of 256 colours, about a third of the usual size; returns the path.
+def save(figure: Figure, path: Path, *, max_bytes: int = 120_000) -> Path:
+    """Write a figure as PNG with a palette, about a third of the usual size; returns the path.
 
     Parameters
     ----------
     path : ends in ``.png``; its folder is made when missing
+    max_bytes : the palette shrinks from 256 to 96 colours until the file is this small; a dense figure may stay above
     """
     from PIL import Image
 
@@ -68,9 +72,14 @@ def save(figure: Figure, path: Path) -> Path:
     figure.savefig(buffer, format="png", facecolor=figure.get_facecolor())
     path.parent.mkdir(parents=True, exist_ok=True)
     with Image.open(buffer) as image:
-        image.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
-            path, format="PNG", optimize=True
-        )
+        opaque = image.convert("RGB")
+    for colours in (256, 160, 96):
+        packed = io.BytesIO()
+        palette = opaque.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        palette.save(packed, format="PNG", optimize=True)
+        if packed.tell() <= max_bytes:
+            break
+    path.write_bytes(packed.getvalue())
     return path
 
 
@@ -180,6 +189,9 @@ def code_phone_matrix(counts: np.ndarray, phones: Sequence[str]) -> Figure:
     names = [phones[index] for index in order]
     axes.set_yticks(range(len(names)), names, fontsize=7 if len(names) > 24 else 8.5)
     axes.set_xticks([])
+    manner = [_MANNER.get(name, len(_PHONE_CLASSES)) for name in names]
+    for row in np.flatnonzero(np.diff(manner)):
+        axes.axhline(row + 0.5, color=MUTED, linewidth=0.5)
     colour_bar(figure, image, axes, "probability")
     return figure
 

@@ -24,6 +24,9 @@ _NUMBER = re.compile(
     r"[-+±−]?\d[\d,.]*(?:[eE][-+]?\d+)?(?:\s*(?:±|[-–])\s*\d[\d,.]*)?\s*(?:%|dB|dBFS|Hz|s|ms|bit|bits|x|k|M)?|[-–]"
 )
 
+_WIDE_PIXELS = 800  # images narrower than this fit a phone; others keep their size there and scroll
+_STRIP_BYTES = 45_000
+
 
 def render(report: Report, assets: Assets) -> str:
     """The page of a report; what it shows is put into `assets` on the way."""
@@ -126,10 +129,14 @@ def _table(table: Table) -> str:
 
 
 def _picture(picture: Picture, name: str, assets: Assets) -> str:
-    address = escape(assets.image(picture.source, name))
+    address = assets.image(picture.source, name)
     alt = escape(picture.alt or picture.caption or name)
     caption = f"<figcaption>{_inline(picture.caption)}</figcaption>" if picture.caption else ""
-    return f'<figure><img src="{address}" alt="{alt}" loading="lazy">{caption}</figure>'
+    size = assets.pixels(address)
+    small = ' class="small"' if size and size[0] < _WIDE_PIXELS else ""
+    room = f' width="{size[0]}" height="{size[1]}"' if size else ""  # the page does not jump when the image comes
+    image = f'<img src="{escape(address)}" alt="{alt}"{room} loading="lazy">'
+    return f"<figure{small}><div>{image}</div>{caption}</figure>"
 
 
 def _player_row(row: PlayerRow, assets: Assets) -> str:
@@ -142,7 +149,8 @@ def _clip(clip: Clip, title: str, assets: Assets) -> str:
     speaker = f'<span class="speaker">{escape(clip.speaker)}</span>' if clip.speaker else ""
     strip = ""
     if clip.spectrogram is not None:
-        address = escape(assets.image(clip.spectrogram, f"{title}-{clip.label}-{clip.speaker}"))
+        name = f"{title}-{clip.label}-{clip.speaker}"
+        address = escape(assets.image(clip.spectrogram, name, max_bytes=_STRIP_BYTES))
         alt = escape(f"Spectrogram of {title}, {clip.label} {clip.speaker}".strip())
         strip = f'<div class="strip"><img src="{address}" alt="{alt}" loading="lazy"><i></i></div>'
     sound = escape(assets.audio(clip.audio))

@@ -154,15 +154,25 @@ class Assets:
         """Copy a sound file; returns its address relative to the page."""
         return self._copy(source, "audio", source.stem)
 
-    def image(self, source: Path | Figure, name: str) -> str:
-        """Copy an image, or save a figure, under a name; returns its address relative to the page."""
+    def image(self, source: Path | Figure, name: str, *, max_bytes: int = 120_000) -> str:
+        """Copy an image, or save a figure under a name and of a size; returns its address relative to the page."""
         if not isinstance(source, Figure):
             return self._copy(source, "figures", source.stem)
         if source not in self._names:
             address = self._address("figures", name, ".png")
-            save(source, self._folder / address)
+            save(source, self._folder / address, max_bytes=max_bytes)
             self._names[source] = address
         return self._names[source]
+
+    def pixels(self, address: str) -> tuple[int, int] | None:
+        """Width and height of an image of the report; None when it is not an image of pixels."""
+        from PIL import Image, UnidentifiedImageError
+
+        try:
+            with Image.open(self._folder / address) as image:
+                return image.size
+        except UnidentifiedImageError:
+            return None
 
     def _copy(self, source: Path, kind: str, name: str) -> str:
         key = source.absolute()
