@@ -1,0 +1,298 @@
+"""The demo corpus: synthetic English speech by espeak-ng with exact phone alignments, made on the spot and kept in a cache.
+
+109 voices (8 accents x 14 voice variants, three left out), each with its own pitch and speed. No human speaks here; `Corpus.synthetic` is True and reports say so.
+
+Phone labels are espeak's mnemonics without stress marks, length marks and marks of context: ``'u:`` -> ``u``, ``I2`` -> ``I``, ``r-`` -> ``r``; vowels
+that differ by length only become one, rare accent-bound vowels join the vowel of the same words in other accents (see `fold_mnemonic`), and
+everything that begins with ``_`` is a pause: `SILENCE`. espeak announces a stop at its release, so the closure belongs to the phone before it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vqspeech import audio
+from vqspeech.alignment.base import SILENCE, Alignment, Interval
+from vqspeech.corpora import espeak
+from vqspeech.corpora.base import Corpus, Utterance, split_of
+from vqspeech.corpora.demo_text import sentences_for
+from vqspeech.corpora.selection import Speakers, SplitBy, choose_speakers
+from vqspeech.errors import CorpusError, InputError
+
+SAMPLE_RATE = 16000
+_FORMAT = 1
+_HEADROOM = np.float32(0.8)
+"""espeak uses the whole 16 bit range, and resampling overshoots it."""
+_ACCENTS = {
+    "us": "gmw/en-US",
+    "rp": "gmw/en-GB-x-rp",
+    "scot": "gmw/en-GB-scotland",
+    "gb": "gmw/en",
+    "nyc": "gmw/en-US-nyc",
+    "lanc": "gmw/en-GB-x-gbclan",
+    "carib": "gmw/en-029",
+    "wmid": "gmw/en-GB-x-gbcwmd",
+}
+_FEMALE = ("f3", "f2", "f4", "f1", "f5", "Andrea", "Annie")
+_MALE = ("m3", "m1", "m7", "m2", "m4", "m5", "m6")
+_SPEAKERS_AVAILABLE = 109
+
+_FOLDED = {
+    "a#": "@",  # the reduced vowel of "a cup", "comma"
+    "0#": "0",
+    "3": "3",  # "letter"; with "3:" of "nurse", like TIMIT's er and axr
+    "IR": "3",  # Scottish "bird"
+    "VR": "3",  # Scottish "nurse"
+    "@5": "@",
+    "i@3": "i@",
+    "aI3": "aI@",
+    "o@": "O@",  # "poor" where it rhymes with "pour"
+    "@L": "l",  # syllabic, as in "little"
+    ";": "j",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Voice:
+    """One synthetic speaker: its id, espeak voice and the settings that make it distinct.
+
+    Parameters
+    ----------
+    id : accent and variant, for example ``"us-f3"``
+    gender : ``"f"`` or ``"m"``
+    espeak : voice file with variant
+    rate : words per minute
+    pitch, pitch_range : espeak's settings, 0 to 99, 50 is the variant's own
+    """
+
+    id: str
+    gender: str
+    espeak: str
+    rate: int
+    pitch: int
+    pitch_range: int
+
+
+def voices() -> tuple[Voice, ...]:
+    """All 109 voices in the order in which a number of speakers is taken: women and men by turns, accents in rotation."""
+    listed: list[Voice] = []
+    for turn in range(len(_ACCENTS) * len(_FEMALE)):
+        for gender, variants, shift in (("f", _FEMALE, 0), ("m", _MALE, 3)):
+            accent = list(_ACCENTS)[(turn + shift) % len(_ACCENTS)]
+            variant = variants[turn % len(variants)]
+            speaker = f"{accent}-{variant.lower()}"
+            byte = hashlib.sha256(speaker.encode()).digest()
+            listed.append(
+                Voice(
+                    id=speaker,
+                    gender=gender,
+                    espeak=f"{_ACCENTS[accent]}+{variant}",
+                    rate=145 + byte[0] % 36,
+                    pitch=38 + byte[1] % 25,
+                    pitch_range=40 + byte[2] % 21,
+                )
+            )
+    return tuple(listed[:_SPEAKERS_AVAILABLE])
+
+
+def read(
+    root: Path | str | None = None,
+    *,
+    speakers: Speakers = 24,
+    utterances_per_speaker: int = 25,
+    seed: int = 0,
+    split_by: SplitBy = "utterance",
+    max_utterances: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Corpus:
+    """Make the demo corpus, or open it where it was made before.
+
+    The same options give the same bytes. A sentence may be said by several speakers, so the splits share sentences, as VCTK's do.
+
+    Parameters
+    ----------
+    root : folder to keep it in; by default ``$VQSPEECH_CACHE/demo`` or ``~/.cache/vqspeech/demo``. One folder inside per set of options.
+    speakers : a number (the first n of `voices`), names such as ``"us-f3"``, or None for all 109
+    utterances_per_speaker : how many sentences each says
+    seed : of the choice of sentences and of espeak's noise
+    split_by : see `vqspeech.corpora.selection.assemble`
+    max_utterances : upper bound on utterances_per_speaker, for the sake of readers' common options
+    progress : called with (done, all) while speech is made
+
+    Raises
+    ------
+    InputError : espeakng-loader is missing, an option out of range, an unwritable folder
+    UnknownNameError : an unknown speaker
+    """
+    if split_by not in ("utterance", "speaker"):
+        raise InputError(f"split_by {split_by!r} is not allowed; choose 'utterance' or 'speaker'")
+    by_id = {voice.id: voice for voice in voices()}
+    chosen = sorted(choose_speakers(list(by_id), speakers))
+    if isinstance(speakers, int) and speakers > len(by_id):
+        raise InputError(f"the demo corpus has {len(by_id)} speakers, {speakers} were asked for")
+    count = utterances_per_speaker if max_utterances is None else min(utterances_per_speaker, max_utterances)
+    if count < 1:
+        raise InputError(f"utterances per speaker must be at least 1, got {count}")
+    folder = _make([by_id[name] for name in chosen], count, seed, _cache(root), progress)
+    utterances = tuple(_utterances(folder, split_by))
+    return Corpus(
+        name="demo",
+        root=folder,
+        variant=f"{len(chosen)} synthetic voices x {count} sentences, espeak-ng ({espeak.installed_version()}), seed {seed}",
+        utterances=utterances,
+        synthetic=True,
+        notes=("All speech is synthetic (espeak-ng); no human speaks in this corpus.",),
+    )
+
+
+def fold_mnemonic(mnemonic: str) -> str:
+    """The phone label for one of espeak's mnemonics; see the module's text.
+
+    >>> [fold_mnemonic(m) for m in ("'u:", ",aI", "t#", "_:", "@L")]
+    ['u', 'aI', 'dx', 'sil', 'l']
+    """
+    phone = mnemonic.lstrip("',%=|")
+    if not phone or phone.startswith("_"):
+        return SILENCE
+    if phone == "t#":
+        return "dx"  # the flap of American "city"
+    phone = _FOLDED.get(phone, phone)
+    bare = phone.rstrip(":#2-[/|")
+    return bare or phone
+
+
+def alignment_of(speech: espeak.Speech) -> Alignment:
+    """Phones of what espeak said, in seconds: silence before the first one, each until the next begins, the last to the end of the audio."""
+    length = len(speech.pcm) // 2
+    starts = [(SILENCE, 0), *((fold_mnemonic(name), start) for name, start in speech.phonemes)]
+    phones: list[Interval] = []
+    for (label, start), (_, end) in itertools.pairwise([*starts, ("", length)]):
+        if end <= start:
+            continue
+        if phones and label == SILENCE == phones[-1].label:
+            phones[-1] = Interval(phones[-1].start_s, end / speech.sample_rate, SILENCE)
+        else:
+            phones.append(Interval(start / speech.sample_rate, end / speech.sample_rate, label))
+    return Alignment(tuple(phones))
+
+
+def requests_for(voice: Voice, count: int, seed: int) -> list[espeak.Request]:
+    """What `read` asks espeak for one speaker; request k does not depend on the others."""
+    return [
+        espeak.Request(
+            voice=voice.espeak,
+            text=text,
+            rate=voice.rate,
+            pitch=voice.pitch,
+            pitch_range=voice.pitch_range,
+            seed=int.from_bytes(hashlib.sha256(f"{seed}/{voice.id}/{number}".encode()).digest()[:3], "big"),
+        )
+        for number, text in enumerate(sentences_for(voice.id, count, seed))
+    ]
+
+
+def _cache(root: Path | str | None) -> Path:
+    if root is not None:
+        return Path(root).expanduser().absolute()
+    if cache := os.environ.get("VQSPEECH_CACHE"):
+        return Path(cache).expanduser().absolute() / "demo"
+    return Path.home() / ".cache" / "vqspeech" / "demo"
+
+
+def _make(chosen: list[Voice], count: int, seed: int, cache: Path, progress: Callable[[int, int], None] | None) -> Path:
+    """The folder with audio, ``utterances.jsonl`` and ``stamp.json``, made under a temporary name and renamed when whole."""
+    options: dict[str, Any] = {
+        "format": _FORMAT,
+        "espeakng-loader": espeak.installed_version(),
+        "seed": seed,
+        "sample_rate": SAMPLE_RATE,
+    }
+    options["requests"] = hashlib.sha256(
+        repr([requests_for(voice, count, seed) for voice in chosen]).encode()
+    ).hexdigest()
+    key = hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:16]
+    folder = cache / key
+    if _is_whole(folder):
+        return folder
+    staging: Path | None = None
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{key}.", dir=cache))
+        rows = list(_speak(chosen, count, seed, staging, progress))
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        (staging / "utterances.jsonl").write_text(lines, encoding="utf-8")
+        (staging / "stamp.json").write_text(
+            json.dumps({**options, "utterances": len(rows)}, indent=1) + "\n", encoding="utf-8"
+        )
+        staging.chmod(0o755)
+        if folder.exists() and not _is_whole(folder):
+            shutil.rmtree(folder)
+        if not folder.exists():
+            staging.rename(folder)
+    except OSError as error:
+        raise InputError(
+            f"cannot keep the demo corpus in {cache}: {error.strerror or error}; set VQSPEECH_CACHE to a folder with space"
+        ) from error
+    finally:
+        if staging is not None:
+            shutil.rmtree(staging, ignore_errors=True)
+    return folder
+
+
+def _speak(
+    chosen: list[Voice], count: int, seed: int, folder: Path, progress: Callable[[int, int], None] | None
+) -> Iterator[dict[str, Any]]:
+    jobs = [
+        (voice, number, request) for voice in chosen for number, request in enumerate(requests_for(voice, count, seed))
+    ]
+    spoken = espeak.synthesise([request for _, _, request in jobs])
+    for done, ((voice, number, request), speech) in enumerate(zip(jobs, spoken, strict=True), start=1):
+        name = f"{voice.id}_{number + 1:03d}"
+        spoken_samples = np.frombuffer(speech.pcm, dtype=np.int16).astype(np.float32) / np.float32(32768)
+        samples = _HEADROOM * audio.resample(spoken_samples, speech.sample_rate, SAMPLE_RATE)
+        audio.write(folder / voice.id / f"{name}.flac", samples, SAMPLE_RATE)
+        phones = [
+            [round(phone.start_s, 6), round(phone.end_s, 6), phone.label] for phone in alignment_of(speech).phones
+        ]
+        yield {"id": name, "speaker": voice.id, "text": request.text, "samples": len(samples), "phones": phones}
+        if progress is not None:
+            progress(done, len(jobs))
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        stamp = json.loads((folder / "stamp.json").read_text(encoding="utf-8"))
+        present = sum(1 for path in folder.glob("*/*.flac") if path.stat().st_size > 0)
+    except (OSError, ValueError):
+        return False
+    return bool(stamp.get("utterances") == present) and (folder / "utterances.jsonl").is_file()
+
+
+def _utterances(folder: Path, split_by: SplitBy) -> Iterator[Utterance]:
+    try:
+        rows = [json.loads(line) for line in (folder / "utterances.jsonl").read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError) as error:
+        raise CorpusError(
+            f"{folder}: the demo corpus in the cache is damaged ({error}); delete that folder, it will be made again"
+        ) from error
+    for row in sorted(rows, key=lambda row: str(row["id"])):
+        yield Utterance(
+            id=row["id"],
+            path=folder / row["speaker"] / f"{row['id']}.flac",
+            speaker=row["speaker"],
+            text=row["text"],
+            split=split_of(row["speaker"] if split_by == "speaker" else row["id"]),
+            duration_s=row["samples"] / SAMPLE_RATE,
+            alignment=Alignment(tuple(Interval(*phone) for phone in row["phones"])),
+        )
