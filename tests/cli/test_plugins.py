@@ -11,6 +11,7 @@ import textwrap
 import pytest
 from typer.testing import CliRunner, Result
 
+from vqspeech import __version__
 from vqspeech.cli.main import app
 
 GOOD = """
@@ -131,12 +132,20 @@ def test_doctor_names_failures_and_conflicts_and_exits_with_1(fake_dist, make_ho
     assert result.exit_code == 1
     assert "broken  bad (vqspeech-bad 0.3)" in result.stdout
     assert "import: ImportError: libfoo.so" in result.stdout
-    assert "hooks: UnknownHook: there is no hook 'register_quantisers'" in result.stdout
+    assert "hooks: UnknownHook: unknown hook 'register_quantisers'" in result.stdout
     assert (
-        "clash   quantizer 'ema' is given by vqspeech 0.1.0 (as vqspeech/ema) and vqspeech-a 0.3 (as vqspeech-a/ema)"
+        f"clash   quantizer 'ema' is given by vqspeech {__version__} (as vqspeech/ema) and vqspeech-a 0.3 (as vqspeech-a/ema)"
         in result.stdout
     )
     assert result.stderr == ""
+
+
+def test_doctor_names_plugins_that_the_environment_lists_and_nobody_installed(make_host):
+    make_host(VQSPEECH_PLUGINS="fqs", VQSPEECH_DISABLE_PLUGINS="other")
+    result = plugins("doctor")
+    assert result.exit_code == 0
+    assert "absent  fqs: named in VQSPEECH_PLUGINS" in result.stdout
+    assert "absent  other: " in result.stdout
 
 
 def test_doctor_as_json_works_even_when_failures_are_errors(fake_dist, make_host):

@@ -43,7 +43,7 @@ BROKEN = {
         """,
         "hooks",
         "UnknownHook",
-        "register_quantisers.*register_quantizers",
+        "unknown hook 'register_quantisers'.*Did you mean 'register_quantizers'",
     ),
     "no-hooks": ("x = 1", "hooks", "NoHooks", "hookimpl"),
     "raising": (
@@ -78,6 +78,28 @@ BROKEN = {
         "PluginError",
         "'a.b.c' is not 'package.module:attribute'",
     ),
+    "no-tuple": (
+        """
+        import vqspeech
+        from vqspeech.registry.specs import QuantizerSpec
+        @vqspeech.hookimpl
+        def register_quantizers(): return [QuantizerSpec(name="good", target="a:b", summary="", requires="numpy")]
+        """,
+        "call",
+        "PluginError",
+        "requires 'numpy' is not a tuple of strings",
+    ),
+    "strange-api": (
+        """
+        import vqspeech
+        from vqspeech.registry.specs import QuantizerSpec
+        @vqspeech.hookimpl
+        def register_quantizers(): return [QuantizerSpec(name="good", target="a:b", summary="", api=[])]
+        """,
+        "spec",
+        "TypeError",
+        "unhashable",
+    ),
     "none": (
         """
         import vqspeech
@@ -107,7 +129,7 @@ BROKEN = {
         """,
         "spec",
         "TypeError",
-        "gave a AnalysisSpec",
+        "gave an object of type AnalysisSpec",
     ),
     "api": (
         """

@@ -104,6 +104,9 @@ def _findings(host: Host) -> list[str]:
     lines += [
         f"off     {provider.plugin or '-'} ({provider}): switched off by the environment" for provider in host.disabled
     ]
+    lines += [
+        f"absent  {name}: named in VQSPEECH_PLUGINS or VQSPEECH_DISABLE_PLUGINS, not installed" for name in host.absent
+    ]
     for kind, name, entries in host.conflicts():
         givers = " and ".join(f"{entry.provider} (as {entry.qualified})" for entry in entries)
         lines.append(f"clash   {kind} {name!r} is given by {givers}")
@@ -134,4 +137,9 @@ def _diagnosis(host: Host) -> dict[str, Any]:
         {"kind": kind, "name": name, "given_by": [entry.qualified for entry in entries]}
         for kind, name, entries in host.conflicts()
     ]
-    return {"plugins": plugins, "conflicts": conflicts, "disabled": [str(provider) for provider in host.disabled]}
+    return {
+        "plugins": plugins,
+        "conflicts": conflicts,
+        "disabled": [str(p) for p in host.disabled],
+        "absent": list(host.absent),
+    }

@@ -14,8 +14,9 @@ from typing import Any, Literal
 
 import pluggy
 
+from vqspeech.errors import unknown_name
 from vqspeech.registry import builtin
-from vqspeech.registry.discovery import Candidate, Provider, Selection, installed
+from vqspeech.registry.discovery import Candidate, Provider, Selection, canonical, installed
 from vqspeech.registry.hookspecs import HOOKS, PROJECT, Hooks
 from vqspeech.registry.specs import API_VERSIONS, KINDS, Spec
 
@@ -127,6 +128,14 @@ class Host:
         return tuple(load(candidate) for candidate in self._candidates[0])
 
     @property
+    def absent(self) -> tuple[str, ...]:
+        """Names in the environment's lists that no installed plugin has: misspelt, or not installed."""
+        found = [candidate.provider for candidate in self._candidates[0]] + self._candidates[1]
+        known = {canonical(name) for provider in found for name in (provider.plugin, provider.distribution)}
+        selection = Selection(self.environ)
+        return tuple(sorted(((selection.allowed or frozenset()) | selection.disabled) - known))
+
+    @property
     def disabled(self) -> tuple[Provider, ...]:
         """Installed plugins that the environment switches off."""
         return tuple(self._candidates[1])
@@ -170,7 +179,10 @@ def load(candidate: Candidate) -> Plugin:
         return plugin
     finally:
         plugin.import_seconds = time.perf_counter() - begin
-    register(plugin, module)
+    try:
+        register(plugin, module)
+    except Exception as error:  # a spec that cannot even be looked at
+        plugin.fail("spec", error)
     return plugin
 
 
@@ -191,7 +203,7 @@ def register(plugin: Plugin, module: ModuleType | Any) -> None:
     plugin.hooks = tuple(sorted(caller.name for caller in callers))
     unknown = [c for c in callers if not c.has_spec() and not all(i.optionalhook for i in c.get_hookimpls())]
     for caller in unknown:
-        plugin.fail("hooks", "UnknownHook", f"there is no hook {caller.name!r}; hooks: {', '.join(HOOKS.values())}")
+        plugin.fail("hooks", "UnknownHook", str(unknown_name("hook", caller.name, HOOKS.values())))
     if not callers:
         plugin.fail(
             "hooks", "NoHooks", "the entry point's module implements no hook; mark functions with @vqspeech.hookimpl"
@@ -225,7 +237,7 @@ def _call(plugin: Plugin, kind: str, hook: Callable[[], list[Any]]) -> Iterator[
         return
     for spec in given:
         if not isinstance(spec, expected):
-            shown = f"a {type(spec).__name__}" if isinstance(spec, Spec) else repr(spec)[:60]
+            shown = repr(spec)[:60] if isinstance(spec, str) else f"an object of type {type(spec).__name__}"
             plugin.fail("spec", "TypeError", f"{name} gave {shown}; it must give {expected.__name__} objects")
         elif spec.api not in API_VERSIONS:
             known = ", ".join(map(str, sorted(API_VERSIONS)))

@@ -42,6 +42,12 @@ class Spec:
             raise PluginError(
                 f"{type(self).__name__} {self.name!r}: target {self.target!r} is not 'package.module:attribute'"
             )
+        for attribute in ("requires", "stages", "suffixes"):
+            value = getattr(self, attribute, ())
+            if not isinstance(value, tuple) or not all(isinstance(item, str) for item in value):
+                raise PluginError(
+                    f"{type(self).__name__} {self.name!r}: {attribute} {value!r} is not a tuple of strings"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
