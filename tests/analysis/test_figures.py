@@ -65,3 +65,7 @@ def test_no_figure_goes_through_pyplot() -> None:
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
         == "False"
     )
+
+
+def test_silence_is_drawn_dark() -> None:
+    assert spectrograms.spectrogram_db(np.zeros(8000), RATE).max() < -0.9 * spectrograms.RANGE_DB

@@ -148,6 +148,12 @@ def test_a_folder_that_is_no_report_is_never_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "thesis" / "index.html").read_text() == "mine"
 
 
+def test_a_folder_that_cannot_be_made_is_an_input_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(InputError, match=r"cannot write a report at .*choose another folder"):
+        write_report(tmp_path / "file" / "report", Report(title="t"))
+
+
 def test_files_of_the_same_name_do_not_overwrite_each_other(sound: Path, tmp_path: Path) -> None:
     other = tmp_path / "source" / "other" / sound.name
     other.parent.mkdir()

@@ -8,13 +8,13 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 INK, MUTED, RULE = "#1f2933", "#66727f", "#d9dee4"
 BLUE, ORANGE, GREEN, PURPLE, SKY, GREY = "#0072b2", "#d55e00", "#009e73", "#aa4499", "#56b4e9", "#9aa5b1"
@@ -36,6 +36,9 @@ _MANNER = {phone: rank for rank, members in enumerate(_PHONE_CLASSES) for phone 
 
 def new_figure(height_in: float, *, width_in: float = WIDTH_IN) -> Figure:
     """An empty figure with a canvas of its own and a constrained layout."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width_in, height_in), dpi=DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     return figure
@@ -91,6 +94,8 @@ def training_curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
     rows : dicts with ``step``, ``split`` ("train" or "valid") and any of ``nll_bits``, ``shuffled_nll_bits``, ``perplexity``,
         ``codes_used``, ``normalised_entropy``, ``aux``; values that are missing, None or not finite are skipped
     """
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
     panels: list[tuple[str, str, list[tuple[str, str, str, str, str]]]] = [
         (
             "Likelihood of the waveform",

@@ -12,11 +12,13 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from vqspeech.analysis.figures import save
-from vqspeech.errors import InputError, VQSpeechError
+from vqspeech.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MARK = '<meta name="generator" content="vqspeech">'
 """What a page of ours says of itself; a folder without it is never replaced."""
@@ -156,7 +158,7 @@ class Assets:
 
     def image(self, source: Path | Figure, name: str, *, max_bytes: int = 120_000) -> str:
         """Copy an image, or save a figure under a name and of a size; returns its address relative to the page."""
-        if not isinstance(source, Figure):
+        if isinstance(source, Path):
             return self._copy(source, "figures", source.stem)
         if source not in self._names:
             address = self._address("figures", name, ".png")
@@ -204,8 +206,7 @@ def write_report(directory: Path, report: Report) -> Path:
 
     Raises
     ------
-    InputError : when a file to show is missing, or `directory` holds something that is not a report
-    VQSpeechError : when the folder cannot be written
+    InputError : when a file to show is missing, `directory` holds something that is not a report, or it cannot be written
     """
     from vqspeech.analysis.page import render
 
@@ -215,13 +216,17 @@ def write_report(directory: Path, report: Report) -> Path:
         directory.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
     except OSError as error:
-        raise VQSpeechError(f"cannot write a report at {directory}: {error}") from error
+        raise InputError(
+            f"cannot write a report at {directory}: {error.strerror or error}; choose another folder or free some space"
+        ) from error
     try:
         (fresh / "index.html").write_text(render(report, Assets(fresh)), encoding="utf-8")
         fresh.chmod(0o755)
         _swap(fresh, directory)
     except OSError as error:
-        raise VQSpeechError(f"cannot write a report at {directory}: {error}") from error
+        raise InputError(
+            f"cannot write a report at {directory}: {error.strerror or error}; choose another folder or free some space"
+        ) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return directory / "index.html"

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib import colormaps
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from vqspeech.alignment.base import SILENCE, Alignment
 from vqspeech.analysis.features import mel_power
 from vqspeech.analysis.figures import INK, MUTED, RULE, colour_bar, new_figure, plain
 from vqspeech.analysis.listening import check_waveform
 
-COLOURS = colormaps["magma"].resampled(36)
-"""Steps of 2 dB: a third of the bytes of a smooth map, and nobody sees it."""
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 RANGE_DB = 70.0
 BANDS = 96
 _COLUMNS = 700
+_QUIET_DB = -30.0  # nothing is drawn brighter than it is below this power, so silence stays dark
 
 
 def spectrogram_db(waveform: np.ndarray, sample_rate: int, *, columns: int = _COLUMNS) -> np.ndarray:
@@ -34,7 +35,23 @@ def spectrogram_db(waveform: np.ndarray, sample_rate: int, *, columns: int = _CO
     positions = (np.arange(columns) + 0.5) * len(waveform) / columns
     power = mel_power(waveform, sample_rate, positions, n_mels=BANDS, window_s=0.032)
     decibels = 10.0 * np.log10(np.maximum(power, 1e-10))
-    return (decibels - decibels.max()).T
+    return (decibels - max(float(decibels.max()), _QUIET_DB)).T
+
+
+def draw_spectrogram(axes: Axes, waveform: np.ndarray, sample_rate: int, *, columns: int = _COLUMNS) -> AxesImage:
+    """Draw a mel spectrogram on axes of seconds and mel bands, in steps of 2 dB: a third of the bytes of a smooth colour map."""
+    from matplotlib import colormaps
+
+    return axes.imshow(
+        spectrogram_db(waveform, sample_rate, columns=columns),
+        aspect="auto",
+        origin="lower",
+        cmap=colormaps["magma"].resampled(round(RANGE_DB / 2)),
+        interpolation="nearest",
+        vmin=-RANGE_DB,
+        vmax=0.0,
+        extent=(0.0, len(waveform) / sample_rate, 0.0, float(BANDS)),
+    )
 
 
 def spectrogram_strip(
@@ -50,10 +67,7 @@ def spectrogram_strip(
     figure.set_layout_engine("none")
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     axes.set_axis_off()
-    decibels = spectrogram_db(waveform, sample_rate)
-    axes.imshow(
-        decibels, aspect="auto", origin="lower", cmap=COLOURS, vmin=-RANGE_DB, vmax=0.0, interpolation="nearest"
-    )
+    draw_spectrogram(axes, waveform, sample_rate)
     return figure
 
 
@@ -75,16 +89,7 @@ def spectrogram_row(versions: Sequence[tuple[str, np.ndarray]], sample_rate: int
     image = None
     for axes, (title, waveform) in zip(panels, versions, strict=True):
         plain(axes, title=title, x="time, s", grid=False)
-        image = axes.imshow(
-            spectrogram_db(waveform, sample_rate, columns=780 // len(versions)),
-            aspect="auto",
-            origin="lower",
-            cmap=COLOURS,
-            interpolation="nearest",
-            vmin=-RANGE_DB,
-            vmax=0.0,
-            extent=(0.0, len(waveform) / sample_rate, 0.0, float(BANDS)),
-        )
+        image = draw_spectrogram(axes, waveform, sample_rate, columns=780 // len(versions))
         axes.set_facecolor("#000004")
         axes.set_xlim(0.0, longest)
     _mel_ticks(panels[0], sample_rate)
@@ -121,16 +126,7 @@ def codes_and_phones(
     figure = new_figure(3.4 if alignment else 3.0)
     heights = [5, 1, 1] if alignment else [5, 1]
     panels = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
-    plain(panels[0], title=title, grid=False).imshow(
-        spectrogram_db(shown, sample_rate),
-        aspect="auto",
-        origin="lower",
-        cmap=COLOURS,
-        interpolation="nearest",
-        vmin=-RANGE_DB,
-        vmax=0.0,
-        extent=(0.0, end_s, 0.0, float(BANDS)),
-    )
+    draw_spectrogram(plain(panels[0], title=title, grid=False), shown, sample_rate)
     _mel_ticks(panels[0], sample_rate)
     hop_s = hop_samples / sample_rate
     strips = [("codes", [(t * hop_s, (t + 1) * hop_s, str(code)) for t, code in enumerate(codes)], True)]
