@@ -1,0 +1,186 @@
+"""``vqspeech corpora list | check | download``: where speech comes from, and what a folder holds."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from vqspeech.corpora.base import Corpus
+
+app = typer.Typer(help="List, check and download corpora.", add_completion=False, no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+_SHOWN_FILES = 20
+
+
+@app.command("list")
+def list_corpora(as_json: AsJson = False) -> None:
+    """List every corpus that can be read by name, with its licence."""
+    from vqspeech.registry import lookup
+    from vqspeech.registry.specs import CorpusSpec
+
+    specs = [spec for spec in lookup.specs("corpus") if isinstance(spec, CorpusSpec)]
+    fields = ("name", "licence", "summary", "homepage", "needs_data_dir")
+    if as_json:
+        print(json.dumps([{field: getattr(spec, field) for field in fields} for spec in specs], indent=2))
+        return
+    widths = [max((len(getattr(spec, field)) for spec in specs), default=0) for field in fields[:2]]
+    for spec in specs:
+        print(f"{spec.name.ljust(widths[0])}  {spec.licence.ljust(widths[1])}  {spec.summary}")
+
+
+@app.command("check")
+def check(
+    name: Annotated[str, typer.Argument(help="A registered corpus: vqspeech corpora list.")],
+    data_dir: Annotated[Path | None, typer.Option(help="Its folder.")] = None,
+    mic: Annotated[str | None, typer.Option(help="VCTK 0.92 only: mic1 or mic2.")] = None,
+    split_by: Annotated[
+        str, typer.Option(help="utterance (seen speakers) or speaker (disjoint speakers).")
+    ] = "utterance",
+    speakers: Annotated[str | None, typer.Option(help="A number, or names with commas.")] = None,
+    deep: Annotated[bool, typer.Option("--deep", help="Decode every file, not only its header.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read a corpus and say what is there: variant, speakers, utterances, hours, what was skipped and why."""
+    from vqspeech.errors import CorpusError
+    from vqspeech.registry import lookup
+    from vqspeech.registry.specs import CorpusSpec
+
+    read = lookup.get("corpus", name)
+    spec = lookup.spec("corpus", name)
+    if data_dir is None and isinstance(spec, CorpusSpec) and spec.needs_data_dir:
+        raise CorpusError(f"the corpus {name!r} needs a data folder; give it with --data-dir DIR")
+    options: dict[str, Any] = {"split_by": split_by}
+    if mic is not None:
+        options["mic"] = _mic_for(name, read, mic)
+    if speakers is not None:
+        options["speakers"] = int(speakers) if speakers.isdigit() else [s.strip() for s in speakers.split(",")]
+    corpus = read(data_dir, **options)
+    undecodable = _decode_everything(corpus) if deep else {}
+    facts = _facts(corpus, undecodable, deep)
+    print(json.dumps(facts, indent=2, ensure_ascii=False) if as_json else _described(facts))
+    if len(undecodable) == len(corpus.utterances):
+        raise CorpusError(f"none of the {len(corpus.utterances)} files in {corpus.root} can be decoded")
+
+
+@app.command("download")
+def download(
+    name: Annotated[str, typer.Argument(help="vctk")],
+    data_dir: Annotated[Path, typer.Option(help="Folder for the corpus.")],
+    keep_archive: Annotated[bool, typer.Option("--keep-archive", help="Keep the zip beside the corpus.")] = False,
+) -> None:
+    """Download VCTK 0.92 (11 GB, CC BY 4.0); goes on where an earlier download stopped."""
+    from vqspeech.corpora import download as downloads
+    from vqspeech.errors import unknown_name
+
+    if name != "vctk":
+        raise unknown_name(
+            "corpus to download", name, ["vctk"], "The others come from their owners; see vqspeech corpora list --json."
+        )
+    target = downloads.download_vctk(data_dir, progress=_download_progress(), keep_archive=keep_archive)
+    print(target)
+
+
+def _mic_for(name: str, read: Callable[..., Any], mic: str) -> str:
+    import inspect
+
+    from vqspeech.errors import InputError
+
+    if "mic" not in inspect.signature(read).parameters:
+        raise InputError(f"--mic is for corpora with several microphones (vctk); {name!r} has no such choice")
+    return mic
+
+
+def _decode_everything(corpus: Corpus) -> dict[str, str]:
+    from vqspeech import audio
+    from vqspeech.errors import AudioError
+
+    broken: dict[str, str] = {}
+    for utterance in corpus.utterances:
+        try:
+            samples = audio.read(utterance.path)
+        except AudioError as error:
+            broken[str(utterance.path)] = str(error).removeprefix(f"{utterance.path}: ")
+        else:
+            if not abs(samples).max() > 2**-15:
+                broken[str(utterance.path)] = "holds only silence"
+    return broken
+
+
+def _facts(corpus: Corpus, undecodable: dict[str, str], deep: bool) -> dict[str, Any]:
+    from vqspeech.corpora.base import SPLITS
+
+    aligned = [utterance for utterance in corpus.utterances if utterance.alignment is not None]
+    labels = {
+        phone.label for utterance in aligned if utterance.alignment is not None for phone in utterance.alignment.phones
+    }
+    return {
+        "corpus": corpus.name,
+        "root": str(corpus.root),
+        "variant": corpus.variant,
+        "synthetic": corpus.synthetic,
+        "speakers": list(corpus.speakers),
+        "utterances": len(corpus.utterances),
+        "splits": {split: len(corpus.split(split)) for split in SPLITS},
+        "hours": round(corpus.duration_s / 3600, 4),
+        "with_text": sum(utterance.text is not None for utterance in corpus.utterances),
+        "with_alignment": len(aligned),
+        "phone_labels": len(labels),
+        "decoded": deep,
+        "skipped": {**corpus.skipped, **undecodable},
+        "notes": list(corpus.notes),
+    }
+
+
+def _described(facts: dict[str, Any]) -> str:
+    speakers, skipped = facts["speakers"], facts["skipped"]
+    shown = ", ".join(speakers[:12]) + (f", ... ({len(speakers)} in all)" if len(speakers) > 12 else "")
+    splits = ", ".join(f"{split} {count}" for split, count in facts["splits"].items())
+    alignments = f"{facts['with_alignment']} of {facts['utterances']} utterances" if facts["with_alignment"] else "none"
+    lines = [
+        f"corpus      {facts['corpus']}: {facts['variant']}{' (synthetic speech)' if facts['synthetic'] else ''}",
+        f"folder      {facts['root']}",
+        f"speakers    {len(speakers)}: {shown}",
+        f"utterances  {facts['utterances']} ({splits})",
+        f"length      {facts['hours']:.2f} h ({facts['hours'] * 60:.1f} min)",
+        f"text        {facts['with_text']} of {facts['utterances']} utterances",
+        f"alignments  {alignments}{', ' + str(facts['phone_labels']) + ' phone labels' if facts['phone_labels'] else ''}",
+        f"skipped     {len(skipped)} files"
+        + ("" if facts["decoded"] else " (headers only; --deep decodes every file)"),
+    ]
+    lines += [f"  {path}: {reason}" for path, reason in list(skipped.items())[:_SHOWN_FILES]]
+    if len(skipped) > _SHOWN_FILES:
+        lines.append(f"  ... and {len(skipped) - _SHOWN_FILES} more; --json lists all")
+    return "\n".join([*lines, *(f"note        {note}" for note in facts["notes"])])
+
+
+def _download_progress() -> Callable[[str, int, int], None]:
+    """Prints to stderr: a line that renews itself on a terminal, else one line per tenth."""
+    import time
+
+    live = sys.stderr.isatty()
+    state: dict[str, Any] = {"stage": "", "tenth": -1, "start": 0.0, "from": 0, "shown": 0.0}
+
+    def show(stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if stage != state["stage"]:
+            state.update(stage=stage, tenth=-1, start=now, shown=0.0)
+            state["from"] = done
+        finished = total and done >= total
+        tenth = 10 * done // total if total else done // 2**30
+        if (live and now - state["shown"] < 0.2 and not finished) or (not live and tenth == state["tenth"]):
+            return
+        state.update(tenth=tenth, shown=now)
+        rate = (done - state["from"]) / max(now - state["start"], 1e-3)
+        left = f", {(total - done) / rate / 60:.0f} min left" if total and rate and not finished else ""
+        share = f" of {total / 1e9:.2f} GB ({100 * done // total} %)" if total else " GB"
+        line = f"{stage}: {done / 1e9:.2f}{share}, {rate / 1e6:.1f} MB/s{left}"
+        print(f"\r{line:<78}" if live else line, end="\n" if not live or finished else "", file=sys.stderr, flush=True)
+
+    return show
