@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import pytest
+
+from vqspeech.alignment.base import SILENCE, Interval
+from vqspeech.alignment.timit import PHONES_39, PHONES_61, fold_phone, read_phn
+from vqspeech.errors import InputError
+
+
+def test_61_phones_fold_to_39_classes():
+    assert len(PHONES_61) == len(set(PHONES_61)) == 61
+    assert len(PHONES_39) == 39
+    assert {phone for phone in PHONES_61 if fold_phone(phone) == SILENCE} == {"h#", "pau", "epi", "bcl", "dcl", "gcl", "pcl", "tcl", "kcl"}
+    assert fold_phone("q") is None
+    assert [fold_phone(phone) for phone in ("ao", "ax-h", "axr", "hv", "ix", "el", "en", "eng", "zh", "ux", "DX")] == [
+        "aa", "ah", "er", "hh", "ih", "l", "n", "ng", "sh", "uw", "dx",
+    ]  # fmt: skip
+
+
+def test_times_are_seconds_silences_join_and_q_leaves_a_gap(tmp_path):
+    path = tmp_path / "a.phn"
+    path.write_text("0 1600 h#\n1600 2400 pau\n2400 4000 ao\n4000 4800 q\n4800 6400 tcl\n6400 7200 t\n")
+    alignment = read_phn(path)
+    assert alignment.phones == (
+        Interval(0.0, 0.15, SILENCE),
+        Interval(0.15, 0.25, "aa"),
+        Interval(0.3, 0.4, SILENCE),
+        Interval(0.4, 0.45, "t"),
+    )
+    assert alignment.labels_at([0.0, 0.2, 0.27, 0.44, 0.45]) == [SILENCE, "aa", None, "t", None]
+    assert [phone.label for phone in read_phn(path, fold=False).phones] == ["h#", "pau", "ao", "q", "tcl", "t"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no intervals"),
+        ("0 1600\n", "line 1"),
+        ("a b c\n", "line 1.*first_sample end_sample phone"),
+        ("1600 0 aa\n", "impossible"),
+        ("0 1600 aa\n800 2400 b\n", "overlaps"),
+    ],
+)
+def test_broken_files_are_refused_with_the_place(tmp_path, text, message):
+    (tmp_path / "a.phn").write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_phn(tmp_path / "a.phn")
+
+
+def test_every_phn_of_the_timit_sample_reads():
+    folder = Path(__file__).parents[2] / "../shared/data/timit-sample"
+    if not folder.is_dir():
+        pytest.skip("needs the real recordings in ../shared/data/timit-sample")
+    labels = {phone.label for path in folder.glob("*/*.phn") for phone in read_phn(path).phones}
+    assert labels == set(PHONES_39)
