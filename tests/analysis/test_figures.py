@@ -46,6 +46,12 @@ def test_training_curves_survive_missing_keys(rows: list[dict[str, object]], tmp
     assert figures.save(figures.training_curves(rows), tmp_path / "curves.png").exists()
 
 
+def test_each_loss_term_that_was_logged_has_a_line() -> None:
+    rows = [{"step": s, "split": "train", "nll_bits": 4.0, "spectral": 0.5, "commitment": 0.1} for s in (1, 2)]
+    labels = [text.get_text() for axes in figures.training_curves(rows).axes for text in axes.get_legend().get_texts()]
+    assert labels == ["training: 4", "spectral: 0.5", "commitment: 0.1"]
+
+
 def test_empty_counts_give_a_figure_and_not_an_error() -> None:
     assert isinstance(figures.code_phone_matrix(np.zeros((4, 2)), ["a", "b"]), Figure)
     assert isinstance(figures.codebook_usage(np.zeros(4)), Figure)

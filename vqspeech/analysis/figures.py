@@ -21,6 +21,9 @@ BLUE, ORANGE, GREEN, PURPLE, SKY, GREY = "#0072b2", "#d55e00", "#009e73", "#aa44
 WIDTH_IN = 9.0
 DPI = 110
 
+LOSS_TERMS = ("spectral", "commitment", "codebook", "aux")
+"""Terms of the loss beside the likelihood that the training curves know."""
+
 _PHONE_CLASSES = (
     ("aa", "ae", "ah", "ao", "aw", "ax", "ay", "eh", "er", "ey", "ih", "ix", "iy", "ow", "oy", "uh", "uw"),
     ("l", "r", "w", "y", "hh"),
@@ -92,7 +95,7 @@ def training_curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
     Parameters
     ----------
     rows : dicts with ``step``, ``split`` ("train" or "valid") and any of ``nll_bits``, ``shuffled_nll_bits``, ``perplexity``,
-        ``codes_used``, ``normalised_entropy``, ``aux``; values that are missing, None or not finite are skipped
+        ``codes_used`` and `LOSS_TERMS`; values that are missing, None or not finite are skipped
     """
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -115,7 +118,14 @@ def training_curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
                 ("valid", "perplexity", "perplexity, held out", GREEN, "--"),
             ],
         ),
-        ("Auxiliary loss", "loss", [("train", "aux", "training", SKY, "-"), ("valid", "aux", "held out", BLUE, "-")]),
+        (
+            "Other losses",
+            "weighted loss, training",
+            [
+                ("train", key, key, colour, "-")
+                for key, colour in zip(LOSS_TERMS, (PURPLE, BLUE, ORANGE, GREEN), strict=True)
+            ],
+        ),
     ]
     drawn = []
     for title, unit, wanted in panels:
