@@ -1,0 +1,98 @@
+import pytest
+
+from vqspeech.alignment.base import Interval
+from vqspeech.corpora import folder
+from vqspeech.errors import CorpusError
+
+
+def test_each_folder_is_a_speaker(tmp_path, tone):
+    for name in ("ann/one.wav", "ann/two.flac", "ann/deep/one.ogg", "bob/bob-1.WAV", "loose.wav"):
+        tone(tmp_path / name)
+    corpus = folder.read(tmp_path)
+    assert [(u.id, u.speaker) for u in corpus.utterances] == [
+        ("ann-deep-one", "ann"),
+        ("ann-one", "ann"),
+        ("ann-two", "ann"),
+        ("bob-1", "bob"),
+    ]
+    assert any("loose.wav" in note for note in corpus.notes)
+
+
+def test_recordings_without_speaker_folders_are_one_speaker(tmp_path, tone):
+    root = tmp_path / "my voice"
+    tone(root / "a b.wav")
+    corpus = folder.read(root)
+    assert corpus.speakers == ("my_voice",)
+    assert corpus.utterances[0].id == "my_voice-a_b"
+
+
+def test_the_same_stem_in_two_formats_stays_two_utterances(tmp_path, tone):
+    tone(tmp_path / "ann/one.wav")
+    tone(tmp_path / "ann/one.flac")
+    assert [u.id for u in folder.read(tmp_path).utterances] == ["ann-one.flac", "ann-one.wav"]
+
+
+def test_alignments_beside_the_audio_are_picked_up(tmp_path, tone):
+    for name in ("a", "b", "c", "d"):
+        tone(tmp_path / f"ann/{name}.wav")
+    (tmp_path / "ann/a.PHN").write_text("0 1600 ix\n")
+    (tmp_path / "ann/b.lab").write_text("0 1000000 ih\n")
+    (tmp_path / "ann/c.lab").write_text("JUST THE WORDS HERE\n")
+    corpus = folder.read(tmp_path)
+    found = {u.id: u.alignment and u.alignment.phones for u in corpus.utterances}
+    assert found == {"ann-a": (Interval(0.0, 0.1, "ih"),), "ann-b": (Interval(0.0, 0.1, "ih"),), "ann-c": None, "ann-d": None}
+    assert list(corpus.skipped) == [str(tmp_path / "ann/c.lab")]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_a_table_says_who_speaks(tmp_path, tone, delimiter):
+    tone(tmp_path / "x/1.wav")
+    tone(tmp_path / "y/2.wav")
+    (tmp_path / "y/2.phn").write_text("0 1600 aa\n")
+    rows = [["Path", "speaker", "text", "split", "id", "alignment", "mood"], ["x/1.wav", "ann", "hello", "test", "first", "y/2.phn", "glad"]]
+    rows += [["y/2.wav", "bob", "", "", "", "", ""], ["gone.wav", "bob", "", "", "", "", ""]]
+    table = tmp_path / "metadata.csv"
+    table.write_text("\ufeff" + "\n".join(delimiter.join(row) for row in rows) + "\n", encoding="utf-8")
+    corpus = folder.read(tmp_path)
+    first, second = corpus.utterances
+    assert (first.id, first.speaker, first.text, first.split) == ("first", "ann", "hello", "test")
+    assert (second.id, second.speaker, second.text) == ("y_2", "bob", None)
+    assert first.alignment.phones == second.alignment.phones == (Interval(0.0, 0.1, "aa"),)
+    assert corpus.skipped == {str(tmp_path / "gone.wav"): "no such file"}
+    assert folder.read(table).utterances == corpus.utterances
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("file,speaker\na.wav,ann\n", "no column path; the header reads file, speaker"),
+        ("", "no column path and speaker"),
+        ("path,speaker\n", "no rows"),
+        ("path,speaker,split\na.wav,ann,training\n", "line 2: split 'training'"),
+        ("path,speaker\na.wav,\n", "line 2: path or speaker is empty"),
+        ("path,speaker\na.wav,ann\na.wav,bob\n", "id 'a'.*unique"),
+    ],
+)
+def test_a_broken_table_is_refused_with_the_line(tmp_path, tone, content, message):
+    tone(tmp_path / "a.wav")
+    (tmp_path / "metadata.csv").write_text(content)
+    with pytest.raises(CorpusError, match=message):
+        folder.read(tmp_path)
+
+
+def test_nothing_usable_is_an_error_that_names_the_first_problems(tmp_path):
+    (tmp_path / "ann").mkdir()
+    (tmp_path / "ann/notes.txt").write_text("x")
+    with pytest.raises(CorpusError, match=r"no audio in .*metadata\.csv"):
+        folder.read(tmp_path)
+    (tmp_path / "ann/a.wav").write_text("no audio at all")
+    with pytest.raises(CorpusError, match=r"no usable recording among 1 files.*a\.wav.*not audio"):
+        folder.read(tmp_path)
+    with pytest.raises(CorpusError, match="no such file"):
+        folder.read(tmp_path / "none.csv")
+
+
+def test_real_speechocean(real_data):
+    corpus = folder.read(real_data("speechocean"))
+    assert (len(corpus.utterances), len(corpus.speakers), len(corpus.skipped)) == (670, 67, 0)
+    assert corpus.utterances[0].text
