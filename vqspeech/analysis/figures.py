@@ -285,7 +285,7 @@ def _draw_curve(axes: Axes, step: np.ndarray, value: np.ndarray, label: str, col
         dash,
         color=colour,
         linewidth=1.7,
-        label=f"{label}: {value[-1]:.3g}",
+        label=f"{label}: {value[-1]:.4g}",
         marker="o" if len(value) == 1 else None,
     )
 
