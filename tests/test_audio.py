@@ -45,7 +45,9 @@ def test_read_gives_the_same_tone_whatever_the_format_rate_and_channels(tmp_path
 
 
 def test_channels_are_averaged(tmp_path):
-    soundfile.write(tmp_path / "a.wav", np.stack([np.full(100, 0.5), np.full(100, -0.25)], axis=1), 16000, subtype="FLOAT")
+    soundfile.write(
+        tmp_path / "a.wav", np.stack([np.full(100, 0.5), np.full(100, -0.25)], axis=1), 16000, subtype="FLOAT"
+    )
     np.testing.assert_allclose(audio.read(tmp_path / "a.wav"), 0.125)
 
 
@@ -190,4 +192,6 @@ def test_find_audio_searches_folders_and_takes_files_as_given(tmp_path):
 
 def test_importing_audio_is_light():
     code = "import sys, vqspeech.audio; print([m for m in ('torch', 'librosa', 'numba', 'scipy') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )

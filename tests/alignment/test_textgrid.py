@@ -4,7 +4,7 @@ from vqspeech.alignment.base import SILENCE, Interval
 from vqspeech.alignment.textgrid import read_textgrid, read_tiers
 from vqspeech.errors import InputError
 
-LONG = '''File type = "ooTextFile"
+LONG = """File type = "ooTextFile"
 Object class = "TextGrid"
 
 xmin = 0
@@ -49,8 +49,8 @@ item []:
             xmin = 0.6
             xmax = 0.9
             text = "sp"
-'''
-SHORT = '''File type = "ooTextFile"
+"""
+SHORT = """File type = "ooTextFile"
 Object class = "TextGrid"
 
 0
@@ -68,7 +68,7 @@ Object class = "TextGrid"
 0.3
 0.9
 "AH0"
-'''
+"""
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
@@ -77,7 +77,11 @@ def test_the_long_form_reads_in_every_encoding_praat_writes(tmp_path, encoding, 
     path = tmp_path / "a.TextGrid"
     raw = LONG.replace("\n", line_end).encode(encoding)
     path.write_bytes(b"\xfe\xff" + raw if encoding == "utf-16-be" else raw)
-    assert read_textgrid(path).phones == (Interval(0.0, 0.3, SILENCE), Interval(0.3, 0.6, "ɑ"), Interval(0.6, 0.9, SILENCE))
+    assert read_textgrid(path).phones == (
+        Interval(0.0, 0.3, SILENCE),
+        Interval(0.3, 0.6, "ɑ"),
+        Interval(0.6, 0.9, SILENCE),
+    )
     assert [tier.name for tier in read_tiers(path)] == ["words", "phones"]
 
 

@@ -10,7 +10,17 @@ from vqspeech.errors import InputError
 def test_61_phones_fold_to_39_classes():
     assert len(PHONES_61) == len(set(PHONES_61)) == 61
     assert len(PHONES_39) == 39
-    assert {phone for phone in PHONES_61 if fold_phone(phone) == SILENCE} == {"h#", "pau", "epi", "bcl", "dcl", "gcl", "pcl", "tcl", "kcl"}
+    assert {phone for phone in PHONES_61 if fold_phone(phone) == SILENCE} == {
+        "h#",
+        "pau",
+        "epi",
+        "bcl",
+        "dcl",
+        "gcl",
+        "pcl",
+        "tcl",
+        "kcl",
+    }
     assert fold_phone("q") is None
     assert [fold_phone(phone) for phone in ("ao", "ax-h", "axr", "hv", "ix", "el", "en", "eng", "zh", "ux", "DX")] == [
         "aa", "ah", "er", "hh", "ih", "l", "n", "ng", "sh", "uw", "dx",

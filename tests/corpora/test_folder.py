@@ -40,7 +40,12 @@ def test_alignments_beside_the_audio_are_picked_up(tmp_path, tone):
     (tmp_path / "ann/c.lab").write_text("JUST THE WORDS HERE\n")
     corpus = folder.read(tmp_path)
     found = {u.id: u.alignment and u.alignment.phones for u in corpus.utterances}
-    assert found == {"ann-a": (Interval(0.0, 0.1, "ih"),), "ann-b": (Interval(0.0, 0.1, "ih"),), "ann-c": None, "ann-d": None}
+    assert found == {
+        "ann-a": (Interval(0.0, 0.1, "ih"),),
+        "ann-b": (Interval(0.0, 0.1, "ih"),),
+        "ann-c": None,
+        "ann-d": None,
+    }
     assert list(corpus.skipped) == [str(tmp_path / "ann/c.lab")]
 
 
@@ -49,7 +54,10 @@ def test_a_table_says_who_speaks(tmp_path, tone, delimiter):
     tone(tmp_path / "x/1.wav")
     tone(tmp_path / "y/2.wav")
     (tmp_path / "y/2.phn").write_text("0 1600 aa\n")
-    rows = [["Path", "speaker", "text", "split", "id", "alignment", "mood"], ["x/1.wav", "ann", "hello", "test", "first", "y/2.phn", "glad"]]
+    rows = [
+        ["Path", "speaker", "text", "split", "id", "alignment", "mood"],
+        ["x/1.wav", "ann", "hello", "test", "first", "y/2.phn", "glad"],
+    ]
     rows += [["y/2.wav", "bob", "", "", "", "", ""], ["gone.wav", "bob", "", "", "", "", ""]]
     table = tmp_path / "metadata.csv"
     table.write_text("\ufeff" + "\n".join(delimiter.join(row) for row in rows) + "\n", encoding="utf-8")

@@ -9,7 +9,9 @@ def test_the_tree_is_read_with_its_transcripts(tmp_path, tone):
         folder = tmp_path / "LibriSpeech" / subset / speaker / "100"
         for number in range(2):
             tone(folder / f"{speaker}-100-000{number}.flac")
-        (folder / f"{speaker}-100.trans.txt").write_text(f"{speaker}-100-0000 GO ON\n{speaker}-100-0001 IT IS {speaker}\n")
+        (folder / f"{speaker}-100.trans.txt").write_text(
+            f"{speaker}-100-0000 GO ON\n{speaker}-100-0001 IT IS {speaker}\n"
+        )
     corpus = librispeech.read(tmp_path)
     assert corpus.variant == "LibriSpeech, dev-clean, test-other, train-clean-100"
     assert {u.id: u.text for u in corpus.utterances}["84-100-0001"] == "IT IS 84"

@@ -66,5 +66,7 @@ def test_other_folders_are_refused(tmp_path, tone):
 def test_the_real_sample(real_data):
     corpus = timit.read(real_data("timit-sample"))
     assert (len(corpus.utterances), len(corpus.speakers)) == (110, 11)
-    assert all(u.alignment is not None and abs(u.alignment.phones[-1].end_s - u.duration_s) < 0.2 for u in corpus.utterances)
+    assert all(
+        u.alignment is not None and abs(u.alignment.phones[-1].end_s - u.duration_s) < 0.2 for u in corpus.utterances
+    )
     assert not corpus.skipped

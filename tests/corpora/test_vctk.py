@@ -18,7 +18,9 @@ def release_080(tmp_path, tone):
     for name in ("p225_001", "p225_002", "p280_001", "p376_294", "p362_001"):
         text(root, name)
     (root / "wav48" / "p376" / "p376_295.raw").write_bytes(b"\0" * 100)
-    (root / "speaker-info.txt").write_text("ID  AGE  GENDER  ACCENTS  REGION\n225  23  F    English\n315 18 M\n376  22 M\n")
+    (root / "speaker-info.txt").write_text(
+        "ID  AGE  GENDER  ACCENTS  REGION\n225  23  F    English\n315 18 M\n376  22 M\n"
+    )
     return root
 
 
