@@ -108,7 +108,7 @@ def test_a_speaker_before_the_tier_name_does_not_hide_it(tmp_path):
 def test_an_unclear_tier_is_an_error_that_lists_them(tmp_path):
     path = tmp_path / "a.TextGrid"
     path.write_text(LONG.replace('"phones"', '"other"'))
-    with pytest.raises(InputError, match="cannot tell which tier holds phones.*'words', 'other'"):
+    with pytest.raises(InputError, match=r"cannot tell which tier holds phones.*'words', 'other'"):
         read_textgrid(path)
 
 

@@ -55,7 +55,7 @@ def test_every_utterance_is_there_at_16_khz(corpus, tmp_path):
     assert sorted(sum((list(store.indices(s)) for s in ("train", "valid", "test")), [])) == [0, 1, 2]
     assert store.duration_s == pytest.approx(0.85)
     assert (store.corpus.name, store.corpus.root) == ("folder", corpus.root)
-    with pytest.raises(UnknownNameError, match="unknown utterance 'ann-x'.*Did you mean"):
+    with pytest.raises(UnknownNameError, match=r"unknown utterance 'ann-x'.*Did you mean"):
         store.by_id("ann-x")
     with pytest.raises(UnknownNameError, match="unknown split"):
         store.indices("dev")
@@ -175,7 +175,7 @@ def test_a_full_disk_leaves_the_old_store(corpus, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(InputError, match="cannot write the audio store .*No space left on device"):
+    with pytest.raises(InputError, match=r"cannot write the audio store .*No space left on device"):
         prepare(corpus, tmp_path / "store")
     monkeypatch.undo()
     assert AudioStore.open(tmp_path / "store").fingerprint == before

@@ -59,7 +59,7 @@ def test_an_unreadable_alignment_costs_a_note_and_not_the_utterance(tmp_path, to
 
 def test_other_folders_are_refused(tmp_path, tone):
     tone(tmp_path / "p225/p225_001.wav")
-    with pytest.raises(CorpusError, match="TRAIN|TEST/DRn/SPEAKER.*1 other audio files"):
+    with pytest.raises(CorpusError, match=r"TRAIN\|TEST/DRn/SPEAKER.*1 other audio files"):
         timit.read(tmp_path)
 
 

@@ -64,7 +64,7 @@ def test_092_is_read_by_microphone(release_092):
     assert [u.id for u in second.utterances] == ["p225_001", "p225_002"]
     assert any("p280, s5" in note and "left out" in note for note in second.notes)
     assert {u.id: u.split for u in second.utterances}.items() <= {u.id: u.split for u in first.utterances}.items()
-    with pytest.raises(InputError, match="'mic3'.*mic1"):
+    with pytest.raises(InputError, match=r"'mic3'.*mic1"):
         vctk.read(release_092, mic="mic3")
 
 
