@@ -1,0 +1,123 @@
+"""Spectral front ends: log-mel and MFCC frames of a waveform, framed so that they line up with codes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+FeatureKind = Literal["logmel", "mfcc"]
+
+
+class SpectralFeatures(nn.Module):
+    """Log-mel or MFCC features, standardised.
+
+    Frame i covers samples [i * hop, (i + 1) * hop): its analysis window is centred on the middle of that span, so a waveform of
+    n * hop samples gives exactly n frames and no delay. Beyond both ends the waveform counts as silence.
+
+    MFCCs are the type-II DCT of the log-mel frame (Davis & Mermelstein 1980), optionally followed by first and second
+    differences over 5 frames as in Chorowski et al. 2019 (arXiv 1901.08810). Each channel is standardised by a mean and a standard
+    deviation that `fit` takes from data; until then they are 0 and 1.
+
+    Parameters
+    ----------
+    kind : ``"logmel"`` or ``"mfcc"``
+    sample_rate : in Hz
+    hop_samples, window_samples : frame step and analysis window, hop <= window
+    n_mels : mel bands between 0 Hz and half the rate
+    n_mfcc : cepstral coefficients kept (mfcc only)
+    deltas : append first and second differences (mfcc only)
+    """
+
+    mean: Tensor
+    std: Tensor
+    window: Tensor
+    filters: Tensor
+    dct: Tensor
+
+    def __init__(
+        self,
+        kind: FeatureKind,
+        *,
+        sample_rate: int,
+        hop_samples: int = 160,
+        window_samples: int = 400,
+        n_mels: int = 40,
+        n_mfcc: int = 13,
+        deltas: bool = False,
+    ) -> None:
+        super().__init__()
+        from torchaudio.functional import create_dct, melscale_fbanks
+
+        self.kind = kind
+        self.hop_samples = hop_samples
+        self.window_samples = window_samples
+        self.deltas = deltas and kind == "mfcc"
+        self.n_fft = 1 << (window_samples - 1).bit_length()
+        filters = melscale_fbanks(self.n_fft // 2 + 1, 0.0, sample_rate / 2, n_mels, sample_rate, norm="slaney")
+        self.channels = n_mels if kind == "logmel" else n_mfcc * (3 if self.deltas else 1)
+        self.register_buffer("window", torch.hann_window(window_samples), persistent=False)
+        self.register_buffer("filters", filters, persistent=False)
+        self.register_buffer("dct", create_dct(n_mfcc, n_mels, "ortho"), persistent=False)
+        self.register_buffer("mean", torch.zeros(self.channels, 1))
+        self.register_buffer("std", torch.ones(self.channels, 1))
+
+    @property
+    def receptive_field(self) -> int:
+        """Samples that one frame depends on."""
+        return self.window_samples + (4 * 2 * self.hop_samples if self.deltas else 0)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Standardised features.
+
+        Parameters
+        ----------
+        waveform : (batch, time), time a multiple of ``hop_samples``
+
+        Returns
+        -------
+        (batch, channels, time / hop_samples), float32
+        """
+        return (self.raw(waveform) - self.mean) / self.std
+
+    @torch.no_grad()
+    def fit(self, waveform: Tensor, mask: Tensor | None = None) -> None:
+        """Take mean and standard deviation of each channel from data.
+
+        Parameters
+        ----------
+        waveform : (batch, time)
+        mask : (batch, time / hop_samples) bool, True for frames that count; all when None
+        """
+        frames = self.raw(waveform).transpose(1, 2)
+        frames = frames[mask] if mask is not None else frames.reshape(-1, self.channels)
+        self.mean.copy_(frames.mean(0)[:, None])
+        self.std.copy_(frames.std(0).clamp_min(1e-3)[:, None])
+
+    def raw(self, waveform: Tensor) -> Tensor:
+        """Features before standardisation; shapes as in `forward`."""
+        with torch.autocast(waveform.device.type, enabled=False):
+            margin = self.window_samples - self.hop_samples
+            padded = F.pad(waveform.float(), (margin // 2, margin - margin // 2))
+            frames = padded.unfold(-1, self.window_samples, self.hop_samples) * self.window
+            power = torch.fft.rfft(frames, n=self.n_fft).abs().square()
+            features = (power @ self.filters).clamp_min(1e-8).log()
+            if self.kind == "mfcc":
+                features = features @ self.dct
+            features = features.transpose(1, 2)
+            if self.deltas:
+                first = _difference(features)
+                features = torch.cat([features, first, _difference(first)], dim=1)
+            return features
+
+
+def _difference(features: Tensor) -> Tensor:
+    """Regression slope over five frames, ends repeated (Young et al., The HTK Book, eq. 5.16); (batch, channels, time)."""
+    padded = F.pad(features, (2, 2), mode="replicate")
+    time = features.shape[-1]
+    return sum(
+        (n * (padded[..., 2 + n : 2 + n + time] - padded[..., 2 - n : 2 - n + time]) / 10 for n in (1, 2)),
+        start=torch.zeros_like(features),
+    )

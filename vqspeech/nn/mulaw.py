@@ -1,0 +1,43 @@
+"""Mu-law companding with 256 levels (ITU-T G.711), the alphabet of the WaveNet decoder."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+LEVELS = 256
+"""Number of mu-law levels."""
+
+ZERO_LEVEL = 128
+"""The level of a silent sample."""
+
+
+def mu_law_encode(waveform: Tensor) -> Tensor:
+    """Levels of a waveform.
+
+    Parameters
+    ----------
+    waveform : any shape, float, in [-1, 1]
+
+    Returns
+    -------
+    Tensor of the same shape, int64, in [0, 255]
+    """
+    from torchaudio.functional import mu_law_encoding
+
+    return mu_law_encoding(waveform.clamp(-1, 1), LEVELS)
+
+
+def mu_law_decode(levels: Tensor) -> Tensor:
+    """The waveform of levels: the inverse of `mu_law_encode` up to the rounding of 256 levels.
+
+    Parameters
+    ----------
+    levels : any shape, int64, in [0, 255]
+
+    Returns
+    -------
+    Tensor of the same shape, float32, in [-1, 1]
+    """
+    from torchaudio.functional import mu_law_decoding
+
+    return mu_law_decoding(levels, LEVELS)

@@ -1,0 +1,211 @@
+"""The VQ-VAE on speech: encoder, quantizer, WaveNet decoder; its loss, its codes, and help for its codebook."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vqspeech.nn.encoder import ConvEncoder
+from vqspeech.nn.features import SpectralFeatures
+from vqspeech.nn.mulaw import ZERO_LEVEL, mu_law_encode
+from vqspeech.nn.quantize import Quantizer
+from vqspeech.nn.wavenet import Conditioner, WaveNet
+
+
+class SpeechBatch(NamedTuple):
+    """Crops of utterances.
+
+    Parameters
+    ----------
+    waveform : (batch, time) float in [-1, 1]; beyond an utterance's end zeros; time a multiple of the hop
+    lengths : (batch,) int64, samples of each crop that are real
+    speaker : (batch,) int64 speaker indices
+    window_start : (batch,) int64, first code frame of the stretch that the decoder is trained on
+    window_frames : length of that stretch in code frames, the same for all
+    """
+
+    waveform: Tensor
+    lengths: Tensor
+    speaker: Tensor
+    window_start: Tensor
+    window_frames: int
+
+    def to(self, device: torch.device) -> SpeechBatch:
+        """The batch on a device."""
+        return SpeechBatch(*(tensor.to(device) for tensor in self[:4]), window_frames=self.window_frames)
+
+
+class LossTerms(NamedTuple):
+    """A loss and its parts.
+
+    Parameters
+    ----------
+    total : scalar to descend
+    terms : name -> scalar, detached; ``nll`` is nats per sample
+    codes : (batch, codebooks, frames) int64
+    mask : (batch, frames) bool, frames that count
+    """
+
+    total: Tensor
+    terms: dict[str, Tensor]
+    codes: Tensor
+    mask: Tensor
+
+
+class SpectralHead(nn.Module):
+    """Predicts standardised spectral frames from latents and speaker: help for the codebook, not part of the paper.
+
+    The negative log-likelihood of an autoregressive decoder barely depends on its codes at first, so codes learn slowly; the squared error
+    of a spectrum predicted from codes and speaker alone tells them apart from the first step.
+
+    Parameters
+    ----------
+    features : what to predict
+    dim : channels of the latents
+    hop_samples : samples per latent, a multiple of the features' hop
+    channels, kernel : see `Conditioner`
+    speakers : number of speakers
+    """
+
+    def __init__(
+        self, features: SpectralFeatures, *, dim: int, hop_samples: int, channels: int, kernel: int, speakers: int
+    ) -> None:
+        super().__init__()
+        self.features = features
+        self.conditioner = Conditioner(
+            dim, channels, kernel=kernel, upsampling=hop_samples // features.hop_samples, speakers=speakers
+        )
+        self.output = nn.Linear(channels, features.channels)
+
+    def forward(self, z_q: Tensor, waveform: Tensor, speaker: Tensor, mask: Tensor) -> Tensor:
+        """Mean squared error over valid frames, a scalar; mask (batch, frames) as in `LossTerms`."""
+        predicted = self.output(self.conditioner(z_q, speaker)).float()
+        wanted = self.features(waveform).transpose(1, 2)
+        valid = mask.repeat_interleave(self.conditioner.upsampling, 1)
+        error = (predicted - wanted).square().mean(-1)
+        return (error * valid).sum() / valid.sum().clamp_min(1)
+
+
+class VQVAE(nn.Module):
+    """A VQ-VAE with an autoregressive decoder (van den Oord et al. 2017).
+
+    loss = -log p(x | z_q, speaker), mean over samples in nats, + the quantizer's losses + spectral_weight * spectral error.
+
+    Parameters
+    ----------
+    encoder : waveform to latents
+    quantizer : latents to codes and back
+    decoder : codes and speaker to samples
+    jitter : probability that a frame's code is replaced by its left neighbour's, and the same for the right one (Chorowski et al. 2019)
+    spectral_head : auxiliary prediction, or None
+    spectral_weight : its weight
+    """
+
+    def __init__(
+        self,
+        encoder: ConvEncoder,
+        quantizer: Quantizer,
+        decoder: WaveNet,
+        *,
+        jitter: float = 0.0,
+        spectral_head: SpectralHead | None = None,
+        spectral_weight: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.quantizer = quantizer
+        self.decoder = decoder
+        self.jitter = jitter
+        self.spectral_head = spectral_head
+        self.spectral_weight = spectral_weight
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples per code."""
+        return self.encoder.hop_samples
+
+    def frame_mask(self, lengths: Tensor, frames: int) -> Tensor:
+        """(batch, frames) bool: True for codes that cover at least one real sample."""
+        return torch.arange(frames, device=lengths.device) * self.hop_samples < lengths[:, None]
+
+    @torch.no_grad()
+    def start(self, batch: SpeechBatch, generator: torch.Generator) -> None:
+        """Data-dependent start from one large batch: standardise spectral features, then place the codebook on the latents."""
+        mask = self.frame_mask(batch.lengths, batch.waveform.shape[1] // self.hop_samples)
+        head = self.spectral_head.features if self.spectral_head is not None else None
+        for features in (self.encoder.front_end, head):
+            if features is not None:
+                features.fit(batch.waveform, mask.repeat_interleave(self.hop_samples // features.hop_samples, 1))
+        latents = self.encoder(batch.waveform).transpose(1, 2)[mask]
+        self.quantizer.start(latents, generator)
+
+    def update(self, generator: torch.Generator) -> None:
+        """What follows an optimiser step: the quantizer's own update."""
+        self.quantizer.update(generator)
+
+    def loss(self, batch: SpeechBatch, generator: torch.Generator | None = None) -> LossTerms:
+        """The loss of a batch.
+
+        Parameters
+        ----------
+        batch : crops
+        generator : for the jitter; no jitter without it, or in evaluation mode
+        """
+        z = self.encoder(batch.waveform)
+        mask = self.frame_mask(batch.lengths, z.shape[-1])
+        quantized = self.quantizer(z, mask)
+        z_q = quantized.z_q
+        if self.training and self.jitter > 0 and generator is not None:
+            z_q = _jitter(z_q, self.jitter, generator)
+        terms = {"nll": self._window_nll(batch, z_q).mean(), **quantized.losses}
+        if self.spectral_head is not None:
+            error = self.spectral_head(z_q, batch.waveform, batch.speaker, mask)
+            terms["spectral"] = self.spectral_weight * error
+        total = torch.stack([term.float() for term in terms.values()]).sum()
+        return LossTerms(total, {name: term.detach() for name, term in terms.items()}, quantized.codes, mask)
+
+    @torch.no_grad()
+    def shuffled_nll(self, batch: SpeechBatch) -> Tensor:
+        """Mean negative log-likelihood in nats per sample when each crop is given the codes of the next one in the batch.
+
+        A decoder that ignores its codes shows no rise over the true codes.
+        """
+        z_q = self.quantizer.decode(self.quantizer.encode(self.encoder(batch.waveform)))
+        return self._window_nll(batch, z_q.roll(1, 0)).mean()
+
+    def encode(self, waveform: Tensor) -> Tensor:
+        """Codes (batch, codebooks, ceil(time / hop)) of waveforms (batch, time); code t covers samples [t * hop, (t + 1) * hop)."""
+        return self.quantizer.encode(self.encoder(waveform))
+
+    def conditions(self, codes: Tensor, speaker: Tensor) -> Tensor:
+        """What the decoder's layers add to their gates for codes (batch, codebooks, frames) and speaker (batch,): see `WaveNet.conditions`."""
+        return self.decoder.conditions(self.quantizer.decode(codes), speaker)
+
+    def _window_nll(self, batch: SpeechBatch, z_q: Tensor) -> Tensor:
+        """Negative log-likelihood (samples that are real,) in nats of the stretch that the decoder is trained on."""
+        hop, frames = self.hop_samples, batch.window_frames
+        rows = torch.arange(len(batch.waveform), device=z_q.device)[:, None]
+        margin = self.decoder.conditioner.margin
+        columns = batch.window_start[:, None] + torch.arange(-margin, frames + margin, device=z_q.device)
+        inside = (columns >= 0) & (columns < z_q.shape[-1])
+        latents = z_q.transpose(1, 2)[rows, columns.clamp(0, z_q.shape[-1] - 1)] * inside[..., None]
+        conditions = self.decoder.conditions(latents.transpose(1, 2), batch.speaker, with_margin=True)
+
+        positions = batch.window_start[:, None] * hop + torch.arange(frames * hop, device=z_q.device)
+        levels = mu_law_encode(batch.waveform)
+        window = levels[rows, positions]
+        before = torch.where(positions > 0, levels[rows, (positions - 1).clamp_min(0)], ZERO_LEVEL)
+        nll = self.decoder.negative_log_likelihood(window, conditions, before)
+        return nll[positions < batch.lengths[:, None]]
+
+
+def _jitter(z_q: Tensor, probability: float, generator: torch.Generator) -> Tensor:
+    """Replace each frame of (batch, dim, frames) by its left or its right neighbour, each with the given probability."""
+    batch, _, frames = z_q.shape
+    draw = torch.rand(batch, frames, generator=generator).to(z_q.device)
+    shift = (draw > 1 - probability).long() - (draw < probability).long()
+    source = (torch.arange(frames, device=z_q.device) + shift).clamp(0, frames - 1)
+    return z_q.gather(2, source[:, None].expand_as(z_q))

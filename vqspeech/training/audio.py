@@ -1,0 +1,103 @@
+"""The audio modality: speech corpora, the VQ-VAE on speech, and crops of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from vqspeech import model as models
+from vqspeech.config import RunConfig, parse_model, plain
+from vqspeech.corpora.store import AudioStore, prepare
+from vqspeech.errors import ConfigError
+from vqspeech.nn.vqvae import SpeechBatch
+from vqspeech.registry import lookup
+from vqspeech.training.batches import START, VALID, SpeechBatches
+
+
+class AudioTask:
+    """A VQ-VAE and crops of a store; see `vqspeech.training.task.Task`."""
+
+    def __init__(self, config: RunConfig, store: AudioStore) -> None:
+        self.config = config
+        self.store = store
+        self.model_config = parse_model(config.model)
+        self.model = models.build(self.model_config, store.speakers)
+        self.codebook_sizes = self.model.quantizer.codebook_sizes
+        train = config.train
+
+        def crops(indices: tuple[int, ...]) -> SpeechBatches:
+            return SpeechBatches(
+                store,
+                indices,
+                store.speakers,
+                seed=config.seed,
+                batch_size=train.batch_size,
+                crop_samples=train.crop_samples,
+                window_samples=train.window_samples,
+                hop_samples=self.model.hop_samples,
+            )
+
+        self._train = crops(store.indices("train"))
+        self._valid = crops(store.indices("valid") or store.indices("train"))
+        self.steps_per_epoch = self._train.steps_per_epoch
+        self.samples_per_step = train.batch_size * self._train.crop_frames * self.model.hop_samples
+        self.fingerprint = store.fingerprint
+
+    def batch(self, step: int, rank: int, ranks: int) -> SpeechBatch:
+        return self._train(step, rank=rank, ranks=ranks)
+
+    def validation_batch(self, number: int, rank: int, ranks: int) -> SpeechBatch:
+        return self._valid(number, stream=VALID, rank=rank, ranks=ranks)
+
+    def start_batch(self) -> SpeechBatch:
+        return self._train(0, stream=START, crops=self.config.train.start_crops)
+
+    def save(self, directory: Path, weights: Mapping[str, Tensor], step: int, state: Mapping[str, Any]) -> None:
+        corpus = self.store.corpus
+        models.save(
+            directory,
+            weights,
+            config=self.model_config,
+            speakers=self.store.speakers,
+            step=step,
+            state=state,
+            facts={
+                "run": plain(self.config),
+                "corpus": {"name": corpus.name, "variant": corpus.variant, "synthetic": corpus.synthetic},
+                "data": self.fingerprint,
+            },
+        )
+
+
+class AudioModality:
+    """Speech; see `vqspeech.training.task.Modality`."""
+
+    def check(self, config: RunConfig) -> RunConfig:
+        """The configuration with its model checked against the presets and the registered quantizers."""
+        model = parse_model(config.model)
+        lookup.find("quantizer", model.quantizer["name"])
+        lookup.find("corpus", config.corpus.name)
+        hop = model.encoder.hop_samples
+        if config.train.crop_samples < hop:
+            raise ConfigError(f"train.crop_samples = {config.train.crop_samples} is less than one code, {hop} samples")
+        return dataclasses.replace(config, model=plain(model))
+
+    def prepare(
+        self, config: RunConfig, data_dir: Path | None, directory: Path, progress: Callable[[int, int], None] | None
+    ) -> AudioStore:
+        """Read the corpus and decode it into an `AudioStore`."""
+        read = lookup.get("corpus", config.corpus.name)
+        try:
+            corpus = read(data_dir, **config.corpus.options)
+        except TypeError as error:
+            raise ConfigError(f"corpus {config.corpus.name!r} with {config.corpus.options}: {error}") from error
+        sample_rate = parse_model(config.model).sample_rate
+        return prepare(corpus, directory, sample_rate=sample_rate, trim_db=config.corpus.trim_db, progress=progress)
+
+    def task(self, config: RunConfig, store: AudioStore) -> AudioTask:
+        """Model and crops of the store."""
+        return AudioTask(config, store)

@@ -1,0 +1,108 @@
+"""Batches of speech: crops drawn from a store as a pure function of (seed, step)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from vqspeech.corpora.store import AudioStore
+from vqspeech.errors import CorpusError
+from vqspeech.nn.vqvae import SpeechBatch
+
+TRAIN, VALID, START = 0, 1, 2
+"""Streams of random numbers; batches of different streams are independent."""
+
+
+def generator(seed: int, stream: int, step: int) -> np.random.Generator:
+    """Random numbers of one step: the Philox generator (Salmon et al. 2011) with key (seed, stream) and counter step * 2^192."""
+    return np.random.Generator(np.random.Philox(key=[seed % 2**64, stream], counter=[0, 0, 0, step]))
+
+
+class SpeechBatches:
+    """Random crops of some of a store's utterances.
+
+    A crop is drawn uniformly over time: an utterance with probability proportional to its length, then an offset. Utterances shorter than
+    a crop are taken whole and padded with silence that `SpeechBatch.lengths` tells from speech.
+
+    Parameters
+    ----------
+    store : the prepared corpus
+    indices : rows of the store to draw from
+    speakers : speaker ids in the order of the model's embedding
+    seed : of the draws
+    batch_size : crops per batch, over all processes together
+    crop_samples : length of a crop, rounded up to a multiple of the hop
+    window_samples : stretch of the crop that the decoder is trained on, rounded up likewise; 0 for all of it
+    hop_samples : samples per code
+
+    Raises
+    ------
+    CorpusError : when there is nothing to draw from
+    """
+
+    def __init__(
+        self,
+        store: AudioStore,
+        indices: Sequence[int],
+        speakers: Sequence[str],
+        *,
+        seed: int,
+        batch_size: int,
+        crop_samples: int,
+        window_samples: int,
+        hop_samples: int,
+    ) -> None:
+        if not indices:
+            raise CorpusError(f"no utterances to draw crops from in {store.directory}; the split is empty")
+        self.store = store
+        self.seed = seed
+        self.batch_size = batch_size
+        self.hop_samples = hop_samples
+        self.crop_frames = math.ceil(crop_samples / hop_samples)
+        self.window_frames = math.ceil(window_samples / hop_samples) if window_samples else self.crop_frames
+        self._indices = np.asarray(indices)
+        self._lengths = np.array([store.rows[index].n_samples for index in indices])
+        self._ends = np.cumsum(self._lengths)
+        place = {speaker: number for number, speaker in enumerate(speakers)}
+        self._speakers = np.array([place[store.rows[index].speaker] for index in indices])
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps after which as many samples were drawn as there are."""
+        return max(1, math.ceil(int(self._ends[-1]) / (self.batch_size * self.crop_frames * self.hop_samples)))
+
+    def __call__(
+        self, step: int, *, stream: int = TRAIN, rank: int = 0, ranks: int = 1, crops: int | None = None
+    ) -> SpeechBatch:
+        """The batch of a step.
+
+        Parameters
+        ----------
+        step, stream : which batch
+        rank, ranks : rank r of n gets rows r, r + n, ... of the same global batch
+        crops : rows of the global batch; None for `batch_size`
+        """
+        rng = generator(self.seed, stream, step)
+        count = self.batch_size if crops is None else crops
+        crop, frames = self.crop_frames * self.hop_samples, self.crop_frames - self.window_frames
+        chosen = np.searchsorted(self._ends, rng.integers(int(self._ends[-1]), size=count), side="right")
+        places, windows = rng.random(count), rng.random(count)
+        chosen, places, windows = chosen[rank::ranks], places[rank::ranks], windows[rank::ranks]
+
+        waveform = np.zeros((len(chosen), crop), dtype=np.float32)
+        lengths = np.minimum(self._lengths[chosen], crop)
+        offsets = (places * (self._lengths[chosen] - lengths + 1)).astype(np.int64)
+        for row, (which, offset, length) in enumerate(zip(chosen, offsets, lengths, strict=True)):
+            samples = self.store.samples(int(self._indices[which]))[offset : offset + length]
+            waveform[row, :length] = samples / np.float32(32768)
+        spare = np.minimum(frames, np.maximum(0, -(-lengths // self.hop_samples) - self.window_frames))
+        return SpeechBatch(
+            waveform=torch.from_numpy(waveform),
+            lengths=torch.from_numpy(lengths),
+            speaker=torch.from_numpy(self._speakers[chosen]),
+            window_start=torch.from_numpy((windows * (spare + 1)).astype(np.int64)),
+            window_frames=self.window_frames,
+        )

@@ -1,0 +1,104 @@
+"""What training says: rows of metrics.jsonl, and progress on a terminal or in plain lines."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+
+class MetricsLog:
+    """Appends rows to ``metrics.jsonl``; each row holds ``step``, ``split`` and ``seconds`` of training so far.
+
+    Opened at a step, it drops the rows beyond it (a run that was killed after its last checkpoint repeats those steps).
+
+    Parameters
+    ----------
+    path : the file
+    step : the step that training goes on from
+    tensorboard : also write event files beside it (needs the extra ``tensorboard``)
+    """
+
+    def __init__(self, path: Path, step: int, tensorboard: bool = False) -> None:
+        rows = [row for row in read_metrics(path) if row["step"] <= step]
+        partial = path.with_name(path.name + ".part")
+        partial.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        partial.replace(path)
+        self.seconds_before = max((row["seconds"] for row in rows), default=0.0)
+        self._file = path.open("a", encoding="utf-8")
+        self._events: Any = None
+        if tensorboard:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._events = SummaryWriter(path.parent / "tensorboard", purge_step=step + 1)
+
+    def write(self, row: dict[str, Any]) -> None:
+        """Append one row."""
+        self._file.write(json.dumps(row) + "\n")
+        self._file.flush()
+        if self._events is not None:
+            for name, value in row.items():
+                if name not in ("step", "split"):
+                    self._events.add_scalar(f"{row['split']}/{name}", value, row["step"])
+
+    def close(self) -> None:
+        """Close the files."""
+        self._file.close()
+        if self._events is not None:
+            self._events.close()
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The rows of a metrics.jsonl; a torn last line is left out, a missing file has no rows."""
+    if not path.exists():
+        return []
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            break
+    return rows
+
+
+class Progress:
+    """A line of progress with rate and remaining time: redrawn on a terminal, else a plain line every `every_s` seconds.
+
+    Parameters
+    ----------
+    label : what is being done
+    total : units of work
+    done : units done before
+    every_s : least time between plain lines, in seconds
+    """
+
+    def __init__(self, label: str, total: int, done: int = 0, every_s: float = 15.0) -> None:
+        self.label, self.total, self.first = label, total, done
+        self.every_s = every_s
+        self.started = time.monotonic()
+        self._spoken = 0.0
+        self._terminal = sys.stderr.isatty()
+
+    def update(self, done: int, note: str = "") -> None:
+        """Say how far it is; `note` holds figures of the moment."""
+        now = time.monotonic()
+        last = done >= self.total
+        if not last and now - self._spoken < (0.2 if self._terminal else self.every_s):
+            return
+        self._spoken = now
+        elapsed = now - self.started
+        rate = (done - self.first) / elapsed if elapsed > 0 else 0.0
+        left = f"{_clock((self.total - done) / rate)} left" if rate > 0 and not last else _clock(elapsed)
+        line = f"{self.label} {done}/{self.total}  {left}" + (f"  {note}" if note else "")
+        if self._terminal:
+            print(f"\r\x1b[2K{line[:160]}", end="\n" if last else "", file=sys.stderr, flush=True)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(int(seconds + 0.5), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

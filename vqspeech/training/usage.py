@@ -1,0 +1,52 @@
+"""Codebook use, counted over an epoch of crops and not over a batch (the perplexity of a batch depends on its size)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+class CodebookUsage:
+    """Counts how often each code was chosen.
+
+    Parameters
+    ----------
+    codebook_sizes : one per codebook
+    """
+
+    def __init__(self, codebook_sizes: Sequence[int]) -> None:
+        self.steps = 0
+        self.counts = [torch.zeros(size, dtype=torch.int64) for size in codebook_sizes]
+
+    def add(self, codes: Tensor, mask: Tensor) -> None:
+        """Count codes (batch, codebooks, frames) where mask (batch, frames) is True."""
+        self.steps += 1
+        for book, counts in enumerate(self.counts):
+            counts += torch.bincount(codes[:, book][mask].cpu(), minlength=len(counts))
+
+    def reset(self) -> None:
+        """Forget all counts."""
+        self.steps = 0
+        for counts in self.counts:
+            counts.zero_()
+
+    def figures(self) -> dict[str, float]:
+        """``codes_used``, ``perplexity`` (exp of the entropy) and ``normalised_entropy`` (entropy / log K), means over codebooks."""
+        rows = []
+        for counts in self.counts:
+            share = counts / counts.sum().clamp_min(1)
+            entropy = -torch.special.xlogy(share, share).sum().item()
+            rows.append((float((counts > 0).sum()), torch.tensor(entropy).exp().item(), entropy / torch.tensor(float(len(counts))).log().item()))
+        used, perplexity, normalised = (sum(column) / len(rows) for column in zip(*rows, strict=True))
+        return {"codes_used": used, "perplexity": perplexity, "normalised_entropy": normalised}
+
+    def state_dict(self) -> dict[str, object]:
+        """For the train state."""
+        return {"steps": self.steps, "counts": [counts.clone() for counts in self.counts]}
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        """Take up the counts of a train state."""
+        self.steps = int(state["steps"])  # type: ignore[call-overload]
+        self.counts = [counts.clone() for counts in state["counts"]]  # type: ignore[attr-defined]
