@@ -10,7 +10,7 @@ import soundfile
 from vqspeech import audio
 from vqspeech.alignment.base import Alignment, Interval
 from vqspeech.corpora import folder
-from vqspeech.corpora.base import Corpus, Utterance
+from vqspeech.corpora.base import SPLITS, Corpus, Utterance
 from vqspeech.corpora.store import AudioStore, prepare
 from vqspeech.errors import CheckpointError, CorpusError, InputError, UnknownNameError
 
@@ -52,7 +52,7 @@ def test_every_utterance_is_there_at_16_khz(corpus, tmp_path):
     assert not store.samples(0).flags.writeable
     assert store.waveform(0).dtype == np.float32
     assert store.rows[0].alignment == corpus.utterances[0].alignment
-    assert sorted(sum((list(store.indices(s)) for s in ("train", "valid", "test")), [])) == [0, 1, 2]
+    assert sorted(index for split in SPLITS for index in store.indices(split)) == [0, 1, 2]
     assert store.duration_s == pytest.approx(0.85)
     assert (store.corpus.name, store.corpus.root) == ("folder", corpus.root)
     with pytest.raises(UnknownNameError, match=r"unknown utterance 'ann-x'.*Did you mean"):
