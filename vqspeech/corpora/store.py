@@ -208,13 +208,18 @@ def _row(row: dict[str, Any]) -> StoredUtterance:
 
 
 def _put_in_place(staging: Path, directory: Path) -> None:
-    old: Path | None = None
-    if directory.exists():
-        old = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", suffix=".old", dir=directory.parent))
-        directory.rename(old / directory.name)
-    staging.rename(directory)
-    if old is not None:
-        shutil.rmtree(old, ignore_errors=True)
+    if not directory.exists():
+        staging.rename(directory)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", suffix=".old", dir=directory.parent))
+    old = directory.rename(aside / directory.name)
+    try:
+        staging.rename(directory)
+    except OSError:
+        old.rename(directory)
+        raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _header(directory: Path) -> dict[str, Any]:
