@@ -20,7 +20,7 @@ def register_modalities() -> list[ModalitySpec]:
     return [
         ModalitySpec(
             name="audio",
-            target="vqspeech.model:AudioModality",
+            target="vqspeech.training.audio:AudioModality",
             summary="speech waveforms: strided encoder, speaker-conditioned WaveNet decoder",
             media="audio",
         )

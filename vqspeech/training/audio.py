@@ -98,6 +98,10 @@ class AudioModality:
         sample_rate = parse_model(config.model).sample_rate
         return prepare(corpus, directory, sample_rate=sample_rate, trim_db=config.corpus.trim_db, progress=progress)
 
+    def open(self, directory: Path) -> AudioStore:
+        """An `AudioStore`."""
+        return AudioStore.open(directory)
+
     def task(self, config: RunConfig, store: AudioStore) -> AudioTask:
         """Model and crops of the store."""
         return AudioTask(config, store)

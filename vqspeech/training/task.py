@@ -61,7 +61,11 @@ class Modality(Protocol):
     def prepare(
         self, config: RunConfig, data_dir: Path | None, directory: Path, progress: Callable[[int, int], None] | None
     ) -> Any:
-        """The corpus, decoded once and stored under the directory; an existing store is opened."""
+        """The corpus, decoded once and stored under the directory."""
+        ...
+
+    def open(self, directory: Path) -> Any:
+        """A store that `prepare` made."""
         ...
 
     def task(self, config: RunConfig, store: Any) -> Task:

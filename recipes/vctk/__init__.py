@@ -1,0 +1,1 @@
+"""The paper's VCTK experiments: reconstruction, voice conversion, codes against phonemes."""

@@ -1,0 +1,47 @@
+"""`vqspeech info` and `vqspeech speakers`: what a run is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="Run or checkpoint directory.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+def info(run: Run, as_json: AsJson = False) -> None:
+    """Say what a checkpoint is: configuration, steps, speakers, plugins, numbers."""
+    from vqspeech.model import describe
+    from vqspeech.training.metrics import read_metrics
+
+    path, facts = describe(run)
+    rows = [row for row in read_metrics(run / "metrics.jsonl") if row["split"] == "valid"]
+    facts = {"checkpoint": str(path), **facts, "validation": rows[-1] if rows else None}
+    if as_json:
+        typer.echo(json.dumps(facts, indent=1))
+        return
+    model, corpus = facts["model"], facts["corpus"]
+    quantizer = facts["plugins"]["quantizer"]
+    lines = {
+        "checkpoint": f"{path} (step {facts['step']}, format {facts['format']}, vqspeech {facts['vqspeech']})",
+        "corpus": corpus["variant"] + (" (synthetic)" if corpus["synthetic"] else ""),
+        "speakers": f"{len(facts['speakers'])}, see `vqspeech speakers {run}`",
+        "preset": model["preset"] or "none",
+        "encoder": json.dumps(model["encoder"]),
+        "quantizer": f"{json.dumps(model['quantizer'])} by {quantizer['distribution']} {quantizer['version']}",
+        "decoder": json.dumps(model["decoder"]),
+        "validation": json.dumps(facts["validation"]),
+    }
+    for name, text in lines.items():
+        typer.echo(f"{name:11} {text}")
+
+
+def speakers(run: Run, as_json: AsJson = False) -> None:
+    """List the speakers that a run can speak as."""
+    from vqspeech.model import describe
+
+    names = describe(run)[1]["speakers"]
+    typer.echo(json.dumps(names) if as_json else "\n".join(names))

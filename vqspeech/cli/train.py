@@ -1,0 +1,28 @@
+"""`vqspeech train`: a run from a configuration file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="Tables corpus, model and train; see docs/configuration.md.")],
+    out: Annotated[Path, typer.Option(help="Run directory; continued when it is there.")],
+    data_dir: Annotated[Path | None, typer.Option(envvar="VQSPEECH_DATA", help="Folder of the corpus.")] = None,
+    setting: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one value, e.g. train.steps=2000.")] = None,
+    fresh: Annotated[bool, typer.Option(help="Start over: delete what the run directory holds.")] = False,
+) -> None:
+    """Train a model; resumes OUT when it exists."""
+    from vqspeech.config import override, read_toml
+    from vqspeech.training import run as runs
+
+    checked = runs.checked(override(read_toml(config), setting or ()))
+    runs.open_run(out, checked, fresh=fresh)
+    store = runs.prepare(checked, out, data_dir)
+    if store.corpus.skipped:
+        typer.echo(f"{len(store.corpus.skipped)} files skipped; `vqspeech corpora check` names them", err=True)
+    result = runs.train(checked, out, store)
+    typer.echo(f"{result.step} steps in {result.seconds:.0f} s; checkpoint {result.checkpoint}")

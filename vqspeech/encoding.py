@@ -1,0 +1,120 @@
+"""Tables of codes from audio, and audio from tables of codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vqspeech import audio
+from vqspeech.codes import CodeTable, UtteranceCodes
+from vqspeech.conversion import stream_number
+from vqspeech.corpora.store import AudioStore
+from vqspeech.errors import AudioError, InputError
+from vqspeech.model import Checkpoint
+from vqspeech.sampling import Sampling, sample
+
+Report = Callable[[int, int], None]
+
+
+def encode_files(
+    checkpoint: Checkpoint, files: Sequence[Path], progress: Report | None = None
+) -> tuple[CodeTable, dict[str, str]]:
+    """Codes of audio files, and the files that could not be read with the reason of each.
+
+    Raises
+    ------
+    AudioError : when no file could be read
+    """
+    rows, skipped = [], {}
+    names = unique_names(files)
+    for number, (path, name) in enumerate(zip(files, names, strict=True)):
+        try:
+            waveform = audio.read(path, checkpoint.config.sample_rate)
+        except AudioError as error:
+            skipped[str(path)] = str(error)
+        else:
+            rows.append(_row(checkpoint, waveform, id=name, speaker="", split="", path=str(path)))
+        if progress is not None:
+            progress(number + 1, len(files))
+    if not rows:
+        raise AudioError(f"none of {len(files)} files could be read; the first: {next(iter(skipped.values()))}")
+    return _table(checkpoint, rows), skipped
+
+
+def encode_store(checkpoint: Checkpoint, store: AudioStore, progress: Report | None = None) -> CodeTable:
+    """Codes of every utterance of a store."""
+    rows = []
+    for index, item in enumerate(store.rows):
+        waveform = store.waveform(index)
+        rows.append(_row(checkpoint, waveform, id=item.id, speaker=item.speaker, split=item.split, path=str(item.path)))
+        if progress is not None:
+            progress(index + 1, len(store.rows))
+    return _table(checkpoint, rows)
+
+
+@torch.inference_mode()
+def decode_table(
+    checkpoint: Checkpoint,
+    table: CodeTable,
+    speaker: str,
+    *,
+    seed: int = 0,
+    temperature: float = 1.0,
+    progress: Report | None = None,
+) -> Sampling:
+    """Sample every row of a table in one speaker's voice.
+
+    Raises
+    ------
+    InputError : when the table is of a model with another hop or other codebooks
+    UnknownNameError : when the model does not know the speaker
+    """
+    model = checkpoint.model
+    wanted = (checkpoint.config.sample_rate, model.hop_samples, model.quantizer.codebook_sizes)
+    if (table.sample_rate, table.hop_samples, table.codebook_sizes) != wanted:
+        raise InputError(
+            f"these codes are of another model: {table.sample_rate} Hz, {table.hop_samples} samples per code, codebooks of "
+            f"{table.codebook_sizes}; {checkpoint.path} has {wanted[0]} Hz, {wanted[1]} and {wanted[2]}"
+        )
+    index = torch.tensor([checkpoint.speaker_index(speaker)])
+    conditions = [model.conditions(torch.from_numpy(row.codes)[None], index)[0] for row in table]
+    return sample(
+        model.decoder,
+        conditions,
+        [row.n_samples for row in table],
+        seed=seed,
+        streams=[stream_number(row.id) for row in table],
+        temperature=temperature,
+        progress=progress,
+    )
+
+
+@torch.inference_mode()
+def _row(checkpoint: Checkpoint, waveform: np.ndarray, **facts: str) -> UtteranceCodes:
+    codes = checkpoint.model.encode(torch.from_numpy(waveform)[None])[0].numpy()
+    return UtteranceCodes(**facts, n_samples=len(waveform), codes=codes)
+
+
+def _table(checkpoint: Checkpoint, rows: Sequence[UtteranceCodes]) -> CodeTable:
+    return CodeTable(
+        sample_rate=checkpoint.config.sample_rate,
+        hop_samples=checkpoint.model.hop_samples,
+        codebook_sizes=tuple(checkpoint.model.quantizer.codebook_sizes),
+        rows=tuple(rows),
+    )
+
+
+def unique_names(files: Sequence[Path]) -> list[str]:
+    """A name for each file: its stem, with the parent folders that it takes to tell files of the same stem apart."""
+    names, depth = [path.stem for path in files], 1
+    while len(set(names)) < len(names) and depth < 32:
+        again = {name for name in names if names.count(name) > 1}
+        depth += 1
+        names = [
+            "_".join([*path.absolute().parent.parts[1 - depth :], path.stem]).replace("/", "") if name in again else name
+            for path, name in zip(files, names, strict=True)
+        ]
+    return names
