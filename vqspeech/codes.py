@@ -70,10 +70,16 @@ class CodeTable:
             {
                 **{name: pa.array(values, pa.string()) for name, values in columns.items()},
                 "n_samples": pa.array([row.n_samples for row in self.rows], pa.int64()),
-                "codes": pa.array([[list(book) for book in row.codes] for row in self.rows], pa.list_(pa.list_(pa.int32()))),
+                "codes": pa.array(
+                    [[list(book) for book in row.codes] for row in self.rows], pa.list_(pa.list_(pa.int32()))
+                ),
             }
         )
-        facts = {"sample_rate": self.sample_rate, "hop_samples": self.hop_samples, "codebook_sizes": self.codebook_sizes}
+        facts = {
+            "sample_rate": self.sample_rate,
+            "hop_samples": self.hop_samples,
+            "codebook_sizes": self.codebook_sizes,
+        }
         partial = path.with_name(path.name + ".part")
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -97,12 +103,15 @@ class CodeTable:
             table = pq.read_table(path)
             facts = json.loads(table.schema.metadata[b"vqspeech"])
         except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{path} is not a table of codes ({error}); `vqspeech encode RUN AUDIO --out {path}` writes one") from error
+            raise InputError(
+                f"{path} is not a table of codes ({error}); `vqspeech encode RUN AUDIO --out {path}` writes one"
+            ) from error
         return cls(
             sample_rate=facts["sample_rate"],
             hop_samples=facts["hop_samples"],
             codebook_sizes=tuple(facts["codebook_sizes"]),
             rows=tuple(
-                UtteranceCodes(**{**row, "codes": np.asarray(row["codes"], dtype=np.int64)}) for row in table.to_pylist()
+                UtteranceCodes(**{**row, "codes": np.asarray(row["codes"], dtype=np.int64)})
+                for row in table.to_pylist()
             ),
         )

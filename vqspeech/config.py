@@ -106,7 +106,9 @@ class ModelConfig(_Strict):
         hop = self.encoder.hop_samples
         _require(all(k >= s >= 1 for k, s in self.encoder.strides), "model.encoder.strides: kernel >= stride >= 1 each")
         _require(isinstance(self.quantizer.get("name"), str), "model.quantizer.name: the name of a quantizer")
-        _require(hop % self.decoder.condition_upsampling == 0, f"model.decoder.condition_upsampling: a divisor of {hop}")
+        _require(
+            hop % self.decoder.condition_upsampling == 0, f"model.decoder.condition_upsampling: a divisor of {hop}"
+        )
         _require(
             self.spectral.weight == 0 or hop % self.spectral.hop_samples == 0,
             f"model.spectral.hop_samples: a divisor of the encoder's hop, {hop}",
@@ -146,7 +148,9 @@ class TrainConfig(_Strict):
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "crop_samples", "log_every", "validate_every", "checkpoint_every", "keep_last"):
+        lengths = ("steps", "batch_size", "crop_samples", "start_crops", "keep_last")
+        periods = ("log_every", "validate_every", "validation_batches", "checkpoint_every")
+        for name in (*lengths, *periods):
             _require(getattr(self, name) >= 1, f"train.{name}: at least 1")
         _require(0 <= self.weight_average < 1, "train.weight_average: at least 0 and below 1")
         _require(0 <= self.window_samples <= self.crop_samples, "train.window_samples: at most train.crop_samples")

@@ -114,7 +114,9 @@ def unique_names(files: Sequence[Path]) -> list[str]:
         again = {name for name in names if names.count(name) > 1}
         depth += 1
         names = [
-            "_".join([*path.absolute().parent.parts[1 - depth :], path.stem]).replace("/", "") if name in again else name
+            "_".join([*path.absolute().parent.parts[1 - depth :], path.stem]).replace("/", "")
+            if name in again
+            else name
             for path, name in zip(files, names, strict=True)
         ]
     return names

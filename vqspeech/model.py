@@ -138,8 +138,14 @@ def _build_quantizer(values: Mapping[str, Any], dim: int) -> Quantizer:
 
 
 def save(
-    directory: Path, weights: Mapping[str, torch.Tensor], *, config: ModelConfig, speakers: Sequence[str],
-    step: int, state: Mapping[str, Any] | None = None, facts: Mapping[str, Any] | None = None,
+    directory: Path,
+    weights: Mapping[str, torch.Tensor],
+    *,
+    config: ModelConfig,
+    speakers: Sequence[str],
+    step: int,
+    state: Mapping[str, Any] | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a checkpoint directory, whole or not at all; an existing one of that name is replaced.
 
@@ -172,7 +178,10 @@ def save(
     try:
         partial.mkdir(parents=True)
         (partial / "config.json").write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, partial / "model.safetensors")
+        save_file(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()},
+            partial / "model.safetensors",
+        )
         if state is not None:
             torch.save(dict(state), partial / "train_state.pt")
         for file in partial.iterdir():

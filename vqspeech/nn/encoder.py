@@ -127,6 +127,7 @@ class _ResidualBlock(nn.Module):
         self.dilated = nn.Conv1d(channels, channels, 3, padding=dilation, dilation=dilation)
         self.pointwise = nn.Conv1d(channels, channels, 1)
         nn.init.normal_(self.pointwise.weight, std=0.1 / math.sqrt(channels))
+        assert self.pointwise.bias is not None
         nn.init.zeros_(self.pointwise.bias)
 
     def forward(self, hidden: Tensor) -> Tensor:

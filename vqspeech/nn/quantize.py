@@ -74,7 +74,9 @@ def nearest_code(frames: Tensor, codebook: Tensor, *, chunk_bytes: int = CHUNK_B
         codebook = codebook.float()
         half_norms = codebook.square().sum(1) / 2
         rows = max(1, chunk_bytes // (4 * len(codebook)))
-        pieces = [torch.addmm(half_norms, piece.float(), codebook.T, alpha=-1).argmin(1) for piece in frames.split(rows)]
+        pieces = [
+            torch.addmm(half_norms, piece.float(), codebook.T, alpha=-1).argmin(1) for piece in frames.split(rows)
+        ]
         return torch.cat(pieces) if pieces else torch.zeros(0, dtype=torch.int64, device=frames.device)
 
 
@@ -149,18 +151,22 @@ class VectorQuantizer(Quantizer):
         self.embedding.copy_(codes)
 
     def start(self, frames: Tensor, generator: torch.Generator) -> None:
+        """See `Quantizer.start`."""
         if self.data_start and len(frames):
             self._set_codebook(k_means(frames, self.codebook_sizes[0], generator))
 
     def encode(self, z: Tensor, mask: Tensor | None = None) -> Tensor:
+        """See `Quantizer.encode`."""
         batch, dim, time = z.shape
         codes = nearest_code(z.detach().transpose(1, 2).reshape(-1, dim), self.codebook).view(batch, 1, time)
         return codes if mask is None else codes * mask[:, None]
 
     def decode(self, codes: Tensor) -> Tensor:
+        """See `Quantizer.decode`."""
         return F.embedding(codes[:, 0], self.codebook).transpose(1, 2)
 
     def forward(self, z: Tensor, mask: Tensor | None = None) -> Quantized:
+        """See `Quantizer.forward`."""
         with torch.autocast(z.device.type, enabled=False):
             z = z.float()
             codes = self.encode(z, mask)
@@ -227,6 +233,7 @@ class EMAVectorQuantizer(VectorQuantizer):
 
     @property
     def codebook(self) -> Tensor:
+        """The codes, (codebook_size, dim)."""
         return self.sums / self.counts[:, None]
 
     def _set_codebook(self, codes: Tensor) -> None:
@@ -255,6 +262,7 @@ class EMAVectorQuantizer(VectorQuantizer):
 
     @torch.no_grad()
     def update(self, generator: torch.Generator) -> None:
+        """See `Quantizer.update`."""
         if not self._pending:
             return
         frames = torch.cat([piece[0] for piece in self._pending])

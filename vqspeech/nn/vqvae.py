@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from vqspeech.nn.encoder import ConvEncoder
 from vqspeech.nn.features import SpectralFeatures
@@ -35,7 +34,13 @@ class SpeechBatch(NamedTuple):
 
     def to(self, device: torch.device) -> SpeechBatch:
         """The batch on a device."""
-        return SpeechBatch(*(tensor.to(device) for tensor in self[:4]), window_frames=self.window_frames)
+        return SpeechBatch(
+            self.waveform.to(device),
+            self.lengths.to(device),
+            self.speaker.to(device),
+            self.window_start.to(device),
+            self.window_frames,
+        )
 
 
 class LossTerms(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vqspeech.nn.mulaw import LEVELS, ZERO_LEVEL
@@ -29,14 +29,20 @@ class ReferenceSampler:
         def copied(tensor: Tensor) -> Tensor:
             return tensor.detach().to("cpu", dtype)
 
+        def linear(layer: nn.Module) -> tuple[Tensor, Tensor]:
+            assert isinstance(layer, nn.Linear)
+            return copied(layer.weight).T.contiguous(), copied(layer.bias)
+
         self.condition_samples = decoder.condition_samples
         self._embedding = copied(decoder.embedding.weight)
         self._gates = [copied(weight).flatten(0, 1) for weight in decoder.gates]
-        self._residual = [(copied(layer.weight).T.contiguous(), copied(layer.bias)) for layer in decoder.residual]
-        self._head = [(copied(layer.weight).T.contiguous(), copied(layer.bias)) for layer in (decoder.skip, decoder.hidden, decoder.logits)]
+        self._residual = [linear(layer) for layer in decoder.residual]
+        self._head = [linear(layer) for layer in (decoder.skip, decoder.hidden, decoder.logits)]
         self._dilations = decoder.dilations
         self._taps = taps
-        self._rings = [torch.zeros(max(1, (taps - 1) * dilation), batch, width, dtype=dtype) for dilation in decoder.dilations]
+        self._rings = [
+            torch.zeros(max(1, (taps - 1) * dilation), batch, width, dtype=dtype) for dilation in decoder.dilations
+        ]
         self._level = torch.full((batch,), ZERO_LEVEL)
         self._time = 0
 

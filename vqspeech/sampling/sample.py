@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from vqspeech.errors import InputError, unknown_name
 from vqspeech.nn.mulaw import mu_law_decode
@@ -92,7 +93,9 @@ def sample(
     started = time.monotonic()
     order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
     frames = max(len(row) for row in conditions)
-    padded = torch.stack([torch.nn.functional.pad(conditions[index], (0, 0, 0, 0, 0, frames - len(conditions[index]))) for index in order])
+    padded = torch.stack(
+        [F.pad(conditions[index], (0, 0, 0, 0, 0, frames - len(conditions[index]))) for index in order]
+    )
     numbers = [order[place] if streams is None else streams[order[place]] for place in range(len(order))]
     sampler = ENGINES[name](decoder, len(order))
     longest, step, pieces = max(lengths), CHUNK_FRAMES * decoder.condition_samples, []

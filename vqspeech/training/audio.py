@@ -48,15 +48,19 @@ class AudioTask:
         self.fingerprint = store.fingerprint
 
     def batch(self, step: int, rank: int, ranks: int) -> SpeechBatch:
+        """Crops of the training split."""
         return self._train(step, rank=rank, ranks=ranks)
 
     def validation_batch(self, number: int, rank: int, ranks: int) -> SpeechBatch:
+        """Crops of the validation split, or of the training split where that is empty."""
         return self._valid(number, stream=VALID, rank=rank, ranks=ranks)
 
     def start_batch(self) -> SpeechBatch:
+        """``train.start_crops`` crops of the training split."""
         return self._train(0, stream=START, crops=self.config.train.start_crops)
 
     def save(self, directory: Path, weights: Mapping[str, Tensor], step: int, state: Mapping[str, Any]) -> None:
+        """A checkpoint directory; see `vqspeech.model.save`."""
         corpus = self.store.corpus
         models.save(
             directory,

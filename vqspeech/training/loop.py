@@ -37,7 +37,7 @@ class TrainingError(VQSpeechError):
     """Training that cannot go on (exit code 1)."""
 
 
-class Interrupted(TrainingError):
+class Interrupted(TrainingError):  # noqa: N818
     """Training stopped by a signal after saving (exit code 130, as for Ctrl-C)."""
 
     exit_code = 130
@@ -72,7 +72,9 @@ def claim(run: Path, config: RunConfig) -> None:
         try:
             there = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise CheckpointError(f"{path} is damaged: {error}; start over with --fresh, or use another directory") from error
+            raise CheckpointError(
+                f"{path} is damaged: {error}; start over with --fresh, or use another directory"
+            ) from error
         changed = [line for line in differences(there, wanted) if line.split(":")[0] not in FREE_KEYS]
         if changed:
             raise CheckpointError(
@@ -164,7 +166,10 @@ class _Loop:
                 log.write(row)
                 if self.usage.steps >= self.task.steps_per_epoch:
                     self.usage.reset()
-                progress.update(self.step, f"nll {row['nll_bits']:.3f} bit  codes {row['codes_used']:.0f}  {rate / 1e3:.0f}k samples/s")
+                progress.update(
+                    self.step,
+                    f"nll {row['nll_bits']:.3f} bit  codes {row['codes_used']:.0f}  {rate / 1e3:.0f}k samples/s",
+                )
                 sums, counted, mark = {}, 0, time.monotonic()
             if last or self.step % train.validate_every == 0:
                 log.write(self._row("valid", log) | self._validate())
@@ -200,7 +205,8 @@ class _Loop:
         train = self.train
         warm = min(1.0, (step + 1) / max(1, train.warmup_steps))
         floor = train.final_learning_rate_share
-        return train.learning_rate * warm * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, step / train.steps))))
+        decay = 0.5 * (1 + math.cos(math.pi * min(1.0, step / train.steps)))
+        return train.learning_rate * warm * (floor + (1 - floor) * decay)
 
     def _row(self, split: str, log: MetricsLog) -> dict[str, Any]:
         return {"step": self.step, "split": split, "seconds": round(log.seconds_before + self.elapsed, 3)}
@@ -309,7 +315,7 @@ def _signals() -> Iterator[list[int]]:
 
     before: dict[int, Any] = {}
     try:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (int(signal.SIGINT), int(signal.SIGTERM)):
             before[number] = signal.signal(number, note)
     except ValueError:  # not the main thread: whoever runs us handles signals
         pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -36,9 +37,10 @@ class CodebookUsage:
         """``codes_used``, ``perplexity`` (exp of the entropy) and ``normalised_entropy`` (entropy / log K), means over codebooks."""
         rows = []
         for counts in self.counts:
-            share = counts / counts.sum().clamp_min(1)
-            entropy = -torch.special.xlogy(share, share).sum().item()
-            rows.append((float((counts > 0).sum()), torch.tensor(entropy).exp().item(), entropy / torch.tensor(float(len(counts))).log().item()))
+            share = counts.double() / counts.sum().clamp_min(1)
+            entropy = abs(torch.special.xlogy(share, share).sum().item())
+            most = math.log(len(counts))
+            rows.append((float((counts > 0).sum()), math.exp(entropy), entropy / most if most else 0.0))
         used, perplexity, normalised = (sum(column) / len(rows) for column in zip(*rows, strict=True))
         return {"codes_used": used, "perplexity": perplexity, "normalised_entropy": normalised}
 
