@@ -186,7 +186,8 @@ class _Loop:
         rank, ranks = self.fabric.global_rank, self.fabric.world_size
         generator = step_generator(self.config.seed, self.step)
         batch = self.task.batch(self.step, rank, ranks).to(self.fabric.device)
-        result = self.forward.loss(batch, generator)
+        with self.fabric.autocast():  # a method other than forward gets none from Fabric in a single process
+            result = self.forward.loss(batch, generator)
         self.optimizer.zero_grad()
         self.fabric.backward(result.total)
         if self.train.gradient_clip > 0:
