@@ -13,15 +13,12 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vqspeech.errors import AudioError, InputError
-
-if TYPE_CHECKING:
-    import torch
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".sph")
 """File name endings taken for audio when a folder is searched (lower case; files may use any case)."""
@@ -206,20 +203,6 @@ def trim_silence(samples: npt.NDArray[np.float32], top_db: float) -> Trimmed:
     frame = min(2048, max(1, len(samples)))
     kept, (start, _) = librosa.effects.trim(samples, top_db=top_db, frame_length=frame, hop_length=max(1, frame // 4))
     return Trimmed(np.ascontiguousarray(kept, dtype=np.float32), int(start))
-
-
-def mu_law_encode(waveform: torch.Tensor, levels: int = 256) -> torch.Tensor:
-    """Mu-law companding (ITU-T G.711's curve, 8 bit): float (..., time), clipped to [-1, 1] -> int64 (..., time) in [0, levels)."""
-    from torchaudio.functional import mu_law_encoding
-
-    return mu_law_encoding(waveform.clamp(-1.0, 1.0), levels)
-
-
-def mu_law_decode(classes: torch.Tensor, levels: int = 256) -> torch.Tensor:
-    """The inverse of `mu_law_encode`: int64 (..., time) in [0, levels) -> float32 (..., time) in [-1, 1]."""
-    from torchaudio.functional import mu_law_decoding
-
-    return mu_law_decoding(classes, levels)
 
 
 def find_audio(paths: Iterable[str | Path]) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +20,16 @@ Report = Callable[[int, int], None]
 
 
 def encode_files(
-    checkpoint: Checkpoint, files: Sequence[Path], progress: Report | None = None
+    checkpoint: Checkpoint,
+    files: Sequence[Path],
+    progress: Report | None = None,
+    facts: Mapping[str, Mapping[str, str]] | None = None,
 ) -> tuple[CodeTable, dict[str, str]]:
     """Codes of audio files, and the files that could not be read with the reason of each.
+
+    Parameters
+    ----------
+    facts : path -> ``id``, ``speaker`` and ``split`` of files of a corpus; loose files are named after themselves
 
     Raises
     ------
@@ -36,7 +43,8 @@ def encode_files(
         except AudioError as error:
             skipped[str(path)] = str(error)
         else:
-            rows.append(_row(checkpoint, waveform, id=name, speaker="", split="", path=str(path)))
+            known = facts[str(path)] if facts is not None else {"id": name, "speaker": "", "split": ""}
+            rows.append(_row(checkpoint, waveform, **known, path=str(path)))
         if progress is not None:
             progress(number + 1, len(files))
     if not rows:

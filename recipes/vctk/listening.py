@@ -37,7 +37,9 @@ def held_out(store: AudioStore, listen: ListenConfig) -> list[int]:
         return row.n_samples < store.sample_rate, rank, hashlib.sha256(row.id.encode()).hexdigest()
 
     ranked = sorted(range(len(store.rows)), key=order)
-    firsts, others, seen = [], [], set()
+    firsts: list[int] = []
+    others: list[int] = []
+    seen: set[str] = set()
     for index in ranked:
         speaker = store.rows[index].speaker
         (others if speaker in seen else firsts).append(index)
@@ -50,7 +52,9 @@ def original(store: AudioStore, index: int, listen: ListenConfig) -> np.ndarray:
     return store.waveform(index)[: max(1, int(listen.max_seconds * store.sample_rate))]
 
 
-def reconstruct(checkpoint: Checkpoint, store: AudioStore, listen: ListenConfig, folder: Path, seed: int, show: Show) -> dict[str, Any]:
+def reconstruct(
+    checkpoint: Checkpoint, store: AudioStore, listen: ListenConfig, folder: Path, seed: int, show: Show
+) -> dict[str, Any]:
     """Resynthesise held-out utterances in their own speaker's voice, free-running; writes originals and reconstructions."""
     rate, rows = store.sample_rate, held_out(store, listen)
     originals = [original(store, index, listen) for index in rows]
@@ -58,7 +62,9 @@ def reconstruct(checkpoint: Checkpoint, store: AudioStore, listen: ListenConfig,
         Conversion(waveform=waveform, speaker=store.rows[index].speaker, key=store.rows[index].id)
         for index, waveform in zip(rows, originals, strict=True)
     ]
-    sampling = convert(checkpoint, items, seed=seed, temperature=listen.temperature, engine=listen.engine, progress=show)
+    sampling = convert(
+        checkpoint, items, seed=seed, temperature=listen.temperature, engine=listen.engine, progress=show
+    )
     clips = []
     for item, waveform, generated in zip(items, originals, sampling.waveforms, strict=True):
         files = {"original": f"{item.key}.wav", "reconstruction": f"{item.key}-reconstruction.wav"}
@@ -80,7 +86,9 @@ def reconstruct(checkpoint: Checkpoint, store: AudioStore, listen: ListenConfig,
     }
 
 
-def convert_voices(checkpoint: Checkpoint, store: AudioStore, listen: ListenConfig, folder: Path, seed: int, show: Show) -> dict[str, Any]:
+def convert_voices(
+    checkpoint: Checkpoint, store: AudioStore, listen: ListenConfig, folder: Path, seed: int, show: Show
+) -> dict[str, Any]:
     """Convert held-out utterances to other speakers, free-running; measures whose voice they have."""
     if len(store.speakers) < 2 or listen.conversions < 1:
         return {"clips": [], "scores": None, "reason": "conversion needs two speakers and listen.conversions >= 1"}
@@ -94,7 +102,9 @@ def convert_voices(checkpoint: Checkpoint, store: AudioStore, listen: ListenConf
         Conversion(waveform=original(store, index, listen), speaker=target, key=f"{store.rows[index].id}-to-{target}")
         for index, target in pairs
     ]
-    sampling = convert(checkpoint, items, seed=seed, temperature=listen.temperature, engine=listen.engine, progress=show)
+    sampling = convert(
+        checkpoint, items, seed=seed, temperature=listen.temperature, engine=listen.engine, progress=show
+    )
     clips = []
     for (index, target), item, generated in zip(pairs, items, sampling.waveforms, strict=True):
         audio.write(folder / f"{item.key}.wav", generated, rate)
@@ -149,15 +159,15 @@ class _Voices:
     def f0(self, speaker: str) -> dict[str, float] | None:
         """Median F0 of a speaker's utterances in Hz, and the range of their low and high ends; None when nothing is voiced."""
         if speaker not in self._f0:
-            statistics = [f0_statistics(self.store.waveform(index), self.store.sample_rate) for index in self._rows[speaker][:5]]
-            voiced = [item for item in statistics if item.median_hz is not None]
+            statistics = [
+                f0_statistics(self.store.waveform(index), self.store.sample_rate) for index in self._rows[speaker][:5]
+            ]
+            medians = [item.median_hz for item in statistics if item.median_hz is not None]
+            lows = [item.low_hz for item in statistics if item.low_hz is not None]
+            highs = [item.high_hz for item in statistics if item.high_hz is not None]
             self._f0[speaker] = None
-            if voiced:
-                self._f0[speaker] = {
-                    "median": float(np.median([item.median_hz for item in voiced])),
-                    "low": float(min(item.low_hz for item in voiced)),
-                    "high": float(max(item.high_hz for item in voiced)),
-                }
+            if medians:
+                self._f0[speaker] = {"median": float(np.median(medians)), "low": min(lows), "high": max(highs)}
         return self._f0[speaker]
 
     def targets(self, source: str, count: int) -> list[str]:

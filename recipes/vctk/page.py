@@ -53,7 +53,13 @@ def write_page(evidence: Evidence) -> Path:
         headlines=_headlines(results),
         sections=tuple(
             section
-            for section in (_listen(evidence), _convert(evidence), _phonemes(evidence), _codebook(evidence), _training(evidence))
+            for section in (
+                _listen(evidence),
+                _convert(evidence),
+                _phonemes(evidence),
+                _codebook(evidence),
+                _training(evidence),
+            )
             if section is not None
         ),
         command=evidence.command,
@@ -69,12 +75,30 @@ def _facts(evidence: Evidence) -> tuple[tuple[str, str], ...]:
     front = model.encoder.front_end.kind
     decoder = model.decoder
     facts = [
-        ("Data", f"{corpus['variant']}, {corpus['utterances']} utterances of {corpus['speakers']} speakers, {corpus['minutes']:.1f} min"),
-        ("Encoder", f"{'the waveform' if front == 'waveform' else front}, one code every {model.encoder.hop_samples} samples ({results['frame_rate_hz']:g} Hz)"),
-        ("Quantizer", f"{model.quantizer['name']}, {results['codebook_size']} codes, {results['bits_per_second']:.0f} bit/s"),
-        ("Decoder", f"WaveNet, {len(decoder.dilations)} layers of {decoder.residual_channels} channels, speaker embedding"),
-        ("Help beyond the paper", f"spectral head, weight {model.spectral.weight:g}" if model.spectral.weight else "none"),
-        ("Training", f"{results['steps']} steps of {config['train']['batch_size']} crops in {results['train_seconds'] / 60:.1f} min, seed {results['seed']}"),
+        (
+            "Data",
+            f"{corpus['variant']}, {corpus['utterances']} utterances of {corpus['speakers']} speakers, {corpus['minutes']:.1f} min",
+        ),
+        (
+            "Encoder",
+            f"{'the waveform' if front == 'waveform' else front}, one code every {model.encoder.hop_samples} samples ({results['frame_rate_hz']:g} Hz)",
+        ),
+        (
+            "Quantizer",
+            f"{model.quantizer['name']}, {results['codebook_size']} codes, {results['bits_per_second']:.0f} bit/s",
+        ),
+        (
+            "Decoder",
+            f"WaveNet, {len(decoder.dilations)} layers of {decoder.residual_channels} channels, speaker embedding",
+        ),
+        (
+            "Help beyond the paper",
+            f"spectral head, weight {model.spectral.weight:g}" if model.spectral.weight else "none",
+        ),
+        (
+            "Training",
+            f"{results['steps']} steps of {config['train']['batch_size']} crops in {results['train_seconds'] / 60:.1f} min, seed {results['seed']}",
+        ),
     ]
     if corpus["skipped"]:
         facts.append(("Skipped files", str(corpus["skipped"])))
@@ -138,13 +162,22 @@ def _listen(evidence: Evidence) -> Section:
         measured = clip["measured"]
         row = evidence.store.rows[evidence.store.by_id(clip["id"])]
         clips = (
-            _clip(evidence, "original", clip["original"], clip["speaker"], _voice(measured["original_f0"], measured["original_level"])),
+            _clip(
+                evidence,
+                "original",
+                clip["original"],
+                clip["speaker"],
+                _voice(measured["original_f0"], measured["original_level"]),
+            ),
             _clip(
                 evidence,
                 "reconstruction",
                 clip["reconstruction"],
                 clip["speaker"],
-                (("log-mel distance", f"{measured['log_mel_distance_db']:.1f} dB"), *_voice(measured["generated_f0"], measured["generated_level"])),
+                (
+                    ("log-mel distance", f"{measured['log_mel_distance_db']:.1f} dB"),
+                    *_voice(measured["generated_f0"], measured["generated_level"]),
+                ),
             ),
         )
         rows.append(PlayerRow(title=f"{clip['id']} ({row.split})", text=row.text or "", clips=clips))
@@ -170,7 +203,15 @@ def _convert(evidence: Evidence) -> Section | None:
     for name, converted in rows.items():
         source = originals[name]
         measured = source["measured"]
-        clips = [_clip(evidence, "source", source["original"], source["speaker"], _voice(measured["original_f0"], measured["original_level"]))]
+        clips = [
+            _clip(
+                evidence,
+                "source",
+                source["original"],
+                source["speaker"],
+                _voice(measured["original_f0"], measured["original_level"]),
+            )
+        ]
         clips += [_clip(evidence, "converted", clip["converted"], clip["target"], _target(clip)) for clip in converted]
         text = evidence.store.rows[evidence.store.by_id(name)].text or ""
         players.append(PlayerRow(title=name, text=text, clips=tuple(clips)))
@@ -185,7 +226,13 @@ def _convert(evidence: Evidence) -> Section | None:
     return Section(
         title="Voice conversion",
         text="The same codes with another speaker's id: nothing else changes.",
-        tables=(Table(columns=("measure", "share"), rows=tuple(rows_of_table), caption=f"{scores['pairs']} conversions, free-running samples"),),
+        tables=(
+            Table(
+                columns=("measure", "share"),
+                rows=tuple(rows_of_table),
+                caption=f"{scores['pairs']} conversions, free-running samples",
+            ),
+        ),
         players=tuple(players),
     )
 
@@ -194,10 +241,18 @@ def _phonemes(evidence: Evidence) -> Section:
     scores = evidence.scored["scores"]
     if scores is None:
         return Section(title="Codes against phonemes", text=f"Not computed: {evidence.scored['reason']}.")
-    interval = f" (95 % over {scores['ci95_over']}: {100 * scores['ci95'][0]:.1f} to {100 * scores['ci95'][1]:.1f})" if scores["ci95"] else ""
+    interval = (
+        f" (95 % over {scores['ci95_over']}: {100 * scores['ci95'][0]:.1f} to {100 * scores['ci95'][1]:.1f})"
+        if scores["ci95"]
+        else ""
+    )
     rows: list[tuple[str, str | None, str | None]] = [
         ("VQ-VAE codes", f"{100 * scores['accuracy']:.1f} %", _percent(scores["accuracy_other_speakers"])),
-        ("k-means on MFCC, same K and rate", f"{100 * scores['kmeans_mfcc']:.1f} %", _percent(scores["kmeans_mfcc_other_speakers"])),
+        (
+            "k-means on MFCC, same K and rate",
+            f"{100 * scores['kmeans_mfcc']:.1f} %",
+            _percent(scores["kmeans_mfcc_other_speakers"]),
+        ),
         ("random codes", f"{100 * scores['random_codes']:.1f} %", None),
         ("most frequent phone", f"{100 * scores['prior']:.1f} %", _percent(scores["prior_other_speakers"])),
     ]
@@ -238,7 +293,11 @@ def _time_axis(evidence: Evidence) -> list[Picture]:
         table.hop_samples,
         alignment=evidence.store.rows[index].alignment,
     )
-    return [Picture(source=figure, caption=f"{name}: codes and phones on one time axis", alt="spectrogram with codes and phones")]
+    return [
+        Picture(
+            source=figure, caption=f"{name}: codes and phones on one time axis", alt="spectrogram with codes and phones"
+        )
+    ]
 
 
 def _codebook(evidence: Evidence) -> Section:
@@ -250,13 +309,23 @@ def _codebook(evidence: Evidence) -> Section:
             Table(
                 columns=("codebook", "codes", "used", "perplexity", "entropy / log K"),
                 rows=tuple(
-                    (str(number), book["size"], book["codes_used"], f"{book['perplexity']:.1f}", f"{book['normalised_entropy']:.3f}")
+                    (
+                        str(number),
+                        book["size"],
+                        book["codes_used"],
+                        f"{book['perplexity']:.1f}",
+                        f"{book['normalised_entropy']:.3f}",
+                    )
                     for number, book in enumerate(books)
                 ),
             ),
         ),
         figures=tuple(
-            Picture(source=figures.codebook_usage(book["counts"]), caption="share of frames by code, sorted", alt="bar chart of code use")
+            Picture(
+                source=figures.codebook_usage(book["counts"]),
+                caption="share of frames by code, sorted",
+                alt="bar chart of code use",
+            )
             for book in books
         ),
     )
@@ -267,7 +336,11 @@ def _training(evidence: Evidence) -> Section:
         title="Training",
         text="Losses on training and held-out crops, with the loss when each crop gets the codes of another, and the codes in use.",
         figures=(
-            Picture(source=figures.training_curves(read_metrics(evidence.out / "metrics.jsonl")), caption="", alt="training curves"),
+            Picture(
+                source=figures.training_curves(read_metrics(evidence.out / "metrics.jsonl")),
+                caption="",
+                alt="training curves",
+            ),
         ),
     )
 

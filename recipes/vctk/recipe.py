@@ -60,7 +60,7 @@ class _Recipe:
         wants, out = self.request.wants, self.out
         corpus = plain(self.settings.run)["corpus"]
         prepared = self.stages.run("prepare", corpus, self._prepare, wanted=wants("prepare"), made=(out / "store",))
-        self._need(prepared, "prepare")
+        self._has(prepared, "prepare")
         self.store = AudioStore.open(out / "store")
         trained = self.stages.run(
             "train",
@@ -69,7 +69,7 @@ class _Recipe:
             wanted=wants("train"),
             made=(out / "checkpoints",),
         )
-        self._need(trained, "train")
+        trained = self._has(trained, "train")
         model = {"data": self.store.fingerprint, "train": trained, "seed": self.seed}
         heard = {**model, "listen": plain(self.settings.listen)}
         table, folder = out / "codes.parquet", out / "listening"
@@ -77,17 +77,25 @@ class _Recipe:
         rebuilt = self.stages.run("reconstruct", heard, self._reconstruct, wanted=wants("reconstruct"), made=(folder,))
         converted = self.stages.run("convert", heard, self._convert, wanted=wants("convert"), made=(folder,))
         if wants("phonemes"):
-            self._need(coded, "encode")
+            self._has(coded, "encode")
         scored = self.stages.run("phonemes", model, self._phonemes, wanted=wants("phonemes"), made=(table,))
         if not wants("report"):
-            return RecipeOutcome(message=f"stages done: {', '.join(self.request.stages or ())}; run again without --stages for the report")
-        for result, name in ((coded, "encode"), (rebuilt, "reconstruct"), (converted, "convert"), (scored, "phonemes")):
-            self._need(result, name)
-        return self._report(trained, coded, rebuilt, converted, scored)
+            return RecipeOutcome(
+                message=f"stages done: {', '.join(self.request.stages or ())}; run again without --stages for the report"
+            )
+        return self._report(
+            trained,
+            self._has(coded, "encode"),
+            self._has(rebuilt, "reconstruct"),
+            self._has(converted, "convert"),
+            self._has(scored, "phonemes"),
+        )
 
-    def _need(self, result: Result | None, stage: str) -> None:
+    def _has(self, result: Result | None, stage: str) -> Result:
+        """The result of a stage that another one needs."""
         if result is None:
             raise InputError(f"stage {stage!r} has not run in {self.out}; add it to --stages, or leave --stages away")
+        return result
 
     def _checkpoint(self) -> Checkpoint:
         if self._loaded is None:
@@ -97,7 +105,9 @@ class _Recipe:
     def _prepare(self) -> Result:
         store = runs.prepare(self.settings.run, self.out, self.settings.data_dir)
         corpus = store.corpus
-        _say(f"{corpus.variant}: {len(store.rows)} utterances of {len(store.speakers)} speakers, {store.duration_s / 60:.1f} min")
+        _say(
+            f"{corpus.variant}: {len(store.rows)} utterances of {len(store.speakers)} speakers, {store.duration_s / 60:.1f} min"
+        )
         for path, reason in list(corpus.skipped.items())[:5]:
             _say(f"skipped {path}: {reason}")
         if len(corpus.skipped) > 5:
@@ -150,7 +160,9 @@ class _Recipe:
                 "`vqspeech analyze phonemes`",
             }
         table = CodeTable.read(self.out / "codes.parquet")
-        scores = phonemes.score(table, alignments, lambda name: self.store.waveform(self.store.by_id(name)), seed=self.seed)
+        scores = phonemes.score(
+            table, alignments, lambda name: self.store.waveform(self.store.by_id(name)), seed=self.seed
+        )
         return {
             "scores": scores.summary(),
             "counts": scores.counts.tolist(),
@@ -158,7 +170,9 @@ class _Recipe:
             "reason": None,
         }
 
-    def _report(self, trained: Result, coded: Result, rebuilt: Result, converted: Result, scored: Result) -> RecipeOutcome:
+    def _report(
+        self, trained: Result, coded: Result, rebuilt: Result, converted: Result, scored: Result
+    ) -> RecipeOutcome:
         _say("[report]")
         results = self._results(trained, coded, rebuilt, converted, scored)
         path = self.out / "results.json"
@@ -252,8 +266,7 @@ def _summary(results: dict[str, Any], path: Path) -> str:
             f"phonemes: {scores['accuracy']:.1%} of {scores['frames']} frames named by the codes; k-means on MFCC "
             f"{scores['kmeans_mfcc']:.1%}, random codes {scores['random_codes']:.1%}, most frequent phone {scores['prior']:.1%}"
         )
-    lines.append(f"codes used: {results['codes_used']} of {results['codebook_size']}, perplexity {results['perplexity']:.0f}"
-                 if not isinstance(results["perplexity"], list) else f"codes used: {results['codes_used']} of {results['codebook_size']}")  # fmt: skip
+    lines.append(f"codes used: {results['codes_used']} of {results['codebook_size']}")
     if results["nll_bits_per_sample"] is not None:
         lines.append(
             f"negative log-likelihood: {results['nll_bits_per_sample']:.3f} bit/sample, "

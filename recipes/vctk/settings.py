@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -23,7 +23,7 @@ PAPER = "vctk.toml"
 class ListenConfig:
     """What to synthesise: held-out `utterances`, each in `conversions` other voices, at most `max_seconds` of each."""
 
-    __pydantic_config__ = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     utterances: int = 4
     conversions: int = 2
@@ -91,10 +91,14 @@ def _corpus(request: RecipeRequest) -> tuple[str, list[str]]:
         "VQSPEECH_DATA=DIR"
     )
     if request.data_dir is None:
-        return "demo", [f"corpus: the synthetic demo corpus, since neither --data-dir nor VQSPEECH_DATA is given. {how}"]
+        return "demo", [
+            f"corpus: the synthetic demo corpus, since neither --data-dir nor VQSPEECH_DATA is given. {how}"
+        ]
     read: Any = lookup.get("corpus", "vctk")
     try:
         found = read(request.data_dir)
     except CorpusError as error:
-        return "demo", [f"corpus: the synthetic demo corpus, since {request.data_dir} does not hold VCTK ({error}). {how}"]
+        return "demo", [
+            f"corpus: the synthetic demo corpus, since {request.data_dir} does not hold VCTK ({error}). {how}"
+        ]
     return "vctk", [f"corpus: {found.variant} in {found.root}; --corpus demo takes the synthetic demo corpus instead"]

@@ -26,7 +26,9 @@ class Stages:
         self.directory = directory
         self.say = say
 
-    def run(self, name: str, inputs: Any, work: Callable[[], Result], *, wanted: bool = True, made: tuple[Path, ...] = ()) -> Result | None:
+    def run(
+        self, name: str, inputs: Any, work: Callable[[], Result], *, wanted: bool = True, made: tuple[Path, ...] = ()
+    ) -> Result | None:
         """The result of a stage: the one on disk when its inputs are the same, else of doing the work.
 
         Parameters

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from vqspeech.alignment.base import Alignment
 from vqspeech.analysis.baselines import kmeans_on_mfcc, random_codes
 from vqspeech.analysis.frames import LabelledFrames, label_frames
 from vqspeech.codes import CodeTable
+from vqspeech.errors import InputError
 
 RESAMPLES = 1000
 
@@ -213,3 +215,30 @@ def score_frames(
         phone_names=frames.phones,
         counts=counts,
     )
+
+
+def analyse(
+    table: CodeTable,
+    alignments: Mapping[str, Alignment],
+    waveform_of: Callable[[str], np.ndarray],
+    *,
+    out: Path | None = None,
+    seed: int = 0,
+) -> dict[str, object]:
+    """The registered analysis ``phonemes``: `PhonemeScores.summary`, and with `out` the code-phone matrix as a figure.
+
+    Raises
+    ------
+    InputError : when no utterance has an alignment, or as in `score`
+    """
+    if not alignments:
+        raise InputError(
+            "no utterance of this corpus has a phone alignment; put .TextGrid, .phn or .lab files beside the audio and read it as `folder`"
+        )
+    scores = score(table, alignments, waveform_of, seed=seed)
+    if out is not None:
+        from vqspeech.analysis import figures
+
+        out.mkdir(parents=True, exist_ok=True)
+        figures.save(figures.code_phone_matrix(scores.counts, scores.phone_names), out / "code-phone-matrix.png")
+    return scores.summary()

@@ -35,7 +35,8 @@ def convert(
     rate = checkpoint.config.sample_rate
     names = unique_names(files)
     items = [
-        Conversion(waveform=audio.read(path, rate), speaker=speaker, key=name) for path, name in zip(files, names, strict=True)
+        Conversion(waveform=audio.read(path, rate), speaker=speaker, key=name)
+        for path, name in zip(files, names, strict=True)
     ]
     if not to_file:
         out.mkdir(parents=True, exist_ok=True)
@@ -55,5 +56,6 @@ def convert(
         audio.write(target, waveform, rate)
         typer.echo(str(target))
     typer.echo(
-        f"{result.samples_per_second:.0f} samples/s, {result.samples_per_second / rate:.2f} x real time ({result.engine} engine)", err=True
+        f"{result.samples_per_second:.0f} samples/s, {result.samples_per_second / rate:.2f} x real time ({result.engine} engine)",
+        err=True,
     )

@@ -9,10 +9,14 @@ import typer
 
 
 def train(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="Tables corpus, model and train; see docs/configuration.md.")],
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG.toml", help="Tables corpus, model and train; see docs/configuration.md.")
+    ],
     out: Annotated[Path, typer.Option(help="Run directory; continued when it is there.")],
     data_dir: Annotated[Path | None, typer.Option(envvar="VQSPEECH_DATA", help="Folder of the corpus.")] = None,
-    setting: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one value, e.g. train.steps=2000.")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one value, e.g. train.steps=2000.")
+    ] = None,
     fresh: Annotated[bool, typer.Option(help="Start over: delete what the run directory holds.")] = False,
 ) -> None:
     """Train a model; resumes OUT when it exists."""

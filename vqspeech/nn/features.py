@@ -84,7 +84,7 @@ class SpectralFeatures(nn.Module):
 
     @torch.no_grad()
     def fit(self, waveform: Tensor, mask: Tensor | None = None) -> None:
-        """Take mean and standard deviation of each channel from data.
+        """Take mean and standard deviation of each channel from data; without a frame that counts nothing changes.
 
         Parameters
         ----------
@@ -93,8 +93,9 @@ class SpectralFeatures(nn.Module):
         """
         frames = self.raw(waveform).transpose(1, 2)
         frames = frames[mask] if mask is not None else frames.reshape(-1, self.channels)
-        self.mean.copy_(frames.mean(0)[:, None])
-        self.std.copy_(frames.std(0).clamp_min(1e-3)[:, None])
+        if len(frames):
+            self.mean.copy_(frames.mean(0)[:, None])
+            self.std.copy_(frames.std(0, correction=0).clamp_min(1e-3)[:, None])
 
     def raw(self, waveform: Tensor) -> Tensor:
         """Features before standardisation; shapes as in `forward`."""

@@ -10,8 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqspeech.errors import ConfigError
+
 CHUNK_BYTES = 16 * 2**20
 """Bound on the (frames, codes) matrix of scores that `nearest_code` builds at a time."""
+
+LEAST_COUNT = 1e-6
+"""Below this the count of an unused code fades no further; the code itself stays where it is."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,7 @@ def k_means(frames: Tensor, codes: int, generator: torch.Generator, *, iteration
     centroids = frames[picks.to(frames.device)].clone()
     if count < codes:
         noise = torch.randn(centroids.shape, generator=generator).to(centroids)
-        return centroids + 1e-3 * frames.std() * noise
+        return centroids + 1e-3 * frames.std(correction=0) * noise
     for _ in range(iterations):
         sizes, sums = code_statistics(frames, nearest_code(frames, centroids), codes)
         empty = sizes == 0
@@ -132,6 +137,8 @@ class VectorQuantizer(Quantizer):
 
     def __init__(self, dim: int, *, codebook_size: int = 512, beta: float = 0.25, data_start: bool = True) -> None:
         super().__init__()
+        _require(codebook_size >= 1, "codebook_size", codebook_size, "at least 1")
+        _require(beta >= 0, "beta", beta, "at least 0")
         self.dim = dim
         self.codebook_sizes = (codebook_size,)
         self.beta = beta
@@ -172,11 +179,11 @@ class VectorQuantizer(Quantizer):
             codes = self.encode(z, mask)
             e = self.decode(codes)
             if mask is not None:
-                e = e * mask[:, None]
-                z = z * mask[:, None]
+                e = e.masked_fill(~mask[:, None], 0)
+                z = z.masked_fill(~mask[:, None], 0)
             if self.training:
                 self._collect(z, codes, mask)
-            return Quantized(z + (e - z).detach(), codes, self._losses(z, e, mask))
+            return Quantized(e.detach() + (z - z.detach()), codes, self._losses(z, e, mask))
 
     def _losses(self, z: Tensor, e: Tensor, mask: Tensor | None) -> dict[str, Tensor]:
         return {
@@ -221,6 +228,9 @@ class EMAVectorQuantizer(VectorQuantizer):
         revive_every: int = 10,
     ) -> None:
         super().__init__(dim, codebook_size=codebook_size, beta=beta, data_start=data_start)
+        _require(0 <= decay < 1, "decay", decay, "at least 0 and below 1")
+        _require(0 <= revive_below < 1, "revive_below", revive_below, "at least 0 and below 1")
+        _require(revive_every >= 1, "revive_every", revive_every, "at least 1")
         self.decay = decay
         self.revive_below = revive_below
         self.revive_every = revive_every
@@ -273,8 +283,12 @@ class EMAVectorQuantizer(VectorQuantizer):
         if distributed:
             torch.distributed.all_reduce(counts)
             torch.distributed.all_reduce(sums)
+        codebook = self.codebook
         self.counts.lerp_(counts, 1 - self.decay)
         self.sums.lerp_(sums, 1 - self.decay)
+        faded = self.counts < LEAST_COUNT  # before counts underflow and 0 / 0 takes the place of a code
+        self.sums.copy_(torch.where(faded[:, None], codebook * LEAST_COUNT, self.sums))
+        self.counts.clamp_(min=LEAST_COUNT)
         self.updates += 1
         if self.revive_below > 0 and self.updates.item() % self.revive_every == 0:
             self._revive(frames, generator)
@@ -291,6 +305,11 @@ class EMAVectorQuantizer(VectorQuantizer):
         picks = torch.randint(len(frames), (len(self.counts),), generator=generator).to(frames.device)
         self.sums.copy_(torch.where(rare[:, None], mean * frames[picks].float(), self.sums))
         self.counts.copy_(torch.where(rare, mean, self.counts))
+
+
+def _require(holds: bool, name: str, value: Any, allowed: str) -> None:
+    if not holds:
+        raise ConfigError(f"quantizer.{name} = {value!r} cannot be used; {allowed}")
 
 
 def _mean_square(difference: Tensor, mask: Tensor | None) -> Tensor:

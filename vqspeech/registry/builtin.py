@@ -161,7 +161,7 @@ def register_commands() -> list[CommandSpec]:
             summary="Say a recording again in another speaker's voice.",
         ),
         CommandSpec(
-            name="analyze", target="vqspeech.cli.analyze:app", summary="Ask what the codes of a run stand for."
+            name="analyze", target="vqspeech.cli.analyze:analyze", summary="Ask what the codes of a run stand for."
         ),
         CommandSpec(name="corpora", target="vqspeech.cli.corpora:app", summary="List, check and download corpora."),
         CommandSpec(

@@ -96,7 +96,11 @@ class RecipeSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class AnalysisSpec(Spec):
-    """An analysis of codes. The target is ``analyse(run, corpus, out, **options) -> dict`` of JSON values."""
+    """An analysis of codes.
+
+    The target is ``analyse(table, alignments, waveform_of, *, out, seed) -> dict`` of JSON values: a `vqspeech.codes.CodeTable`, utterance id ->
+    `Alignment` where there is one, utterance id -> waveform (time,) at the table's rate, and a folder for figures or None.
+    """
 
     kind: ClassVar[str] = "analysis"
 
