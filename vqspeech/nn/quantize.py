@@ -15,7 +15,7 @@ from vqspeech.errors import ConfigError
 CHUNK_BYTES = 16 * 2**20
 """Bound on the (frames, codes) matrix of scores that `nearest_code` builds at a time."""
 
-LEAST_COUNT = 1e-6
+LEAST_COUNT = 2.0**-20
 """Below this the count of an unused code fades no further; the code itself stays where it is."""
 
 
