@@ -27,6 +27,7 @@ from vqspeech.recipes.vctk.stages import Result, Stages, last_row
 from vqspeech.training import run as runs
 from vqspeech.training.metrics import Progress
 
+STAGES = ("prepare", "train", "encode", "reconstruct", "convert", "phonemes", "report")
 VERSIONS = ("vqspeech", "torch", "torchaudio", "librosa", "numpy", "scikit-learn")
 
 
@@ -58,8 +59,11 @@ class _Recipe:
 
     def run(self) -> RecipeOutcome:
         wants, out = self.request.wants, self.out
-        corpus = plain(self.settings.run)["corpus"]
+        data = str(self.settings.data_dir.absolute()) if self.settings.data_dir else None
+        corpus = {"corpus": plain(self.settings.run)["corpus"], "data_dir": data}
         prepared = self.stages.run("prepare", corpus, self._prepare, wanted=wants("prepare"), made=(out / "store",))
+        if self._ends_at("prepare"):
+            return self._partial()
         self._has(prepared, "prepare")
         self.store = AudioStore.open(out / "store")
         trained = self.stages.run(
@@ -69,6 +73,8 @@ class _Recipe:
             wanted=wants("train"),
             made=(out / "checkpoints",),
         )
+        if self._ends_at("train"):
+            return self._partial()
         trained = self._has(trained, "train")
         model = {"data": self.store.fingerprint, "train": trained, "seed": self.seed}
         heard = {**model, "listen": plain(self.settings.listen)}
@@ -80,9 +86,7 @@ class _Recipe:
             self._has(coded, "encode")
         scored = self.stages.run("phonemes", model, self._phonemes, wanted=wants("phonemes"), made=(table,))
         if not wants("report"):
-            return RecipeOutcome(
-                message=f"stages done: {', '.join(self.request.stages or ())}; run again without --stages for the report"
-            )
+            return self._partial()
         return self._report(
             trained,
             self._has(coded, "encode"),
@@ -90,6 +94,15 @@ class _Recipe:
             self._has(converted, "convert"),
             self._has(scored, "phonemes"),
         )
+
+    def _ends_at(self, stage: str) -> bool:
+        """Whether no wanted stage comes after this one."""
+        wanted = self.request.stages
+        return wanted is not None and wanted[-1] in STAGES[: STAGES.index(stage) + 1]
+
+    def _partial(self) -> RecipeOutcome:
+        stages = ", ".join(self.request.stages or ())
+        return RecipeOutcome(message=f"stages done: {stages}; without --stages the rest follows, with the report")
 
     def _has(self, result: Result | None, stage: str) -> Result:
         """The result of a stage that another one needs."""
