@@ -13,6 +13,9 @@ from vqspeech.nn.mulaw import ZERO_LEVEL, mu_law_encode
 from vqspeech.nn.quantize import Quantizer
 from vqspeech.nn.wavenet import Conditioner, WaveNet
 
+START_CROPS = 16
+"""Crops that `VQVAE.start` encodes at a time; the paper's encoder takes about 20 MB for a crop of 20,480 samples."""
+
 
 class SpeechBatch(NamedTuple):
     """Crops of utterances.
@@ -139,13 +142,15 @@ class VQVAE(nn.Module):
     @torch.no_grad()
     def start(self, batch: SpeechBatch, generator: torch.Generator) -> None:
         """Data-dependent start from one large batch: standardise spectral features, then place the codebook on the latents."""
-        mask = self.frame_mask(batch.lengths, batch.waveform.shape[1] // self.hop_samples)
+        time = batch.waveform.shape[1]
         head = self.spectral_head.features if self.spectral_head is not None else None
         for features in (self.encoder.front_end, head):
             if features is not None:
-                features.fit(batch.waveform, mask.repeat_interleave(self.hop_samples // features.hop_samples, 1))
-        latents = self.encoder(batch.waveform).transpose(1, 2)[mask]
-        self.quantizer.start(latents, generator)
+                frames = torch.arange(time // features.hop_samples, device=batch.waveform.device)
+                features.fit(batch.waveform, frames * features.hop_samples < batch.lengths[:, None])
+        latents = torch.cat([self.encoder(piece) for piece in batch.waveform.split(START_CROPS)])
+        mask = self.frame_mask(batch.lengths, latents.shape[-1])
+        self.quantizer.start(latents.transpose(1, 2)[mask], generator)
 
     def update(self, generator: torch.Generator) -> None:
         """What follows an optimiser step: the quantizer's own update."""
@@ -164,7 +169,7 @@ class VQVAE(nn.Module):
         quantized = self.quantizer(z, mask)
         z_q = quantized.z_q
         if self.training and self.jitter > 0 and generator is not None:
-            z_q = _jitter(z_q, self.jitter, generator)
+            z_q = _jitter(z_q, self.jitter, generator, mask)
         terms = {"nll": self._window_nll(batch, z_q).mean(), **quantized.losses}
         if self.spectral_head is not None:
             error = self.spectral_head(z_q, batch.waveform, batch.speaker, mask)
@@ -207,10 +212,15 @@ class VQVAE(nn.Module):
         return nll[positions < batch.lengths[:, None]]
 
 
-def _jitter(z_q: Tensor, probability: float, generator: torch.Generator) -> Tensor:
-    """Replace each frame of (batch, dim, frames) by its left or its right neighbour, each with the given probability."""
+def _jitter(z_q: Tensor, probability: float, generator: torch.Generator, mask: Tensor | None = None) -> Tensor:
+    """Replace each frame of (batch, dim, frames) by its left or its right neighbour, each with the given probability.
+
+    The first frame has no left neighbour and the last one that counts no right one; they stay where they would take it.
+    """
     batch, _, frames = z_q.shape
     draw = torch.rand(batch, frames, generator=generator).to(z_q.device)
     shift = (draw > 1 - probability).long() - (draw < probability).long()
-    source = (torch.arange(frames, device=z_q.device) + shift).clamp(0, frames - 1)
+    ends = mask.sum(1, keepdim=True) if mask is not None else torch.full((batch, 1), frames, device=z_q.device)
+    place = torch.arange(frames, device=z_q.device)
+    source = torch.where(place < ends, (place + shift).clamp_min(0).minimum(ends - 1), place)
     return z_q.gather(2, source[:, None].expand_as(z_q))

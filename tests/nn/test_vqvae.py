@@ -1,0 +1,244 @@
+"""The whole model: its loss on windows and padded crops, its start, and the jitter of codes."""
+
+import math
+
+import pytest
+import torch
+
+from vqspeech.nn.encoder import ConvEncoder
+from vqspeech.nn.features import SpectralFeatures
+from vqspeech.nn.mulaw import ZERO_LEVEL, mu_law_encode
+from vqspeech.nn.quantize import EMAVectorQuantizer, VectorQuantizer
+from vqspeech.nn.vqvae import VQVAE, SpectralHead, SpeechBatch, _jitter
+from vqspeech.nn.wavenet import WaveNet
+
+HOP = 40
+
+
+def rng(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def make(quantizer=EMAVectorQuantizer, *, front_end=False, head=False, dilations=(1, 2, 4), **options):
+    torch.manual_seed(0)
+    front = SpectralFeatures("mfcc", sample_rate=16000, hop_samples=20, window_samples=50, n_mels=8, n_mfcc=5)
+    spectral = SpectralFeatures("logmel", sample_rate=16000, hop_samples=20, window_samples=50, n_mels=8)
+    encoder = ConvEncoder(
+        strides=((4, 2),) if front_end else ((4, 2), (8, 4), (5, 5)),
+        channels=6,
+        dim=4,
+        front_end=front if front_end else None,
+    )
+    decoder = WaveNet(
+        dim=4,
+        hop_samples=HOP,
+        dilations=dilations,
+        residual_channels=5,
+        skip_channels=6,
+        condition_channels=4,
+        condition_upsampling=2,
+        speakers=3,
+    )
+    spectral_head = SpectralHead(spectral, dim=4, hop_samples=HOP, channels=5, kernel=3, speakers=3) if head else None
+    return VQVAE(
+        encoder, quantizer(4, codebook_size=8), decoder, spectral_head=spectral_head, spectral_weight=2.0, **options
+    )
+
+
+def crops(frames=12, lengths=None, start=0, window=None, seed=0):
+    waveform = 0.4 * torch.randn(3, frames * HOP, generator=rng(seed)).clamp(-2, 2)
+    lengths = torch.tensor(lengths or [frames * HOP] * 3)
+    waveform = waveform * (torch.arange(frames * HOP) < lengths[:, None])
+    starts = torch.tensor([start] * 3) if isinstance(start, int) else torch.tensor(start)
+    return SpeechBatch(waveform, lengths, torch.tensor([0, 2, 1]), starts, window or frames)
+
+
+VARIANTS = pytest.mark.parametrize(
+    "options",
+    [{}, {"quantizer": VectorQuantizer}, {"front_end": True, "head": True}, {"head": True, "jitter": 0.2}],
+    ids=["ema", "vq", "mfcc and head", "head and jitter"],
+)
+
+
+@VARIANTS
+def test_the_loss_is_the_sum_of_its_terms_and_reaches_every_weight(options):
+    model, batch = make(**options), crops(lengths=[480, 455, 130], start=[0, 3, 0], window=4)
+    model.start(batch, rng())
+    result = model.loss(batch, rng())
+    result.total.backward()
+    assert math.isclose(result.total.item(), sum(term.item() for term in result.terms.values()), rel_tol=1e-5)
+    assert all(torch.isfinite(term) and term.ndim == 0 and not term.requires_grad for term in result.terms.values())
+    wanted = {"nll", "commitment"} | ({"codebook"} if options.get("quantizer") else set())
+    assert set(result.terms) == wanted | ({"spectral"} if options.get("head") else set())
+    assert result.codes.shape == (3, 1, 12)
+    assert result.mask.sum(1).tolist() == [12, 12, 4]
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def plain_nll(model, batch, row):
+    """Mean nats per real sample of one crop, decoded from its first sample with no window."""
+    length = int(batch.lengths[row])
+    z = model.encoder(batch.waveform[row : row + 1])
+    mask = torch.arange(z.shape[-1])[None] * HOP < length
+    quantized = model.quantizer(z, mask).z_q
+    levels = mu_law_encode(batch.waveform[row : row + 1])
+    past = torch.cat([torch.tensor([[ZERO_LEVEL]]), levels[:, :-1]], 1)
+    logits = model.decoder(past, quantized, batch.speaker[row : row + 1])
+    return -logits.log_softmax(1).gather(1, levels[:, None])[0, 0, :length]
+
+
+def test_a_window_of_the_whole_crop_is_the_plain_likelihood():
+    model, batch = make().eval(), crops(lengths=[480, 455, 130])
+    wanted = torch.cat([plain_nll(model, batch, row) for row in range(3)]).mean()
+    torch.testing.assert_close(model.loss(batch).terms["nll"], wanted)
+
+
+@pytest.mark.parametrize("front_end", [False, True])
+def test_a_window_in_the_middle_is_that_stretch_of_the_crop(front_end):
+    """A decoder of one tap has no past to miss: the window must equal the whole crop cut. Conditions of a window are exact."""
+    model, batch = make(front_end=front_end, dilations=(1,)).eval(), crops(start=[2, 0, 8], window=4)
+    model.decoder.gates[0].data[0] = 0  # sees its newest input only
+    model.start(batch, rng())
+    found = model.loss(batch).terms["nll"]
+    whole = [plain_nll(model, batch, row) for row in range(3)]
+    parts = [nll[start * HOP : (start + 4) * HOP] for nll, start in zip(whole, (2, 0, 8), strict=True)]
+    torch.testing.assert_close(found, torch.cat(parts).mean())
+
+
+def test_a_window_starts_from_empty_layers_and_agrees_beyond_the_receptive_field():
+    model, batch = make().eval(), crops(start=3, window=5)
+    levels, z_q = mu_law_encode(batch.waveform), model.quantizer(model.encoder(batch.waveform)).z_q
+    seen = {}
+    decode = model.decoder.negative_log_likelihood
+
+    def spy(*arguments):
+        seen["nll"] = decode(*arguments)
+        return seen["nll"]
+
+    model.decoder.negative_log_likelihood = spy
+    model.loss(batch)
+    whole = decode(levels, model.decoder.conditions(z_q, batch.speaker))[:, 3 * HOP : 8 * HOP]
+    reach = model.decoder.receptive_field
+    torch.testing.assert_close(seen["nll"][:, reach:], whole[:, reach:], rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(seen["nll"][:, 1:reach], whole[:, 1:reach])
+
+
+@VARIANTS
+def test_what_lies_beyond_the_length_is_no_part_of_any_mean(options):
+    """A crop twice as long as its speech: the decoder's terms count real samples and frames only."""
+    model = make(**options).eval()
+    short = crops(frames=6, lengths=[240] * 3)
+    long = short._replace(waveform=torch.nn.functional.pad(short.waveform, (0, 240)), window_frames=12)
+    one, two = model.loss(short), model.loss(long)
+    assert two.mask.sum(1).tolist() == [6, 6, 6]
+    assert not two.codes[:, :, 6:].any()
+    same = (one.codes == two.codes[:, :, :6]).float().mean()
+    assert same > 0.8  # only the encoder's view over the end differs
+    if same == 1:
+        torch.testing.assert_close(one.terms["nll"], two.terms["nll"])
+
+
+def test_levels_beyond_the_length_do_not_count():
+    model, batch = make().eval(), crops(lengths=[480, 455, 130])
+    nll = model._window_nll(batch, model.quantizer(model.encoder(batch.waveform)).z_q)
+    assert nll.shape == (480 + 455 + 130,)
+
+
+def test_shuffled_codes_are_those_of_the_next_crop():
+    model, batch = make().eval(), crops(start=[1, 2, 3], window=4)
+    model.start(batch, rng())
+    z_q = model.quantizer.decode(model.encode(batch.waveform))
+    wanted = model._window_nll(batch, z_q[[2, 0, 1]]).mean()
+    torch.testing.assert_close(model.shuffled_nll(batch), wanted)
+    assert model.shuffled_nll(batch) != model.loss(batch).terms["nll"]
+
+
+def test_shuffled_codes_of_equal_crops_make_no_difference():
+    model, batch = make().eval(), crops(lengths=[480, 455, 130])
+    row = [1, 1, 1]
+    batch = SpeechBatch(*(tensor[row] for tensor in batch[:4]), window_frames=batch.window_frames)
+    torch.testing.assert_close(model.shuffled_nll(batch), model.loss(batch).terms["nll"])
+
+
+def test_jitter_takes_neighbours_at_the_given_rate():
+    frames = 20_000
+    z = torch.arange(frames).float().expand(1, 1, frames)
+    shift = (_jitter(z, 0.12, rng()) - z)[0, 0, 1:-1]
+    assert set(shift.tolist()) == {-1.0, 0.0, 1.0}
+    for direction in (-1, 1):
+        assert abs((shift == direction).float().mean() - 0.12) < 0.01
+
+
+def test_jitter_moves_whole_frames_and_never_over_the_end_of_the_speech():
+    z = torch.randn(4, 3, 9, generator=rng())
+    mask = torch.arange(9) < torch.tensor([9, 5, 1, 2])[:, None]
+    for seed in range(20):
+        moved = _jitter(z, 0.45, rng(seed), mask)
+        for row, length in enumerate((9, 5, 1, 2)):
+            for t in range(length):
+                near = [s for s in (t - 1, t, t + 1) if 0 <= s < length]
+                assert any(torch.equal(moved[row, :, t], z[row, :, s]) for s in near)
+
+
+def test_jitter_is_for_training_with_a_generator_only():
+    model, batch = make(VectorQuantizer, jitter=0.4), crops()
+    model.start(batch, rng())
+    plain = model.eval().loss(batch).total
+    assert torch.equal(model.loss(batch, rng()).total, plain)
+    model.train()
+    assert torch.equal(model.loss(batch).total, plain)
+    assert not torch.equal(model.loss(batch, rng()).total, plain)
+    assert torch.equal(model.loss(batch, rng(5)).total, model.loss(batch, rng(5)).total)
+
+
+def test_the_start_fits_features_and_places_the_codebook():
+    model, batch = make(front_end=True, head=True), crops(lengths=[480, 455, 400])
+    assert len(model.encode(batch.waveform).unique()) < 4
+    model.start(batch, rng())
+    for features in (model.encoder.front_end, model.spectral_head.features):
+        found = features(batch.waveform)
+        frames = torch.cat([found[row, :, : -(-length // 20)] for row, length in enumerate([480, 455, 400])], 1)
+        assert frames.mean(1).abs().max() < 1e-3
+        assert (frames.std(1, correction=0) - 1).abs().max() < 1e-3
+    assert len(model.encode(batch.waveform).unique()) >= 6
+
+
+def test_a_start_of_many_crops_is_encoded_in_pieces():
+    model, batch = make(), crops()
+    batch = SpeechBatch(*(tensor.repeat(30, *[1] * (tensor.ndim - 1)) for tensor in batch[:4]), window_frames=12)
+    sizes = []
+    model.encoder.register_forward_hook(lambda module, given, result: sizes.append(len(given[0])))
+    model.start(batch, rng())
+    assert sum(sizes) == 90
+    assert max(sizes) <= 16
+
+
+@pytest.mark.parametrize("time", [1, HOP - 1, HOP, HOP + 1, 5 * HOP])
+def test_any_waveform_has_codes(time):
+    codes = make().encode(torch.zeros(2, time))
+    assert codes.shape == (2, 1, -(-time // HOP))
+    assert codes.dtype == torch.int64
+
+
+def test_conditions_of_codes_are_those_of_their_latents():
+    model = make().eval()
+    codes, speaker = model.encode(crops().waveform), torch.tensor([0, 1, 2])
+    conditions = model.conditions(codes, speaker)
+    assert conditions.shape == (3, 24, 3, 10)
+    assert torch.equal(conditions, model.decoder.conditions(model.quantizer.decode(codes), speaker))
+
+
+def test_the_decoder_gradient_reaches_the_encoder_through_the_codes():
+    model, batch = make(), crops()
+    model.quantizer.beta = 0.0
+    model.loss(batch).total.backward()
+    assert model.encoder.head.weight.grad.abs().sum() > 0
+
+
+def test_a_batch_moves_to_a_device():
+    batch = crops().to(torch.device("meta"))
+    assert {tensor.device.type for tensor in batch[:4]} == {"meta"}
+    assert batch.window_frames == 12
