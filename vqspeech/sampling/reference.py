@@ -27,7 +27,7 @@ class ReferenceSampler:
         width, taps = decoder.residual_channels, decoder.kernel_size
 
         def copied(tensor: Tensor) -> Tensor:
-            return tensor.detach().to("cpu", dtype)
+            return tensor.detach().to("cpu", dtype, copy=True)
 
         def linear(layer: nn.Module) -> tuple[Tensor, Tensor]:
             assert isinstance(layer, nn.Linear)
@@ -95,5 +95,7 @@ def choose(logits: Tensor, uniform: Tensor, temperature: float) -> Tensor:
     """Levels (batch,) where the cumulative distribution of softmax(logits / temperature) passes `uniform` (batch,); in float64."""
     if temperature == 0:
         return logits.argmax(1)
-    cumulative = F.softmax(logits.double() / temperature, 1).cumsum(1)
+    logits = logits.double()
+    below = logits - logits.max(1, keepdim=True).values  # divided by however little, the most likely level keeps its 0
+    cumulative = F.softmax(below / temperature, 1).cumsum(1)
     return (cumulative <= uniform[:, None] * cumulative[:, -1:]).sum(1).clamp_max(LEVELS - 1)

@@ -106,12 +106,13 @@ def sample(
         pieces.append(sampler.draw(padded[:, frame : frame + CHUNK_FRAMES], torch.from_numpy(draws), temperature))
         if progress is not None:
             progress(first + count, longest)
-    waveforms = mu_law_decode(torch.cat(pieces, 1)).float().numpy()
+    levels = torch.cat(pieces, 1) if pieces else torch.zeros(len(order), 0, dtype=torch.int64)
+    waveforms = mu_law_decode(levels).float().numpy()
     result = {index: waveforms[place, : lengths[index]] for place, index in enumerate(order)}
     return Sampling(
         waveforms=tuple(result[index] for index in range(len(lengths))),
         engine=name,
-        samples_per_second=sum(lengths) / (time.monotonic() - started),
+        samples_per_second=sum(lengths) / max(time.monotonic() - started, 1e-9),
     )
 
 
@@ -120,6 +121,6 @@ def uniforms(seed: int, stream: int, first: int, count: int) -> np.ndarray:
 
     Philox with key (seed, stream) gives four numbers per counter value, so any stretch can be had without those before it.
     """
-    philox = np.random.Philox(key=[seed % 2**64, stream % 2**64])
+    philox = np.random.Philox(key=np.array([seed % 2**64, stream % 2**64], dtype=np.uint64))
     philox.advance(first // 4)
     return np.random.Generator(philox).random(first % 4 + count)[first % 4 :]

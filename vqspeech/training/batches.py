@@ -18,7 +18,8 @@ TRAIN, VALID, START = 0, 1, 2
 
 def generator(seed: int, stream: int, step: int) -> np.random.Generator:
     """Random numbers of one step: the Philox generator (Salmon et al. 2011) with key (seed, stream) and counter step * 2^192."""
-    return np.random.Generator(np.random.Philox(key=[seed % 2**64, stream], counter=[0, 0, 0, step]))
+    key = np.array([seed % 2**64, stream], dtype=np.uint64)
+    return np.random.Generator(np.random.Philox(key=key, counter=np.array([0, 0, 0, step], dtype=np.uint64)))
 
 
 class SpeechBatches:
