@@ -51,15 +51,18 @@ class MetricsLog:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The rows of a metrics.jsonl; a torn last line is left out, a missing file has no rows."""
+    """The rows of a metrics.jsonl up to the first torn line; a missing file has no rows."""
     if not path.exists():
         return []
     rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            rows.append(json.loads(line))
+            row = json.loads(line)
         except ValueError:
             break
+        if not isinstance(row, dict) or not {"step", "seconds"} <= row.keys():
+            break
+        rows.append(row)
     return rows
 
 
