@@ -88,7 +88,7 @@ def test_no_utterances_and_empty_ones(decoder):
 
 @pytest.mark.parametrize("temperature", [-0.1, float("nan"), float("-inf")])
 def test_a_temperature_that_is_none_is_refused(decoder, temperature):
-    with pytest.raises(InputError, match="temperature .* is not usable; give 0"):
+    with pytest.raises(InputError, match=r"temperature .* is not usable; give 0"):
         sample(decoder, conditions(decoder, 3), [4], temperature=temperature)
 
 
@@ -98,7 +98,7 @@ def test_more_samples_than_codes_are_refused(decoder):
 
 
 def test_an_unknown_engine_is_named(decoder):
-    with pytest.raises(UnknownNameError, match="unknown sampling engine 'referense'.*Did you mean 'reference'"):
+    with pytest.raises(UnknownNameError, match=r"unknown sampling engine 'referense'.*Did you mean 'reference'"):
         sample(decoder, conditions(decoder, 3), [4], engine="referense")
 
 

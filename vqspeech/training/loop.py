@@ -173,9 +173,10 @@ class _Loop:
                 sums, counted, mark = {}, 0, time.monotonic()
             if last or self.step % train.validate_every == 0:
                 log.write(self._row("valid", log) | self._validate())
-            if last or self.step % train.checkpoint_every == 0 or stopping:
+            stop = bool(stopping)  # looked at once: a signal that comes while saving waits for the next step
+            if last or self.step % train.checkpoint_every == 0 or stop:
                 self._save()
-            if stopping and not last:
+            if stop and not last:
                 log.write(self._row("interrupted", log))
                 raise Interrupted(
                     f"stopped by signal {stopping[0]} at step {self.step} of {train.steps}; saved {self._name(self.step)}. "
@@ -250,8 +251,9 @@ class _Loop:
             "usage": self.usage.state_dict(),
             "best": self.best,
             "best_name": self.best_name,
+            "fingerprint": self.task.fingerprint,
         }
-        if not all(torch.isfinite(tensor).all() for tensor in self.model.parameters()):
+        if not all(torch.isfinite(tensor).all() for tensor in self.model.state_dict().values()):
             raise TrainingError(f"weights are no longer finite at step {self.step}; the last good checkpoint is kept")
         if self.fabric.is_global_zero:
             nll = getattr(self, "valid_nll", math.inf)
@@ -277,8 +279,13 @@ class _Loop:
                 self.optimizer.load_state_dict(state["optimizer"])
                 self.usage.load_state_dict(state["usage"])
             except (OSError, RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
-                warnings.warn(f"checkpoint {path} cannot be used ({error}); trying the one before", stacklevel=2)
+                reason = str(error).partition("\n")[0].partition(". ")[0]  # torch goes on to advise weights_only=False
+                warnings.warn(f"checkpoint {path} cannot be used ({reason}); trying the one before", stacklevel=2)
                 continue
+            if state.get("fingerprint", self.task.fingerprint) != self.task.fingerprint:
+                raise CheckpointError(
+                    f"{self.directory} was trained on other data than its store now holds; give another --out, or start over with --fresh"
+                )
             self.step, self.best, self.best_name = state["step"], state["best"], state["best_name"]
             return
         self.elapsed = 0.0

@@ -1,0 +1,71 @@
+"""A store of a few synthetic utterances, and a model small enough to train in a second."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from vqspeech.corpora.folder import read
+from vqspeech.corpora.store import prepare
+from vqspeech.training.run import checked
+
+RATE = 16000
+SECONDS = {"ann": [0.9, 0.05, 0.4], "bob": [0.5, 0.7], "cid": [0.3, 1.1, 0.6]}
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory):
+    """Three speakers, eight utterances between 0.05 and 1.1 s, six to train on and two to validate on."""
+    folder = tmp_path_factory.mktemp("corpus")
+    rng = np.random.default_rng(0)
+    rows = ["path,speaker,split"]
+    for place, (speaker, lengths) in enumerate(SECONDS.items()):
+        for number, seconds in enumerate(lengths):
+            time = np.arange(int(seconds * RATE)) / RATE
+            samples = 0.4 * np.sin(2 * np.pi * (110 * (place + 1) * time + 40 * time**2 * number))
+            samples += 0.05 * rng.normal(size=len(time))
+            soundfile.write(folder / f"{speaker}{number}.wav", samples, RATE)
+            rows.append(f"{speaker}{number}.wav,{speaker},{'valid' if seconds in (0.4, 0.7) else 'train'}")
+    (folder / "metadata.csv").write_text("\n".join(rows) + "\n")
+    return prepare(read(folder), tmp_path_factory.mktemp("made") / "store", workers=1)
+
+
+MODEL = {
+    "encoder": {"strides": [[16, 8], [16, 8], [8, 4]], "channels": 8, "dim": 4},
+    "quantizer": {"name": "ema", "codebook_size": 8, "revive_every": 2},
+    "decoder": {
+        "cycles": 1,
+        "layers_per_cycle": 3,
+        "residual_channels": 6,
+        "skip_channels": 8,
+        "condition_channels": 4,
+    },
+    "jitter": 0.1,
+}
+TRAIN = {
+    "steps": 8,
+    "batch_size": 4,
+    "crop_samples": 2560,
+    "window_samples": 1024,
+    "learning_rate": 0.01,
+    "warmup_steps": 2,
+    "weight_average": 0.9,
+    "precision": "32-true",
+    "accelerator": "cpu",
+    "log_every": 2,
+    "validate_every": 4,
+    "validation_batches": 1,
+    "checkpoint_every": 2,
+    "keep_last": 10,
+    "start_crops": 6,
+}
+
+
+@pytest.fixture(scope="session")
+def make_config():
+    """``make_config(steps=4, seed=1, model={...})``: a run configuration; other keys go to the table train."""
+
+    def make(*, seed=0, model=MODEL, **train):
+        values = {"seed": seed, "corpus": {"name": "folder"}, "model": model, "train": {**TRAIN, **train}}
+        return checked(values)
+
+    return make
