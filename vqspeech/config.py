@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import tomllib
@@ -103,9 +104,24 @@ class ModelConfig(_Strict):
     jitter: float = 0.0
 
     def __post_init__(self) -> None:
-        hop = self.encoder.hop_samples
+        for name, least, values in (
+            ("sample_rate", 1, self),
+            ("encoder.channels", 1, self.encoder),
+            ("encoder.dim", 1, self.encoder),
+            *((f"decoder.{name.name}", 1, self.decoder) for name in dataclasses.fields(self.decoder)),
+            ("spectral.channels", 1, self.spectral),
+            ("spectral.weight", 0, self.spectral),
+        ):
+            _require(getattr(values, name.rpartition(".")[2]) >= least, f"model.{name}: at least {least}")
+        for where, spectrum in (("encoder.front_end", self.encoder.front_end), ("spectral", self.spectral)):
+            _require(min(spectrum.hop_samples, spectrum.window_samples) >= 1, f"model.{where}: hop and window at least 1")
+            _require(1 <= spectrum.n_mfcc <= spectrum.n_mels or spectrum.kind == "logmel", f"model.{where}: 1 <= n_mfcc <= n_mels")
+            _require(spectrum.n_mels >= 1, f"model.{where}.n_mels: at least 1")
+        _require(len(self.encoder.strides) >= 1, "model.encoder.strides: at least one (kernel, stride); [[3, 1]] keeps the rate")
         _require(all(k >= s >= 1 for k, s in self.encoder.strides), "model.encoder.strides: kernel >= stride >= 1 each")
+        _require(all(d >= 1 for d in self.encoder.residual_dilations), "model.encoder.residual_dilations: at least 1 each")
         _require(isinstance(self.quantizer.get("name"), str), "model.quantizer.name: the name of a quantizer")
+        hop = self.encoder.hop_samples
         _require(
             hop % self.decoder.condition_upsampling == 0, f"model.decoder.condition_upsampling: a divisor of {hop}"
         )
@@ -115,7 +131,7 @@ class ModelConfig(_Strict):
         )
         _require(0 <= self.jitter < 0.5, "model.jitter: at least 0 and below 0.5")
         for kernel in (self.decoder.condition_kernel, self.spectral.kernel):
-            _require(kernel % 2 == 1, "model.decoder.condition_kernel and model.spectral.kernel: odd")
+            _require(kernel >= 1 and kernel % 2 == 1, "model.decoder.condition_kernel and model.spectral.kernel: odd and at least 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,8 +168,16 @@ class TrainConfig(_Strict):
         periods = ("log_every", "validate_every", "validation_batches", "checkpoint_every")
         for name in (*lengths, *periods):
             _require(getattr(self, name) >= 1, f"train.{name}: at least 1")
+        for name in ("devices", "nodes"):
+            _require(getattr(self, name) >= 1, f"train.{name}: at least 1")
+        processes = self.devices * self.nodes
+        _require(self.batch_size >= processes, f"train.batch_size: at least one crop for each of {processes} processes")
+        for name in ("window_samples", "warmup_steps", "gradient_clip"):
+            _require(getattr(self, name) >= 0, f"train.{name}: at least 0")
+        _require(0 < self.learning_rate < float("inf"), "train.learning_rate: above 0")
+        _require(0 <= self.final_learning_rate_share <= 1, "train.final_learning_rate_share: between 0 and 1")
         _require(0 <= self.weight_average < 1, "train.weight_average: at least 0 and below 1")
-        _require(0 <= self.window_samples <= self.crop_samples, "train.window_samples: at most train.crop_samples")
+        _require(self.window_samples <= self.crop_samples, "train.window_samples: at most train.crop_samples")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,7 +267,7 @@ def override(values: Mapping[str, Any], assignments: Iterable[str]) -> dict[str,
     ------
     ConfigError : when an assignment has no ``=``, or goes through a key that is no table
     """
-    result: dict[str, Any] = json.loads(json.dumps(values))
+    result: dict[str, Any] = copy.deepcopy(dict(values))
     for assignment in assignments:
         key, sign, text = assignment.partition("=")
         if not sign or not key.strip():

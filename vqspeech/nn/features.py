@@ -25,7 +25,7 @@ class SpectralFeatures(nn.Module):
     ----------
     kind : ``"logmel"`` or ``"mfcc"``
     sample_rate : in Hz
-    hop_samples, window_samples : frame step and analysis window, hop <= window
+    hop_samples, window_samples : frame step and analysis window; with a hop beyond the window the samples between windows are not seen
     n_mels : mel bands between 0 Hz and half the rate
     n_mfcc : cepstral coefficients kept (mfcc only)
     deltas : append first and second differences (mfcc only)
