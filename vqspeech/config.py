@@ -35,6 +35,10 @@ class FrontEndConfig(_Strict):
     n_mfcc: int = 13
     deltas: bool = False
 
+    def __post_init__(self) -> None:
+        if self.kind != "waveform":
+            _check_spectrum(self, "model.encoder.front_end")
+
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderConfig(_Strict):
@@ -45,6 +49,14 @@ class EncoderConfig(_Strict):
     channels: int = 256
     dim: int = 64
     residual_dilations: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        _at_least(1, self, "model.encoder", "channels", "dim")
+        _require(
+            len(self.strides) >= 1, "model.encoder.strides: at least one (kernel, stride); [[3, 1]] keeps the rate"
+        )
+        _require(all(k >= s >= 1 for k, s in self.strides), "model.encoder.strides: kernel >= stride >= 1 each")
+        _require(all(d >= 1 for d in self.residual_dilations), "model.encoder.residual_dilations: at least 1 each")
 
     @property
     def hop_samples(self) -> int:
@@ -68,6 +80,10 @@ class DecoderConfig(_Strict):
     condition_kernel: int = 3
     condition_upsampling: int = 1
 
+    def __post_init__(self) -> None:
+        _at_least(1, self, "model.decoder", *(item.name for item in dataclasses.fields(self)))
+        _require(self.condition_kernel % 2 == 1, "model.decoder.condition_kernel: odd")
+
     @property
     def dilations(self) -> tuple[int, ...]:
         """Of each layer, in samples."""
@@ -87,6 +103,13 @@ class SpectralHeadConfig(_Strict):
     channels: int = 128
     kernel: int = 3
 
+    def __post_init__(self) -> None:
+        _at_least(0, self, "model.spectral", "weight")
+        if self.weight > 0:
+            _at_least(1, self, "model.spectral", "channels")
+            _require(self.kernel >= 1 and self.kernel % 2 == 1, "model.spectral.kernel: odd, at least 1")
+            _check_spectrum(self, "model.spectral")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig(_Strict):
@@ -104,22 +127,7 @@ class ModelConfig(_Strict):
     jitter: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, least, values in (
-            ("sample_rate", 1, self),
-            ("encoder.channels", 1, self.encoder),
-            ("encoder.dim", 1, self.encoder),
-            *((f"decoder.{name.name}", 1, self.decoder) for name in dataclasses.fields(self.decoder)),
-            ("spectral.channels", 1, self.spectral),
-            ("spectral.weight", 0, self.spectral),
-        ):
-            _require(getattr(values, name.rpartition(".")[2]) >= least, f"model.{name}: at least {least}")
-        for where, spectrum in (("encoder.front_end", self.encoder.front_end), ("spectral", self.spectral)):
-            _require(min(spectrum.hop_samples, spectrum.window_samples) >= 1, f"model.{where}: hop and window at least 1")
-            _require(1 <= spectrum.n_mfcc <= spectrum.n_mels or spectrum.kind == "logmel", f"model.{where}: 1 <= n_mfcc <= n_mels")
-            _require(spectrum.n_mels >= 1, f"model.{where}.n_mels: at least 1")
-        _require(len(self.encoder.strides) >= 1, "model.encoder.strides: at least one (kernel, stride); [[3, 1]] keeps the rate")
-        _require(all(k >= s >= 1 for k, s in self.encoder.strides), "model.encoder.strides: kernel >= stride >= 1 each")
-        _require(all(d >= 1 for d in self.encoder.residual_dilations), "model.encoder.residual_dilations: at least 1 each")
+        _at_least(1, self, "model", "sample_rate")
         _require(isinstance(self.quantizer.get("name"), str), "model.quantizer.name: the name of a quantizer")
         hop = self.encoder.hop_samples
         _require(
@@ -130,8 +138,6 @@ class ModelConfig(_Strict):
             f"model.spectral.hop_samples: a divisor of the encoder's hop, {hop}",
         )
         _require(0 <= self.jitter < 0.5, "model.jitter: at least 0 and below 0.5")
-        for kernel in (self.decoder.condition_kernel, self.spectral.kernel):
-            _require(kernel >= 1 and kernel % 2 == 1, "model.decoder.condition_kernel and model.spectral.kernel: odd and at least 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,16 +170,13 @@ class TrainConfig(_Strict):
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
-        lengths = ("steps", "batch_size", "crop_samples", "start_crops", "keep_last")
-        periods = ("log_every", "validate_every", "validation_batches", "checkpoint_every")
-        for name in (*lengths, *periods):
-            _require(getattr(self, name) >= 1, f"train.{name}: at least 1")
-        for name in ("devices", "nodes"):
-            _require(getattr(self, name) >= 1, f"train.{name}: at least 1")
+        _at_least(
+            1, self, "train", "steps", "batch_size", "crop_samples", "start_crops", "keep_last", "devices", "nodes"
+        )
+        _at_least(1, self, "train", "log_every", "validate_every", "validation_batches", "checkpoint_every")
+        _at_least(0, self, "train", "window_samples", "warmup_steps", "gradient_clip")
         processes = self.devices * self.nodes
         _require(self.batch_size >= processes, f"train.batch_size: at least one crop for each of {processes} processes")
-        for name in ("window_samples", "warmup_steps", "gradient_clip"):
-            _require(getattr(self, name) >= 0, f"train.{name}: at least 0")
         _require(0 < self.learning_rate < float("inf"), "train.learning_rate: above 0")
         _require(0 <= self.final_learning_rate_share <= 1, "train.final_learning_rate_share: between 0 and 1")
         _require(0 <= self.weight_average < 1, "train.weight_average: at least 0 and below 1")
@@ -203,6 +206,17 @@ class RunConfig(_Strict):
 def _require(holds: bool, message: str) -> None:
     if not holds:
         raise ConfigError(f"unusable value in the configuration: {message}")
+
+
+def _at_least(least: int, config: Any, table: str, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        _require(value >= least, f"{table}.{name} = {value!r}; at least {least}")
+
+
+def _check_spectrum(config: FrontEndConfig | SpectralHeadConfig, table: str) -> None:
+    _at_least(1, config, table, "hop_samples", "window_samples", "n_mels", "n_mfcc")
+    _require(config.kind != "mfcc" or config.n_mfcc <= config.n_mels, f"{table}.n_mfcc: at most {table}.n_mels")
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -273,9 +287,10 @@ def override(values: Mapping[str, Any], assignments: Iterable[str]) -> dict[str,
         if not sign or not key.strip():
             raise ConfigError(f"--set {assignment!r}: write key=value, for example --set train.steps=2000")
         try:
-            value = tomllib.loads(f"value = {text}")["value"]
+            read = tomllib.loads(f"value = {text}")
         except tomllib.TOMLDecodeError:
-            value = text
+            read = {}
+        value = read["value"] if len(read) == 1 else text
         *path, last = key.strip().split(".")
         table = result
         for part in path:

@@ -1,0 +1,224 @@
+"""Configurations: what is read, what is refused and how, and what `--set` makes of text."""
+
+import json
+import tomllib
+
+import pytest
+
+from vqspeech.config import (
+    FrontEndConfig,
+    ModelConfig,
+    RunConfig,
+    differences,
+    merge,
+    override,
+    parse,
+    parse_model,
+    plain,
+    presets,
+    read_toml,
+)
+from vqspeech.errors import ConfigError, UnknownNameError
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        ({"sed": 1}, r"unknown key 'sed'.*Did you mean 'seed'\?"),
+        ({"train": {"stepz": 1}}, r"unknown key 'train\.stepz'.*Did you mean 'train\.steps'\?"),
+        ({"corpus": {"nam": "vctk"}}, r"unknown key 'corpus\.nam'.*Did you mean 'corpus\.name'\?"),
+        ({"training": {}}, r"unknown key 'training'"),
+        ({"train": {"stepz": 1}, "sed": 2}, r"'train\.stepz'.*'sed'"),
+    ],
+)
+def test_unknown_keys_of_a_run_are_named_with_a_guess(values, message):
+    with pytest.raises(ConfigError, match=message):
+        parse(RunConfig, values)
+
+
+@pytest.mark.parametrize(
+    "values, guess",
+    [
+        ({"encodr": {}}, "model.encoder"),
+        ({"encoder": {"chanels": 3}}, "model.encoder.channels"),
+        ({"encoder": {"front_end": {"nmels": 3}}}, "model.encoder.front_end.n_mels"),
+        ({"decoder": {"cycle": 3}}, "model.decoder.cycles"),
+        ({"spectral": {"wieght": 3}}, "model.spectral.weight"),
+    ],
+)
+def test_unknown_keys_of_a_model_are_named_with_a_guess(values, guess):
+    with pytest.raises(ConfigError, match=rf"Did you mean '{guess}"):
+        parse_model(values)
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        ({"train": {"steps": "many"}}, r"train\.steps = 'many'"),
+        ({"train": {"steps": 2.5}}, r"train\.steps = 2\.5"),
+        ({"train": {"precision": "fp8"}}, r"train\.precision = 'fp8'.*'bf16-mixed'"),
+        ({"train": 5}, r"train = 5"),
+        ({"corpus": {"options": [1]}}, r"corpus\.options = \[1\]"),
+        ({"train": {"steps": 0}}, r"train\.steps = 0; at least 1"),
+        ({"train": {"validation_batches": 0}}, r"train\.validation_batches = 0; at least 1"),
+        ({"train": {"start_crops": 0}}, r"train\.start_crops = 0; at least 1"),
+        (
+            {"train": {"window_samples": 5000, "crop_samples": 4000}},
+            r"train\.window_samples: at most train\.crop_samples",
+        ),
+        ({"train": {"weight_average": 1.0}}, r"train\.weight_average: at least 0 and below 1"),
+        ({"train": {"learning_rate": -1e-3}}, r"train\.learning_rate: above 0"),
+        ({"train": {"learning_rate": float("nan")}}, r"train\.learning_rate: above 0"),
+        ({"train": {"batch_size": 3, "devices": 4}}, r"train\.batch_size: at least one crop for each of 4 processes"),
+    ],
+)
+def test_values_of_a_run_that_cannot_be_used_are_named(values, message):
+    with pytest.raises(ConfigError, match=message):
+        parse(RunConfig, values)
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        ({"encoder": {"strides": [[2, 4]]}}, r"model\.encoder\.strides: kernel >= stride"),
+        ({"encoder": {"strides": [[4, 0]]}}, r"model\.encoder\.strides: kernel >= stride"),
+        ({"encoder": {"strides": []}}, r"model\.encoder\.strides: at least one"),
+        ({"encoder": {"strides": [[4, 2, 1]]}}, r"model\.encoder\.strides\.0"),
+        ({"encoder": {"dim": 0}}, r"model\.encoder\.dim = 0; at least 1"),
+        ({"decoder": {"condition_upsampling": 0}}, r"model\.decoder\.condition_upsampling = 0; at least 1"),
+        ({"decoder": {"condition_upsampling": 7}}, r"model\.decoder\.condition_upsampling: a divisor of 64"),
+        ({"decoder": {"condition_kernel": 2}}, r"model\.decoder\.condition_kernel: odd"),
+        ({"decoder": {"cycles": 0}}, r"model\.decoder\.cycles = 0; at least 1"),
+        ({"spectral": {"weight": 1.0, "hop_samples": 0}}, r"model\.spectral\.hop_samples = 0; at least 1"),
+        ({"spectral": {"weight": 1.0, "hop_samples": 48}}, r"model\.spectral\.hop_samples: a divisor of .* 64"),
+        (
+            {"encoder": {"front_end": {"kind": "mfcc", "n_mels": 10}}},
+            r"n_mfcc: at most model\.encoder\.front_end\.n_mels",
+        ),
+        ({"encoder": {"front_end": {"kind": "fbank"}}}, r"model\.encoder\.front_end\.kind = 'fbank'"),
+        ({"quantizer": {"codebook_size": 4}}, r"model\.quantizer\.name: the name of a quantizer"),
+        ({"jitter": 0.5}, r"model\.jitter: at least 0 and below 0\.5"),
+        ({"sample_rate": 0}, r"model\.sample_rate = 0; at least 1"),
+    ],
+)
+def test_values_of_a_model_that_cannot_be_used_are_named(values, message):
+    with pytest.raises(ConfigError, match=message):
+        parse_model(values)
+
+
+def test_the_hop_is_the_product_of_the_strides_and_of_the_front_end():
+    assert ModelConfig().encoder.hop_samples == 64
+    values = {"encoder": {"front_end": {"kind": "logmel", "hop_samples": 160}, "strides": [[4, 2], [4, 2]]}}
+    assert parse_model(values).encoder.hop_samples == 640
+
+
+def test_dilations_double_in_each_cycle():
+    decoder = parse_model({"decoder": {"cycles": 2, "layers_per_cycle": 3}}).decoder
+    assert decoder.dilations == (1, 2, 4, 1, 2, 4)
+
+
+# --set
+
+
+@pytest.mark.parametrize(
+    "text, value",
+    [
+        ("3", 3),
+        ("-2", -2),
+        ("2e-3", 2e-3),
+        ("1_000", 1000),
+        ("true", True),
+        ("[[4, 2], [4, 2]]", [[4, 2], [4, 2]]),
+        ('"quoted"', "quoted"),
+        ("bare", "bare"),
+        ("bf16-mixed", "bf16-mixed"),
+        ("p225,p226", "p225,p226"),
+        ("/some/path=x", "/some/path=x"),
+        ("", ""),
+        ("{ kind = 'mfcc' }", {"kind": "mfcc"}),
+        ("1\nother = 2", "1\nother = 2"),
+    ],
+)
+def test_what_is_set_is_read_as_toml_or_as_text(text, value):
+    result = override({}, [f"a.b={text}"])
+    assert result == {"a": {"b": value}}
+    assert type(result["a"]["b"]) is type(value)
+
+
+def test_later_assignments_win_and_the_given_values_stay_as_they_are():
+    values = {"train": {"steps": 1, "seed": 2}}
+    assert override(values, ["train.steps=3", "train.steps=4", " new.key = 5"]) == {
+        "train": {"steps": 4, "seed": 2},
+        "new": {"key": 5},
+    }
+    assert values == {"train": {"steps": 1, "seed": 2}}
+
+
+@pytest.mark.parametrize("assignment", ["steps", "=3", " =3", ""])
+def test_an_assignment_without_key_or_sign_is_refused(assignment):
+    with pytest.raises(ConfigError, match=r"write key=value, for example --set train\.steps=2000"):
+        override({}, [assignment])
+
+
+def test_an_assignment_through_a_value_is_refused():
+    with pytest.raises(ConfigError, match=r"'steps' is a value, not a table"):
+        override({"train": {"steps": 3}}, ["train.steps.more=1"])
+
+
+def test_values_that_json_does_not_know_pass_through():
+    values = tomllib.loads("when = 2020-01-01")
+    assert override(values, []) == values
+
+
+# merging and comparing
+
+
+def test_merge_goes_into_tables_and_leaves_its_arguments():
+    base, changes = {"a": {"b": 1, "c": 2}, "d": [1]}, {"a": {"b": 9}, "d": [2], "e": {"f": 1}}
+    assert merge(base, changes) == {"a": {"b": 9, "c": 2}, "d": [2], "e": {"f": 1}}
+    assert base == {"a": {"b": 1, "c": 2}, "d": [1]}
+    assert merge({"a": {"b": 1}}, {"a": 3}) == {"a": 3}
+
+
+def test_differences_name_the_dotted_key_and_both_values():
+    old, new = {"a": {"b": 1, "c": [1, 2]}, "d": "x"}, {"a": {"b": 2, "c": [1, 2]}, "e": None, "d": "x", "f": 1}
+    assert differences(old, new) == ["a.b: 1 -> 2", "f: null -> 1"]
+    assert differences(old, old) == []
+
+
+def test_a_configuration_survives_json():
+    config = parse(RunConfig, {"seed": 3, "model": {"preset": "paper-vctk"}, "train": {"steps": 7}})
+    assert parse(RunConfig, json.loads(json.dumps(plain(config)))) == config
+    model = parse_model({"preset": "paper-phoneme", "encoder": {"channels": 8}})
+    assert parse_model(json.loads(json.dumps(plain(model)))) == model
+
+
+# files and presets
+
+
+def test_files_that_are_missing_or_not_toml_are_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"cannot read the configuration .*none\.toml: No such file"):
+        read_toml(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("a = = 1")
+    with pytest.raises(ConfigError, match=r"bad\.toml is not a TOML file: .*line 1"):
+        read_toml(tmp_path / "bad.toml")
+    (tmp_path / "latin.toml").write_bytes("a = 'é'".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"latin\.toml is not a TOML file"):
+        read_toml(tmp_path / "latin.toml")
+
+
+def test_a_preset_gives_way_to_values():
+    model = parse_model({"preset": "paper-phoneme", "quantizer": {"codebook_size": 64}, "jitter": 0.1})
+    assert model.quantizer == {"name": "vq", "codebook_size": 64, "beta": 0.25}
+    assert model.encoder.hop_samples == 640
+    assert model.jitter == 0.1
+
+
+def test_an_unknown_preset_is_named_with_a_guess():
+    assert set(presets()) >= {"paper-vctk", "paper-phoneme"}
+    with pytest.raises(UnknownNameError, match=r"unknown preset 'paper-vtck'.*Did you mean 'paper-vctk'\?"):
+        parse_model({"preset": "paper-vtck"})
+
+
+def test_a_waveform_front_end_needs_no_spectral_values():
+    assert FrontEndConfig(kind="waveform", n_mels=1).kind == "waveform"

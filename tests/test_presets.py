@@ -1,0 +1,49 @@
+"""Every shipped preset holds what the paper says and builds."""
+
+import pytest
+import torch
+
+from vqspeech.config import parse_model, presets
+from vqspeech.model import build
+
+
+@pytest.mark.parametrize("name", presets())
+def test_every_preset_builds_and_keeps_what_is_no_part_of_the_paper_off(name):
+    config = parse_model({"preset": name})
+    with torch.device("meta"):
+        model = build(config, [f"p{number}" for number in range(109)])
+    assert model.hop_samples == config.encoder.hop_samples
+    assert model.spectral_head is None
+    assert model.jitter == 0
+    assert config.encoder.front_end.kind == "waveform"
+    assert model.decoder.conditioner.speaker.num_embeddings == 109
+
+
+@pytest.mark.parametrize("name, hop, codes", [("paper-vctk", 64, 512), ("paper-phoneme", 640, 128)])
+def test_the_paper_presets_are_the_papers(name, hop, codes):
+    config = parse_model({"preset": name})
+    assert config.encoder.hop_samples == hop
+    assert config.quantizer == {"name": "vq", "codebook_size": codes, "beta": 0.25}
+    assert config.sample_rate == 16000
+    if name == "paper-vctk":
+        assert config.encoder.strides == ((4, 2),) * 6
+
+
+@pytest.mark.parametrize("name", presets())
+def test_every_preset_encodes_and_has_a_loss_when_made_small(name):
+    small = {"encoder": {"channels": 4, "dim": 3}, "decoder": {"residual_channels": 3, "skip_channels": 4}}
+    small["decoder"] |= {"condition_channels": 3, "cycles": 1}
+    config = parse_model({"preset": name, **small})
+    from vqspeech.nn.vqvae import SpeechBatch
+
+    model = build(config, ["a", "b"])
+    hop = model.hop_samples
+    batch = SpeechBatch(
+        0.1 * torch.randn(2, 4 * hop),
+        torch.tensor([4 * hop, hop]),
+        torch.tensor([0, 1]),
+        torch.zeros(2, dtype=torch.int64),
+        2,
+    )
+    assert model.encode(batch.waveform).shape == (2, 1, 4)
+    assert torch.isfinite(model.loss(batch).total)
