@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import shutil
@@ -48,6 +49,11 @@ class Checkpoint:
     step: int
     path: Path
     facts: dict[str, Any]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.model.parameters()).device
 
     def speaker_index(self, speaker: str) -> int:
         """Index of a speaker id.
@@ -120,7 +126,7 @@ def build(config: ModelConfig, speakers: Sequence[str]) -> VQVAE:
         )
     return VQVAE(
         encoder,
-        _build_quantizer(config.quantizer, encoder_config.dim),
+        build_quantizer(config.quantizer, encoder_config.dim),
         decoder,
         jitter=config.jitter,
         spectral_head=head,
@@ -128,12 +134,25 @@ def build(config: ModelConfig, speakers: Sequence[str]) -> VQVAE:
     )
 
 
-def _build_quantizer(values: Mapping[str, Any], dim: int) -> Quantizer:
+def build_quantizer(values: Mapping[str, Any], dim: int) -> Quantizer:
+    """The quantizer that ``name`` names, with the other values as its hyper-parameters.
+
+    Raises
+    ------
+    UnknownNameError : when nobody registers it, or it has no hyper-parameter of a given name
+    ConfigError : when it does not take a value
+    """
     options = {key: value for key, value in values.items() if key != "name"}
     make = lookup.get("quantizer", values["name"])
+    taken = inspect.signature(make).parameters
+    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()):
+        for key in options:
+            if key not in taken or key == "dim":
+                names = [f"model.quantizer.{name}" for name in taken if name != "dim"]
+                raise unknown_name("key", f"model.quantizer.{key}", names)
     try:
         return make(dim, **options)
-    except TypeError as error:
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         raise ConfigError(f"quantizer {values['name']!r} cannot be built with {options}: {error}") from error
 
 
@@ -223,8 +242,7 @@ def describe(run: Path, which: str = "last") -> tuple[Path, dict[str, Any]]:
         if which == "last":
             path = found[-1]
         elif which == "best":
-            best = run / "checkpoints" / "best.json"
-            path = best.parent / json.loads(best.read_text())["checkpoint"] if best.exists() else found[-1]
+            path = _best(run) or found[-1]
         elif which in names:
             path = found[names.index(which)]
         else:
@@ -240,6 +258,16 @@ def describe(run: Path, which: str = "last") -> tuple[Path, dict[str, Any]]:
             f"{vqspeech.__version__}, which reads formats up to {FORMAT}. Upgrade: pip install -U vqspeech"
         )
     return path, facts
+
+
+def _best(run: Path) -> Path | None:
+    path = run / "checkpoints" / "best.json"
+    if not path.exists():
+        return None
+    try:
+        return path.parent / str(json.loads(path.read_text(encoding="utf-8"))["checkpoint"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} is damaged ({error}); name a checkpoint, or take the last one") from error
 
 
 def load(run: Path | str, which: str = "last", device: torch.device | str = "cpu") -> Checkpoint:
@@ -259,9 +287,13 @@ def load(run: Path | str, which: str = "last", device: torch.device | str = "cpu
     from safetensors.torch import load_file
 
     path, facts = describe(Path(run), which)
-    config = parse_model({**facts["model"], "preset": None})
     try:
-        model = build(config, facts["speakers"])
+        values, speakers, step = {**facts["model"], "preset": None}, tuple(facts["speakers"]), int(facts["step"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}/config.json is not that of a speech model: {error}") from error
+    config = parse_model(values)
+    try:
+        model = build(config, speakers)
     except (PluginError, UnknownNameError) as error:
         needed = facts.get("plugins", {}).get("quantizer", {})
         raise PluginError(
@@ -275,8 +307,8 @@ def load(run: Path | str, which: str = "last", device: torch.device | str = "cpu
     return Checkpoint(
         model=model.to(device).eval(),
         config=config,
-        speakers=tuple(facts["speakers"]),
-        step=int(facts["step"]),
+        speakers=speakers,
+        step=step,
         path=path,
         facts=facts,
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from vqspeech import model as models
@@ -83,7 +84,8 @@ class AudioModality:
     def check(self, config: RunConfig) -> RunConfig:
         """The configuration with its model checked against the presets and the registered quantizers."""
         model = parse_model(config.model)
-        lookup.find("quantizer", model.quantizer["name"])
+        with torch.random.fork_rng(devices=[]):
+            models.build_quantizer(model.quantizer, model.encoder.dim)
         lookup.find("corpus", config.corpus.name)
         hop = model.encoder.hop_samples
         if config.train.crop_samples < hop:
