@@ -11,6 +11,9 @@ import numpy as np
 
 from vqspeech.errors import InputError
 
+COLUMNS = ["id", "speaker", "split", "path", "n_samples", "codes"]
+"""Of a table's Parquet file."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class UtteranceCodes:
@@ -102,16 +105,17 @@ class CodeTable:
         try:
             table = pq.read_table(path)
             facts = json.loads(table.schema.metadata[b"vqspeech"])
+            read = cls(
+                sample_rate=facts["sample_rate"],
+                hop_samples=facts["hop_samples"],
+                codebook_sizes=tuple(facts["codebook_sizes"]),
+                rows=tuple(
+                    UtteranceCodes(**{**row, "codes": np.asarray(row["codes"], dtype=np.int64)})
+                    for row in table.select(COLUMNS).to_pylist()
+                ),
+            )
         except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"{path} is not a table of codes ({error}); `vqspeech encode RUN AUDIO --out {path}` writes one"
             ) from error
-        return cls(
-            sample_rate=facts["sample_rate"],
-            hop_samples=facts["hop_samples"],
-            codebook_sizes=tuple(facts["codebook_sizes"]),
-            rows=tuple(
-                UtteranceCodes(**{**row, "codes": np.asarray(row["codes"], dtype=np.int64)})
-                for row in table.to_pylist()
-            ),
-        )
+        return read

@@ -52,8 +52,9 @@ def convert(
     indices = [checkpoint.speaker_index(item.speaker) for item in conversions]
     conditions = []
     for item, index in zip(conversions, indices, strict=True):
-        codes = checkpoint.model.encode(torch.from_numpy(np.array(item.waveform, dtype=np.float32))[None])
-        conditions.append(checkpoint.model.conditions(codes, torch.tensor([index]))[0])
+        waveform = torch.from_numpy(np.array(item.waveform, dtype=np.float32)).to(checkpoint.device)
+        codes = checkpoint.model.encode(waveform[None])
+        conditions.append(checkpoint.model.conditions(codes, torch.tensor([index], device=checkpoint.device))[0])
     return sample(
         checkpoint.model.decoder,
         conditions,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -87,8 +88,14 @@ def decode_table(
             f"these codes are of another model: {table.sample_rate} Hz, {table.hop_samples} samples per code, codebooks of "
             f"{table.codebook_sizes}; {checkpoint.path} has {wanted[0]} Hz, {wanted[1]} and {wanted[2]}"
         )
-    index = torch.tensor([checkpoint.speaker_index(speaker)])
-    conditions = [model.conditions(torch.from_numpy(row.codes)[None], index)[0] for row in table]
+    index = torch.tensor([checkpoint.speaker_index(speaker)], device=checkpoint.device)
+    for row in table:
+        if any(
+            codes.min(initial=0) < 0 or codes.max(initial=0) >= size
+            for codes, size in zip(row.codes, wanted[2], strict=True)
+        ):
+            raise InputError(f"{row.id} has codes outside its codebooks of {wanted[2]}; the table is damaged")
+    conditions = [model.conditions(torch.from_numpy(row.codes)[None].to(checkpoint.device), index)[0] for row in table]
     return sample(
         model.decoder,
         conditions,
@@ -102,7 +109,7 @@ def decode_table(
 
 @torch.inference_mode()
 def _row(checkpoint: Checkpoint, waveform: np.ndarray, **facts: str) -> UtteranceCodes:
-    codes = checkpoint.model.encode(torch.from_numpy(waveform)[None])[0].numpy()
+    codes = checkpoint.model.encode(torch.from_numpy(waveform)[None].to(checkpoint.device))[0].cpu().numpy()
     return UtteranceCodes(**facts, n_samples=len(waveform), codes=codes)
 
 
@@ -116,15 +123,22 @@ def _table(checkpoint: Checkpoint, rows: Sequence[UtteranceCodes]) -> CodeTable:
 
 
 def unique_names(files: Sequence[Path]) -> list[str]:
-    """A name for each file: its stem, with the parent folders that it takes to tell files of the same stem apart."""
-    names, depth = [path.stem for path in files], 1
-    while len(set(names)) < len(names) and depth < 32:
-        again = {name for name in names if names.count(name) > 1}
+    """A name for each file: its stem, with the parent folders that it takes to tell files of the same stem apart.
+
+    Files that differ in their ending only keep it in the name; a file given twice gets a number.
+    """
+    paths = [path.absolute() for path in files]
+    places = Counter(path.with_suffix("") for path in set(paths))
+    stems = [path.stem if places[path.with_suffix("")] == 1 else path.name.replace(".", "_") for path in paths]
+    names, depth = list(stems), 1
+    while len(again := {name for name, count in Counter(names).items() if count > 1}) > 0 and depth < 32:
         depth += 1
-        names = [
-            "_".join([*path.absolute().parent.parts[1 - depth :], path.stem]).replace("/", "")
-            if name in again
-            else name
-            for path, name in zip(files, names, strict=True)
-        ]
+        for place, path in enumerate(paths):
+            if names[place] in again and paths.count(path) == 1:
+                parents = path.parent.parts[1:]
+                names[place] = "_".join([*parents[max(0, len(parents) + 1 - depth) :], stems[place]])
+    seen: Counter[str] = Counter()
+    for place, name in enumerate(names):
+        seen[name] += 1
+        names[place] = name if seen[name] == 1 else f"{name}-{seen[name]}"
     return names
