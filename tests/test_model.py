@@ -1,0 +1,210 @@
+"""Checkpoints: the same model back, and a message for each way in which one may be unusable."""
+
+import json
+import shutil
+
+import pytest
+import torch
+
+from vqspeech import model as models
+from vqspeech.config import parse_model
+from vqspeech.errors import CheckpointError, ConfigError, PluginError, UnknownNameError
+
+VALUES = {
+    "encoder": {"strides": [[8, 4], [8, 4]], "channels": 4, "dim": 3},
+    "quantizer": {"name": "ema", "codebook_size": 5},
+    "decoder": {
+        "cycles": 1,
+        "layers_per_cycle": 2,
+        "residual_channels": 3,
+        "skip_channels": 4,
+        "condition_channels": 3,
+    },
+}
+SPEAKERS = ["p225", "p226", "p302"]
+
+
+def build(seed=0, **values):
+    torch.manual_seed(seed)
+    config = parse_model({**VALUES, **values})
+    return config, models.build(config, SPEAKERS).eval()
+
+
+def write(run, step=7, **values):
+    config, model = build(step, **values)
+    directory = run / "checkpoints" / f"step-{step:08}"
+    models.save(directory, model.state_dict(), config=config, speakers=SPEAKERS, step=step, facts={"data": "abc"})
+    return directory, model
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"quantizer": {"name": "vq", "codebook_size": 5}},
+        {"encoder": {"front_end": {"kind": "mfcc", "hop_samples": 8}, "strides": [[4, 2]], "channels": 4, "dim": 3}},
+        {"spectral": {"weight": 1.0, "hop_samples": 16, "channels": 3}},
+    ],
+    ids=["ema", "vq", "mfcc", "head"],
+)
+def test_a_model_comes_back_bit_for_bit(tmp_path, values):
+    directory, model = write(tmp_path, **values)
+    loaded = models.load(tmp_path)
+    assert (loaded.step, loaded.speakers, loaded.path) == (7, tuple(SPEAKERS), directory)
+    assert loaded.facts["data"] == "abc"
+    assert not loaded.model.training
+    assert loaded.device == torch.device("cpu")
+    state = loaded.model.state_dict()
+    assert state.keys() == model.state_dict().keys()
+    assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
+    waveform = torch.randn(2, 100)
+    assert torch.equal(loaded.model.encode(waveform), model.encode(waveform))
+    assert models.load(directory).step == 7
+
+
+def test_last_best_and_named_checkpoints(tmp_path):
+    for step in (2, 10, 4):
+        write(tmp_path, step)
+    assert models.load(tmp_path).step == 10
+    assert models.load(tmp_path, "best").step == 10
+    (tmp_path / "checkpoints" / "best.json").write_text('{"checkpoint": "step-00000004"}')
+    assert models.load(tmp_path, "best").step == 4
+    assert models.load(tmp_path, "step-00000002").step == 2
+    with pytest.raises(UnknownNameError, match=r"unknown checkpoint 'step-00000003'.*best.*step-00000004"):
+        models.load(tmp_path, "step-00000003")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", ""])
+def test_a_damaged_best_is_named(tmp_path, content):
+    write(tmp_path)
+    (tmp_path / "checkpoints" / "best.json").write_text(content)
+    with pytest.raises(CheckpointError, match=r"best\.json is damaged"):
+        models.load(tmp_path, "best")
+
+
+def test_writing_again_replaces_and_leaves_nothing_behind(tmp_path):
+    write(tmp_path)
+    write(tmp_path)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000007"]
+    assert models.load(tmp_path).step == 7
+
+
+def test_a_write_that_fails_leaves_the_old_checkpoint(tmp_path):
+    directory, model = write(tmp_path)
+    with pytest.raises(TypeError):
+        models.save(directory, model.state_dict(), config=build()[0], speakers=SPEAKERS, step=8, facts={"x": object()})
+    assert models.load(tmp_path).step == 7
+    assert len(list(directory.parent.iterdir())) == 1
+
+
+# unusable checkpoints
+
+
+def edit(directory, **changes):
+    path = directory / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_a_newer_format_says_what_to_do(tmp_path):
+    directory, _ = write(tmp_path)
+    edit(directory, format=2, vqspeech="9.1")
+    with pytest.raises(
+        CheckpointError,
+        match=r"has format 2, written by vqspeech 9\.1; .*formats up to 1\. Upgrade: pip install -U vqspeech",
+    ):
+        models.load(tmp_path)
+
+
+def test_no_run_and_a_run_without_checkpoint(tmp_path):
+    with pytest.raises(CheckpointError, match=r"there is no run directory .*nowhere; `vqspeech train`"):
+        models.load(tmp_path / "nowhere")
+    with pytest.raises(CheckpointError, match=r"holds no checkpoint \(looked for .*step-\*\); train it first"):
+        models.load(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"format": null}', '{"format": 1}'])
+def test_a_damaged_config_is_named(tmp_path, content):
+    directory, _ = write(tmp_path)
+    (directory / "config.json").write_text(content)
+    with pytest.raises(CheckpointError, match=r"step-00000007"):
+        models.load(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["cut", "emptied", "gone", "of another model"])
+def test_torn_weights_are_refused(tmp_path, damage):
+    directory, _ = write(tmp_path)
+    path = directory / "model.safetensors"
+    if damage == "gone":
+        path.unlink()
+    elif damage == "of another model":
+        other, _ = write(tmp_path / "other", quantizer={"name": "ema", "codebook_size": 6})
+        shutil.copy(other / "model.safetensors", path)
+    else:
+        path.write_bytes(path.read_bytes()[:500] if damage == "cut" else b"")
+    with pytest.raises(CheckpointError, match=r"model\.safetensors cannot be loaded, another checkpoint may"):
+        models.load(tmp_path)
+
+
+# names
+
+
+def test_an_unknown_speaker_lists_near_names(tmp_path):
+    write(tmp_path)
+    checkpoint = models.load(tmp_path)
+    assert checkpoint.speaker_index("p226") == 1
+    with pytest.raises(
+        UnknownNameError,
+        match=r"unknown speaker 'p227'; known: p225, p226, p302.*Did you mean 'p22[56]'.*vqspeech speakers",
+    ):
+        checkpoint.speaker_index("p227")
+
+
+def test_an_unknown_quantizer_is_named_with_a_guess():
+    with pytest.raises(UnknownNameError, match=r"unknown quantizer 'emma'.*Did you mean 'ema'"):
+        build(quantizer={"name": "emma"})
+
+
+@pytest.mark.parametrize(
+    "options, error, message",
+    [
+        (
+            {"codebok_size": 4},
+            UnknownNameError,
+            r"unknown key 'model\.quantizer\.codebok_size'.*Did you mean 'model\.quantizer\.codebook_size'",
+        ),
+        ({"dim": 4}, UnknownNameError, r"unknown key 'model\.quantizer\.dim'"),
+        ({"codebook_size": "many"}, ConfigError, r"quantizer 'ema' cannot be built with \{'codebook_size': 'many'\}"),
+        ({"codebook_size": 0}, ConfigError, r"quantizer\.codebook_size = 0 cannot be used; at least 1"),
+        ({"decay": 1.0}, ConfigError, r"quantizer\.decay = 1\.0 cannot be used"),
+    ],
+)
+def test_hyper_parameters_that_a_quantizer_does_not_take_are_named(options, error, message):
+    with pytest.raises(error, match=message):
+        build(quantizer={"name": "ema", **options})
+
+
+PLUGIN = """
+    from vqspeech.registry.hookspecs import hookimpl
+    from vqspeech.registry.specs import QuantizerSpec
+    from vqspeech.nn.quantize import VectorQuantizer
+
+    class Twin(VectorQuantizer):
+        pass
+
+    @hookimpl
+    def register_quantizers():
+        return [QuantizerSpec(name="twin", target="vqspeech_twin:Twin", summary="like vq")]
+"""
+
+
+def test_a_missing_plugin_is_named_with_its_distribution(tmp_path, fake_dist, site, make_host):
+    fake_dist("vqspeech-twin", PLUGIN, version="0.3")
+    make_host()
+    write(tmp_path / "run", quantizer={"name": "twin", "codebook_size": 5})
+    assert models.load(tmp_path / "run").step == 7
+    shutil.rmtree(site / "vqspeech_twin-0.3.dist-info")
+    make_host()
+    with pytest.raises(
+        PluginError, match=r"needs the quantizer 'twin' of vqspeech-twin 0\.3: .*pip install vqspeech-twin"
+    ):
+        models.load(tmp_path / "run")
