@@ -1,0 +1,103 @@
+"""Voice conversion: one waveform out for each in, the same whatever else is converted."""
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from vqspeech import conversion
+from vqspeech.config import parse_model
+from vqspeech.conversion import Conversion, convert, convert_file, stream_number
+from vqspeech.errors import AudioError, UnknownNameError
+from vqspeech.model import Checkpoint, build, save
+
+SPEAKERS = ("p225", "p226")
+CONFIG = {
+    "encoder": {"strides": [[16, 8], [16, 8]], "channels": 4, "dim": 3},
+    "quantizer": {"name": "vq", "codebook_size": 16},
+    "decoder": {
+        "cycles": 1,
+        "layers_per_cycle": 2,
+        "residual_channels": 4,
+        "skip_channels": 4,
+        "condition_channels": 3,
+    },
+}
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    torch.manual_seed(0)
+    config = parse_model(CONFIG)
+    model = build(config, SPEAKERS).eval()
+    model.quantizer.start(torch.randn(200, 3), torch.Generator().manual_seed(0))
+    path = tmp_path / "run" / "checkpoints" / "step-00000003"
+    save(path, model.state_dict(), config=config, speakers=SPEAKERS, step=3)
+    return Checkpoint(model=model, config=config, speakers=SPEAKERS, step=3, path=path, facts={})
+
+
+def item(key, time=700, speaker="p226", seed=0):
+    waveform = 0.3 * np.random.default_rng(seed).normal(size=time).astype(np.float32)
+    return Conversion(waveform=waveform, speaker=speaker, key=key)
+
+
+def test_each_waveform_gives_one_of_its_length(checkpoint):
+    items = [item("a", 700), item("b", 1), item("c", 64), item("d", 65)]
+    result = convert(checkpoint, items)
+    assert [len(waveform) for waveform in result.waveforms] == [700, 1, 64, 65]
+    assert all(np.isfinite(waveform).all() and np.abs(waveform).max() <= 1 for waveform in result.waveforms)
+    assert convert(checkpoint, []).waveforms == ()
+
+
+def test_a_file_sounds_the_same_alone_and_among_others(checkpoint):
+    items = [item("a", 700), item("b", 900, seed=1), item("c", 300, seed=2)]
+    together = convert(checkpoint, items, seed=4).waveforms
+    for one, waveform in zip(items, together, strict=True):
+        assert np.array_equal(convert(checkpoint, [one], seed=4).waveforms[0], waveform)
+
+
+def test_speaker_key_and_seed_each_make_a_difference(checkpoint):
+    def first(seed=0, **facts):
+        return convert(checkpoint, [item(**{"key": "a", **facts})], seed=seed).waveforms[0]
+
+    plain = first()
+    assert np.array_equal(first(), plain)
+    for other in (first(speaker="p225"), first(key="b"), first(seed=1)):
+        assert not np.array_equal(other, plain)
+
+
+def test_the_waveform_given_is_not_touched(checkpoint):
+    one = item("a")
+    one.waveform.setflags(write=False)
+    before = one.waveform.copy()
+    convert(checkpoint, [one])
+    assert np.array_equal(one.waveform, before)
+
+
+def test_an_unknown_speaker_is_refused_before_any_work(checkpoint, monkeypatch):
+    monkeypatch.setattr(conversion, "sample", None)
+    with pytest.raises(UnknownNameError, match=r"unknown speaker 'p228'; known: p225, p226"):
+        convert(checkpoint, [item("a"), item("b", speaker="p228")])
+
+
+def test_streams_are_63_bits_of_the_name():
+    numbers = {stream_number(f"p225_{number:03}") for number in range(1000)}
+    assert len(numbers) == 1000
+    assert all(0 <= number < 2**63 for number in numbers)
+    assert stream_number("p225_001") == 1390085698424355796  # or every file would sound different after an upgrade
+
+
+def test_a_file_of_another_rate_becomes_a_file_of_the_models_rate(checkpoint, tmp_path):
+    samples = 0.3 * np.sin(np.arange(2205) / 10)
+    soundfile.write(tmp_path / "in.wav", np.stack([samples, samples], 1), 22050)
+    convert_file(tmp_path / "run", tmp_path / "in.wav", "p226", tmp_path / "out.flac", seed=1)
+    found, rate = soundfile.read(tmp_path / "out.flac")
+    assert rate == 16000
+    assert found.shape == (1600,)
+
+
+def test_a_file_that_is_no_audio_is_refused(checkpoint, tmp_path):
+    (tmp_path / "text.wav").write_text("not audio")
+    with pytest.raises(AudioError, match=r"text\.wav"):
+        convert_file(tmp_path / "run", tmp_path / "text.wav", "p226", tmp_path / "out.wav")
+    assert not (tmp_path / "out.wav").exists()

@@ -1,0 +1,85 @@
+"""The audio modality: what it checks before any work, and what it hands to the loop."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from vqspeech.config import RunConfig, parse
+from vqspeech.errors import CheckpointError, ConfigError, InputError, UnknownNameError
+from vqspeech.training import run as runs
+from vqspeech.training.audio import AudioModality
+
+
+def check(**values):
+    return AudioModality().check(parse(RunConfig, values))
+
+
+@pytest.mark.parametrize(
+    "values, error, message",
+    [
+        ({"model": {"preset": "papr"}}, UnknownNameError, r"unknown preset 'papr'"),
+        ({"model": {"quantizer": {"name": "emma"}}}, UnknownNameError, r"unknown quantizer 'emma'.*Did you mean 'ema'"),
+        (
+            {"model": {"quantizer": {"name": "ema", "deccay": 0.9}}},
+            UnknownNameError,
+            r"Did you mean 'model\.quantizer\.decay'",
+        ),
+        ({"corpus": {"name": "vctc"}}, UnknownNameError, r"unknown corpus 'vctc'.*Did you mean 'vctk'"),
+        ({"train": {"crop_samples": 60}}, ConfigError, r"train\.crop_samples = 60 is less than one code, 64 samples"),
+    ],
+)
+def test_names_and_values_are_checked_before_any_work(values, error, message):
+    with pytest.raises(error, match=message):
+        check(**values)
+
+
+def test_a_checked_configuration_is_complete_and_stays_so():
+    config = check(model={"preset": "paper-vctk"})
+    assert config.model["encoder"]["strides"] == [[4, 2]] * 6
+    assert AudioModality().check(config) == config
+
+
+def test_checking_draws_no_random_numbers():
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    check()
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_options_that_a_reader_does_not_take_are_named(tmp_path):
+    config = check(corpus={"name": "folder", "options": {"speker": 3}})
+    with pytest.raises(ConfigError, match=r"corpus 'folder' with .*speker"):
+        AudioModality().prepare(config, tmp_path, tmp_path / "store", None)
+
+
+def test_the_task_gives_batches_of_its_splits(make_config, store):
+    task = AudioModality().task(make_config(), store)
+    assert task.codebook_sizes == (8,)
+    assert task.samples_per_step == 4 * 2560
+    assert task.fingerprint == store.fingerprint
+    valid = {store.speakers.index(store.rows[index].speaker) for index in store.indices("valid")}
+    for number in range(5):
+        assert set(task.validation_batch(number, 0, 1).speaker.tolist()) <= valid
+    assert len(task.start_batch().waveform) == 6
+    assert torch.equal(task.batch(3, 1, 2).waveform, task.batch(3, 0, 1).waveform[1::2])
+
+
+def test_the_run_keeps_the_data_it_was_made_of(make_config, store, tmp_path):
+    config = make_config()
+    runs.open_run(tmp_path / "run", config)
+    made = runs.prepare(config, tmp_path / "run", store.corpus.root)
+    assert made.fingerprint == store.fingerprint
+    assert runs.prepare(config, tmp_path / "run", None).fingerprint == store.fingerprint
+    with pytest.raises(CheckpointError, match=r"holds data of .*, not of .*elsewhere; give another --out"):
+        runs.prepare(config, tmp_path / "run", tmp_path / "elsewhere")
+
+
+def test_a_run_directory_with_something_else_in_it_is_refused(make_config, tmp_path):
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(InputError, match=r"holds files but no run of vqspeech"):
+        runs.open_run(tmp_path, make_config(), fresh=True)
+    with pytest.raises(InputError, match=r"is a file; --out needs a directory"):
+        runs.open_run(tmp_path / "thesis.tex", make_config())
+    assert [path.name for path in Path(tmp_path).iterdir()] == ["thesis.tex"]
