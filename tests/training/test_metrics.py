@@ -58,6 +58,15 @@ def test_no_file_has_no_rows(tmp_path):
     log.close()
 
 
+def test_only_one_process_writes(path):
+    before = path.read_bytes()
+    log = MetricsLog(path, 4, writes=False)
+    log.write(rows(6)[0])
+    log.close()
+    assert log.seconds_before == 8.0
+    assert path.read_bytes() == before
+
+
 def test_progress_speaks_plain_lines_seldom_and_at_the_end(capsys):
     progress = Progress("train", 100, done=40, every_s=1000)
     progress._spoken = progress.started

@@ -135,7 +135,8 @@ class _Loop:
     def run(self) -> TrainResult:
         with _signals() as stopping:
             self._restore()
-            log = MetricsLog(self.directory / "metrics.jsonl", self.step, self.train.tensorboard)
+            writes = self.fabric.is_global_zero
+            log = MetricsLog(self.directory / "metrics.jsonl", self.step, self.train.tensorboard, writes=writes)
             try:
                 self._steps(log, stopping)
             finally:

@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 
 class MetricsLog:
@@ -19,16 +19,20 @@ class MetricsLog:
     path : the file
     step : the step that training goes on from
     tensorboard : also write event files beside it (needs the extra ``tensorboard``)
+    writes : False in all processes but the first, which only read
     """
 
-    def __init__(self, path: Path, step: int, tensorboard: bool = False) -> None:
+    def __init__(self, path: Path, step: int, tensorboard: bool = False, *, writes: bool = True) -> None:
+        self._file: TextIO | None = None
+        self._events: Any = None
         rows = [row for row in read_metrics(path) if row["step"] <= step]
+        self.seconds_before = max((row["seconds"] for row in rows), default=0.0)
+        if not writes:
+            return
         partial = path.with_name(path.name + ".part")
         partial.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         partial.replace(path)
-        self.seconds_before = max((row["seconds"] for row in rows), default=0.0)
         self._file = path.open("a", encoding="utf-8")
-        self._events: Any = None
         if tensorboard:
             from torch.utils.tensorboard import SummaryWriter
 
@@ -36,6 +40,8 @@ class MetricsLog:
 
     def write(self, row: dict[str, Any]) -> None:
         """Append one row."""
+        if self._file is None:
+            return
         self._file.write(json.dumps(row) + "\n")
         self._file.flush()
         if self._events is not None:
@@ -45,7 +51,8 @@ class MetricsLog:
 
     def close(self) -> None:
         """Close the files."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
         if self._events is not None:
             self._events.close()
 
