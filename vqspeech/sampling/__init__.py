@@ -1,5 +1,7 @@
 """From a trained WaveNet to samples: one function, engines behind it."""
 
-from vqspeech.sampling.sample import ENGINES, Sampling, sample
+from vqspeech.sampling.draws import uniforms
+from vqspeech.sampling.engines import ENGINES
+from vqspeech.sampling.sample import Sampling, SamplingInterrupted, sample, stream
 
-__all__ = ["ENGINES", "Sampling", "sample"]
+__all__ = ["ENGINES", "Sampling", "SamplingInterrupted", "sample", "stream", "uniforms"]

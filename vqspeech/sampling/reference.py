@@ -48,7 +48,7 @@ class ReferenceSampler:
 
     @torch.inference_mode()
     def draw(self, conditions: Tensor, uniforms: Tensor, temperature: float = 1.0) -> Tensor:
-        """The next samples of every stream.
+        """The next samples of every stream; with fewer rows than streams, only the first streams go on, for good.
 
         Parameters
         ----------
@@ -63,6 +63,7 @@ class ReferenceSampler:
         """
         rows = conditions.to("cpu", self._embedding.dtype).permute(1, 2, 0, 3).contiguous()
         levels = torch.empty(uniforms.shape, dtype=torch.int64)
+        self._level = self._level[: len(uniforms)]
         for time in range(uniforms.shape[1]):
             logits = self.logits(rows[time // self.condition_samples])
             levels[:, time] = self._level = choose(logits, uniforms[:, time], temperature)
@@ -71,13 +72,13 @@ class ReferenceSampler:
     def logits(self, condition: Tensor) -> Tensor:
         """Logits (batch, 256) of the next sample, given its condition (layers, batch, 2 * width); the past moves on by one sample."""
         hidden = self._embedding[self._level]
-        gated = []
+        rows, gated = len(hidden), []
         for layer, (dilation, ring) in enumerate(zip(self._dilations, self._rings, strict=True)):
             span = (self._taps - 1) * dilation
-            taps = [ring[(self._time - lag) % span] for lag in range(span, 0, -dilation)]
+            taps = [ring[(self._time - lag) % span, :rows] for lag in range(span, 0, -dilation)]
             gates = torch.addmm(condition[layer], torch.cat([*taps, hidden], 1), self._gates[layer])
             if span:
-                ring[self._time % span] = hidden
+                ring[self._time % span, :rows] = hidden
             signal, gate = gates.chunk(2, 1)
             gated.append(torch.tanh(signal) * torch.sigmoid(gate))
             if layer < len(self._residual):

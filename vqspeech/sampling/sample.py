@@ -1,9 +1,9 @@
-"""Free-running sampling of many utterances: random numbers, engines, progress."""
+"""Free-running sampling of many utterances: batches, chunks, progress."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,25 +12,30 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vqspeech.errors import InputError, unknown_name
+from vqspeech.errors import InputError
 from vqspeech.nn.mulaw import mu_law_decode
 from vqspeech.nn.wavenet import WaveNet
-from vqspeech.sampling.reference import ReferenceSampler
+from vqspeech.sampling.draws import uniforms
+from vqspeech.sampling.engines import ENGINES, resolve
+
+__all__ = ["CHUNK_FRAMES", "Conditions", "Sampling", "SamplingInterrupted", "sample", "stream", "uniforms"]
 
 CHUNK_FRAMES = 25
-"""Conditioning frames drawn between two looks at the clock."""
+"""Conditioning frames drawn at most between two looks at the clock."""
+
+CHUNK_SECONDS = 0.4
+"""A chunk is made shorter when it takes longer."""
+
+MOST_STREAMS = 64
+"""Utterances that are drawn together; more are drawn in turns, so that memory does not grow with their number."""
 
 
-class Engine(Protocol):
-    """Draws the next samples of a batch of streams; see `ReferenceSampler`."""
+class Conditions(Protocol):
+    """What layers add to their gates, (frames, layers, 2 * width), as a tensor or as anything that gives slices of it."""
 
-    def draw(self, conditions: Tensor, uniforms: Tensor, temperature: float = 1.0) -> Tensor:
-        """The next mu-law levels (batch, time)."""
-        ...
+    def __len__(self) -> int: ...
 
-
-ENGINES: dict[str, Callable[[WaveNet, int], Engine]] = {"reference": ReferenceSampler}
-"""Engine name -> made of a decoder and a number of streams."""
+    def __getitem__(self, frames: slice, /) -> Tensor: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,18 +54,27 @@ class Sampling:
     samples_per_second: float
 
 
+class SamplingInterrupted(KeyboardInterrupt):
+    """Ctrl-C while sampling; `sampling` holds what there was, each waveform a beginning of what it would have been."""
+
+    def __init__(self, sampling: Sampling) -> None:
+        super().__init__()
+        self.sampling = sampling
+
+
 def sample(
     decoder: WaveNet,
-    conditions: Sequence[Tensor],
+    conditions: Sequence[Conditions],
     lengths: Sequence[int],
     *,
     seed: int = 0,
     streams: Sequence[int] | None = None,
     temperature: float = 1.0,
     engine: str = "auto",
+    weights: str = "fp32",
     progress: Callable[[int, int], None] | None = None,
 ) -> Sampling:
-    """Sample utterances from a WaveNet, all at once, each sample fed back as input for the next.
+    """Sample utterances from a WaveNet, many at once, each sample fed back as input for the next.
 
     What utterance u gets depends on its conditions, the seed and its stream number only, not on what else is in the batch.
 
@@ -73,54 +87,129 @@ def sample(
     streams : random stream of each utterance; 0, 1, 2, ... when None
     temperature : divides the logits; below 1 is less noisy and less natural, 0 takes the most likely level every time
     engine : ``"auto"`` or a name in `ENGINES`
-    progress : called with (samples drawn, samples to draw) of the longest utterance
+    weights : ``"fp32"``, or ``"bf16"`` for half the memory traffic (engine cpu)
+    progress : called with (samples drawn, samples to draw) of the longest utterance; of the longest of every turn, summed, when there are
+        more than `MOST_STREAMS` utterances
 
     Raises
     ------
     InputError : for a negative temperature or too long a length
     UnknownNameError : for an unknown engine
+    SamplingInterrupted : at Ctrl-C, with what has been drawn
     """
+    _check(decoder, conditions, lengths, temperature)
+    name = resolve(engine)
+    numbers = list(range(len(lengths))) if streams is None else list(streams)
+    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+    turns = [order[first : first + MOST_STREAMS] for first in range(0, len(order), MOST_STREAMS)]
+    total, done = sum(lengths[turn[0]] for turn in turns), 0
+    pieces: list[list[np.ndarray]] = [[] for _ in lengths]
+    started = time.monotonic()
+
+    def result() -> Sampling:
+        waveforms = tuple(np.concatenate([np.zeros(0, np.float32), *parts]) for parts in pieces)
+        drawn = sum(map(len, waveforms))
+        return Sampling(
+            waveforms=waveforms, engine=name, samples_per_second=drawn / max(time.monotonic() - started, 1e-9)
+        )
+
+    try:
+        for turn in turns:
+            chunks = _chunks(
+                decoder,
+                [conditions[index] for index in turn],
+                [lengths[index] for index in turn],
+                [numbers[index] for index in turn],
+                seed=seed,
+                temperature=temperature,
+                engine=name,
+                weights=weights,
+            )
+            for chunk in chunks:
+                for index, part in zip(turn, chunk, strict=False):
+                    pieces[index].append(part)
+                done += len(chunk[0])
+                if progress is not None:
+                    progress(done, total)
+    except KeyboardInterrupt as interrupt:
+        raise SamplingInterrupted(result()) from interrupt
+    return result()
+
+
+def stream(
+    decoder: WaveNet,
+    conditions: Conditions,
+    length: int,
+    *,
+    seed: int = 0,
+    stream: int = 0,
+    temperature: float = 1.0,
+    engine: str = "auto",
+    weights: str = "fp32",
+) -> Iterator[np.ndarray]:
+    """One utterance piece by piece, in memory that does not grow with its length; the pieces together are what `sample` gives.
+
+    Parameters
+    ----------
+    conditions : (frames, layers, 2 * width), or an object that computes slices of it
+    length : samples wanted
+    stream : random stream
+    decoder, seed, temperature, engine, weights : see `sample`
+
+    Yields
+    ------
+    float32 (time,) in [-1, 1], up to `CHUNK_FRAMES` conditioning frames at a time
+
+    Raises
+    ------
+    InputError, UnknownNameError : as `sample`
+    """
+    _check(decoder, [conditions], [length], temperature)
+    chunks = _chunks(
+        decoder,
+        [conditions],
+        [length],
+        [stream],
+        seed=seed,
+        temperature=temperature,
+        engine=resolve(engine),
+        weights=weights,
+    )
+    return (chunk[0] for chunk in chunks)
+
+
+def _check(decoder: WaveNet, conditions: Sequence[Conditions], lengths: Sequence[int], temperature: float) -> None:
     if not temperature >= 0:
         raise InputError(f"temperature {temperature} is not usable; give 0 (most likely) or more, 1 is the model's own")
-    name = "reference" if engine == "auto" else engine
-    if name not in ENGINES:
-        raise unknown_name("sampling engine", name, ["auto", *ENGINES])
     for row, length in zip(conditions, lengths, strict=True):
         if length > len(row) * decoder.condition_samples:
             raise InputError(f"{length} samples wanted, the codes cover {len(row) * decoder.condition_samples}")
-    if not conditions:
-        return Sampling(waveforms=(), engine=name, samples_per_second=0.0)
-    started = time.monotonic()
-    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
-    frames = max(len(row) for row in conditions)
-    padded = torch.stack(
-        [F.pad(conditions[index], (0, 0, 0, 0, 0, frames - len(conditions[index]))) for index in order]
-    )
-    numbers = [order[place] if streams is None else streams[order[place]] for place in range(len(order))]
-    sampler = ENGINES[name](decoder, len(order))
-    longest, step, pieces = max(lengths), CHUNK_FRAMES * decoder.condition_samples, []
-    for first in range(0, longest, step):
-        count = min(step, longest - first)
-        frame = first // decoder.condition_samples
-        draws = np.stack([uniforms(seed, number, first, count) for number in numbers])
-        pieces.append(sampler.draw(padded[:, frame : frame + CHUNK_FRAMES], torch.from_numpy(draws), temperature))
-        if progress is not None:
-            progress(first + count, longest)
-    levels = torch.cat(pieces, 1) if pieces else torch.zeros(len(order), 0, dtype=torch.int64)
-    waveforms = mu_law_decode(levels).float().numpy()
-    result = {index: waveforms[place, : lengths[index]] for place, index in enumerate(order)}
-    return Sampling(
-        waveforms=tuple(result[index] for index in range(len(lengths))),
-        engine=name,
-        samples_per_second=sum(lengths) / max(time.monotonic() - started, 1e-9),
-    )
 
 
-def uniforms(seed: int, stream: int, first: int, count: int) -> np.ndarray:
-    """Uniform numbers first, first + 1, ... of a stream: (count,) float64 in [0, 1).
-
-    Philox with key (seed, stream) gives four numbers per counter value, so any stretch can be had without those before it.
-    """
-    philox = np.random.Philox(key=np.array([seed % 2**64, stream % 2**64], dtype=np.uint64))
-    philox.advance(first // 4)
-    return np.random.Generator(philox).random(first % 4 + count)[first % 4 :]
+def _chunks(
+    decoder: WaveNet,
+    conditions: Sequence[Conditions],
+    lengths: Sequence[int],
+    streams: Sequence[int],
+    *,
+    seed: int,
+    temperature: float,
+    engine: str,
+    weights: str,
+) -> Iterator[list[np.ndarray]]:
+    """Utterances, longest first: of each chunk of time the waveforms of those that are not at their end."""
+    sampler = ENGINES[engine](decoder, len(lengths), weights=weights)
+    hop, first, frames = decoder.condition_samples, 0, CHUNK_FRAMES
+    while first < lengths[0]:
+        started = time.monotonic()
+        active = sum(length > first for length in lengths)
+        count = min(frames * hop, lengths[0] - first)
+        rows = [row[first // hop : first // hop + frames] for row in conditions[:active]]
+        padded = torch.stack([F.pad(row, (0, 0, 0, 0, 0, len(rows[0]) - len(row))) for row in rows])
+        draws = np.stack([uniforms(seed, number, first, count) for number in streams[:active]])
+        levels = sampler.draw(padded, torch.from_numpy(draws), temperature)
+        waveforms = mu_law_decode(levels).float().numpy()
+        yield [row[: length - first] for row, length in zip(waveforms, lengths, strict=False)]
+        first += count
+        spent = max(time.monotonic() - started, 1e-9)
+        frames = max(1, min(CHUNK_FRAMES, 2 * frames, int(frames * CHUNK_SECONDS / spent)))

@@ -1,0 +1,261 @@
+"""The loop over samples of the CPU engine, in numba: every product is made of register tiles (see `tile`).
+
+Numba keeps the machine code in ``__pycache__``, by the date of this file: touch it after a change of `tile`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+from numba import float32, float64, int32, int64
+
+from vqspeech.nn.mulaw import LEVELS
+from vqspeech.sampling.tile import LANES, float_of_bits, make_tile
+
+tile_1x8, tile_1x4, tile_1x2, tile_1x1 = (make_tile(1, vectors) for vectors in (8, 4, 2, 1))
+tile_4x4, tile_4x2, tile_4x1 = (make_tile(4, vectors) for vectors in (4, 2, 1))
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile at the first call and keep the result on disk, where there is a folder that can be written to."""
+    options: Any = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # "no locator available"
+        return numba.njit(**options)(function)
+
+
+@compiled
+def product(x, at, stride, rows, count, w, panel, y, to, pitch, vectors, widest, per_word):  # type: ignore[no-untyped-def]
+    """Add ``x[at + r * stride + k] W[k, n]`` to ``y[to + r * pitch + n]`` for `rows` rows; W lies in `w` from `panel` on, in panels of up to
+    `widest` vectors as `packing.panels` makes them. Returns where W ends.
+
+    Every output is summed over k in order, whatever the number of rows: a stream's numbers are the same alone and among others.
+    """
+    while vectors > 0:
+        size = widest
+        while size > vectors:
+            size //= 2
+        for row in range(0, rows - 3, 4):
+            here, there = at + row * stride, to + row * pitch
+            if size == 4:
+                tile_4x4(x, here, stride, count, w, panel, y, there, pitch)
+            elif size == 2:
+                tile_4x2(x, here, stride, count, w, panel, y, there, pitch)
+            elif size == 1:
+                tile_4x1(x, here, stride, count, w, panel, y, there, pitch)
+            else:
+                for one in range(4):
+                    tile_1x8(x, here + one * stride, stride, count, w, panel, y, there + one * pitch, pitch)
+        for row in range(rows - rows % 4, rows):
+            here, there = at + row * stride, to + row * pitch
+            if size == 8:
+                tile_1x8(x, here, stride, count, w, panel, y, there, pitch)
+            elif size == 4:
+                tile_1x4(x, here, stride, count, w, panel, y, there, pitch)
+            elif size == 2:
+                tile_1x2(x, here, stride, count, w, panel, y, there, pitch)
+            else:
+                tile_1x1(x, here, stride, count, w, panel, y, there, pitch)
+        panel += count * size * LANES // per_word
+        to += size * LANES
+        vectors -= size
+    return panel
+
+
+@compiled
+def gate(g, at, z, to, width):  # type: ignore[no-untyped-def]
+    """z = tanh(f) sigmoid(h) of [f | h] = g, as (a - 1) / ((a + 1) (b + 1)) with a = exp(2 f), b = exp(-h); error below 3e-7."""
+    for n in range(width):
+        a = _exp32(float32(2) * min(max(g[at + n], float32(-10)), float32(10)))
+        b = _exp32(min(max(-g[at + width + n], float32(-80)), float32(80)))
+        z[to + n] = (a - float32(1)) / ((a + float32(1)) * (b + float32(1)))
+
+
+@compiled
+def copy(source, at, target, to, count):  # type: ignore[no-untyped-def]
+    """target[to:...] = source[at:...]; a slice of numba's would count references."""
+    for n in range(count):
+        target[to + n] = source[at + n]
+
+
+@compiled
+def add(first, at, second, here, target, to, count):  # type: ignore[no-untyped-def]
+    """target[to:...] = first[at:...] + second[here:...]."""
+    for n in range(count):
+        target[to + n] = first[at + n] + second[here + n]
+
+
+@compiled
+def rectify(array, at, count):  # type: ignore[no-untyped-def]
+    """Negative numbers to zero, in place."""
+    for n in range(at, at + count):
+        array[n] = max(array[n], float32(0))
+
+
+@compiled
+def _exp32(x):  # type: ignore[no-untyped-def]
+    """exp of a float32 in [-80, 80] with a relative error below 2e-7: x = n log 2 + r, and a polynomial in r (Cephes, expf)."""
+    n = np.floor(x * float32(1.44269504088896341) + float32(0.5))
+    r = x - n * float32(0.693359375) + n * float32(2.12194440e-4)
+    p = float32(1.9875691500e-4) * r + float32(1.3981999507e-3)
+    p = p * r + float32(8.3334519073e-3)
+    p = p * r + float32(4.1665795894e-2)
+    p = p * r + float32(1.6666665459e-1)
+    p = p * r + float32(5.0000001201e-1)
+    p = p * r * r + r + float32(1)
+    return p * float_of_bits(int32((int32(n) + 127) << 23))
+
+
+@compiled
+def _exp64(x):  # type: ignore[no-untyped-def]
+    """exp of a float64 <= 0 with a relative error below 1e-15; 0 below -708."""
+    x = max(x, -710.0)
+    n = np.floor(x * 1.4426950408889634074 + 0.5)
+    r = x - n * 6.93145751953125e-1 - n * 1.42860682030941723212e-6
+    p = 1 / 479001600
+    p = p * r + 1 / 39916800
+    p = p * r + 1 / 3628800
+    p = p * r + 1 / 362880
+    p = p * r + 1 / 40320
+    p = p * r + 1 / 5040
+    p = p * r + 1 / 720
+    p = p * r + 1 / 120
+    p = p * r + 1 / 24
+    p = p * r + 1 / 6
+    p = p * r + 1 / 2
+    p = p * r * r + r + 1
+    scale = float_of_bits((int64(max(n, -1022.0)) + int64(1023)) << int64(52))
+    return p * scale if x > -708.0 else 0.0
+
+
+@compiled
+def choose(logits, at, uniform, temperature, cumulative):  # type: ignore[no-untyped-def]
+    """As `reference.choose`, of the row of 256 logits at `at`; `cumulative` is 256 float64 of scratch."""
+    peak = logits[at]
+    for level in range(LEVELS):
+        peak = max(peak, logits[at + level])
+    if temperature == 0:
+        best = 0
+        while logits[at + best] < peak:
+            best += 1
+        return best
+    for level in range(LEVELS):
+        cumulative[level] = _exp64((float64(logits[at + level]) - float64(peak)) / temperature)
+    total = 0.0
+    for level in range(LEVELS):
+        total += cumulative[level]
+        cumulative[level] = total
+    passed, threshold = 0, uniform * total
+    for level in range(LEVELS):
+        passed += cumulative[level] <= threshold
+    return min(passed, LEVELS - 1)
+
+
+@compiled
+def gather(state, now, ring, rows, block, dilation, taps, width, padded):  # type: ignore[no-untyped-def]
+    """Into `state.x` (rows, block, taps - 1, width): the past of one layer, whose ring is at `ring`, for the samples from `now` on."""
+    length, streams, to = (taps - 1) * dilation, len(state.level), 0
+    for row in range(rows):
+        for step in range(block):
+            for tap in range(taps - 1):
+                slot = (now + step + tap * dilation) % length
+                copy(state.rings, ring + (slot * streams + row) * padded, state.x, to, width)
+                to += width
+
+
+@compiled
+def clear(array, at, count):  # type: ignore[no-untyped-def]
+    """Zeros from `at` on."""
+    for n in range(at, at + count):
+        array[n] = 0
+
+
+@compiled
+def draw(net, state, conditions, condition_samples, uniforms, temperature, forced, levels, seen):  # type: ignore[no-untyped-def]
+    """The next samples of the first streams of a state.
+
+    Parameters
+    ----------
+    net : the fields of `packing.Packed` after `taps`, see `cpu.Net`
+    state : see `cpu.State`
+    conditions : (frames, layers, rows, 2 * padded_width) float32, flat
+    uniforms : (rows, time) float64
+    forced : (rows, time) int64 levels to take instead of drawing them; empty to draw
+    levels : (rows, time) int64, for the result
+    seen : (rows, time, 256) float32 for the logits; empty when nobody wants them
+    """
+    streams, layers = len(state.level), len(net.dilations)
+    rows, time = levels.shape
+    width, padded, skips = net.width, net.padded_width, net.padded_skip
+    span, pitch, doubled = (net.taps - 1) * width, padded + skips, 2 * padded
+    skip_vectors, gate_vectors = skips // LANES, doubled // LANES
+    y, g, z, head = state.y, state.g, state.z, state.head
+    logits = rows * skips  # where they are in `head`
+    cumulative = np.zeros(LEVELS)
+    for sample in range(time):
+        now = state.clock[0]
+        condition = sample // condition_samples * layers * rows * doubled
+        for row in range(rows):
+            copy(net.embedding, state.level[row] * padded, y, row * pitch, padded)
+            copy(net.head_bias, 0, y, row * pitch + padded, skips)
+            copy(net.head_bias, skips, head, row * skips, skips)
+            copy(net.head_bias, 2 * skips, head, logits + row * LEVELS, LEVELS)
+        panel = past_panel = ring = ahead = 0
+        for layer in range(layers):
+            if span:
+                dilation, block = net.dilations[layer], net.blocks[layer]
+                length, turn = (net.taps - 1) * dilation, now % block
+                if turn == 0:
+                    gather(state, now, ring, rows, block, dilation, net.taps, width, padded)
+                    clear(state.ahead, ahead, rows * block * doubled)
+                    product(
+                        state.x, 0, span, rows * block, span, net.past, past_panel,
+                        state.ahead, ahead, doubled, gate_vectors, 4, net.per_word,
+                    )  # fmt: skip
+                slot = ring + now % length * streams * padded
+                for row in range(rows):
+                    copy(y, row * pitch, state.rings, slot + row * padded, padded)
+                    start = ahead + (row * block + turn) * doubled
+                    add(state.ahead, start, conditions, condition + row * doubled, g, row * doubled, doubled)
+                past_panel += span * doubled // net.per_word
+                ring += length * streams * padded
+                ahead += block * streams * doubled
+            else:
+                copy(conditions, condition, g, 0, rows * doubled)
+            condition += rows * doubled
+            panel = product(
+                y, 0, pitch, rows, width, net.now, panel, g, 0, doubled, gate_vectors, net.panel, net.per_word
+            )
+            for row in range(rows):
+                gate(g, row * doubled, z, row * padded, padded)
+            first = 0 if layer < layers - 1 else padded  # the last layer has no residual path
+            vectors = (padded - first) // LANES + skip_vectors
+            panel = product(
+                z, 0, padded, rows, width, net.now, panel, y, first, pitch, vectors, net.panel, net.per_word
+            )
+            for row in range(rows):
+                add(y, row * pitch, net.residual_bias, layer * padded, y, row * pitch, padded)
+        for row in range(rows):
+            rectify(y, row * pitch + padded, skips)
+        panel = product(
+            y, padded, pitch, rows, net.skip, net.now, panel, head, 0, skips, skip_vectors, net.panel, net.per_word
+        )
+        rectify(head, 0, logits)
+        product(
+            head, 0, skips, rows, net.skip, net.now, panel,
+            head, logits, LEVELS, LEVELS // LANES, net.panel, net.per_word,
+        )  # fmt: skip
+        for row in range(rows):
+            if seen.size:
+                for level in range(LEVELS):
+                    seen[row, sample, level] = head[logits + row * LEVELS + level]
+            if forced.size:
+                level = forced[row, sample]
+            else:
+                level = choose(head, logits + row * LEVELS, uniforms[row, sample], temperature, cumulative)
+            levels[row, sample] = state.level[row] = level
+        state.clock[0] = now + 1
