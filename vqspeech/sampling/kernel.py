@@ -69,30 +69,34 @@ def product(x, at, stride, rows, count, w, panel, y, to, pitch, vectors, widest,
 @compiled
 def gate(g, at, z, to, width):  # type: ignore[no-untyped-def]
     """z = tanh(f) sigmoid(h) of [f | h] = g, as (a - 1) / ((a + 1) (b + 1)) with a = exp(2 f), b = exp(-h); error below 3e-7."""
+    f, h, z = g[at : at + width], g[at + width : at + 2 * width], z[to : to + width]
     for n in range(width):
-        a = _exp32(float32(2) * min(max(g[at + n], float32(-10)), float32(10)))
-        b = _exp32(min(max(-g[at + width + n], float32(-80)), float32(80)))
-        z[to + n] = (a - float32(1)) / ((a + float32(1)) * (b + float32(1)))
+        a = _exp32(float32(2) * min(max(f[n], float32(-10)), float32(10)))
+        b = _exp32(min(max(-h[n], float32(-80)), float32(80)))
+        z[n] = (a - float32(1)) / ((a + float32(1)) * (b + float32(1)))
 
 
 @compiled
 def copy(source, at, target, to, count):  # type: ignore[no-untyped-def]
-    """target[to:...] = source[at:...]; a slice of numba's would count references."""
+    """target[to:...] = source[at:...]. (Slices, since numba would look at the sign of every ``at + n``.)"""
+    source, target = source[at : at + count], target[to : to + count]
     for n in range(count):
-        target[to + n] = source[at + n]
+        target[n] = source[n]
 
 
 @compiled
 def add(first, at, second, here, target, to, count):  # type: ignore[no-untyped-def]
     """target[to:...] = first[at:...] + second[here:...]."""
+    first, second, target = first[at : at + count], second[here : here + count], target[to : to + count]
     for n in range(count):
-        target[to + n] = first[at + n] + second[here + n]
+        target[n] = first[n] + second[n]
 
 
 @compiled
 def rectify(array, at, count):  # type: ignore[no-untyped-def]
     """Negative numbers to zero, in place."""
-    for n in range(at, at + count):
+    array = array[at : at + count]
+    for n in range(count):
         array[n] = max(array[n], float32(0))
 
 
@@ -135,16 +139,17 @@ def _exp64(x):  # type: ignore[no-untyped-def]
 @compiled
 def choose(logits, at, uniform, temperature, cumulative):  # type: ignore[no-untyped-def]
     """As `reference.choose`, of the row of 256 logits at `at`; `cumulative` is 256 float64 of scratch."""
-    peak = logits[at]
+    logits = logits[at : at + LEVELS]
+    peak = logits[0]
     for level in range(LEVELS):
-        peak = max(peak, logits[at + level])
+        peak = max(peak, logits[level])
     if temperature == 0:
         best = 0
-        while logits[at + best] < peak:
+        while logits[best] < peak:
             best += 1
         return best
     for level in range(LEVELS):
-        cumulative[level] = _exp64((float64(logits[at + level]) - float64(peak)) / temperature)
+        cumulative[level] = _exp64((float64(logits[level]) - float64(peak)) / temperature)
     total = 0.0
     for level in range(LEVELS):
         total += cumulative[level]
@@ -156,21 +161,22 @@ def choose(logits, at, uniform, temperature, cumulative):  # type: ignore[no-unt
 
 
 @compiled
-def gather(state, now, ring, rows, block, dilation, taps, width, padded):  # type: ignore[no-untyped-def]
-    """Into `state.x` (rows, block, taps - 1, width): the past of one layer, whose ring is at `ring`, for the samples from `now` on."""
-    length, streams, to = (taps - 1) * dilation, len(state.level), 0
+def gather(rings, ring, now, streams, rows, block, dilation, taps, width, padded, x):  # type: ignore[no-untyped-def]
+    """Into `x` (rows, block, taps - 1, width): the past of one layer, whose ring is at `ring`, for the samples from `now` on."""
+    length, to = (taps - 1) * dilation, 0
     for row in range(rows):
         for step in range(block):
             for tap in range(taps - 1):
                 slot = (now + step + tap * dilation) % length
-                copy(state.rings, ring + (slot * streams + row) * padded, state.x, to, width)
+                copy(rings, ring + (slot * streams + row) * padded, x, to, width)
                 to += width
 
 
 @compiled
 def clear(array, at, count):  # type: ignore[no-untyped-def]
     """Zeros from `at` on."""
-    for n in range(at, at + count):
+    array = array[at : at + count]
+    for n in range(count):
         array[n] = 0
 
 
@@ -190,64 +196,68 @@ def draw(net, state, conditions, condition_samples, uniforms, temperature, force
     """
     streams, layers = len(state.level), len(net.dilations)
     rows, time = levels.shape
-    width, padded, skips = net.width, net.padded_width, net.padded_skip
+    width, padded, skip, skips = net.width, net.padded_width, net.skip, net.padded_skip
     span, pitch, doubled = (net.taps - 1) * width, padded + skips, 2 * padded
     skip_vectors, gate_vectors = skips // LANES, doubled // LANES
+    taps, widest, per_word = net.taps, net.panel, net.per_word  # fields by name would count references at every use
+    now_weights, past_weights, dilations, blocks = net.now, net.past, net.dilations, net.blocks
+    embedding, residual_bias, head_bias = net.embedding, net.residual_bias, net.head_bias
+    level_of, clock, rings, ahead_of, x = state.level, state.clock, state.rings, state.ahead, state.x
     y, g, z, head = state.y, state.g, state.z, state.head
-    logits = rows * skips  # where they are in `head`
+    logits, start, four, classes = rows * skips, int64(0), int64(4), int64(LEVELS)  # numba compiles anew for constants
     cumulative = np.zeros(LEVELS)
     for sample in range(time):
-        now = state.clock[0]
+        now = clock[0]
         condition = sample // condition_samples * layers * rows * doubled
         for row in range(rows):
-            copy(net.embedding, state.level[row] * padded, y, row * pitch, padded)
-            copy(net.head_bias, 0, y, row * pitch + padded, skips)
-            copy(net.head_bias, skips, head, row * skips, skips)
-            copy(net.head_bias, 2 * skips, head, logits + row * LEVELS, LEVELS)
-        panel = past_panel = ring = ahead = 0
+            copy(embedding, level_of[row] * padded, y, row * pitch, padded)
+            copy(head_bias, start, y, row * pitch + padded, skips)
+            copy(head_bias, skips, head, row * skips, skips)
+            copy(head_bias, 2 * skips, head, logits + row * LEVELS, classes)
+        panel = past_panel = ring = ahead = start
         for layer in range(layers):
             if span:
-                dilation, block = net.dilations[layer], net.blocks[layer]
-                length, turn = (net.taps - 1) * dilation, now % block
+                dilation, block = dilations[layer], blocks[layer]
+                length, turn = (taps - 1) * dilation, now % block
                 if turn == 0:
-                    gather(state, now, ring, rows, block, dilation, net.taps, width, padded)
-                    clear(state.ahead, ahead, rows * block * doubled)
+                    gather(rings, ring, now, streams, rows, block, dilation, taps, width, padded, x)
+                    clear(ahead_of, ahead, rows * block * doubled)
                     product(
-                        state.x, 0, span, rows * block, span, net.past, past_panel,
-                        state.ahead, ahead, doubled, gate_vectors, 4, net.per_word,
+                        x, start, span, rows * block, span, past_weights, past_panel,
+                        ahead_of, ahead, doubled, gate_vectors, four, per_word,
                     )  # fmt: skip
                 slot = ring + now % length * streams * padded
                 for row in range(rows):
-                    copy(y, row * pitch, state.rings, slot + row * padded, padded)
-                    start = ahead + (row * block + turn) * doubled
-                    add(state.ahead, start, conditions, condition + row * doubled, g, row * doubled, doubled)
-                past_panel += span * doubled // net.per_word
+                    copy(y, row * pitch, rings, slot + row * padded, padded)
+                    known = ahead + (row * block + turn) * doubled
+                    add(ahead_of, known, conditions, condition + row * doubled, g, row * doubled, doubled)
+                past_panel += span * doubled // per_word
                 ring += length * streams * padded
                 ahead += block * streams * doubled
             else:
-                copy(conditions, condition, g, 0, rows * doubled)
+                copy(conditions, condition, g, start, rows * doubled)
             condition += rows * doubled
             panel = product(
-                y, 0, pitch, rows, width, net.now, panel, g, 0, doubled, gate_vectors, net.panel, net.per_word
+                y, start, pitch, rows, width, now_weights, panel, g, start, doubled, gate_vectors, widest, per_word
             )
             for row in range(rows):
                 gate(g, row * doubled, z, row * padded, padded)
-            first = 0 if layer < layers - 1 else padded  # the last layer has no residual path
+            first = start if layer < layers - 1 else padded  # the last layer has no residual path
             vectors = (padded - first) // LANES + skip_vectors
             panel = product(
-                z, 0, padded, rows, width, net.now, panel, y, first, pitch, vectors, net.panel, net.per_word
+                z, start, padded, rows, width, now_weights, panel, y, first, pitch, vectors, widest, per_word
             )
             for row in range(rows):
-                add(y, row * pitch, net.residual_bias, layer * padded, y, row * pitch, padded)
+                add(y, row * pitch, residual_bias, layer * padded, y, row * pitch, padded)
         for row in range(rows):
             rectify(y, row * pitch + padded, skips)
         panel = product(
-            y, padded, pitch, rows, net.skip, net.now, panel, head, 0, skips, skip_vectors, net.panel, net.per_word
+            y, padded, pitch, rows, skip, now_weights, panel, head, start, skips, skip_vectors, widest, per_word
         )
-        rectify(head, 0, logits)
+        rectify(head, start, logits)
         product(
-            head, 0, skips, rows, net.skip, net.now, panel,
-            head, logits, LEVELS, LEVELS // LANES, net.panel, net.per_word,
+            head, start, skips, rows, skip, now_weights, panel,
+            head, logits, classes, classes // LANES, widest, per_word,
         )  # fmt: skip
         for row in range(rows):
             if seen.size:
@@ -257,5 +267,5 @@ def draw(net, state, conditions, condition_samples, uniforms, temperature, force
                 level = forced[row, sample]
             else:
                 level = choose(head, logits + row * LEVELS, uniforms[row, sample], temperature, cumulative)
-            levels[row, sample] = state.level[row] = level
-        state.clock[0] = now + 1
+            levels[row, sample] = level_of[row] = level
+        clock[0] = now + 1
