@@ -10,13 +10,13 @@ from typing import Protocol
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from vqspeech.errors import InputError
 from vqspeech.nn.mulaw import mu_law_decode
 from vqspeech.nn.wavenet import WaveNet
 from vqspeech.sampling.draws import uniforms
 from vqspeech.sampling.engines import ENGINES, resolve
+from vqspeech.sampling.split import Part, join, number_of_parts, plan
 
 __all__ = ["CHUNK_FRAMES", "Conditions", "Sampling", "SamplingInterrupted", "sample", "stream", "uniforms"]
 
@@ -72,11 +72,12 @@ def sample(
     temperature: float = 1.0,
     engine: str = "auto",
     weights: str = "fp32",
+    parts: int | str = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Sampling:
     """Sample utterances from a WaveNet, many at once, each sample fed back as input for the next.
 
-    What utterance u gets depends on its conditions, the seed and its stream number only, not on what else is in the batch.
+    What utterance u gets depends on its conditions, the seed, its stream number and `parts`, not on what else is in the batch.
 
     Parameters
     ----------
@@ -88,46 +89,45 @@ def sample(
     temperature : divides the logits; below 1 is less noisy and less natural, 0 takes the most likely level every time
     engine : ``"auto"`` or a name in `ENGINES`
     weights : ``"fp32"``, or ``"bf16"`` for half the memory traffic (engine cpu)
+    parts : cuts every utterance in so many parts that are drawn at the same time (see `split` for what it costs); ``"auto"`` cuts long ones
+        where there are more cores than utterances, so that what they get depends on the machine
     progress : called with (samples drawn, samples to draw) of the longest utterance; of the longest of every turn, summed, when there are
-        more than `MOST_STREAMS` utterances
+        more than `MOST_STREAMS` utterances or parts
 
     Raises
     ------
-    InputError : for a negative temperature or too long a length
+    InputError : for a negative temperature, too long a length, or a number of parts below 1
     UnknownNameError : for an unknown engine
     SamplingInterrupted : at Ctrl-C, with what has been drawn
     """
     _check(decoder, conditions, lengths, temperature)
     name = resolve(engine)
-    numbers = list(range(len(lengths))) if streams is None else list(streams)
-    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+    plans = _plans(decoder, lengths, parts)
+    jobs = [
+        _Job(conditions[index], part, index if streams is None else streams[index])
+        for index, utterance in enumerate(plans)
+        for part in utterance
+    ]
+    order = sorted(range(len(jobs)), key=lambda place: -jobs[place].part.count)
     turns = [order[first : first + MOST_STREAMS] for first in range(0, len(order), MOST_STREAMS)]
-    total, done = sum(lengths[turn[0]] for turn in turns), 0
-    pieces: list[list[np.ndarray]] = [[] for _ in lengths]
+    total, done = sum(jobs[turn[0]].part.count for turn in turns), 0
+    pieces: list[list[np.ndarray]] = [[] for _ in jobs]
     started = time.monotonic()
 
     def result() -> Sampling:
-        waveforms = tuple(np.concatenate([np.zeros(0, np.float32), *parts]) for parts in pieces)
-        drawn = sum(map(len, waveforms))
-        return Sampling(
-            waveforms=waveforms, engine=name, samples_per_second=drawn / max(time.monotonic() - started, 1e-9)
+        drawn = iter([np.concatenate([np.zeros(0, np.float32), *some]) for some in pieces])
+        waveforms = tuple(
+            _joined(utterance, [next(drawn) for _ in utterance], length)
+            for utterance, length in zip(plans, lengths, strict=True)
         )
+        seconds = max(time.monotonic() - started, 1e-9)
+        return Sampling(waveforms=waveforms, engine=name, samples_per_second=sum(map(len, waveforms)) / seconds)
 
     try:
         for turn in turns:
-            chunks = _chunks(
-                decoder,
-                [conditions[index] for index in turn],
-                [lengths[index] for index in turn],
-                [numbers[index] for index in turn],
-                seed=seed,
-                temperature=temperature,
-                engine=name,
-                weights=weights,
-            )
-            for chunk in chunks:
-                for index, part in zip(turn, chunk, strict=False):
-                    pieces[index].append(part)
+            for chunk in _chunks(decoder, [jobs[place] for place in turn], seed, temperature, name, weights):
+                for place, waveform in zip(turn, chunk, strict=False):
+                    pieces[place].append(waveform)
                 done += len(chunk[0])
                 if progress is not None:
                     progress(done, total)
@@ -165,17 +165,23 @@ def stream(
     InputError, UnknownNameError : as `sample`
     """
     _check(decoder, [conditions], [length], temperature)
-    chunks = _chunks(
-        decoder,
-        [conditions],
-        [length],
-        [stream],
-        seed=seed,
-        temperature=temperature,
-        engine=resolve(engine),
-        weights=weights,
-    )
-    return (chunk[0] for chunk in chunks)
+    job = _Job(conditions, Part(0, length, 0), stream)
+    return (chunk[0] for chunk in _chunks(decoder, [job], seed, temperature, resolve(engine), weights))
+
+
+@dataclass(frozen=True)
+class _Job:
+    conditions: Conditions
+    part: Part
+    stream: int
+
+    def frames(self, first: int, last: int) -> Tensor:
+        """Rows of conditions; the last one holds beyond the end."""
+        rows = self.conditions[first : min(last, len(self.conditions))]
+        if missing := last - first - len(rows):
+            end = rows[-1:] if len(rows) else self.conditions[len(self.conditions) - 1 : len(self.conditions)]
+            rows = torch.cat([rows, *[end] * missing])
+        return rows
 
 
 def _check(decoder: WaveNet, conditions: Sequence[Conditions], lengths: Sequence[int], temperature: float) -> None:
@@ -186,30 +192,42 @@ def _check(decoder: WaveNet, conditions: Sequence[Conditions], lengths: Sequence
             raise InputError(f"{length} samples wanted, the codes cover {len(row) * decoder.condition_samples}")
 
 
+def _plans(decoder: WaveNet, lengths: Sequence[int], parts: int | str) -> list[list[Part]]:
+    if parts != "auto" and not (isinstance(parts, int) and parts >= 1):
+        raise InputError(f"{parts!r} parts are not possible; give 1 or more, or 'auto'")
+    return [
+        plan(
+            length,
+            number_of_parts(length, len(lengths), torch.get_num_threads()) if isinstance(parts, str) else parts,
+            decoder.condition_samples,
+            decoder.receptive_field,
+        )
+        for length in lengths
+    ]
+
+
+def _joined(parts: Sequence[Part], waveforms: Sequence[np.ndarray], length: int) -> np.ndarray:
+    """The utterance of its parts, or of the first alone while others are not complete."""
+    complete = all(len(waveform) == part.count for part, waveform in zip(parts, waveforms, strict=True))
+    return join(parts, waveforms, length) if complete else waveforms[0][:length]
+
+
 def _chunks(
-    decoder: WaveNet,
-    conditions: Sequence[Conditions],
-    lengths: Sequence[int],
-    streams: Sequence[int],
-    *,
-    seed: int,
-    temperature: float,
-    engine: str,
-    weights: str,
+    decoder: WaveNet, jobs: Sequence[_Job], seed: int, temperature: float, engine: str, weights: str
 ) -> Iterator[list[np.ndarray]]:
-    """Utterances, longest first: of each chunk of time the waveforms of those that are not at their end."""
-    sampler = ENGINES[engine](decoder, len(lengths), weights=weights)
+    """Jobs, longest first: of each chunk of time the waveforms of those that are not at their end."""
+    sampler = ENGINES[engine](decoder, len(jobs), weights=weights)
     hop, first, frames = decoder.condition_samples, 0, CHUNK_FRAMES
-    while first < lengths[0]:
+    while first < jobs[0].part.count:
         started = time.monotonic()
-        active = sum(length > first for length in lengths)
-        count = min(frames * hop, lengths[0] - first)
-        rows = [row[first // hop : first // hop + frames] for row in conditions[:active]]
-        padded = torch.stack([F.pad(row, (0, 0, 0, 0, 0, len(rows[0]) - len(row))) for row in rows])
-        draws = np.stack([uniforms(seed, number, first, count) for number in streams[:active]])
-        levels = sampler.draw(padded, torch.from_numpy(draws), temperature)
+        active = [job for job in jobs if job.part.count > first]
+        count = min(frames * hop, jobs[0].part.count - first)
+        offsets = [(job.part.first + first) // hop for job in active]
+        rows = torch.stack([job.frames(at, at - (-count // hop)) for job, at in zip(active, offsets, strict=True)])
+        draws = np.stack([uniforms(seed, job.stream, job.part.first + first, count) for job in active])
+        levels = sampler.draw(rows, torch.from_numpy(draws), temperature)
         waveforms = mu_law_decode(levels).float().numpy()
-        yield [row[: length - first] for row, length in zip(waveforms, lengths, strict=False)]
+        yield [row[: job.part.count - first] for row, job in zip(waveforms, active, strict=True)]
         first += count
         spent = max(time.monotonic() - started, 1e-9)
         frames = max(1, min(CHUNK_FRAMES, 2 * frames, int(frames * CHUNK_SECONDS / spent)))

@@ -1,0 +1,112 @@
+"""One long utterance in parts that are sampled at the same time, and joined where they fit best.
+
+A part but the first lacks its past. It starts a receptive field early from silence, with the codes and the random numbers of that stretch, so
+that from its nominal start on every layer has seen speech of these codes in this voice, though not the very samples that the part before it
+ends with. Both go on for a while side by side; there the later one is moved by a few milliseconds and faded in where the two waveforms agree
+best, as in overlap-add by waveform similarity (Verhelst and Roelands 1993, WSOLA).
+
+What it costs: the samples of a fade are no draws of the model, what follows does not depend on what was said before the part, and time may be
+off by up to `LAG_SAMPLES`. Everything else is as without parts.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+FADE_SAMPLES = 256
+"""Length of the cross-fade: 16 ms at 16 kHz."""
+
+LAG_SAMPLES = 160
+"""A part may be moved so far to fit: 10 ms at 16 kHz, a period of a low voice."""
+
+OVERLAP_SAMPLES = 1600
+"""Stretch in which both parts are looked at: 100 ms at 16 kHz."""
+
+LONG_SAMPLES = 4 * 16_000
+"""No part is made shorter than this when the number of parts is chosen for the user."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of an utterance that is sampled from silence.
+
+    Parameters
+    ----------
+    first : its first sample, a multiple of the conditioning frame
+    count : samples to draw
+    start : where its nominal stretch begins; what lies before is warm-up
+    """
+
+    first: int
+    count: int
+    start: int
+
+
+def number_of_parts(length: int, utterances: int, cores: int) -> int:
+    """Parts of an utterance that leave no core idle, none shorter than `LONG_SAMPLES`."""
+    return max(1, min(cores // max(1, utterances), length // LONG_SAMPLES))
+
+
+def plan(length: int, parts: int, frame_samples: int, receptive_field: int) -> list[Part]:
+    """The parts of an utterance of so many samples, of about equal work; fewer than asked where they would be shorter than their warm-up.
+
+    Parameters
+    ----------
+    length : samples of the utterance
+    parts : how many are wanted
+    frame_samples : samples per conditioning frame; parts start on frames
+    receptive_field : samples of warm-up
+    """
+    warm = -(-(receptive_field + LAG_SAMPLES) // frame_samples) * frame_samples
+    extra = OVERLAP_SAMPLES + LAG_SAMPLES
+    parts = max(1, min(parts, length // (2 * (warm + extra))))
+    each = (
+        length + LAG_SAMPLES + (parts - 1) * (warm + extra)
+    ) / parts  # the first has no warm-up, the last no overlap
+    starts = [
+        0,
+        *(round((number * (each - warm - extra) + warm) / frame_samples) * frame_samples for number in range(1, parts)),
+    ]
+    ends = [start + extra for start in starts[1:]] + [length + (LAG_SAMPLES if parts > 1 else 0)]
+    firsts = [max(0, start - warm) if start else 0 for start in starts]
+    return [Part(first, end - first, start) for first, end, start in zip(firsts, ends, starts, strict=True)]
+
+
+def join(parts: Sequence[Part], waveforms: Sequence[np.ndarray], length: int) -> np.ndarray:
+    """One waveform (length,) float32 of the waveforms of the parts of a plan, all of them complete."""
+    pieces, begin = [], 0  # `begin`: time of the first sample that is not in `pieces`
+    lag = 0  # the current part's sample at t + lag is heard at t
+    for (this, early), (following, late) in itertools.pairwise(zip(parts, waveforms, strict=True)):
+        start = following.start
+        place, next_lag = _fit(early[start + lag - this.first :], late[start - following.first - LAG_SAMPLES :])
+        seam = start + place
+        pieces.append(early[begin + lag - this.first : seam + lag - this.first])
+        rise = np.linspace(0, 1, FADE_SAMPLES, dtype=np.float32)
+        old = early[seam + lag - this.first :][:FADE_SAMPLES]
+        new = late[seam + next_lag - following.first :][:FADE_SAMPLES]
+        pieces.append(old * (1 - rise) + new * rise)
+        begin, lag = seam + FADE_SAMPLES, next_lag
+    pieces.append(waveforms[-1][begin + lag - parts[-1].first :][: length - begin])
+    return np.concatenate(pieces)
+
+
+def _fit(early: np.ndarray, late: np.ndarray) -> tuple[int, int]:
+    """Place and lag of the fade: where early[t] and late[t + LAG_SAMPLES + lag] differ least over a fade, for their loudness."""
+    span = min(len(early), OVERLAP_SAMPLES - LAG_SAMPLES)
+    best = (np.inf, 0, 0)
+    for lag in range(-LAG_SAMPLES, LAG_SAMPLES + 1):
+        here, there = early[:span].astype(np.float64), late[LAG_SAMPLES + lag :][:span].astype(np.float64)
+        distance, loudness = _windows((here - there) ** 2), _windows(here**2 + there**2)
+        score = (distance + 1e-4 * FADE_SAMPLES * 0.01) / (loudness + 1e-4 * FADE_SAMPLES)
+        place = int(score.argmin())
+        best = min(best, (float(score[place]), place, lag), key=lambda row: (row[0], abs(row[2])))
+    return best[1], best[2]
+
+
+def _windows(values: np.ndarray) -> np.ndarray:
+    sums = np.concatenate([[0.0], values.cumsum()])
+    return sums[FADE_SAMPLES:] - sums[:-FADE_SAMPLES]
