@@ -39,11 +39,13 @@ def convert(
     seed: int = 0,
     temperature: float = 1.0,
     engine: str = "auto",
+    weights: str = "fp32",
+    parts: int | str = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Sampling:
     """Encode each waveform and sample it again with the given speaker (van den Oord et al. 2017, section 4.3).
 
-    Returns one waveform per conversion, as long as its input.
+    Returns one waveform per conversion, as long as its input. `seed` and what follows are as in `vqspeech.sampling.sample`.
 
     Raises
     ------
@@ -63,6 +65,8 @@ def convert(
         streams=[stream_number(item.key) for item in conversions],
         temperature=temperature,
         engine=engine,
+        weights=weights,
+        parts=parts,
         progress=progress,
     )
 

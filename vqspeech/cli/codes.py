@@ -42,9 +42,11 @@ def decode(
 ) -> None:
     """Sample speech from a table of codes in a speaker's voice."""
     from vqspeech import audio
+    from vqspeech.cli.convert import real_time
     from vqspeech.codes import CodeTable
     from vqspeech.encoding import decode_table
     from vqspeech.model import load
+    from vqspeech.sampling import SamplingInterrupted
     from vqspeech.training.metrics import Progress
 
     checkpoint, table = load(run), CodeTable.read(codes)
@@ -53,10 +55,16 @@ def decode(
     def show(done: int, total: int) -> None:
         if not progress:
             progress.append(Progress("decode", total))
-        progress[0].update(done)
+        progress[0].update(done, real_time(progress[0], done, table.sample_rate))
 
-    sampling = decode_table(checkpoint, table, speaker, seed=seed, temperature=temperature, progress=show)
+    interrupted = False
+    try:
+        sampling = decode_table(checkpoint, table, speaker, seed=seed, temperature=temperature, progress=show)
+    except SamplingInterrupted as stop:
+        sampling, interrupted = stop.sampling, True
     out.mkdir(parents=True, exist_ok=True)
     for row, waveform in zip(table, sampling.waveforms, strict=True):
         audio.write(out / f"{row.id}.wav", waveform, table.sample_rate)
     typer.echo(f"{len(table)} files in {out}, {sampling.samples_per_second:.0f} samples/s")
+    if interrupted:
+        raise KeyboardInterrupt("what was sampled so far has been written")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from vqspeech.training.metrics import Progress
 
 
 def convert(
@@ -15,7 +19,9 @@ def convert(
     out: Annotated[Path, typer.Option(help="A .wav or .flac file for one input; else a folder.")],
     seed: Annotated[int, typer.Option(help="Of the random draws.")] = 0,
     temperature: Annotated[float, typer.Option(help="Below 1 is less noisy; 0 takes the most likely value.")] = 1.0,
-    engine: Annotated[str, typer.Option(help="Sampling engine.")] = "auto",
+    engine: Annotated[str, typer.Option(help="Sampling engine: auto, cpu or reference.")] = "auto",
+    weights: Annotated[str, typer.Option(help="Of the cpu engine: fp32, or bf16 for more speed.")] = "fp32",
+    parts: Annotated[str, typer.Option(help="Parts of a file sampled at the same time, or auto; 1 is exact.")] = "1",
 ) -> None:
     """Say what AUDIO says in another speaker's voice."""
     from vqspeech import audio
@@ -24,6 +30,7 @@ def convert(
     from vqspeech.encoding import unique_names
     from vqspeech.errors import InputError
     from vqspeech.model import load
+    from vqspeech.sampling import SamplingInterrupted
     from vqspeech.training.metrics import Progress
 
     checkpoint = load(run)
@@ -49,9 +56,16 @@ def convert(
     def show(done: int, total: int) -> None:
         if not progress:
             progress.append(Progress("convert", total))
-        progress[0].update(done)
+        progress[0].update(done, real_time(progress[0], done, rate))
 
-    result = convert_all(checkpoint, items, seed=seed, temperature=temperature, engine=engine, progress=show)
+    options: dict[str, Any] = {"seed": seed, "temperature": temperature, "engine": engine, "weights": weights}
+    interrupted = False
+    try:
+        result = convert_all(
+            checkpoint, items, **options, parts=int(parts) if parts.isdigit() else parts, progress=show
+        )
+    except SamplingInterrupted as stop:
+        result, interrupted = stop.sampling, True
     for target, waveform in zip(targets, result.waveforms, strict=True):
         audio.write(target, waveform, rate)
         typer.echo(str(target))
@@ -59,3 +73,11 @@ def convert(
         f"{result.samples_per_second:.0f} samples/s, {result.samples_per_second / rate:.2f} x real time ({result.engine} engine)",
         err=True,
     )
+    if interrupted:
+        raise KeyboardInterrupt("what was sampled so far has been written")
+
+
+def real_time(progress: Progress, done: int, rate: int) -> str:
+    """How fast one stream is drawn, as a multiple of real time."""
+    seconds = time.monotonic() - progress.started
+    return f"{done / seconds / rate:.2f} x real time" if done and seconds > 0 else ""

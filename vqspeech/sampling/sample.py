@@ -124,6 +124,8 @@ def sample(
         return Sampling(waveforms=waveforms, engine=name, samples_per_second=sum(map(len, waveforms)) / seconds)
 
     try:
+        if progress is not None:
+            progress(0, total)
         for turn in turns:
             for chunk in _chunks(decoder, [jobs[place] for place in turn], seed, temperature, name, weights):
                 for place, waveform in zip(turn, chunk, strict=False):
