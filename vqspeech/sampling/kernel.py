@@ -13,7 +13,7 @@ import numpy as np
 from numba import float32, float64, int32, int64
 
 from vqspeech.nn.mulaw import LEVELS
-from vqspeech.sampling.tile import LANES, float_of_bits, make_tile
+from vqspeech.sampling.tile import LANES, SHARED, float_of_bits, make_tile
 
 tile_1x8, tile_1x4, tile_1x2, tile_1x1 = (make_tile(1, vectors) for vectors in (8, 4, 2, 1))
 tile_4x4, tile_4x2, tile_4x1 = (make_tile(4, vectors) for vectors in (4, 2, 1))
@@ -204,7 +204,12 @@ def draw(net, state, conditions, condition_samples, uniforms, temperature, force
     embedding, residual_bias, head_bias = net.embedding, net.residual_bias, net.head_bias
     level_of, clock, rings, ahead_of, x = state.level, state.clock, state.rings, state.ahead, state.x
     y, g, z, head = state.y, state.g, state.z, state.head
-    logits, start, four, classes = rows * skips, int64(0), int64(4), int64(LEVELS)  # numba compiles anew for constants
+    logits, start, shared, classes = (
+        rows * skips,
+        int64(0),
+        int64(SHARED),
+        int64(LEVELS),
+    )  # numba compiles anew for constants
     cumulative = np.zeros(LEVELS)
     for sample in range(time):
         now = clock[0]
@@ -224,7 +229,7 @@ def draw(net, state, conditions, condition_samples, uniforms, temperature, force
                     clear(ahead_of, ahead, rows * block * doubled)
                     product(
                         x, start, span, rows * block, span, past_weights, past_panel,
-                        ahead_of, ahead, doubled, gate_vectors, four, per_word,
+                        ahead_of, ahead, doubled, gate_vectors, shared, per_word,
                     )  # fmt: skip
                 slot = ring + now % length * streams * padded
                 for row in range(rows):

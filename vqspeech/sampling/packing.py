@@ -10,7 +10,7 @@ from torch import nn
 
 from vqspeech.nn.mulaw import LEVELS
 from vqspeech.nn.wavenet import WaveNet
-from vqspeech.sampling.tile import LANES
+from vqspeech.sampling.tile import LANES, SHARED
 
 AHEAD = 8
 """Samples whose past taps one stream may compute together, which reads these weights once in so many samples."""
@@ -24,7 +24,7 @@ class Packed:
     ----------
     width, padded_width : residual channels, and rounded up
     skip, padded_skip : skip channels, and rounded up
-    panel : vectors of a panel of the weights that are read at every sample; those of past taps have 4
+    panel : vectors of a panel of the weights that are read at every sample; those of past taps have `tile.SHARED`
     now : what is read at every sample: for each layer the gates' newest tap, then [residual | skip]; then the two products of the head
     past : the other taps of each layer, stacked, oldest first
     residual_bias : (layers, padded_width), flat, zero for the last
@@ -66,7 +66,7 @@ def pack(decoder: WaveNet, streams: int, weights: str = "fp32") -> Packed:
     Parameters
     ----------
     decoder : the network; its weights are copied
-    streams : 1 takes panels of eight vectors and looks ahead in time, more take panels of four
+    streams : 1 takes panels of eight vectors and looks ahead in time, more take panels of `tile.SHARED`
     weights : ``"fp32"``, or ``"bf16"`` for half the bytes (see `bf16_pairs`)
     """
     vector = LANES if weights == "fp32" else 2 * LANES
@@ -74,7 +74,7 @@ def pack(decoder: WaveNet, streams: int, weights: str = "fp32") -> Packed:
     padded_width = _rounded_up(width, vector)
     skip = decoder.skip.out_features
     padded_skip = _rounded_up(skip, vector)
-    panel = 8 if streams == 1 else 4
+    panel = 8 if streams == 1 else SHARED
 
     def stream(matrices: list[np.ndarray], vectors: int) -> np.ndarray:
         rows = [part for matrix in matrices for part in panels(matrix, vectors * LANES, vector)]
@@ -105,7 +105,7 @@ def pack(decoder: WaveNet, streams: int, weights: str = "fp32") -> Packed:
         padded_skip=padded_skip,
         panel=panel,
         now=stream(now, panel),
-        past=stream([matrix for matrix in past if len(matrix)], 4),
+        past=stream([matrix for matrix in past if len(matrix)], SHARED),
         residual_bias=aligned(_padded(np.stack([*biases, np.zeros(width, np.float32)]), padded_width).reshape(-1)),
         head_bias=aligned(np.concatenate([*head_bias, _array(decoder.logits.bias)])),
         embedding=aligned(_padded(_array(decoder.embedding.weight), padded_width).reshape(-1)),

@@ -17,6 +17,9 @@ from numba.extending import intrinsic
 LANES = 16 if llvm.get_host_cpu_features().get("avx512f") else 8
 """float32 numbers of a vector; LLVM splits vectors that are wider than the machine's."""
 
+SHARED = 4 if LANES == 16 else 2
+"""Vectors of a tile of four rows: 16 sums in the 32 registers of AVX-512, 8 in the 16 of AVX2."""
+
 _I32, _I64, _F32 = ir.IntType(32), ir.IntType(64), ir.FloatType()
 _VECTOR, _WORDS = ir.VectorType(_F32, LANES), ir.VectorType(_I32, LANES)
 
