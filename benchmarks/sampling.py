@@ -23,6 +23,7 @@ import numba
 import numpy as np
 import sampling_peer
 import torch
+from threadpoolctl import threadpool_limits
 
 from vqspeech.nn.wavenet import WaveNet
 from vqspeech.sampling import sample
@@ -209,14 +210,17 @@ def main() -> None:
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, cores[:1])
     torch.set_num_threads(1)
-    rows = one_core(seconds, sampling_peer.load(options.peer_dir), NETWORKS[:1] if options.quick else NETWORKS)
+    with threadpool_limits(1):
+        rows = one_core(seconds, sampling_peer.load(options.peer_dir), NETWORKS[:1] if options.quick else NETWORKS)
     rows += overhead()
     if options.run:
         rows += likelihood(options.run, options.audio)
     os.sched_setaffinity(0, cores)
     if len(cores) > 1:
+        os.sched_setaffinity(0, cores[:2])
         torch.set_num_threads(2)
-        rows += two_cores(seconds)
+        with threadpool_limits(2):
+            rows += two_cores(seconds)
     else:
         print("one core only: nothing about two", file=sys.stderr)
     print(f"{'case':<52} {'metric':<16} {'value':>12} {'unit':<18} {'goal':>8} {'met':>4} {'peer':>8}")
