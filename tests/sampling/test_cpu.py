@@ -220,6 +220,14 @@ def test_without_numba_auto_is_the_reference_and_says_so(monkeypatch):
         sample(decoder, rows, [5], engine="cpu")
 
 
+def test_looking_for_numba_leaves_random_numbers_alone():
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    assert engines.numba_trouble.__wrapped__() == ""
+    assert torch.equal(torch.rand(1), expected)
+
+
 def test_what_is_not_usable_is_named():
     decoder = make()
     rows = [condition(decoder)[2][0]]

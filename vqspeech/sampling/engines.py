@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import warnings
 from collections.abc import Callable
 from typing import Protocol
@@ -65,14 +66,23 @@ def resolve(name: str) -> str:
 
 @functools.cache
 def numba_trouble() -> str:
-    """Why numba cannot be used here, in a few words; empty when a small network could be compiled and run."""
+    """Why numba cannot be used here, in a few words; empty when a small network could be compiled and run.
+
+    Numba makes hundreds of thousands of objects at its start. Looking for garbage among them, and among PyTorch's, would take a third of it.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
     try:
         from vqspeech.sampling.cpu import CpuSampler
 
-        decoder = WaveNet(
-            dim=1, hop_samples=1, dilations=(1,), residual_channels=1, skip_channels=1, condition_channels=1
-        )
+        with torch.random.fork_rng(devices=[]):  # the caller's random numbers are none of this function's business
+            decoder = WaveNet(
+                dim=1, hop_samples=1, dilations=(1,), residual_channels=1, skip_channels=1, condition_channels=1
+            )
         CpuSampler(decoder, 1, threads=1).draw(torch.zeros(1, 1, 1, 2), torch.zeros(1, 1, dtype=torch.float64))
     except Exception as error:  # whatever a broken installation of numba or LLVM may raise
         return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}"
+    finally:
+        if collecting:
+            gc.enable()
     return ""
