@@ -14,7 +14,7 @@ BASE = {"errors", "config", "audio", "codes"}
 """Modules at the bottom; they import each other and nothing else of vqspeech."""
 
 MODEL = BASE | {"alignment", "nn", "registry", "model"}
-WORK = {"analysis", "conversion", "training", "sampling", "corpora"}
+WORK = {"analysis", "conversion", "encoding", "training", "sampling", "corpora"}
 
 ALLOWED: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),

@@ -12,7 +12,7 @@ import torch
 
 from vqspeech import audio
 from vqspeech.model import Checkpoint, load
-from vqspeech.sampling import Sampling, sample
+from vqspeech.sampling import LazyConditions, Sampling, sample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,13 +52,13 @@ def convert(
     UnknownNameError : when the model does not know a speaker
     """
     indices = [checkpoint.speaker_index(item.speaker) for item in conversions]
-    conditions = []
+    model, conditions = checkpoint.model, []
     for item, index in zip(conversions, indices, strict=True):
         waveform = torch.from_numpy(np.array(item.waveform, dtype=np.float32)).to(checkpoint.device)
-        codes = checkpoint.model.encode(waveform[None])
-        conditions.append(checkpoint.model.conditions(codes, torch.tensor([index], device=checkpoint.device))[0])
+        latents = model.quantizer.decode(model.encode(waveform[None]))[0]
+        conditions.append(LazyConditions(model.decoder, latents, torch.tensor([index], device=checkpoint.device)))
     return sample(
-        checkpoint.model.decoder,
+        model.decoder,
         conditions,
         [len(item.waveform) for item in conversions],
         seed=seed,

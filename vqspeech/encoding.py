@@ -15,7 +15,7 @@ from vqspeech.conversion import stream_number
 from vqspeech.corpora.store import AudioStore
 from vqspeech.errors import AudioError, InputError
 from vqspeech.model import Checkpoint
-from vqspeech.sampling import Sampling, sample
+from vqspeech.sampling import LazyConditions, Sampling, sample
 
 Report = Callable[[int, int], None]
 
@@ -95,7 +95,8 @@ def decode_table(
             for codes, size in zip(row.codes, wanted[2], strict=True)
         ):
             raise InputError(f"{row.id} has codes outside its codebooks of {wanted[2]}; the table is damaged")
-    conditions = [model.conditions(torch.from_numpy(row.codes)[None].to(checkpoint.device), index)[0] for row in table]
+    latents = (model.quantizer.decode(torch.from_numpy(row.codes)[None].to(checkpoint.device))[0] for row in table)
+    conditions = [LazyConditions(model.decoder, rows, index) for rows in latents]
     return sample(
         model.decoder,
         conditions,

@@ -274,8 +274,8 @@ def test_the_last_and_the_best_are_kept(tmp_path, make_config, store, monkeypatc
     losses = iter([3.0, 1.0, 2.0, 4.0])
 
     def validate(self):
-        self.valid_nll = next(losses)
-        return {"nll_bits": self.valid_nll}
+        self.validated = self.step, next(losses)
+        return {"nll_bits": self.validated[1]}
 
     monkeypatch.setattr(loop._Loop, "_validate", validate)
     run(make_config(keep_last=1, validate_every=2), tmp_path / "run", store)

@@ -30,7 +30,7 @@ class AudioTask:
         self.codebook_sizes = self.model.quantizer.codebook_sizes
         train = config.train
 
-        def crops(indices: tuple[int, ...]) -> SpeechBatches:
+        def crops(indices: tuple[int, ...], window_samples: int) -> SpeechBatches:
             return SpeechBatches(
                 store,
                 indices,
@@ -38,12 +38,12 @@ class AudioTask:
                 seed=config.seed,
                 batch_size=train.batch_size,
                 crop_samples=train.crop_samples,
-                window_samples=train.window_samples,
+                window_samples=window_samples,
                 hop_samples=self.model.hop_samples,
             )
 
-        self._train = crops(store.indices("train"))
-        self._valid = crops(store.indices("valid") or store.indices("train"))
+        self._train = crops(store.indices("train"), train.window_samples)
+        self._valid = crops(store.indices("valid") or store.indices("train"), 0)
         self.steps_per_epoch = self._train.steps_per_epoch
         self.samples_per_step = train.batch_size * self._train.crop_frames * self.model.hop_samples
         self.fingerprint = store.fingerprint
@@ -53,8 +53,12 @@ class AudioTask:
         return self._train(step, rank=rank, ranks=ranks)
 
     def validation_batch(self, number: int, rank: int, ranks: int) -> SpeechBatch:
-        """Crops of the validation split, or of the training split where that is empty."""
-        return self._valid(number, stream=VALID, rank=rank, ranks=ranks)
+        """Whole crops of the validation split, or of the training split where that is empty; at least two, to swap codes between.
+
+        The decoder sees them whole: at the start of a short window its past is empty, which would count against it.
+        """
+        crops = max(2, self.config.train.batch_size)
+        return self._valid(number, stream=VALID, rank=rank, ranks=ranks, crops=crops)
 
     def start_batch(self) -> SpeechBatch:
         """``train.start_crops`` crops of the training split."""

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vqspeech.config import RunConfig, TrainConfig, differences, plain
+from vqspeech.config import RunConfig, TrainConfig, differences, merge, plain
 from vqspeech.errors import CheckpointError, VQSpeechError
 from vqspeech.training.metrics import MetricsLog, Progress
 from vqspeech.training.task import Task, step_generator
@@ -75,7 +75,12 @@ def claim(run: Path, config: RunConfig) -> None:
             raise CheckpointError(
                 f"{path} is damaged: {error}; start over with --fresh, or use another directory"
             ) from error
-        changed = [line for line in differences(there, wanted) if line.split(":")[0] not in FREE_KEYS]
+        there = merge(plain(RunConfig()), there)  # keys that did not exist when the run was made had their defaults
+        changed = [
+            line
+            for line in differences(there, merge(plain(RunConfig()), wanted))
+            if line.split(":")[0] not in FREE_KEYS
+        ]
         if changed:
             raise CheckpointError(
                 f"{run} was made with another configuration: {'; '.join(changed)}. "
@@ -127,6 +132,7 @@ class _Loop:
         self.step = 0
         self.best = math.inf
         self.best_name: str | None = None
+        self.validated = -1, math.inf  # step and loss of the last validation
 
     @property
     def root(self) -> Path:
@@ -228,7 +234,7 @@ class _Loop:
                 for name, value in values.items():
                     sums[name] = sums.get(name, 0.0) + value.item() / self.train.validation_batches
         self.model.train()
-        self.valid_nll = sums["nll"]
+        self.validated = self.step, sums["nll"]
         return _in_bits(sums) | usage.figures()
 
     def _check_finite(self, row: dict[str, Any]) -> None:
@@ -257,8 +263,8 @@ class _Loop:
         if not all(torch.isfinite(tensor).all() for tensor in self.model.state_dict().values()):
             raise TrainingError(f"weights are no longer finite at step {self.step}; the last good checkpoint is kept")
         if self.fabric.is_global_zero:
-            nll = getattr(self, "valid_nll", math.inf)
-            if nll < self.best:
+            step, nll = self.validated
+            if step == self.step and nll < self.best:
                 self.best, self.best_name = nll, path.name
                 state |= {"best": self.best, "best_name": self.best_name}
             self.task.save(path, self.average.weights(), self.step, state)
