@@ -1,14 +1,16 @@
 """Checkpoints: the same model back, and a message for each way in which one may be unusable."""
 
+import errno
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
 
 from vqspeech import model as models
 from vqspeech.config import parse_model
-from vqspeech.errors import CheckpointError, ConfigError, PluginError, UnknownNameError
+from vqspeech.errors import CheckpointError, ConfigError, InputError, PluginError, UnknownNameError
 
 VALUES = {
     "encoder": {"strides": [[8, 4], [8, 4]], "channels": 4, "dim": 3},
@@ -208,3 +210,13 @@ def test_a_missing_plugin_is_named_with_its_distribution(tmp_path, fake_dist, si
         PluginError, match=r"needs the quantizer 'twin' of vqspeech-twin 0\.3: .*pip install vqspeech-twin"
     ):
         models.load(tmp_path / "run")
+
+
+def test_a_full_disk_names_the_checkpoint_and_leaves_nothing_behind(tmp_path, monkeypatch):
+    def full(self, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(InputError, match=r"cannot write the checkpoint .*step-1: No space left on device"):
+        models.save(tmp_path / "step-1", {"a": torch.zeros(2)}, config=parse_model({}), speakers=["s"], step=1)
+    assert list(tmp_path.iterdir()) == []

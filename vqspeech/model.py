@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ import torch
 
 import vqspeech
 from vqspeech.config import ModelConfig, parse_model, plain
-from vqspeech.errors import CheckpointError, ConfigError, PluginError, UnknownNameError, unknown_name
+from vqspeech.errors import CheckpointError, ConfigError, InputError, PluginError, UnknownNameError, unknown_name
 from vqspeech.nn.encoder import ConvEncoder
 from vqspeech.nn.features import SpectralFeatures
 from vqspeech.nn.vqvae import VQVAE, SpectralHead
@@ -175,7 +176,7 @@ def save(
     state : what training needs to go on, saved apart as ``train_state.pt``
     facts : further JSON values for config.json
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save as to_bytes
 
     provider = lookup.provider("quantizer", config.quantizer["name"])
     quantizer = {
@@ -197,18 +198,23 @@ def save(
     try:
         partial.mkdir(parents=True)
         (partial / "config.json").write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
-        save_file(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()},
-            partial / "model.safetensors",
-        )
+        on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+        (partial / "model.safetensors").write_bytes(to_bytes(on_cpu))
         if state is not None:
-            torch.save(dict(state), partial / "train_state.pt")
+            buffer = io.BytesIO()  # torch.save into a file hides a full disk behind a RuntimeError
+            torch.save(dict(state), buffer)
+            (partial / "train_state.pt").write_bytes(buffer.getbuffer())
         for file in partial.iterdir():
             with file.open("rb") as handle:
                 os.fsync(handle.fileno())
         if directory.exists():
             shutil.rmtree(directory)
         partial.rename(directory)
+    except OSError as error:
+        raise InputError(
+            f"cannot write the checkpoint {directory}: {error.strerror or error}; the ones before it are kept. Free some space or "
+            "choose another folder, and run the same command again to go on"
+        ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import pickle
 import shutil
@@ -113,6 +114,7 @@ class _Loop:
         self.config, self.train = config, config.train
         self.directory, self.task = run, task
         train = config.train
+        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells the precision at every start
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self.fabric = Fabric(
