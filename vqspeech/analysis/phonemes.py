@@ -1,6 +1,6 @@
 """Codes against phonemes: the paper's majority map, beside chance and k-means on the same frames.
 
-van den Oord et al. 2017, section 4.2: every code is mapped to the phone it most often coincides with, and the accuracy of this map is
+van den Oord et al. 2017, section 4.3: every code is mapped to the phone it most often coincides with, and the accuracy of this map is
 reported on the frames it was fitted on (49.3 % with 128 codes and 41 phones, against 7.2 % for the most frequent phone). A fitted map
 rises with the number of codes even when they mean nothing; that is why random codes stand beside it.
 """
