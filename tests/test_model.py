@@ -188,7 +188,7 @@ def test_hyper_parameters_that_a_quantizer_does_not_take_are_named(options, erro
 PLUGIN = """
     from vqspeech.registry.hookspecs import hookimpl
     from vqspeech.registry.specs import QuantizerSpec
-    from vqspeech.nn.quantize import VectorQuantizer
+    from vqspeech.nn.quantize.vq import VectorQuantizer
 
     class Twin(VectorQuantizer):
         pass

@@ -8,7 +8,8 @@ import torch
 from vqspeech.nn.encoder import ConvEncoder
 from vqspeech.nn.features import SpectralFeatures
 from vqspeech.nn.mulaw import ZERO_LEVEL, mu_law_encode
-from vqspeech.nn.quantize import EMAVectorQuantizer, VectorQuantizer
+from vqspeech.nn.quantize.ema import EMAVectorQuantizer
+from vqspeech.nn.quantize.vq import VectorQuantizer
 from vqspeech.nn.vqvae import VQVAE, SpectralHead, SpeechBatch, _jitter
 from vqspeech.nn.wavenet import WaveNet
 

@@ -33,12 +33,12 @@ def register_quantizers() -> list[QuantizerSpec]:
     return [
         QuantizerSpec(
             name="vq",
-            target="vqspeech.nn.quantize:VectorQuantizer",
+            target="vqspeech.nn.quantize.vq:VectorQuantizer",
             summary="the paper's layer: codebook loss + beta x commitment, straight-through gradient",
         ),
         QuantizerSpec(
             name="ema",
-            target="vqspeech.nn.quantize:EMAVectorQuantizer",
+            target="vqspeech.nn.quantize.ema:EMAVectorQuantizer",
             summary="codebook from moving averages of its frames, with revival of unused codes",
         ),
     ]

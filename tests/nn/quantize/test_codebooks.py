@@ -11,7 +11,10 @@ from safetensors.torch import load_file, save_file
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from vqspeech.errors import ConfigError
-from vqspeech.nn.quantize import EMAVectorQuantizer, VectorQuantizer, code_statistics, k_means, nearest_code
+from vqspeech.nn.quantize.ema import EMAVectorQuantizer
+from vqspeech.nn.quantize.kmeans import k_means
+from vqspeech.nn.quantize.nearest import code_statistics, nearest_code
+from vqspeech.nn.quantize.vq import VectorQuantizer
 
 
 def rng(seed=0):

@@ -1,0 +1,129 @@
+"""The codebook as a moving average of its frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vqspeech.nn.quantize.hyperparameters import require
+from vqspeech.nn.quantize.losses import mean_square
+from vqspeech.nn.quantize.nearest import code_statistics
+from vqspeech.nn.quantize.vq import VectorQuantizer
+
+LEAST_COUNT = 2.0**-20
+"""Below this the count of an unused code fades no further; the code itself stays where it is."""
+
+
+class EMAVectorQuantizer(VectorQuantizer):
+    """The codebook as a moving average of the latents assigned to it (van den Oord et al. 2017, appendix A.1, eq. 6-8).
+
+    The state is how often each code was chosen and the sum of its latents, both averaged with `decay`; a code is their ratio.
+    Deviations from the appendix, each because of a failure measured elsewhere: counts start at 1 and sums at the codes (with zero
+    counts a code that is not chosen at the first step is destroyed); the state is float32 whatever the module is cast to (in bfloat16
+    an average with decay 0.999 never moves); a code whose count falls below `revive_below` times the mean count restarts at
+    a random latent of the last batch *with its count and sum* (else the next average undoes it).
+
+    Parameters
+    ----------
+    dim, codebook_size, beta, data_start : as in `VectorQuantizer`
+    decay : of the averages, gamma
+    revive_below : share of the mean count under which a code restarts; 0 for never
+    revive_every : updates between two looks at the counts
+    """
+
+    counts: Tensor
+    sums: Tensor
+    updates: Tensor
+
+    def __init__(
+        self,
+        dim: int,
+        *,
+        codebook_size: int = 512,
+        beta: float = 0.25,
+        data_start: bool = True,
+        decay: float = 0.99,
+        revive_below: float = 0.1,
+        revive_every: int = 10,
+    ) -> None:
+        super().__init__(dim, codebook_size=codebook_size, beta=beta, data_start=data_start)
+        require(0 <= decay < 1, "decay", decay, "at least 0 and below 1")
+        require(0 <= revive_below < 1, "revive_below", revive_below, "at least 0 and below 1")
+        require(revive_every >= 1, "revive_every", revive_every, "at least 1")
+        self.decay = decay
+        self.revive_below = revive_below
+        self.revive_every = revive_every
+        self._pending: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def _make_codebook(self, codes: Tensor) -> None:
+        self.register_buffer("counts", torch.ones(len(codes)))
+        self.register_buffer("sums", codes.clone())
+        self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
+
+    @property
+    def codebook(self) -> Tensor:
+        """The codes, (codebook_size, dim)."""
+        return self.sums / self.counts[:, None]
+
+    def _set_codebook(self, codes: Tensor) -> None:
+        self.counts.fill_(1.0)
+        self.sums.copy_(codes)
+
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> EMAVectorQuantizer:
+        before = {name: buffer for name, buffer in self._buffers.items() if buffer is not None}
+        super()._apply(fn, recurse)
+        for name, buffer in before.items():
+            now = self._buffers[name]
+            if now is not None and now.dtype != buffer.dtype:
+                self._buffers[name] = buffer.to(now.device)
+        return self
+
+    def _losses(self, z: Tensor, e: Tensor, mask: Tensor | None) -> dict[str, Tensor]:
+        return {"commitment": self.beta * mean_square(z - e.detach(), mask)}
+
+    @torch.no_grad()
+    def _collect(self, z: Tensor, codes: Tensor, mask: Tensor | None) -> None:
+        frames, chosen = z.detach().transpose(1, 2), codes[:, 0]
+        frames, chosen = (
+            (frames[mask], chosen[mask]) if mask is not None else (frames.reshape(-1, self.dim), chosen.reshape(-1))
+        )
+        self._pending.append((frames, *code_statistics(frames, chosen, self.codebook_sizes[0])))
+
+    @torch.no_grad()
+    def update(self, generator: torch.Generator) -> None:
+        """See `Quantizer.update`."""
+        if not self._pending:
+            return
+        frames = torch.cat([piece[0] for piece in self._pending])
+        counts = torch.stack([piece[1] for piece in self._pending]).sum(0)
+        sums = torch.stack([piece[2] for piece in self._pending]).sum(0)
+        self._pending.clear()
+        distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+        if distributed:
+            torch.distributed.all_reduce(counts)
+            torch.distributed.all_reduce(sums)
+        codebook = self.codebook
+        self.counts.lerp_(counts, 1 - self.decay)
+        self.sums.lerp_(sums, 1 - self.decay)
+        faded = self.counts < LEAST_COUNT  # before counts underflow and 0 / 0 takes the place of a code
+        self.sums.copy_(torch.where(faded[:, None], codebook * LEAST_COUNT, self.sums))
+        self.counts.clamp_(min=LEAST_COUNT)
+        self.updates += 1
+        if self.revive_below > 0 and self.updates.item() % self.revive_every == 0:
+            self._revive(frames, generator)
+            if distributed:
+                torch.distributed.broadcast(self.counts, 0)
+                torch.distributed.broadcast(self.sums, 0)
+
+    def _revive(self, frames: Tensor, generator: torch.Generator) -> None:
+        """Restart rarely chosen codes at random frames (frames, dim), with a mean count."""
+        mean = self.counts.mean()
+        rare = self.counts < self.revive_below * mean
+        if not len(frames) or not rare.any():
+            return
+        picks = torch.randint(len(frames), (len(self.counts),), generator=generator).to(frames.device)
+        self.sums.copy_(torch.where(rare[:, None], mean * frames[picks].float(), self.sums))
+        self.counts.copy_(torch.where(rare, mean, self.counts))

@@ -1,0 +1,41 @@
+"""Which code is nearest, and what the frames of each code add up to."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+CHUNK_BYTES = 16 * 2**20
+"""Bound on the (frames, codes) matrix of scores that `nearest_code` builds at a time."""
+
+
+def nearest_code(frames: Tensor, codebook: Tensor, *, chunk_bytes: int = CHUNK_BYTES) -> Tensor:
+    """Index of the nearest code of each frame in Euclidean distance, computed in float32 (ties: the lowest index).
+
+    argmin |z - e|^2 = argmin (|e|^2 / 2 - z.e): the frame's own norm does not matter and is left out.
+
+    Parameters
+    ----------
+    frames : (frames, dim)
+    codebook : (codes, dim)
+    chunk_bytes : the (frames, codes) matrix is built in pieces of at most this many bytes
+
+    Returns
+    -------
+    (frames,) int64
+    """
+    with torch.no_grad(), torch.autocast(frames.device.type, enabled=False):
+        codebook = codebook.float()
+        half_norms = codebook.square().sum(1) / 2
+        rows = max(1, chunk_bytes // (4 * len(codebook)))
+        pieces = [
+            torch.addmm(half_norms, piece.float(), codebook.T, alpha=-1).argmin(1) for piece in frames.split(rows)
+        ]
+        return torch.cat(pieces) if pieces else torch.zeros(0, dtype=torch.int64, device=frames.device)
+
+
+def code_statistics(frames: Tensor, codes: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """How often each code was chosen (size,), and the sum of its frames (size, dim); float32."""
+    counts = torch.bincount(codes, minlength=size).float()
+    sums = torch.zeros(size, frames.shape[1], device=frames.device).index_add_(0, codes, frames.float())
+    return counts, sums
