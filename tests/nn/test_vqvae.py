@@ -10,7 +10,7 @@ from vqspeech.nn.features import SpectralFeatures
 from vqspeech.nn.mulaw import ZERO_LEVEL, mu_law_encode
 from vqspeech.nn.quantize.ema import EMAVectorQuantizer
 from vqspeech.nn.quantize.vq import VectorQuantizer
-from vqspeech.nn.vqvae import VQVAE, SpectralHead, SpeechBatch, _jitter
+from vqspeech.nn.vqvae import VQVAE, Share, SpectralHead, SpeechBatch, _jitter
 from vqspeech.nn.wavenet import WaveNet
 
 HOP = 40
@@ -193,6 +193,30 @@ def test_jitter_is_for_training_with_a_generator_only():
     assert torch.equal(model.loss(batch).total, plain)
     assert not torch.equal(model.loss(batch, rng()).total, plain)
     assert torch.equal(model.loss(batch, rng(5)).total, model.loss(batch, rng(5)).total)
+
+
+@VARIANTS
+@pytest.mark.parametrize("lengths", [[480, 455, 130], [480, 0, 90]], ids=["unequal", "an empty share"])
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_shares_of_a_batch_sum_up_to_its_loss_and_its_gradient(options, lengths, ranks):
+    batch = crops(lengths=lengths, start=[0, 3, 0], window=4)
+    real = sum(min(max(length - start * HOP, 0), 4 * HOP) for length, start in zip(lengths, [0, 3, 0], strict=True))
+    frames = sum(-(-length // HOP) for length in lengths)
+
+    def gradients(batches):
+        model = make(**options)
+        model.start(batch, rng())
+        results = [model.loss(part, rng()) for part in batches]
+        sum(result.total for result in results).backward()
+        model.update(rng())
+        terms = {name: sum(result.terms[name] for result in results) for name in results[0].terms}
+        return terms, {name: weight.grad for name, weight in model.named_parameters()}, model.quantizer.codebook
+
+    shares = [
+        SpeechBatch(*(tensor[rank::ranks] for tensor in batch[:4]), 4, Share(rank, ranks, 3, real, frames))
+        for rank in range(ranks)
+    ]
+    torch.testing.assert_close(gradients(shares), gradients([batch]), atol=1e-6, rtol=1e-4)
 
 
 def test_the_start_fits_features_and_places_the_codebook():

@@ -44,6 +44,14 @@ def test_each_rank_takes_its_rows_of_the_same_batch(crops, ranks):
         share = make(3, rank=rank, ranks=ranks)
         for tensor, part in zip(whole[:4], share[:4], strict=True):
             assert torch.equal(part, tensor[rank::ranks])
+        assert share.share == whole.share._replace(rank=rank, ranks=ranks)
+
+
+def test_a_share_knows_what_the_whole_batch_counts(crops):
+    batch = crops(batch_size=400)(3)
+    ends = torch.minimum(batch.lengths, (batch.window_start + batch.window_frames) * HOP)
+    assert batch.lengths.min() < HOP * batch.window_frames
+    assert batch.share == (0, 1, 400, (ends - batch.window_start * HOP).sum(), (-(-batch.lengths // HOP)).sum())
 
 
 def test_a_batch_of_another_size_for_the_start(crops):

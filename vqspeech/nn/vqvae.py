@@ -17,6 +17,24 @@ START_CROPS = 16
 """Crops that `VQVAE.start` encodes at a time; the paper's encoder takes about 20 MB for a crop of 20,480 samples."""
 
 
+class Share(NamedTuple):
+    """Which rows of a larger batch these are, and what all its rows count, over whatever processes and passes it was dealt out to.
+
+    Parameters
+    ----------
+    rank, ranks : the rows are rank, rank + ranks, ... of the whole batch
+    rows : of the whole batch
+    samples : real ones in the whole batch that the decoder is trained on
+    frames : of the whole batch that cover at least one real sample
+    """
+
+    rank: int
+    ranks: int
+    rows: int
+    samples: int
+    frames: int
+
+
 class SpeechBatch(NamedTuple):
     """Crops of utterances.
 
@@ -27,6 +45,7 @@ class SpeechBatch(NamedTuple):
     speaker : (batch,) int64 speaker indices
     window_start : (batch,) int64, first code frame of the stretch that the decoder is trained on
     window_frames : length of that stretch in code frames, the same for all
+    share : what these crops are of a batch that several processes or passes work on; None where this is the whole of it
     """
 
     waveform: Tensor
@@ -34,6 +53,7 @@ class SpeechBatch(NamedTuple):
     speaker: Tensor
     window_start: Tensor
     window_frames: int
+    share: Share | None = None
 
     def to(self, device: torch.device) -> SpeechBatch:
         """The batch on a device."""
@@ -43,11 +63,12 @@ class SpeechBatch(NamedTuple):
             self.speaker.to(device),
             self.window_start.to(device),
             self.window_frames,
+            self.share,
         )
 
 
 class LossTerms(NamedTuple):
-    """A loss and its parts.
+    """A loss and its parts. Those of a `Share` sum up to those of the whole batch over its shares, whose valid lengths may differ.
 
     Parameters
     ----------
@@ -169,11 +190,17 @@ class VQVAE(nn.Module):
         quantized = self.quantizer(z, mask)
         z_q = quantized.z_q
         if self.training and self.jitter > 0 and generator is not None:
-            z_q = _jitter(z_q, self.jitter, generator, mask)
-        terms = {"nll": self._window_nll(batch, z_q).mean(), **quantized.losses}
+            z_q = _jitter(z_q, self.jitter, generator, mask, batch.share)
+        nll = self._window_nll(batch, z_q)
+        terms = dict(quantized.losses)
         if self.spectral_head is not None:
             error = self.spectral_head(z_q, batch.waveform, batch.speaker, mask)
             terms["spectral"] = self.spectral_weight * error
+        if batch.share is not None:  # means over the frames here become this share of the mean over all frames
+            part = mask.sum() / max(1, batch.share.frames)
+            terms = {name: term * part for name, term in terms.items()}
+        samples = len(nll) if batch.share is None else batch.share.samples
+        terms = {"nll": nll.sum() / max(1, samples), **terms}
         total = torch.stack([term.float() for term in terms.values()]).sum()
         return LossTerms(total, {name: term.detach() for name, term in terms.items()}, quantized.codes, mask)
 
@@ -212,13 +239,17 @@ class VQVAE(nn.Module):
         return nll[positions < batch.lengths[:, None]]
 
 
-def _jitter(z_q: Tensor, probability: float, generator: torch.Generator, mask: Tensor | None = None) -> Tensor:
+def _jitter(
+    z_q: Tensor, probability: float, generator: torch.Generator, mask: Tensor | None = None, share: Share | None = None
+) -> Tensor:
     """Replace each frame of (batch, dim, frames) by its left or its right neighbour, each with the given probability.
 
-    The first frame has no left neighbour and the last one that counts no right one; they stay where they would take it.
+    The first frame has no left neighbour and the last one that counts no right one; they stay where they would take it. The numbers of a
+    share are those that its rows have in the whole batch.
     """
     batch, _, frames = z_q.shape
-    draw = torch.rand(batch, frames, generator=generator).to(z_q.device)
+    rows = slice(None) if share is None else slice(share.rank, None, share.ranks)
+    draw = torch.rand(batch if share is None else share.rows, frames, generator=generator)[rows].to(z_q.device)
     shift = (draw > 1 - probability).long() - (draw < probability).long()
     ends = mask.sum(1, keepdim=True) if mask is not None else torch.full((batch, 1), frames, device=z_q.device)
     place = torch.arange(frames, device=z_q.device)

@@ -10,7 +10,7 @@ import torch
 
 from vqspeech.corpora.store import AudioStore
 from vqspeech.errors import CorpusError
-from vqspeech.nn.vqvae import SpeechBatch
+from vqspeech.nn.vqvae import Share, SpeechBatch
 
 TRAIN, VALID, START = 0, 1, 2
 """Streams of random numbers; batches of different streams are independent."""
@@ -91,19 +91,28 @@ class SpeechBatches:
         crop, frames = self.crop_frames * self.hop_samples, self.crop_frames - self.window_frames
         chosen = np.searchsorted(self._ends, rng.integers(int(self._ends[-1]), size=count), side="right")
         places, windows = rng.random(count), rng.random(count)
-        chosen, places, windows = chosen[rank::ranks], places[rank::ranks], windows[rank::ranks]
-
-        waveform = np.zeros((len(chosen), crop), dtype=np.float32)
+        hop, window = self.hop_samples, self.window_frames * self.hop_samples
         lengths = np.minimum(self._lengths[chosen], crop)
         offsets = (places * (self._lengths[chosen] - lengths + 1)).astype(np.int64)
+        spare = np.minimum(frames, np.maximum(0, -(-lengths // hop) - self.window_frames))
+        starts = (windows * (spare + 1)).astype(np.int64)
+        share = Share(
+            rank=rank,
+            ranks=ranks,
+            rows=count,
+            samples=int(np.clip(lengths - starts * hop, 0, window).sum()),
+            frames=int((-(-lengths // hop)).sum()),
+        )
+        chosen, lengths, offsets, starts = (values[rank::ranks] for values in (chosen, lengths, offsets, starts))
+        waveform = np.zeros((len(chosen), crop), dtype=np.float32)
         for row, (which, offset, length) in enumerate(zip(chosen, offsets, lengths, strict=True)):
             samples = self.store.samples(int(self._indices[which]))[offset : offset + length]
             waveform[row, :length] = samples / np.float32(32768)
-        spare = np.minimum(frames, np.maximum(0, -(-lengths // self.hop_samples) - self.window_frames))
         return SpeechBatch(
             waveform=torch.from_numpy(waveform),
             lengths=torch.from_numpy(lengths),
             speaker=torch.from_numpy(self._speakers[chosen]),
-            window_start=torch.from_numpy((windows * (spare + 1)).astype(np.int64)),
+            window_start=torch.from_numpy(starts),
             window_frames=self.window_frames,
+            share=share,
         )

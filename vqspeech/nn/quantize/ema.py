@@ -11,6 +11,7 @@ from torch import Tensor
 from vqspeech.nn.quantize.hyperparameters import require
 from vqspeech.nn.quantize.losses import mean_square
 from vqspeech.nn.quantize.nearest import code_statistics
+from vqspeech.nn.quantize.processes import Piece, draw_frames, sum_over_processes
 from vqspeech.nn.quantize.vq import VectorQuantizer
 
 LEAST_COUNT = 2.0**-20
@@ -56,7 +57,7 @@ class EMAVectorQuantizer(VectorQuantizer):
         self.decay = decay
         self.revive_below = revive_below
         self.revive_every = revive_every
-        self._pending: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._pending: list[tuple[Piece, Tensor, Tensor]] = []
 
     def _make_codebook(self, codes: Tensor) -> None:
         self.register_buffer("counts", torch.ones(len(codes)))
@@ -90,21 +91,19 @@ class EMAVectorQuantizer(VectorQuantizer):
         frames, chosen = (
             (frames[mask], chosen[mask]) if mask is not None else (frames.reshape(-1, self.dim), chosen.reshape(-1))
         )
-        self._pending.append((frames, *code_statistics(frames, chosen, self.codebook_sizes[0])))
+        per_row = mask.sum(1) if mask is not None else torch.full((len(z),), z.shape[2], device=z.device)
+        self._pending.append((Piece(frames, per_row), *code_statistics(frames, chosen, self.codebook_sizes[0])))
 
     @torch.no_grad()
     def update(self, generator: torch.Generator) -> None:
         """See `Quantizer.update`."""
         if not self._pending:
             return
-        frames = torch.cat([piece[0] for piece in self._pending])
-        counts = torch.stack([piece[1] for piece in self._pending]).sum(0)
-        sums = torch.stack([piece[2] for piece in self._pending]).sum(0)
+        pieces = [piece for piece, _, _ in self._pending]
+        counts = torch.stack([counts for _, counts, _ in self._pending]).sum(0)
+        sums = torch.stack([sums for _, _, sums in self._pending]).sum(0)
         self._pending.clear()
-        distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-        if distributed:
-            torch.distributed.all_reduce(counts)
-            torch.distributed.all_reduce(sums)
+        sum_over_processes(counts, sums)
         codebook = self.codebook
         self.counts.lerp_(counts, 1 - self.decay)
         self.sums.lerp_(sums, 1 - self.decay)
@@ -113,17 +112,14 @@ class EMAVectorQuantizer(VectorQuantizer):
         self.counts.clamp_(min=LEAST_COUNT)
         self.updates += 1
         if self.revive_below > 0 and self.updates.item() % self.revive_every == 0:
-            self._revive(frames, generator)
-            if distributed:
-                torch.distributed.broadcast(self.counts, 0)
-                torch.distributed.broadcast(self.sums, 0)
+            self._revive(pieces, generator)
 
-    def _revive(self, frames: Tensor, generator: torch.Generator) -> None:
-        """Restart rarely chosen codes at random frames (frames, dim), with a mean count."""
+    def _revive(self, pieces: list[Piece], generator: torch.Generator) -> None:
+        """Restart rarely chosen codes at random frames of the whole batch, with a mean count."""
         mean = self.counts.mean()
         rare = self.counts < self.revive_below * mean
-        if not len(frames) or not rare.any():
+        drawn = draw_frames(pieces, len(self.counts), generator) if rare.any() else None
+        if drawn is None:
             return
-        picks = torch.randint(len(frames), (len(self.counts),), generator=generator).to(frames.device)
-        self.sums.copy_(torch.where(rare[:, None], mean * frames[picks].float(), self.sums))
+        self.sums.copy_(torch.where(rare[:, None], mean * drawn, self.sums))
         self.counts.copy_(torch.where(rare, mean, self.counts))
