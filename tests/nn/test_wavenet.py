@@ -184,7 +184,7 @@ def test_a_condition_holds_for_its_own_samples():
     conditions = decoder.conditions(latents, None)
     changed = conditions.clone()
     changed[0, 3] += 1
-    one, two = (decoder._logits(past, rows) for rows in (conditions, changed))
+    one, two = (decoder._output(past, rows) for rows in (conditions, changed))
     assert (one != two).any(2)[0].nonzero()[:, 0].tolist() == list(range(18, 24))
 
 

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqspeech.nn.gated import gated_stack
 from vqspeech.nn.mulaw import LEVELS, ZERO_LEVEL
+from vqspeech.nn.softmax import softmax_nll
 
 
 class Conditioner(nn.Module):
@@ -66,7 +68,7 @@ class WaveNet(nn.Module):
 
     Layer l: [f, g] = W_l * x + V_l c, z = tanh(f) sigmoid(g) (eq. 3 there), x <- x + R_l z. The skip paths of all layers are one product
     over the concatenated z, then ReLU, a product, ReLU, and the logits of 256 levels. Inside, tensors are (batch, time, channels) and
-    every convolution is a matrix product on shifted slices, three times as fast on a CPU as `Conv1d`.
+    every convolution is a matrix product: see `vqspeech.nn.gated` and, for the loss, `vqspeech.nn.softmax`.
 
     The past before the first sample is zero activations in every layer; the first input is the level of silence.
 
@@ -143,7 +145,7 @@ class WaveNet(nn.Module):
         -------
         (batch, 256, time)
         """
-        return self._logits(past, self.conditions(latents, speaker)).transpose(1, 2)
+        return self.logits(self._output(past, self.conditions(latents, speaker))).transpose(1, 2)
 
     def negative_log_likelihood(self, levels: Tensor, conditions: Tensor, past: Tensor | None = None) -> Tensor:
         """Negative log-likelihood of each sample, teacher-forced, in nats.
@@ -160,25 +162,20 @@ class WaveNet(nn.Module):
         """
         if past is None:
             past = F.pad(levels[:, :-1], (1, 0), value=ZERO_LEVEL)
-        logits = self._logits(past, conditions)
-        return F.cross_entropy(logits.flatten(0, 1), levels.flatten(), reduction="none").view(levels.shape)
+        output = self._output(past, conditions).flatten(0, 1)
+        return softmax_nll(output, self.logits.weight, self.logits.bias, levels.flatten()).view(levels.shape)
 
-    def _logits(self, past: Tensor, conditions: Tensor) -> Tensor:
-        """(batch, time) levels and (batch, frames, layers, 2 * width) conditions to (batch, time, 256) logits."""
-        batch, time = past.shape
+    def _output(self, past: Tensor, conditions: Tensor) -> Tensor:
+        """(batch, time) levels and (batch, frames, layers, 2 * width) conditions to what the logits are a product of."""
         hidden = self.embedding(past)
         if torch.is_autocast_enabled(past.device.type):
             hidden = hidden.to(torch.get_autocast_dtype(past.device.type))
-        gated = []
-        for layer, (dilation, weight) in enumerate(zip(self.dilations, self.gates, strict=True)):
-            taps = [
-                F.pad(hidden[:, : max(0, time - lag)], (0, 0, min(lag, time), 0)) if lag else hidden
-                for lag in range((self.kernel_size - 1) * dilation, -1, -dilation)
-            ]
-            gates = torch.cat(taps, -1) @ weight.flatten(0, 1)
-            gates = gates.view(batch, -1, self.condition_samples, gates.shape[-1]) + conditions[:, :, None, layer]
-            signal, gate = gates.view(batch, time, -1).chunk(2, -1)
-            gated.append(torch.tanh(signal) * torch.sigmoid(gate))
-            if layer < len(self.residual):
-                hidden = hidden + self.residual[layer](gated[-1])
-        return self.logits(F.relu(self.hidden(F.relu(self.skip(torch.cat(gated, -1))))))
+        gated = gated_stack(
+            hidden,
+            conditions,
+            list(self.gates),
+            [(layer.weight, layer.bias) for layer in self.residual],
+            self.dilations,
+        )
+        skip = F.linear(gated, 0.5 * self.skip.weight.to(gated.dtype), self.skip.bias.to(gated.dtype))
+        return F.relu(self.hidden(F.relu(skip)))
