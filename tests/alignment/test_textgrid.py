@@ -1,7 +1,11 @@
+from itertools import pairwise
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from vqspeech.alignment.base import SILENCE, Interval
-from vqspeech.alignment.textgrid import read_textgrid, read_tiers
+from vqspeech.alignment.textgrid import Tier, read_textgrid, read_tiers, write_textgrid
 from vqspeech.errors import InputError
 
 LONG = """File type = "ooTextFile"
@@ -82,7 +86,10 @@ def test_the_long_form_reads_in_every_encoding_praat_writes(tmp_path, encoding, 
         Interval(0.3, 0.6, "ɑ"),
         Interval(0.6, 0.9, SILENCE),
     )
-    assert [tier.name for tier in read_tiers(path)] == ["words", "phones"]
+    words, clicks, phones = read_tiers(path)
+    assert (words.name, words.rows) == ("words", ((0.0, 0.9, 'say "ah" 12'),))
+    assert (clicks.name, clicks.points, clicks.rows) == ("clicks", True, ((0.5, 0.5, "x"),))
+    assert (phones.name, phones.points) == ("phones", False)
 
 
 def test_a_tier_can_be_named_and_quotes_are_doubled(tmp_path):
@@ -120,9 +127,71 @@ def test_what_is_no_whole_textgrid_is_refused(tmp_path, text):
         read_textgrid(path)
 
 
-def test_praatio_agrees(tmp_path):
-    praatio = pytest.importorskip("praatio.textgrid")
+def test_phones_of_two_speakers_are_not_mixed(tmp_path):
     path = tmp_path / "a.TextGrid"
+    write_textgrid(path, [Tier(f"{name} - phones", ((0.0, 1.0, "aa"),)) for name in ("anna", "bert")], 1.0)
+    with pytest.raises(InputError, match=r"2 tiers hold phones.*'anna - phones', 'bert - phones'"):
+        read_textgrid(path)
+    assert read_textgrid(path, tier="bert - phones").phones == (Interval(0.0, 1.0, "aa"),)
+
+
+def test_a_binary_textgrid_says_what_to_do(tmp_path):
+    (tmp_path / "a.TextGrid").write_bytes(b"ooBinaryFile\x08TextGrid\x00\x01")
+    with pytest.raises(InputError, match="Save as text"):
+        read_textgrid(tmp_path / "a.TextGrid")
+
+
+def test_latin1_text_is_read_when_it_is_no_utf8(tmp_path):
+    path = tmp_path / "a.TextGrid"
+    path.write_bytes(SHORT.replace("AH0", "\u00f8").encode("latin-1"))
+    assert read_textgrid(path).phones[1].label == "\u00f8"
+
+
+@st.composite
+def tiers(draw) -> list[Tier]:
+    texts = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=8)
+    made = []
+    for number in range(draw(st.integers(1, 3))):
+        times = sorted(draw(st.sets(st.integers(0, 5000), min_size=2, max_size=8)))
+        name = f"tier {number} {draw(texts)}"
+        if draw(st.booleans()):
+            made.append(Tier(name, tuple((t / 1000, t / 1000, draw(texts)) for t in times), points=True))
+        else:
+            edges = [0, *[t for t in times if 0 < t < 5000], 5000]
+            rows = tuple((a / 1000, b / 1000, draw(texts)) for a, b in pairwise(edges))
+            made.append(Tier(name, rows))
+    return made
+
+
+@pytest.mark.parametrize("form", ["long", "short"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(wanted=tiers())
+def test_what_is_written_reads_back(tmp_path, form, encoding, wanted):
+    path = tmp_path / "a.TextGrid"
+    write_textgrid(path, wanted, 5.0, form=form, encoding=encoding)
+    assert list(read_tiers(path)) == wanted
+
+
+def test_gaps_are_written_as_empty_intervals_and_overlaps_refused(tmp_path):
+    path = tmp_path / "a.TextGrid"
+    write_textgrid(path, [Tier("phones", ((0.2, 0.4, "aa"), (0.5, 0.7, "t")))], 1.0)
+    assert [row[2] for row in read_tiers(path)[0].rows] == ["", "aa", "", "t", ""]
+    with pytest.raises(InputError, match=r"'t' from 0\.3 s to 0.7 s overlaps"):
+        write_textgrid(path, [Tier("phones", ((0.2, 0.4, "aa"), (0.3, 0.7, "t")))], 1.0)
+
+
+@pytest.mark.parametrize("form", ["long_textgrid", "short_textgrid"])
+def test_praatio_reads_what_is_written_and_the_other_way_round(tmp_path, form):
+    praatio = pytest.importorskip("praatio.textgrid")
+    path, again = tmp_path / "a.TextGrid", tmp_path / "b.TextGrid"
     path.write_text(LONG, encoding="utf-8")
-    theirs = praatio.openTextgrid(str(path), includeEmptyIntervals=True).getTier("phones").entries
-    assert read_tiers(path)[1].rows == tuple((e.start, e.end, e.label) for e in theirs)
+    theirs = praatio.openTextgrid(str(path), includeEmptyIntervals=True)
+    ours = read_tiers(path)
+    assert ours[2].rows == tuple((e.start, e.end, e.label) for e in theirs.getTier("phones").entries)
+    theirs.save(str(again), format=form, includeBlankSpaces=True)
+    assert read_tiers(again) == ours
+    write_textgrid(again, ours, 0.9, form="long" if form == "long_textgrid" else "short")
+    reread = praatio.openTextgrid(str(again), includeEmptyIntervals=True)
+    for name in ("words", "clicks", "phones"):
+        assert reread.getTier(name).entries == theirs.getTier(name).entries

@@ -3,28 +3,9 @@ from pathlib import Path
 import pytest
 
 from vqspeech.alignment.base import SILENCE, Interval
-from vqspeech.alignment.timit import PHONES_39, PHONES_61, fold_phone, read_phn
+from vqspeech.alignment.inventories import INVENTORIES
+from vqspeech.alignment.timit import read_phn, read_wrd
 from vqspeech.errors import InputError
-
-
-def test_61_phones_fold_to_39_classes():
-    assert len(PHONES_61) == len(set(PHONES_61)) == 61
-    assert len(PHONES_39) == 39
-    assert {phone for phone in PHONES_61 if fold_phone(phone) == SILENCE} == {
-        "h#",
-        "pau",
-        "epi",
-        "bcl",
-        "dcl",
-        "gcl",
-        "pcl",
-        "tcl",
-        "kcl",
-    }
-    assert fold_phone("q") is None
-    assert [fold_phone(phone) for phone in ("ao", "ax-h", "axr", "hv", "ix", "el", "en", "eng", "zh", "ux", "DX")] == [
-        "aa", "ah", "er", "hh", "ih", "l", "n", "ng", "sh", "uw", "dx",
-    ]  # fmt: skip
 
 
 def test_times_are_seconds_silences_join_and_q_leaves_a_gap(tmp_path):
@@ -62,4 +43,13 @@ def test_every_phn_of_the_timit_sample_reads():
     if not folder.is_dir():
         pytest.skip("needs the real recordings in ../shared/data/timit-sample")
     labels = {phone.label for path in folder.glob("*/*.phn") for phone in read_phn(path).phones}
-    assert labels == set(PHONES_39)
+    assert labels == set(INVENTORIES["timit-39"].classes)
+
+
+def test_words_are_read_in_order_and_may_run_into_each_other(tmp_path):
+    path = tmp_path / "a.wrd"
+    path.write_text("1600 4000 she\n3840 8000 had\n")
+    assert read_wrd(path) == (Interval(0.1, 0.25, "she"), Interval(0.24, 0.5, "had"))
+    path.write_text("1600 she\n")
+    with pytest.raises(InputError, match=r"line 1.*first_sample end_sample word"):
+        read_wrd(path)

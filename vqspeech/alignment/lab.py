@@ -1,4 +1,4 @@
-"""Label files (.lab): HTK's ``start end label`` in units of 100 ns or in seconds, and Festival's ``end colour label`` below a ``#``."""
+"""Label files (.lab): HTK's ``start end label`` in units of 100 ns or in seconds, and xlabel's (Festival, ESPS) ``end colour label`` below a ``#``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def read_lab(path: Path) -> Alignment:
         (number, line.split()) for number, line in enumerate(read_text(path).splitlines(), start=1) if line.strip()
     ]
     header = next((index for index, (_, fields) in enumerate(lines) if fields == ["#"]), None)
-    rows = _htk_rows(path, lines) if header is None else _festival_rows(path, lines[header + 1 :])
+    rows = _htk_rows(path, lines) if header is None else _xlabel_rows(path, lines[header + 1 :])
     return to_alignment(((start, end, silence_folded(label)) for start, end, label in rows), path)
 
 
@@ -40,7 +40,7 @@ def _htk_rows(path: Path, lines: list[tuple[int, list[str]]]) -> list[tuple[floa
     return [(float(fields[0]) / unit, float(fields[1]) / unit, fields[2]) for _, fields in lines]
 
 
-def _festival_rows(path: Path, lines: list[tuple[int, list[str]]]) -> list[tuple[float, float, str]]:
+def _xlabel_rows(path: Path, lines: list[tuple[int, list[str]]]) -> list[tuple[float, float, str]]:
     rows: list[tuple[float, float, str]] = []
     start_s = 0.0
     for number, fields in lines:

@@ -1,4 +1,4 @@
-"""Praat TextGrid files, long and short form: interval tiers only.
+"""Praat TextGrid files, read and written: long and short form, UTF-8 and UTF-16, tiers of intervals and of points.
 
 Praat's text reader skips everything but free-standing numbers, quoted strings and flags, and so does this one: the long and the short form are the
 same sequence of values, the long one with names written between them.
@@ -7,8 +7,10 @@ same sequence of values, the long one with names written between them.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from vqspeech.alignment.base import Alignment
 from vqspeech.alignment.intervals import read_text, silence_folded, to_alignment
@@ -27,10 +29,11 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True)
 class Tier:
-    """One interval tier: its name and (start_s, end_s, text) rows."""
+    """One tier: its name and (start_s, end_s, text) rows; in a tier of points both times of a row are the point's."""
 
     name: str
     rows: tuple[tuple[float, float, str], ...]
+    points: bool = False
 
 
 def read_textgrid(path: Path, *, tier: str | None = None) -> Alignment:
@@ -43,21 +46,24 @@ def read_textgrid(path: Path, *, tier: str | None = None) -> Alignment:
 
     Raises
     ------
-    InputError : not a TextGrid, cut off, or without such a tier; the message lists the tiers there are
+    InputError : not a TextGrid, cut off, without such a tier, or with phones of several speakers; the message lists the tiers there are
     """
-    tiers = read_tiers(path)
+    tiers = tuple(tier for tier in read_tiers(path) if not tier.points)
     chosen = _choose(path, tiers, tier)
     return to_alignment(((start, end, silence_folded(text)) for start, end, text in chosen.rows), path)
 
 
 def read_tiers(path: Path) -> tuple[Tier, ...]:
-    """All interval tiers of a TextGrid, in file order; point tiers are left out.
+    """All tiers of a TextGrid, in file order.
 
     Raises
     ------
     InputError : unreadable, not a TextGrid, or cut off
     """
-    values = _Values(path, read_text(path))
+    text = read_text(path)
+    if text.startswith("ooBinaryFile"):
+        raise InputError(f"{path}: a binary TextGrid; in Praat choose Save > Save as text file")
+    values = _Values(path, text)
     if "TextGrid" not in (values.string(), values.string()):
         raise InputError(f"{path}: not a Praat TextGrid text file")
     values.number(), values.number()
@@ -69,11 +75,83 @@ def read_tiers(path: Path) -> tuple[Tier, ...]:
         if kind == "IntervalTier":
             tiers.append(Tier(name, tuple((values.number(), values.number(), values.string()) for _ in range(size))))
         elif kind == "TextTier":
-            for _ in range(size):
-                values.number(), values.string()
+            points = [(values.number(), values.string()) for _ in range(size)]
+            tiers.append(Tier(name, tuple((at, at, mark) for at, mark in points), points=True))
         else:
             raise InputError(f"{path}: unknown kind of tier {kind!r}; known: IntervalTier, TextTier")
     return tuple(tiers)
+
+
+def write_textgrid(
+    path: Path,
+    tiers: Sequence[Tier],
+    duration_s: float,
+    *,
+    form: Literal["long", "short"] = "long",
+    encoding: Literal["utf-8", "utf-16"] = "utf-8",
+) -> None:
+    """Write tiers as Praat does. Gaps between intervals become intervals without a text, since Praat's tiers have none.
+
+    Parameters
+    ----------
+    path : the file; its folder is made when missing
+    tiers : in the order wanted
+    duration_s : where the time axis ends; a tier that goes on beyond it extends the axis
+    form : with the names of the values, or the values alone
+
+    Raises
+    ------
+    InputError : rows that overlap, or whose end lies before their start
+    """
+    end_s = max([duration_s, *(row[1] for tier in tiers for row in tier.rows)])
+    whole = [tier if tier.points else Tier(tier.name, _without_gaps(path, tier, end_s)) for tier in tiers]
+    lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', ""]
+    named = form == "long"
+
+    def put(indent: int, name: str, value: float | str) -> None:
+        shown = '"' + value.replace('"', '""') + '"' if isinstance(value, str) else f"{value!r}"
+        lines.append(f"{' ' * indent}{name} = {shown}" if named else shown)
+
+    put(0, "xmin", 0)
+    put(0, "xmax", end_s)
+    lines.append("tiers? <exists>" if named else "<exists>")
+    put(0, "size", len(whole))
+    lines += ["item []:"] if named else []
+    for number, tier in enumerate(whole, start=1):
+        lines += [f"    item [{number}]:"] if named else []
+        put(8, "class", "TextTier" if tier.points else "IntervalTier")
+        put(8, "name", tier.name)
+        put(8, "xmin", 0)
+        put(8, "xmax", end_s)
+        kind = "points" if tier.points else "intervals"
+        put(8, f"{kind}: size", len(tier.rows))
+        for position, (start, end, text) in enumerate(tier.rows, start=1):
+            lines += [f"        {kind} [{position}]:"] if named else []
+            if tier.points:
+                put(12, "number", start)
+                put(12, "mark", text)
+            else:
+                put(12, "xmin", start)
+                put(12, "xmax", end)
+                put(12, "text", text)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n", encoding=encoding)
+
+
+def _without_gaps(path: Path, tier: Tier, end_s: float) -> tuple[tuple[float, float, str], ...]:
+    rows: list[tuple[float, float, str]] = []
+    at = 0.0
+    for start, end, text in [*sorted(tier.rows), (end_s, end_s, "")]:
+        if start < at or end < start:
+            raise InputError(
+                f"{path}: tier {tier.name!r}: {text!r} from {start} s to {end} s overlaps or runs backwards"
+            )
+        if start > at:
+            rows.append((at, start, ""))
+        if end > start:
+            rows.append((start, end, text))
+        at = end
+    return tuple(rows)
 
 
 def _choose(path: Path, tiers: tuple[Tier, ...], wanted: str | None) -> Tier:
@@ -84,9 +162,14 @@ def _choose(path: Path, tiers: tuple[Tier, ...], wanted: str | None) -> Tier:
                 return tier
         raise InputError(f"{path}: no interval tier named {wanted!r}; there are: {names}")
     for known in PHONE_TIERS:
-        for tier in tiers:
-            if re.split(r"\s+-\s+", tier.name.strip().lower())[-1] == known:
-                return tier
+        found = [tier for tier in tiers if re.split(r"\s+-\s+", tier.name.strip().lower())[-1] == known]
+        if len(found) > 1:
+            raise InputError(
+                f"{path}: {len(found)} tiers hold phones, of several speakers it seems: {names}; cut the recording into one file per "
+                "speaker, or keep the tier of one"
+            )
+        if found:
+            return found[0]
     if len(tiers) == 1:
         return tiers[0]
     raise InputError(

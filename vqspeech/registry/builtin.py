@@ -131,8 +131,20 @@ def register_aligners() -> list[AlignerSpec]:
         AlignerSpec(
             name="lab",
             target="vqspeech.alignment.lab:read_lab",
-            summary="HTK and HTS label files: begin and end in units of 100 ns",
+            summary="HTK and xlabel files: begin and end in units of 100 ns, or ends in seconds",
             suffixes=(".lab",),
+        ),
+        AlignerSpec(
+            name="ctm",
+            target="vqspeech.alignment.ctm:read_ctm",
+            summary="NIST and Kaldi CTM: begin and duration in seconds",
+            suffixes=(".ctm",),
+        ),
+        AlignerSpec(
+            name="wav2vec2",
+            target="vqspeech.alignment.forced:align_file",
+            summary="makes an alignment of letters from a recording and its text: CTC with torchaudio's wav2vec2 (downloads its weights)",
+            suffixes=(),
         ),
     ]
 

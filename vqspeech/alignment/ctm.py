@@ -1,0 +1,63 @@
+"""CTM files (NIST, Kaldi): one line per phone, ``utterance channel start duration label [confidence]``, seconds, for one or many utterances."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vqspeech.alignment.base import Alignment
+from vqspeech.alignment.intervals import read_text, silence_folded, to_alignment
+from vqspeech.errors import InputError, unknown_name
+
+
+def read_ctm(path: Path, *, utterance: str | None = None) -> Alignment:
+    """The alignment of one utterance of a CTM file.
+
+    Parameters
+    ----------
+    path : the file
+    utterance : which; by default the one that the file is named after, or the only one there is
+
+    Raises
+    ------
+    InputError : unreadable, a line of another form, impossible times, or several utterances of which none is chosen
+    UnknownNameError : an utterance that the file does not hold
+    """
+    found = read_ctm_utterances(path)
+    if utterance is not None:
+        if utterance not in found:
+            raise unknown_name("utterance", utterance, found, f"{path} holds these.")
+        return found[utterance]
+    if len(found) > 1 and path.stem not in found:
+        raise InputError(
+            f"{path}: holds {len(found)} utterances, none of them named {path.stem!r}; a file of its own for each is read by its name, "
+            "and `vqspeech analyze phonemes --alignments FILE` takes them all"
+        )
+    return found.get(path.stem) or next(iter(found.values()))
+
+
+def read_ctm_utterances(path: Path) -> dict[str, Alignment]:
+    """Every utterance of a CTM file, in the order in which they appear. Lines that start with ``;;`` are comments.
+
+    Kaldi's phones of words (``AH0_B``, ``T_E``) lose the mark of their place in the word.
+
+    Raises
+    ------
+    InputError : unreadable, empty, a line of another form, or impossible times
+    """
+    rows: dict[str, list[tuple[float, float, str]]] = {}
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith(";;"):
+            continue
+        fields = line.split()
+        try:
+            start_s, duration_s, label = float(fields[2]), float(fields[3]), fields[4]
+        except (ValueError, IndexError):
+            raise InputError(
+                f"{path}, line {number}: {line[:60]!r} is not 'utterance channel start duration label'"
+            ) from None
+        if label[-2:] in ("_B", "_I", "_E", "_S"):
+            label = label[:-2]
+        rows.setdefault(fields[0], []).append((start_s, start_s + duration_s, silence_folded(label)))
+    if not rows:
+        raise InputError(f"{path}: holds no intervals")
+    return {name: to_alignment(own, path) for name, own in rows.items()}

@@ -1,0 +1,189 @@
+"""Phone inventories: which labels belong together, in one place.
+
+- ``timit-39``: TIMIT's 61 phones folded as by Lee and Hon (IEEE ASSP 37(11), 1989, table I), silence among the 39
+- ``arpabet-39``: the 39 phones of CMUdict without stress marks, and silence
+- ``mfa-41``: the same 39, silence and ``spn`` (speech that is no word), from either English phone set of the Montreal Forced Aligner: ARPA or IPA
+
+The paper scores 41 phones and does not say which; ``mfa-41`` is what today's alignments of VCTK give.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from vqspeech.alignment.base import SILENCE, Alignment, Interval
+from vqspeech.errors import unknown_name
+
+_KNOWN_SHARE = 0.95
+"""`recognise` takes an inventory that knows at least this share of the intervals."""
+
+_PHONCODE = (
+    "aa ae ah ao aw ax ax-h axr ay b bcl ch d dcl dh dx eh el em en eng epi er ey f g gcl h# hh hv ih ix iy jh k kcl l m n ng nx "
+    "ow oy p pau pcl q r s sh t tcl th uh uw ux v w y z zh"
+)
+PHONES_61: tuple[str, ...] = tuple(_PHONCODE.split())
+"""The phones of TIMIT's documentation (phoncode.doc), sorted."""
+
+_TIMIT = {
+    **{phone: phone for phone in PHONES_61},
+    **dict.fromkeys(("h#", "pau", "epi", "bcl", "dcl", "gcl", "pcl", "tcl", "kcl", SILENCE), SILENCE),
+    **{"ao": "aa", "ax": "ah", "ax-h": "ah", "axr": "er", "hv": "hh", "ix": "ih", "el": "l", "em": "m"},
+    **{"en": "n", "nx": "n", "eng": "ng", "zh": "sh", "ux": "uw"},
+    "q": None,  # the glottal stop belongs to no class there
+}
+_CMUDICT = "aa ae ah ao aw ay b ch d dh eh er ey f g hh ih iy jh k l m n ng ow oy p r s sh t th uh uw v w y z zh"
+_ARPABET_EXTRAS = {
+    **{"ax": "ah", "axr": "er", "ix": "ih", "ux": "uw", "dx": "t", "el": "l", "em": "m", "en": "n", "nx": "n"},
+    **{"hv": "hh", "wh": "w", "q": None},
+}
+_MFA_IPA = {
+    phone: arpabet
+    for arpabet, phones in {
+        **{"aa": "ɑ ɑː ɒ ɒː a aː", "ae": "æ", "ah": "ɐ ə", "ao": "ɔ ɔː", "aw": "aw", "ay": "aj", "eh": "ɛ ɛː e eː"},
+        **{"er": "ɚ ɝ ɜ ɜː", "ey": "ej", "ih": "ɪ", "iy": "i iː", "ow": "ow əw o oː", "oy": "ɔj", "uh": "ʊ"},
+        **{"uw": "ʉ ʉː u uː", "b": "b bʲ", "ch": "tʃ", "d": "d dʲ d̪", "dh": "ð", "f": "f fʲ", "g": "ɡ ɡʷ ɟ ɟʷ g"},
+        **{"hh": "h ç", "jh": "dʒ", "k": "k kʰ kʷ c cʰ cʷ", "l": "l ɫ ɫ̩ ʎ", "m": "m mʲ m̩ ɱ", "n": "n n̩ ɲ", "ng": "ŋ"},
+        **{
+            "p": "p pʰ pʲ pʷ",
+            "r": "ɹ",
+            "s": "s",
+            "sh": "ʃ",
+            "t": "t tʰ tʲ tʷ t̪ ɾ",
+            "th": "θ",
+            "v": "v vʲ vʷ",
+            "w": "w",
+        },
+        **{"y": "j", "z": "z", "zh": "ʒ"},
+    }.items()
+    for phone in phones.split()
+} | {"ʔ": "t"}  # MFA writes it where /t/ is glottal
+
+MANNERS = ("vowel", "approximant", "nasal", "fricative", "stop", "other", "silence")
+"""Classes that figures order and colour phones by; see `manner`."""
+
+_MEMBERS = {
+    "vowel": "aa ae ah ao aw ax axr ay eh er ey ih ix iy ow oy uh uw ux",
+    "approximant": "l r w y j hh h el ɹ ɫ",
+    "nasal": "m n ng nx em en eng N ŋ",
+    "fricative": "f v th dh s z sh zh ch jh T D S Z tS dZ θ ð ʃ ʒ tʃ dʒ x",
+    "stop": "b d dx g p t k q ɡ ɾ ʔ ?",
+    "silence": SILENCE,
+}
+_MANNER_OF = {phone: name for name, phones in _MEMBERS.items() for phone in phones.split()}
+_VOWEL_SIGNS = frozenset("aeiouyAEIOUV0123@&æɑɐɒəɚɛɜɝɪɔʊʉʌøœ")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inventory:
+    """A set of phone classes and the labels that fold into them.
+
+    Parameters
+    ----------
+    name : as ``--phones`` takes it
+    summary : one line
+    folds : label -> class, or None for labels that belong to none and are left out (a gap, as where no interval is)
+    ignores_stress : labels may end in a stress digit and be of either case (ARPAbet)
+    """
+
+    name: str
+    summary: str
+    folds: Mapping[str, str | None]
+    ignores_stress: bool = True
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes, sorted, `SILENCE` among them."""
+        return tuple(sorted({name for name in self.folds.values() if name is not None}))
+
+    def _key(self, label: str) -> str | None:
+        """The label as `folds` writes it, or None when it is not known."""
+        plain = label.lower()
+        for key in (label, plain, plain.rstrip("012")) if self.ignores_stress else (label, plain):
+            if key in self.folds:
+                return key
+        return None
+
+    def knows(self, label: str) -> bool:
+        """Whether the label is in the inventory, folded or not."""
+        return self._key(label) is not None
+
+    def fold(self, label: str) -> str | None:
+        """The class of a label; None where it is left out. A label that is not known stays as it is."""
+        key = self._key(label)
+        return label if key is None else self.folds[key]
+
+    def fold_alignment(self, alignment: Alignment) -> Alignment:
+        """The alignment with its labels folded; neighbouring silences become one."""
+        phones: list[Interval] = []
+        for phone in alignment.phones:
+            name = self.fold(phone.label)
+            if name is None:
+                continue
+            last = phones[-1] if phones else None
+            if last is not None and name == SILENCE == last.label and last.end_s == phone.start_s:
+                phones[-1] = Interval(last.start_s, phone.end_s, SILENCE)
+            else:
+                phones.append(Interval(phone.start_s, phone.end_s, name))
+        return Alignment(tuple(phones))
+
+
+_CMU = {phone: phone for phone in _CMUDICT.split()} | _ARPABET_EXTRAS | {SILENCE: SILENCE}
+INVENTORIES: Mapping[str, Inventory] = {
+    item.name: item
+    for item in (
+        Inventory(name="timit-39", summary="TIMIT's 61 phones to 39 (Lee and Hon 1989)", folds=_TIMIT, ignores_stress=False),
+        Inventory(name="arpabet-39", summary="ARPAbet with or without stress to CMUdict's 39, and silence", folds=_CMU | {"spn": None}),
+        Inventory(
+            name="mfa-41",
+            summary="the Montreal Forced Aligner's English phones, ARPA or IPA, to 39, silence and spn",
+            folds=_CMU | _MFA_IPA | {"spn": "spn"},
+        ),
+    )
+}  # fmt: skip
+"""Every inventory by name."""
+
+
+def named(name: str) -> Inventory:
+    """An inventory by name.
+
+    Raises
+    ------
+    UnknownNameError : no such inventory
+    """
+    if name not in INVENTORIES:
+        raise unknown_name("phone inventory", name, INVENTORIES, "Or 'as-written' to leave labels alone.")
+    return INVENTORIES[name]
+
+
+def label_counts(alignments: Iterable[Alignment]) -> Counter[str]:
+    """How many intervals have each label."""
+    return Counter(phone.label for alignment in alignments for phone in alignment.phones)
+
+
+def recognise(labels: Mapping[str, int]) -> Inventory | None:
+    """The inventory that the labels are written in: the one that knows most intervals, if it knows at least 95 %; None otherwise.
+
+    Parameters
+    ----------
+    labels : label -> number of intervals, see `label_counts`
+    """
+    total = sum(labels.values())
+    known = {
+        name: sum(n for label, n in labels.items() if item.knows(label)) / max(1, total)
+        for name, item in INVENTORIES.items()
+    }
+    best = max(known, key=lambda name: known[name])
+    return INVENTORIES[best] if total and known[best] >= _KNOWN_SHARE else None
+
+
+def manner(phone: str) -> str:
+    """One of `MANNERS` for a phone in ARPAbet, IPA or espeak's mnemonics; ``"other"`` where its signs do not tell."""
+    if phone == "spn":
+        return "other"
+    found = _MANNER_OF.get(phone) or _MANNER_OF.get(phone.lower().rstrip("012"))
+    if found is None and phone:
+        signs = [_MANNER_OF.get(phone[:length]) for length in (2, 1)]
+        found = "vowel" if phone[0] in _VOWEL_SIGNS else next((name for name in signs if name), None)
+    return found or "other"
