@@ -13,6 +13,9 @@ from typer.testing import CliRunner, Result
 
 from vqspeech import __version__
 from vqspeech.cli.main import app
+from vqspeech.registry import builtin
+
+OURS = [spec.name for spec in builtin.register_quantizers()]
 
 GOOD = """
     import vqspeech
@@ -33,11 +36,11 @@ def plugins(*arguments: str) -> Result:
 
 
 def test_list_shows_kind_name_provider_and_summary(fake_dist, make_host):
-    fake_dist("vqspeech-fsq", GOOD.format(name="fsq"))
+    fake_dist("vqspeech-lfq", GOOD.format(name="lfq"))
     make_host()
     lines = [line.split() for line in plugins("list").stdout.splitlines()]
-    assert ["quantizer", "fsq", "vqspeech-fsq", "0.3", "a", "layer"] in lines
-    assert ["corpus", "fsq-corpus", "vqspeech-fsq", "0.3", "a", "corpus"] in lines
+    assert ["quantizer", "lfq", "vqspeech-lfq", "0.3", "a", "layer"] in lines
+    assert ["corpus", "lfq-corpus", "vqspeech-lfq", "0.3", "a", "corpus"] in lines
     assert {line[0] for line in lines} == {
         "modality",
         "quantizer",
@@ -50,21 +53,21 @@ def test_list_shows_kind_name_provider_and_summary(fake_dist, make_host):
 
 
 def test_list_of_one_kind_as_json(fake_dist, make_host):
-    fake_dist("vqspeech-fsq", GOOD.format(name="fsq"))
+    fake_dist("vqspeech-lfq", GOOD.format(name="lfq"))
     make_host()
     rows = json.loads(plugins("list", "--kind", "quantizer", "--json").stdout)
-    assert [row["name"] for row in rows] == ["vq", "ema", "fsq"]
+    assert [row["name"] for row in rows] == [*OURS, "lfq"]
     assert rows[-1] == {
         "kind": "quantizer",
-        "use_as": "fsq",
-        "name": "fsq",
+        "use_as": "lfq",
+        "name": "lfq",
         "target": "vqspeech_heavy:Layer",
         "summary": "a layer",
         "api": 1,
         "requires": ["json"],
-        "distribution": "vqspeech-fsq",
+        "distribution": "vqspeech-lfq",
         "version": "0.3",
-        "plugin": "fsq",
+        "plugin": "lfq",
     }
 
 
@@ -76,27 +79,27 @@ def test_list_of_an_unknown_kind(make_host):
 
 
 def test_list_shows_both_of_a_conflict_by_their_full_names(fake_dist, make_host):
-    fake_dist("vqspeech-a", GOOD.format(name="fsq"))
-    fake_dist("vqspeech-b", GOOD.format(name="fsq"))
+    fake_dist("vqspeech-a", GOOD.format(name="lfq"))
+    fake_dist("vqspeech-b", GOOD.format(name="lfq"))
     make_host()
     listing = plugins("list").stdout
-    assert "vqspeech-a/fsq " in listing
-    assert "vqspeech-b/fsq " in listing
+    assert "vqspeech-a/lfq " in listing
+    assert "vqspeech-b/lfq " in listing
 
 
 def test_list_says_what_is_switched_off(fake_dist, make_host):
-    fake_dist("vqspeech-a", GOOD.format(name="fsq"))
+    fake_dist("vqspeech-a", GOOD.format(name="lfq"))
     make_host(VQSPEECH_DISABLE_PLUGINS="a")
     assert "switched off: vqspeech-a 0.3" in plugins("list").stdout
 
 
-@pytest.mark.parametrize("name", ["fsq", "vqspeech-fsq/fsq", "vqspeech-fsq"])
+@pytest.mark.parametrize("name", ["lfq", "vqspeech-lfq/lfq", "vqspeech-lfq"])
 def test_show(name, fake_dist, make_host):
-    fake_dist("vqspeech-fsq", GOOD.format(name="fsq"))
+    fake_dist("vqspeech-lfq", GOOD.format(name="lfq"))
     make_host()
     text = plugins("show", name).stdout
-    assert "quantizer fsq: a layer" in text
-    assert "distribution: vqspeech-fsq" in text
+    assert "quantizer lfq: a layer" in text
+    assert "distribution: vqspeech-lfq" in text
     assert "target: vqspeech_heavy:Layer" in text
 
 
@@ -114,11 +117,11 @@ def test_show_of_an_unknown_name(make_host):
 
 
 def test_doctor_is_content_with_sound_plugins(fake_dist, make_host):
-    fake_dist("vqspeech-fsq", GOOD.format(name="fsq"))
+    fake_dist("vqspeech-lfq", GOOD.format(name="lfq"))
     make_host()
     result = plugins("doctor")
     assert result.exit_code == 0
-    assert "ok      fsq (vqspeech-fsq 0.3): 2 registered, imported in " in result.stdout
+    assert "ok      lfq (vqspeech-lfq 0.3): 2 registered, imported in " in result.stdout
     assert "hooks: register_corpora, register_quantizers" in result.stdout
     assert result.stdout.splitlines()[-1] == "1 plugins, 0 broken, 0 name conflicts, 0 switched off"
 
@@ -141,10 +144,10 @@ def test_doctor_names_failures_and_conflicts_and_exits_with_1(fake_dist, make_ho
 
 
 def test_doctor_names_plugins_that_the_environment_lists_and_nobody_installed(make_host):
-    make_host(VQSPEECH_PLUGINS="fqs", VQSPEECH_DISABLE_PLUGINS="other")
+    make_host(VQSPEECH_PLUGINS="lqf", VQSPEECH_DISABLE_PLUGINS="other")
     result = plugins("doctor")
     assert result.exit_code == 0
-    assert "absent  fqs: named in VQSPEECH_PLUGINS" in result.stdout
+    assert "absent  lqf: named in VQSPEECH_PLUGINS" in result.stdout
     assert "absent  other: " in result.stdout
 
 
@@ -173,5 +176,5 @@ def test_fifty_distributions_of_which_five_are_broken(site, fake_dist):
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=False)
     *rows, last = result.stdout.splitlines()
     assert last in ("code 0 False", "code None False")
-    assert len(rows) == 2 + 45
+    assert len(rows) == len(OURS) + 45
     assert len(result.stderr.splitlines()) == 5

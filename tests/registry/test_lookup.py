@@ -6,8 +6,10 @@ import pytest
 
 from vqspeech import __version__
 from vqspeech.errors import InputError, PluginError, UnknownNameError
-from vqspeech.registry import lookup
+from vqspeech.registry import builtin, lookup
 from vqspeech.registry.hookspecs import HOOKS
+
+OURS = [spec.name for spec in builtin.register_quantizers()]
 
 PLUGIN = """
     import vqspeech
@@ -19,37 +21,38 @@ PLUGIN = """
 """
 
 
-def plugin(name: str = "fsq", target: str = "math:sqrt", requires: tuple[str, ...] = ()) -> str:
+def plugin(name: str = "lfq", target: str = "math:sqrt", requires: tuple[str, ...] = ()) -> str:
     return PLUGIN.format(name=name, target=target, requires=requires)
 
 
 def test_specs_are_sorted_by_name(fake_dist, make_host):
-    fake_dist("vqspeech-a", plugin("fsq"))
+    fake_dist("vqspeech-a", plugin("lfq"))
     make_host()
-    assert [spec.name for spec in lookup.specs("quantizer")] == ["ema", "fsq", "vq"]
+    assert [spec.name for spec in lookup.specs("quantizer")] == sorted(["lfq", *OURS])
 
 
 def test_get_imports_the_target(fake_dist, make_host):
     import math
 
-    fake_dist("vqspeech-a", plugin("fsq"))
+    fake_dist("vqspeech-a", plugin("lfq"))
     make_host()
-    assert lookup.get("quantizer", "fsq") is math.sqrt
+    assert lookup.get("quantizer", "lfq") is math.sqrt
 
 
 def test_get_gives_a_target_that_is_an_object(fake_dist, make_host):
     fake_dist("vqspeech-a", plugin().replace('"math:sqrt"', "len"))
     make_host()
-    assert lookup.get("quantizer", "fsq") is len
+    assert lookup.get("quantizer", "lfq") is len
 
 
 def test_an_unknown_name_says_what_is_near_and_where_more_comes_from(fake_dist, make_host):
-    fake_dist("vqspeech-a", plugin("fsq"))
+    fake_dist("vqspeech-a", plugin("lfq"))
     make_host()
     with pytest.raises(UnknownNameError) as caught:
-        lookup.get("quantizer", "fqs")
+        lookup.get("quantizer", "lqf")
     assert str(caught.value) == (
-        "unknown quantizer 'fqs'; known: ema, fsq, vq. Did you mean 'fsq'? Plugins add more: vqspeech plugins list"
+        f"unknown quantizer 'lqf'; known: {', '.join(sorted(['lfq', *OURS]))}. "
+        "Did you mean 'lfq'? Plugins add more: vqspeech plugins list"
     )
 
 
@@ -63,31 +66,31 @@ def test_an_unknown_name_mentions_plugins_that_failed(fake_dist, make_host):
     fake_dist("vqspeech-a", "raise ImportError('no')")
     make_host()
     with pytest.raises(UnknownNameError, match=r"1 failed to load: vqspeech plugins doctor"):
-        lookup.get("quantizer", "fsq")
+        lookup.get("quantizer", "lfq")
 
 
-@pytest.mark.parametrize("name", ["fsq", "vqspeech-fsq/anything", "vqspeech_fsq/fsq"])
+@pytest.mark.parametrize("name", ["lfq", "vqspeech-lfq/anything", "vqspeech_lfq/lfq"])
 def test_a_name_of_a_plugin_that_failed_says_so(name, fake_dist, make_host):
-    fake_dist("vqspeech-fsq", "raise ImportError('libfoo.so is missing')")
+    fake_dist("vqspeech-lfq", "raise ImportError('libfoo.so is missing')")
     make_host()
     with pytest.raises(
-        PluginError, match=r"is not available: plugin 'fsq' \(vqspeech-fsq 0\.3\) skipped: ImportError: libfoo"
+        PluginError, match=r"is not available: plugin 'lfq' \(vqspeech-lfq 0\.3\) skipped: ImportError: libfoo"
     ):
         lookup.get("quantizer", name)
 
 
 def test_a_name_of_a_plugin_that_is_switched_off_says_so(fake_dist, make_host):
-    fake_dist("vqspeech-fsq", plugin())
-    make_host(VQSPEECH_DISABLE_PLUGINS="fsq")
+    fake_dist("vqspeech-lfq", plugin())
+    make_host(VQSPEECH_DISABLE_PLUGINS="lfq")
     with pytest.raises(PluginError, match="switched off"):
-        lookup.get("quantizer", "fsq")
+        lookup.get("quantizer", "lfq")
 
 
-@pytest.mark.parametrize("arguments", [("quantizer", "vqspeech-fsq/fsq"), ("quantizer", "fsq", "vqspeech-fsq")])
+@pytest.mark.parametrize("arguments", [("quantizer", "vqspeech-lfq/lfq"), ("quantizer", "lfq", "vqspeech-lfq")])
 def test_a_plugin_that_is_not_installed_says_what_to_install(arguments, make_host):
     make_host()
     with pytest.raises(
-        PluginError, match=r"quantizer 'fsq' comes from the plugin vqspeech-fsq.*pip install vqspeech-fsq"
+        PluginError, match=r"quantizer 'lfq' comes from the plugin vqspeech-lfq.*pip install vqspeech-lfq"
     ):
         lookup.get(*arguments)
 
@@ -96,13 +99,13 @@ def test_the_same_name_twice_is_listed_twice_and_ambiguous_in_use(fake_dist, mak
     fake_dist("vqspeech-a", plugin(target="math:sqrt"), version="1.0")
     fake_dist("vqspeech-b", plugin(target="math:floor"), version="2.0")
     make_host()
-    assert [spec.name for spec in lookup.specs("quantizer")].count("fsq") == 2
+    assert [spec.name for spec in lookup.specs("quantizer")].count("lfq") == 2
     with pytest.raises(PluginError) as caught:
-        lookup.get("quantizer", "fsq")
-    for part in ("vqspeech-a 1.0", "vqspeech-b 2.0", "vqspeech-a/fsq or vqspeech-b/fsq"):
+        lookup.get("quantizer", "lfq")
+    for part in ("vqspeech-a 1.0", "vqspeech-b 2.0", "vqspeech-a/lfq or vqspeech-b/lfq"):
         assert part in str(caught.value)
-    assert lookup.get("quantizer", "vqspeech-a/fsq").__name__ == "sqrt"
-    assert lookup.get("quantizer", "fsq", distribution="vqspeech-b").__name__ == "floor"
+    assert lookup.get("quantizer", "vqspeech-a/lfq").__name__ == "sqrt"
+    assert lookup.get("quantizer", "lfq", distribution="vqspeech-b").__name__ == "floor"
 
 
 def test_a_built_in_cannot_be_shadowed(fake_dist, make_host):
@@ -115,9 +118,9 @@ def test_a_built_in_cannot_be_shadowed(fake_dist, make_host):
 
 
 def test_the_provider_is_distribution_and_version(fake_dist, make_host):
-    fake_dist("vqspeech-a", plugin("fsq"), version="1.2.3")
+    fake_dist("vqspeech-a", plugin("lfq"), version="1.2.3")
     make_host()
-    given = lookup.provider("quantizer", "fsq")
+    given = lookup.provider("quantizer", "lfq")
     assert (given.distribution, given.version) == ("vqspeech-a", "1.2.3")
 
 
@@ -125,9 +128,9 @@ def test_a_missing_requirement_says_what_to_install(fake_dist, make_host):
     fake_dist("vqspeech-a", plugin(requires=("no_such_package", "json", "no_other.part")))
     make_host()
     with pytest.raises(PluginError) as caught:
-        lookup.get("quantizer", "fsq")
+        lookup.get("quantizer", "lfq")
     assert str(caught.value) == (
-        "quantizer 'fsq' of vqspeech-a 0.3 needs the Python packages no_such_package, no_other.part, not installed here: "
+        "quantizer 'lfq' of vqspeech-a 0.3 needs the Python packages no_such_package, no_other.part, not installed here: "
         "pip install no-such-package no-other"
     )
 
@@ -136,8 +139,8 @@ def test_a_missing_requirement_says_what_to_install(fake_dist, make_host):
 def test_a_target_that_does_not_import_names_itself_and_its_giver(target, fake_dist, make_host):
     fake_dist("vqspeech-a", plugin(target=target))
     make_host()
-    with pytest.raises(PluginError, match=rf"'fsq' of vqspeech-a 0\.3 cannot be loaded from '{target}'"):
-        lookup.get("quantizer", "fsq")
+    with pytest.raises(PluginError, match=rf"'lfq' of vqspeech-a 0\.3 cannot be loaded from '{target}'"):
+        lookup.get("quantizer", "lfq")
 
 
 def test_errors_of_look_up_are_unusable_input(make_host):

@@ -73,7 +73,7 @@ class LossTerms(NamedTuple):
     Parameters
     ----------
     total : scalar to descend
-    terms : name -> scalar, detached; ``nll`` is nats per sample
+    terms : name -> scalar, detached; ``nll`` is nats per sample. The quantizer's `Quantized.stats` stand among them without being in the total
     codes : (batch, codebooks, frames) int64
     mask : (batch, frames) bool, frames that count
     """
@@ -196,13 +196,15 @@ class VQVAE(nn.Module):
         if self.spectral_head is not None:
             error = self.spectral_head(z_q, batch.waveform, batch.speaker, mask)
             terms["spectral"] = self.spectral_weight * error
+        stats = quantized.stats
         if batch.share is not None:  # means over the frames here become this share of the mean over all frames
             part = mask.sum() / max(1, batch.share.frames)
-            terms = {name: term * part for name, term in terms.items()}
+            terms, stats = ({name: term * part for name, term in kind.items()} for kind in (terms, stats))
         samples = len(nll) if batch.share is None else batch.share.samples
         terms = {"nll": nll.sum() / max(1, samples), **terms}
         total = torch.stack([term.float() for term in terms.values()]).sum()
-        return LossTerms(total, {name: term.detach() for name, term in terms.items()}, quantized.codes, mask)
+        told = {name: term.detach() for name, term in [*terms.items(), *stats.items()]}
+        return LossTerms(total, told, quantized.codes, mask)
 
     @torch.no_grad()
     def shuffled_nll(self, batch: SpeechBatch) -> Tensor:

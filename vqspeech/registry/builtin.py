@@ -29,7 +29,7 @@ def register_modalities() -> list[ModalitySpec]:
 
 @hookimpl
 def register_quantizers() -> list[QuantizerSpec]:
-    """The paper's layer and its EMA variant."""
+    """The paper's layer, its EMA variant, several codebooks, and codes without a codebook."""
     return [
         QuantizerSpec(
             name="vq",
@@ -40,6 +40,26 @@ def register_quantizers() -> list[QuantizerSpec]:
             name="ema",
             target="vqspeech.nn.quantize.ema:EMAVectorQuantizer",
             summary="codebook from moving averages of its frames, with revival of unused codes",
+        ),
+        QuantizerSpec(
+            name="rvq",
+            target="vqspeech.nn.quantize.residual:residual_vq",
+            summary="residual: several ema codebooks, each for what the ones before it left",
+        ),
+        QuantizerSpec(
+            name="grouped",
+            target="vqspeech.nn.quantize.grouped:grouped_vq",
+            summary="product quantization: an ema codebook for each group of channels",
+        ),
+        QuantizerSpec(
+            name="fsq",
+            target="vqspeech.nn.quantize.fsq:FiniteScalarQuantizer",
+            summary="finite scalar quantization: a few rounded channels, no codebook to collapse",
+        ),
+        QuantizerSpec(
+            name="cosine",
+            target="vqspeech.nn.quantize.cosine:CosineQuantizer",
+            summary="factorised codes on a sphere: looked up by direction, in a few dimensions",
         ),
     ]
 

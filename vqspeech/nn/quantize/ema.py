@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from vqspeech.nn.quantize.hyperparameters import require
-from vqspeech.nn.quantize.losses import mean_square
 from vqspeech.nn.quantize.nearest import code_statistics
 from vqspeech.nn.quantize.processes import Piece, draw_frames, sum_over_processes
+from vqspeech.nn.quantize.terms import mean_square
 from vqspeech.nn.quantize.vq import VectorQuantizer
 
 LEAST_COUNT = 2.0**-20
 """Below this the count of an unused code fades no further; the code itself stays where it is."""
+
+
+class _Pending(NamedTuple):
+    """Of the forward passes since the last update: frames of each code (codes,), their sums (codes, dim), and what was seen, for revival."""
+
+    counts: Tensor
+    sums: Tensor
+    pieces: list[Piece]
 
 
 class EMAVectorQuantizer(VectorQuantizer):
@@ -57,7 +64,9 @@ class EMAVectorQuantizer(VectorQuantizer):
         self.decay = decay
         self.revive_below = revive_below
         self.revive_every = revive_every
-        self._pending: list[tuple[Piece, Tensor, Tensor]] = []
+        self._pending: _Pending | None = None
+        self._revived: Tensor | None = None
+        self._updates_known: int | None = None
 
     def _make_codebook(self, codes: Tensor) -> None:
         self.register_buffer("counts", torch.ones(len(codes)))
@@ -73,36 +82,50 @@ class EMAVectorQuantizer(VectorQuantizer):
         self.counts.fill_(1.0)
         self.sums.copy_(codes)
 
-    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> EMAVectorQuantizer:
-        before = {name: buffer for name, buffer in self._buffers.items() if buffer is not None}
-        super()._apply(fn, recurse)
-        for name, buffer in before.items():
-            now = self._buffers[name]
-            if now is not None and now.dtype != buffer.dtype:
-                self._buffers[name] = buffer.to(now.device)
-        return self
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        super()._load_from_state_dict(*args, **kwargs)
+        self._updates_known = None
 
-    def _losses(self, z: Tensor, e: Tensor, mask: Tensor | None) -> dict[str, Tensor]:
-        return {"commitment": self.beta * mean_square(z - e.detach(), mask)}
+    def _losses(self, frames: Tensor, chosen: Tensor, valid: Tensor | None) -> dict[str, Tensor]:
+        return {"commitment": self.beta * mean_square(frames, chosen, valid)}
+
+    def _more_stats(self, device: torch.device) -> dict[str, Tensor]:
+        """In training ``revived``: the codes that the last update restarted."""
+        if not self.training:
+            return {}
+        return {"revived": torch.zeros((), device=device) if self._revived is None else self._revived}
 
     @torch.no_grad()
-    def _collect(self, z: Tensor, codes: Tensor, mask: Tensor | None) -> None:
-        frames, chosen = z.detach().transpose(1, 2), codes[:, 0]
-        frames, chosen = (
-            (frames[mask], chosen[mask]) if mask is not None else (frames.reshape(-1, self.dim), chosen.reshape(-1))
-        )
-        per_row = mask.sum(1) if mask is not None else torch.full((len(z),), z.shape[2], device=z.device)
-        self._pending.append((Piece(frames, per_row), *code_statistics(frames, chosen, self.codebook_sizes[0])))
+    def _collect(self, z: Tensor, mask: Tensor | None, frames: Tensor, codes: Tensor) -> None:
+        valid = None if mask is None else mask.reshape(-1)
+        counts, sums = code_statistics(frames, codes, self.codebook_sizes[0], valid=valid)
+        if self._pending is None:
+            self._pending = _Pending(counts, sums, [])
+        else:
+            self._pending.counts.add_(counts)
+            self._pending.sums.add_(sums)
+        if self._revives_next():
+            all_frames = torch.full((len(z),), z.shape[2], device=z.device)
+            self._pending.pieces.append(
+                Piece(frames, all_frames) if mask is None else Piece(frames[valid], mask.sum(1))
+            )
+
+    def _next_update(self) -> int:
+        """The number of the next update; asks the device once and then counts along."""
+        if self._updates_known is None:
+            self._updates_known = int(self.updates.item())
+        return self._updates_known + 1
+
+    def _revives_next(self) -> bool:
+        return self.revive_below > 0 and self._next_update() % self.revive_every == 0
 
     @torch.no_grad()
     def update(self, generator: torch.Generator) -> None:
         """See `Quantizer.update`."""
-        if not self._pending:
+        if self._pending is None:
             return
-        pieces = [piece for piece, _, _ in self._pending]
-        counts = torch.stack([counts for _, counts, _ in self._pending]).sum(0)
-        sums = torch.stack([sums for _, _, sums in self._pending]).sum(0)
-        self._pending.clear()
+        (counts, sums, pieces), revives = self._pending, self._revives_next()
+        self._pending, self._revived = None, None
         sum_over_processes(counts, sums)
         codebook = self.codebook
         self.counts.lerp_(counts, 1 - self.decay)
@@ -110,8 +133,9 @@ class EMAVectorQuantizer(VectorQuantizer):
         faded = self.counts < LEAST_COUNT  # before counts underflow and 0 / 0 takes the place of a code
         self.sums.copy_(torch.where(faded[:, None], codebook * LEAST_COUNT, self.sums))
         self.counts.clamp_(min=LEAST_COUNT)
-        self.updates += 1
-        if self.revive_below > 0 and self.updates.item() % self.revive_every == 0:
+        self._updates_known = self._next_update()
+        self.updates.fill_(self._updates_known)
+        if revives:
             self._revive(pieces, generator)
 
     def _revive(self, pieces: list[Piece], generator: torch.Generator) -> None:
@@ -123,3 +147,4 @@ class EMAVectorQuantizer(VectorQuantizer):
             return
         self.sums.copy_(torch.where(rare[:, None], mean * drawn, self.sums))
         self.counts.copy_(torch.where(rare, mean, self.counts))
+        self._revived = rare.sum().float()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +18,9 @@ class Quantized:
     ----------
     z_q : (batch, dim, time) quantized latents, 0 where masked; the gradient passes straight through to the latents
     codes : (batch, codebooks, time) int64; 0 where masked
-    losses : name -> scalar with gradient, already weighted; their sum is added to the model's loss
-    stats : name -> scalar without gradient, for the training log only; nothing descends it. Codebook use is not among them: it is counted
-        from `codes` over an epoch, since the perplexity of a batch depends on the batch's size
+    losses : name -> scalar with gradient, a mean over valid frames, already weighted; their sum is added to the model's loss
+    stats : name -> scalar without gradient, for the training log; a mean over valid frames, or equal on all ranks, so that shares of a batch
+        average to the whole. Codebook use is not among them: it is counted from `codes` over an epoch
     """
 
     z_q: Tensor
@@ -39,6 +41,9 @@ class Quantizer(nn.Module):
 
     In a process group (looked up when `update` is called, never before) `update` sums the statistics of all ranks, each of which calls it, with
     an equal generator, whether or not it had frames; afterwards the state is the same on every rank, bit for bit.
+
+    Buffers keep their type when the module is cast (``.to(torch.bfloat16)``, ``.half()``): averages in 16 bits do not move, and the nearest code
+    of 16-bit codes is another one for 3 % of frames. Lookups compute in float32, under autocast too; z_q is float32.
 
     A sub-class sets ``dim`` and ``codebook_sizes`` in its constructor, whose first parameter is ``dim`` and whose others are the
     hyper-parameters, keyword only; values that cannot be used raise `ConfigError`.
@@ -69,3 +74,14 @@ class Quantizer(nn.Module):
 
     def update(self, generator: torch.Generator) -> None:
         """Apply what forward passes collected; called once after each optimiser step, so accumulated batches count as one."""
+
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Self:
+        before = {name: buffer for name, buffer in self.named_buffers() if buffer.is_floating_point()}
+        super()._apply(fn, recurse)
+        for name, buffer in before.items():
+            owner, _, plain = name.rpartition(".")
+            module = self.get_submodule(owner)
+            now = module._buffers[plain]
+            if now is not None and now.dtype != buffer.dtype:
+                module._buffers[plain] = buffer.to(now.device)
+        return self

@@ -6,11 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqspeech.nn.quantize.frames import from_frames, to_frames
 from vqspeech.nn.quantize.hyperparameters import require
 from vqspeech.nn.quantize.kmeans import k_means
-from vqspeech.nn.quantize.losses import mean_square
 from vqspeech.nn.quantize.nearest import nearest_code
 from vqspeech.nn.quantize.protocol import Quantized, Quantizer
+from vqspeech.nn.quantize.terms import fidelity, mean_square, straight_through
 
 
 class VectorQuantizer(Quantizer):
@@ -56,32 +57,40 @@ class VectorQuantizer(Quantizer):
 
     def encode(self, z: Tensor, mask: Tensor | None = None) -> Tensor:
         """See `Quantizer.encode`."""
-        batch, dim, time = z.shape
-        codes = nearest_code(z.detach().transpose(1, 2).reshape(-1, dim), self.codebook).view(batch, 1, time)
-        return codes if mask is None else codes * mask[:, None]
+        frames, valid = to_frames(z.detach(), mask)
+        return self._nearest(frames, valid).view(len(z), 1, z.shape[2])
 
     def decode(self, codes: Tensor) -> Tensor:
         """See `Quantizer.decode`."""
-        return F.embedding(codes[:, 0], self.codebook).transpose(1, 2)
+        return F.embedding(codes[:, 0], self.codebook.float()).transpose(1, 2)
 
     def forward(self, z: Tensor, mask: Tensor | None = None) -> Quantized:
-        """See `Quantizer.forward`."""
+        """See `Quantizer.forward`; its stats are those of `fidelity`."""
         with torch.autocast(z.device.type, enabled=False):
-            z = z.float()
-            codes = self.encode(z, mask)
-            e = self.decode(codes)
-            if mask is not None:
-                e = e.masked_fill(~mask[:, None], 0)
-                z = z.masked_fill(~mask[:, None], 0)
+            frames, valid = to_frames(z, mask)
+            codes = self._nearest(frames, valid)
+            chosen = F.embedding(codes, self.codebook.float())
+            if valid is not None:
+                chosen = chosen.masked_fill(~valid[:, None], 0)
             if self.training:
-                self._collect(z, codes, mask)
-            return Quantized(e.detach() + (z - z.detach()), codes, self._losses(z, e, mask))
+                self._collect(z, mask, frames.detach(), codes)
+            losses = self._losses(frames, chosen, valid)
+            stats = {**fidelity(frames, chosen, valid), **self._more_stats(frames.device)}
+            z_q = from_frames(straight_through(frames, chosen), len(z), z.shape[2])
+            return Quantized(z_q, codes.view(len(z), 1, z.shape[2]), losses, stats)
 
-    def _losses(self, z: Tensor, e: Tensor, mask: Tensor | None) -> dict[str, Tensor]:
+    def _nearest(self, frames: Tensor, valid: Tensor | None) -> Tensor:
+        codes = nearest_code(frames, self.codebook)
+        return codes if valid is None else codes * valid
+
+    def _losses(self, frames: Tensor, chosen: Tensor, valid: Tensor | None) -> dict[str, Tensor]:
         return {
-            "codebook": mean_square(z.detach() - e, mask),
-            "commitment": self.beta * mean_square(z - e.detach(), mask),
+            "codebook": mean_square(frames.detach(), chosen, valid),
+            "commitment": self.beta * mean_square(frames, chosen.detach(), valid),
         }
 
-    def _collect(self, z: Tensor, codes: Tensor, mask: Tensor | None) -> None:
+    def _more_stats(self, device: torch.device) -> dict[str, Tensor]:
+        return {}
+
+    def _collect(self, z: Tensor, mask: Tensor | None, frames: Tensor, codes: Tensor) -> None:
         """Keep what `update` needs; the paper's codebook learns by its loss and needs nothing."""

@@ -1,0 +1,27 @@
+"""Latents as a list of frames and back."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def to_frames(z: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """Latents (batch, dim, time) as frames (batch * time, dim) in float32, zeros where masked, and which of them count.
+
+    Parameters
+    ----------
+    mask : (batch, time) bool, or None
+
+    Returns
+    -------
+    frames (batch * time, dim), and valid (batch * time,) bool or None when all count
+    """
+    if mask is not None:
+        z = z.masked_fill(~mask[:, None], 0)
+    frames = z.float().transpose(1, 2).reshape(-1, z.shape[1])
+    return frames, None if mask is None else mask.reshape(-1)
+
+
+def from_frames(frames: Tensor, batch: int, time: int) -> Tensor:
+    """Frames (batch * time, dim) as latents (batch, dim, time)."""
+    return frames.view(batch, time, frames.shape[1]).transpose(1, 2)

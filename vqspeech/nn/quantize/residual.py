@@ -1,0 +1,112 @@
+"""Residual quantization: each codebook quantizes what the ones before it left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from vqspeech.nn.quantize.ema import EMAVectorQuantizer
+from vqspeech.nn.quantize.hyperparameters import require
+from vqspeech.nn.quantize.protocol import Quantized, Quantizer
+from vqspeech.nn.quantize.terms import fidelity, mean_terms, straight_through
+
+
+class ResidualQuantizer(Quantizer):
+    """Residual vector quantization of any quantizers (Juang & Gray 1982; Zeghidour et al. 2021, arXiv 2107.03312, algorithm 1).
+
+    r_1 = z, e_l = Q_l(r_l), r_{l+1} = r_l - sg[e_l], z_q = sum e_l. The stop-gradient stands on e_l alone, so the commitment loss of
+    every level reaches the latents: with r_l - Q_l(r_l) under a straight-through Q_l, as encodec has it, the gradient of level 2 and
+    above is zero (encodec issue 25). Losses are means over levels, so that their weight does not depend on how many there are.
+
+    Parameters
+    ----------
+    levels : quantizers of equal ``dim``, from coarse to fine
+    """
+
+    def __init__(self, levels: Sequence[Quantizer]) -> None:
+        super().__init__()
+        self.levels = nn.ModuleList(levels)
+        self.dim = levels[0].dim
+        self.codebook_sizes = tuple(size for level in levels for size in level.codebook_sizes)
+        ends = list(accumulate(len(level.codebook_sizes) for level in levels))
+        self._books = [slice(begin, end) for begin, end in zip([0, *ends], ends, strict=False)]
+
+    @torch.no_grad()
+    def start(self, frames: Tensor, generator: torch.Generator) -> None:
+        """See `Quantizer.start`; each level starts on what the started ones before it leave."""
+        for level in self._quantizers():
+            level.start(frames, generator)
+            z = frames.float().T[None]
+            frames = (z - level.decode(level.encode(z)))[0].T
+
+    @torch.no_grad()
+    def encode(self, z: Tensor, mask: Tensor | None = None) -> Tensor:
+        """See `Quantizer.encode`."""
+        residual, codes = z.float(), []
+        for level in self._quantizers():
+            codes.append(level.encode(residual, mask))
+            residual = residual - level.decode(codes[-1])
+        return torch.cat(codes, 1)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """See `Quantizer.decode`; codes of the first levels alone, (batch, fewer codebooks, time), give the coarser latents."""
+        books = [(level, codes[:, book]) for level, book in zip(self._quantizers(), self._books, strict=True)]
+        return torch.stack([level.decode(code) for level, code in books if code.shape[1]]).sum(0)
+
+    def forward(self, z: Tensor, mask: Tensor | None = None) -> Quantized:
+        """See `Quantizer.forward`."""
+        with torch.autocast(z.device.type, enabled=False):
+            z = z.float() if mask is None else z.float().masked_fill(~mask[:, None], 0)
+            residual, total, parts = z, torch.zeros_like(z), []
+            for level in self._quantizers():
+                part = level(residual, mask)
+                residual = residual - part.z_q.detach()
+                total = total + part.z_q.detach()
+                parts.append(part)
+            return Quantized(
+                straight_through(z, total),
+                torch.cat([part.codes for part in parts], 1),
+                mean_terms([part.losses for part in parts]),
+                {**mean_terms([part.stats for part in parts]), **fidelity(z, total, mask)},
+            )
+
+    def update(self, generator: torch.Generator) -> None:
+        """See `Quantizer.update`."""
+        for level in self._quantizers():
+            level.update(generator)
+
+    def _quantizers(self) -> list[Quantizer]:
+        return cast(list[Quantizer], list(self.levels))
+
+
+def residual_vq(
+    dim: int,
+    *,
+    codebooks: int = 4,
+    codebook_size: int = 256,
+    beta: float = 0.25,
+    data_start: bool = True,
+    decay: float = 0.99,
+    revive_below: float = 0.1,
+    revive_every: int = 10,
+) -> ResidualQuantizer:
+    """Residual quantization by `codebooks` codebooks that follow moving averages; the other parameters are those of `EMAVectorQuantizer`."""
+    require(codebooks >= 1, "codebooks", codebooks, "at least 1")
+    return ResidualQuantizer(
+        [
+            EMAVectorQuantizer(
+                dim,
+                codebook_size=codebook_size,
+                beta=beta,
+                data_start=data_start,
+                decay=decay,
+                revive_below=revive_below,
+                revive_every=revive_every,
+            )
+            for _ in range(codebooks)
+        ]
+    )
