@@ -165,6 +165,14 @@ def test_an_assignment_through_a_value_is_refused():
         override({"train": {"steps": 3}}, ["train.steps.more=1"])
 
 
+def test_another_name_leaves_the_options_of_the_former_behind():
+    values = {"model": {"quantizer": {"name": "ema", "decay": 0.9}}, "corpus": {"name": "demo", "options": {"a": 1}}}
+    changed = override(values, ["model.quantizer.levels=[5, 5]", "model.quantizer.name=fsq"])
+    assert changed == {**values, "model": {"quantizer": {"name": "fsq", "levels": [5, 5]}}}
+    assert override(values, ["model.quantizer.name=ema"]) == values
+    assert override(values, ["corpus.name=folder"])["corpus"] == {"name": "folder"}
+
+
 def test_values_that_json_does_not_know_pass_through():
     values = tomllib.loads("when = 2020-01-01")
     assert override(values, []) == values

@@ -277,12 +277,15 @@ def _keys(kind: Any, prefix: str) -> list[str]:
 def override(values: Mapping[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
     """Values with ``a.b=c`` assignments applied; c is read as TOML, and as a string where it is none.
 
+    Assigning another ``name`` to a table (``model.quantizer.name``, ``corpus.name``) clears the rest of it first: those were the options of
+    what it named before. Such assignments come first, wherever they stand.
+
     Raises
     ------
     ConfigError : when an assignment has no ``=``, or goes through a key that is no table
     """
     result: dict[str, Any] = copy.deepcopy(dict(values))
-    for assignment in assignments:
+    for assignment in sorted(assignments, key=lambda one: not one.partition("=")[0].strip().endswith(".name")):
         key, sign, text = assignment.partition("=")
         if not sign or not key.strip():
             raise ConfigError(f"--set {assignment!r}: write key=value, for example --set train.steps=2000")
@@ -297,6 +300,8 @@ def override(values: Mapping[str, Any], assignments: Iterable[str]) -> dict[str,
             table = table.setdefault(part, {})
             if not isinstance(table, dict):
                 raise ConfigError(f"--set {assignment!r}: {part!r} is a value, not a table")
+        if path and last == "name" and table.get("name", value) != value:
+            table.clear()
         table[last] = value
     return result
 

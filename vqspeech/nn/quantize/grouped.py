@@ -19,7 +19,7 @@ class GroupedQuantizer(Quantizer):
     """Product quantization of any quantizers (Jegou et al. 2011; in a VQ-VAE: Baevski et al. 2020, arXiv 1910.05453, section 3.2).
 
     z is cut into groups of channels, each with a quantizer of its own; n codebooks of K codes stand for K^n latents. Losses are means over
-    groups, as the mean over all dimensions is.
+    groups; for groups of equal width those are the means over all dimensions.
 
     Parameters
     ----------

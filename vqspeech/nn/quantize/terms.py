@@ -62,5 +62,6 @@ def linear(values: Tensor, layer: nn.Linear) -> Tensor:
 
 
 def mean_terms(terms: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Means, name by name, of scalars that several quantizers give under the same names."""
-    return {name: torch.stack([one[name] for one in terms]).mean() for name in terms[0]}
+    """Means over several quantizers of the scalars that they name; one that does not give a name counts as zero."""
+    names = dict.fromkeys(name for one in terms for name in one)
+    return {name: torch.stack([one[name] for one in terms if name in one]).sum() / len(terms) for name in names}
