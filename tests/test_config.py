@@ -69,7 +69,10 @@ def test_unknown_keys_of_a_model_are_named_with_a_guess(values, guess):
         ({"train": {"weight_average": 1.0}}, r"train\.weight_average: at least 0 and below 1"),
         ({"train": {"learning_rate": -1e-3}}, r"train\.learning_rate: above 0"),
         ({"train": {"learning_rate": float("nan")}}, r"train\.learning_rate: above 0"),
-        ({"train": {"batch_size": 3, "devices": 4}}, r"train\.batch_size: at least one crop for each of 4 processes"),
+        (
+            {"train": {"batch_size": 3, "devices": 4}},
+            r"train\.batch_size = 3; at least one crop for each of 4 processes",
+        ),
     ],
 )
 def test_values_of_a_run_that_cannot_be_used_are_named(values, message):

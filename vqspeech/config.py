@@ -145,11 +145,13 @@ class TrainConfig(_Strict):
     """The training loop.
 
     Lengths are in samples. `window_samples` is the stretch of each crop that the decoder is trained on; the encoder, the quantizer and the
-    spectral head see the whole crop. 0 means the whole crop.
+    spectral head see the whole crop. 0 means the whole crop. `batch_size` counts crops over all processes; each computes its share of them in
+    `accumulate` parts, one after the other, which needs less memory and changes nothing else.
     """
 
     steps: int = 100_000
     batch_size: int = 16
+    accumulate: int = 1
     crop_samples: int = 20_480
     window_samples: int = 0
     learning_rate: float = 5e-4
@@ -173,14 +175,22 @@ class TrainConfig(_Strict):
         _at_least(
             1, self, "train", "steps", "batch_size", "crop_samples", "start_crops", "keep_last", "devices", "nodes"
         )
+        _at_least(1, self, "train", "accumulate")
         _at_least(1, self, "train", "log_every", "validate_every", "validation_batches", "checkpoint_every")
         _at_least(0, self, "train", "window_samples", "warmup_steps", "gradient_clip")
-        processes = self.devices * self.nodes
-        _require(self.batch_size >= processes, f"train.batch_size: at least one crop for each of {processes} processes")
+        self.require_shares(self.devices * self.nodes)
         _require(0 < self.learning_rate < float("inf"), "train.learning_rate: above 0")
         _require(0 <= self.final_learning_rate_share <= 1, "train.final_learning_rate_share: between 0 and 1")
         _require(0 <= self.weight_average < 1, "train.weight_average: at least 0 and below 1")
         _require(self.window_samples <= self.crop_samples, "train.window_samples: at most train.crop_samples")
+
+    def require_shares(self, processes: int) -> None:
+        """Raise `ConfigError` unless the batch has a crop for each part of each process."""
+        _require(
+            self.batch_size >= processes * self.accumulate,
+            f"train.batch_size = {self.batch_size}; at least one crop for each of {processes} processes x "
+            f"train.accumulate = {self.accumulate}",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

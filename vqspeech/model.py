@@ -5,8 +5,6 @@ from __future__ import annotations
 import inspect
 import io
 import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 import vqspeech
+from vqspeech import checkpoint
 from vqspeech.config import ModelConfig, parse_model, plain
-from vqspeech.errors import CheckpointError, ConfigError, InputError, PluginError, UnknownNameError, unknown_name
+from vqspeech.errors import CheckpointError, ConfigError, PluginError, UnknownNameError, unknown_name
 from vqspeech.nn.encoder import ConvEncoder
 from vqspeech.nn.features import SpectralFeatures
 from vqspeech.nn.vqvae import VQVAE, SpectralHead
@@ -167,7 +166,7 @@ def save(
     state: Mapping[str, Any] | None = None,
     facts: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a checkpoint directory, whole or not at all; an existing one of that name is replaced.
+    """Write a checkpoint directory, whole or not at all (`vqspeech.checkpoint.write`); an existing one of that name is replaced.
 
     Parameters
     ----------
@@ -193,30 +192,16 @@ def save(
         "plugins": {"quantizer": quantizer},
         **(facts or {}),
     }
-    partial = directory.with_name(f".{directory.name}.part")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
-        (partial / "config.json").write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
-        on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-        (partial / "model.safetensors").write_bytes(to_bytes(on_cpu))
-        if state is not None:
-            buffer = io.BytesIO()  # torch.save into a file hides a full disk behind a RuntimeError
-            torch.save(dict(state), buffer)
-            (partial / "train_state.pt").write_bytes(buffer.getbuffer())
-        for file in partial.iterdir():
-            with file.open("rb") as handle:
-                os.fsync(handle.fileno())
-        if directory.exists():
-            shutil.rmtree(directory)
-        partial.rename(directory)
-    except OSError as error:
-        raise InputError(
-            f"cannot write the checkpoint {directory}: {error.strerror or error}; the ones before it are kept. Free some space or "
-            "choose another folder, and run the same command again to go on"
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    files: dict[str, bytes | memoryview] = {
+        "config.json": (json.dumps(description, indent=1) + "\n").encode(),
+        "model.safetensors": to_bytes(on_cpu),
+    }
+    if state is not None:
+        buffer = io.BytesIO()  # torch.save into a file hides a full disk behind a RuntimeError
+        torch.save(dict(state), buffer)
+        files["train_state.pt"] = buffer.getbuffer()
+    checkpoint.write(directory, files)
 
 
 def checkpoints(run: Path) -> list[Path]:
@@ -307,6 +292,9 @@ def load(run: Path | str, which: str = "last", device: torch.device | str = "cpu
             f"Install it: pip install {needed.get('distribution')}"
         ) from error
     try:
+        broken = checkpoint.damage(path, ["model.safetensors"])
+        if broken is not None:
+            raise OSError(broken)
         model.load_state_dict(load_file(path / "model.safetensors"), strict=True)
     except (OSError, SafetensorError, RuntimeError) as error:
         raise CheckpointError(f"{path}/model.safetensors cannot be loaded, another checkpoint may: {error}") from error

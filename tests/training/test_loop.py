@@ -16,9 +16,10 @@ from vqspeech.errors import CheckpointError
 from vqspeech.model import checkpoints, load
 from vqspeech.nn.vqvae import VQVAE
 from vqspeech.training import loop
-from vqspeech.training.loop import Interrupted, TrainingError, claim
 from vqspeech.training.metrics import read_metrics
-from vqspeech.training.run import open_run, train
+from vqspeech.training.processes import launch
+from vqspeech.training.run import FREE_KEYS, claim, open_run, train
+from vqspeech.training.stopping import Interrupted, TrainingError, noted_signals
 
 
 def run(config, directory, store):
@@ -121,7 +122,7 @@ def test_training_learns(tmp_path, make_config, store):
 
 def test_the_learning_rate_warms_up_and_decays(tmp_path, make_config, store):
     config = make_config(steps=100, warmup_steps=10, learning_rate=0.5, final_learning_rate_share=0.1)
-    rate = loop._Loop(config, tmp_path, _task(config, store))._learning_rate
+    rate = loop._Loop(config, tmp_path, _task(config, store), launch(config.train))._learning_rate
     assert rate(0) == pytest.approx(0.05)
     assert rate(9) == pytest.approx(0.5, rel=0.03)
     assert rate(100) == pytest.approx(0.05)
@@ -338,7 +339,7 @@ def test_what_is_said_and_kept_may_change(whole, tmp_path, make_config, store):
 def test_every_free_key_is_a_key(make_config):
     from vqspeech.config import RunConfig, _keys
 
-    assert set(_keys(RunConfig, "")) >= loop.FREE_KEYS
+    assert set(_keys(RunConfig, "")) >= FREE_KEYS
 
 
 def test_another_corpus_under_the_same_run_is_refused(whole, tmp_path, make_config, store):
@@ -365,7 +366,7 @@ def test_fresh_starts_over_and_touches_nothing_else(whole, tmp_path, make_config
 
 def test_signals_are_given_back_and_a_second_one_kills():
     before = signal.getsignal(signal.SIGINT)
-    with loop._signals() as caught:
+    with noted_signals() as caught:
         os.kill(os.getpid(), signal.SIGINT)
         assert caught == [signal.SIGINT]
         with pytest.raises(KeyboardInterrupt):

@@ -19,14 +19,21 @@ def train(
     ] = None,
     fresh: Annotated[bool, typer.Option(help="Start over: delete what the run directory holds.")] = False,
 ) -> None:
-    """Train a model; resumes OUT when it exists."""
+    """Train a model; resumes OUT when it exists. In several processes: torchrun --nproc-per-node N -m vqspeech train ..."""
     from vqspeech.config import override, read_toml
     from vqspeech.training import run as runs
+    from vqspeech.training.processes import FirstProcessError, launch
 
     checked = runs.checked(override(read_toml(config), setting or ()))
-    runs.open_run(out, checked, fresh=fresh)
-    store = runs.prepare(checked, out, data_dir)
-    if store.corpus.skipped:
-        typer.echo(f"{len(store.corpus.skipped)} files skipped; `vqspeech corpora check` names them", err=True)
-    result = runs.train(checked, out, store)
-    typer.echo(f"{result.step} steps in {result.seconds:.0f} s; checkpoint {result.checkpoint}")
+    processes = launch(checked.train)
+    try:
+        processes.first(lambda: runs.open_run(out, checked, fresh=fresh))
+        store = runs.prepare_once(checked, out, data_dir, processes)
+        if store.corpus.skipped and processes.is_first:
+            typer.echo(f"{len(store.corpus.skipped)} files skipped; `vqspeech corpora check` names them", err=True)
+        result = runs.train(checked, out, store, processes)
+        processes.close()
+    except FirstProcessError as error:  # the first process has said it
+        raise typer.Exit(error.exit_code) from error
+    if processes.is_first:
+        typer.echo(f"{result.step} steps in {result.seconds:.0f} s; checkpoint {result.checkpoint}")

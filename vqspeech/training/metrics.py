@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -71,6 +73,31 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
             break
         rows.append(row)
     return rows
+
+
+class Stopwatch:
+    """Seconds since it was set back, without what is spent in pauses."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Start from zero."""
+        self._mark, self._apart = time.monotonic(), 0.0
+
+    @property
+    def seconds(self) -> float:
+        """So far."""
+        return time.monotonic() - self._mark - self._apart
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """What is done within does not count."""
+        before = time.monotonic()
+        try:
+            yield
+        finally:
+            self._apart += time.monotonic() - before
 
 
 class Progress:

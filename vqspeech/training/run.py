@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from vqspeech.config import RunConfig, parse
+from vqspeech.config import RunConfig, differences, merge, parse, plain
 from vqspeech.errors import CheckpointError, InputError
 from vqspeech.registry import lookup
-from vqspeech.training.loop import TrainResult, claim, fit
+from vqspeech.training.loop import TrainResult, fit
 from vqspeech.training.metrics import Progress
+from vqspeech.training.processes import Processes, launch
 from vqspeech.training.task import Modality
 
 MADE_HERE = ("config.json", "store", "checkpoints", "metrics.jsonl", "tensorboard", "codes.parquet", "stages", "listening",
              "report", "results.json")  # fmt: skip
 """What a run directory holds; starting over deletes these and nothing else."""
+
+
+FREE_KEYS = frozenset(
+    f"train.{name}"
+    for name in ("log_every", "validate_every", "validation_batches", "checkpoint_every", "keep_last", "tensorboard",
+                 "accelerator", "devices", "nodes", "accumulate")
+)  # fmt: skip
+"""Keys that may change when a run goes on: they change what is said and kept, or how the same batch is divided, not what is learned."""
 
 
 def modality(config: RunConfig) -> Modality:
@@ -30,6 +40,39 @@ def checked(values: dict[str, Any]) -> RunConfig:
     """A checked and completed configuration from plain values; see `vqspeech.config.parse`."""
     config = parse(RunConfig, values)
     return modality(config).check(config)
+
+
+def claim(run: Path, config: RunConfig) -> None:
+    """Make `run` the directory of a configuration, or see that it already is.
+
+    Raises
+    ------
+    CheckpointError : when it is the directory of another configuration; names the differing keys
+    """
+    path = run / "config.json"
+    wanted = plain(config)
+    if path.exists():
+        try:
+            there = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise CheckpointError(
+                f"{path} is damaged: {error}; start over with --fresh, or use another directory"
+            ) from error
+        there = merge(plain(RunConfig()), there)  # keys that did not exist when the run was made had their defaults
+        changed = [
+            line
+            for line in differences(there, merge(plain(RunConfig()), wanted))
+            if line.split(":")[0] not in FREE_KEYS
+        ]
+        if changed:
+            raise CheckpointError(
+                f"{run} was made with another configuration: {'; '.join(changed)}. "
+                "Give another --out, undo the change, or start over with --fresh"
+            )
+    run.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
 
 
 def open_run(run: Path, config: RunConfig, *, fresh: bool = False) -> None:
@@ -83,9 +126,24 @@ def prepare(config: RunConfig, run: Path, data_dir: Path | None) -> Any:
     return kind.prepare(config, data_dir, directory, show)
 
 
-def train(config: RunConfig, run: Path, store: Any) -> TrainResult:
-    """Train, or go on training, in a run directory that `open_run` has opened."""
+def prepare_once(config: RunConfig, run: Path, data_dir: Path | None, processes: Processes) -> Any:
+    """The run's store as from `prepare`, made by the first process while the others wait."""
+    if processes.count > 1:
+        processes.first(lambda: bool(prepare(config, run, data_dir)))
+    return prepare(config, run, data_dir)
+
+
+def train(config: RunConfig, run: Path, store: Any, processes: Processes | None = None) -> TrainResult:
+    """Train, or go on training, in a run directory that `open_run` has opened.
+
+    Parameters
+    ----------
+    config, run : checked; its directory
+    store : what `prepare` gave
+    processes : of this job, each of which calls this; None to launch what the configuration asks for
+    """
+    processes = processes or launch(config.train)
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         task = modality(config).task(config, store)
-    return fit(config, run, task)
+    return fit(config, run, task, processes)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from vqspeech.training.processes import Processes
 
 
 class CodebookUsage:
@@ -25,13 +28,20 @@ class CodebookUsage:
         """Count codes (batch, codebooks, frames) where mask (batch, frames) is True."""
         self.steps += 1
         for book, counts in enumerate(self.counts):
-            counts += torch.bincount(codes[:, book][mask].cpu(), minlength=len(counts))
+            here = counts.to(codes.device)  # where the codes are: a copy to the host at each step would stop a GPU
+            self.counts[book] = here.scatter_add_(0, codes[:, book].flatten(), mask.flatten().long())
 
     def reset(self) -> None:
         """Forget all counts."""
         self.steps = 0
         for counts in self.counts:
             counts.zero_()
+
+    def over(self, processes: Processes) -> CodebookUsage:
+        """The counts of all processes together."""
+        whole = CodebookUsage(())
+        whole.steps, whole.counts = self.steps, processes.total(self.counts)
+        return whole
 
     def figures(self) -> dict[str, float]:
         """``codes_used``, ``perplexity`` (exp of the entropy) and ``normalised_entropy`` (entropy / log K), means over codebooks."""
@@ -44,11 +54,11 @@ class CodebookUsage:
         used, perplexity, normalised = (sum(column) / len(rows) for column in zip(*rows, strict=True))
         return {"codes_used": used, "perplexity": perplexity, "normalised_entropy": normalised}
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         """For the train state."""
-        return {"steps": self.steps, "counts": [counts.clone() for counts in self.counts]}
+        return {"steps": self.steps, "counts": [counts.to("cpu", copy=True) for counts in self.counts]}
 
-    def load_state_dict(self, state: dict[str, object]) -> None:
-        """Take up the counts of a train state."""
-        self.steps = int(state["steps"])  # type: ignore[call-overload]
-        self.counts = [counts.clone() for counts in state["counts"]]  # type: ignore[attr-defined]
+    def load_state_dict(self, state: Mapping[str, Any], *, counts: bool = True) -> None:
+        """Take up a train state; of several processes one `counts` what the others then do not count again."""
+        self.steps = state["steps"]
+        self.counts = [found.clone() if counts else torch.zeros_like(found) for found in state["counts"]]

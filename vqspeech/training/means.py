@@ -1,0 +1,45 @@
+"""Means of a loss's terms between two rows of the metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vqspeech.training.processes import Processes
+
+
+class StepMeans:
+    """Means of a loss's terms over the steps since the last row; on the device of the terms and of one process, until somebody asks."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.sums: dict[str, Tensor] = {}
+
+    def add(self, terms: Mapping[str, Tensor]) -> None:
+        """Count a step, of which these are this process's share of the terms."""
+        self.steps += 1
+        for name, value in terms.items():
+            self.sums[name] = self.sums[name] + value.double() if name in self.sums else value.double()
+
+    def over(self, processes: Processes) -> StepMeans:
+        """The shares of all processes together."""
+        whole = StepMeans()
+        whole.steps = self.steps
+        whole.sums = dict(zip(self.sums, processes.total(list(self.sums.values())), strict=True))
+        return whole
+
+    def figures(self) -> dict[str, float]:
+        """The means."""
+        return {name: value.item() / self.steps for name, value in self.sums.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """For the train state."""
+        return {"steps": self.steps, "sums": self.sums}
+
+    def load_state_dict(self, state: Mapping[str, Any], *, counts: bool = True) -> None:
+        """Take up a train state; of several processes one `counts` what the others then do not count again."""
+        self.steps = state["steps"]
+        self.sums = {name: value if counts else torch.zeros_like(value) for name, value in state["sums"].items()}
