@@ -1,12 +1,16 @@
 """A store of a few synthetic utterances, and a model small enough to train in a second."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import soundfile
 
+from vqspeech.config import plain
 from vqspeech.corpora.folder import read
 from vqspeech.corpora.store import prepare
-from vqspeech.training.run import checked
+from vqspeech.training.run import checked, open_run
 
 RATE = 16000
 SECONDS = {"ann": [0.9, 0.05, 0.4], "bob": [0.5, 0.7], "cid": [0.3, 1.1, 0.6]}
@@ -67,5 +71,34 @@ def make_config():
     def make(*, seed=0, model=MODEL, **train):
         values = {"seed": seed, "corpus": {"name": "folder"}, "model": model, "train": {**TRAIN, **train}}
         return checked(values)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def write_toml():
+    """``write_toml(path, config)``: a run configuration as the command line reads it."""
+
+    def table(values, name=()):
+        leaves = {key: value for key, value in values.items() if not isinstance(value, dict) and value is not None}
+        lines = [f"[{'.'.join(name)}]"] * bool(name) + [f"{key} = {json.dumps(value)}" for key, value in leaves.items()]
+        for key, value in values.items():
+            lines += table(value, (*name, key)) if isinstance(value, dict) else []
+        return lines
+
+    def write(path, config):
+        path.write_text("\n".join(table(plain(config))) + "\n")
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def prepared_run(store):
+    """``prepared_run(directory, config)``: a run directory as `vqspeech train` finds it once its data are prepared."""
+
+    def make(directory, config):
+        open_run(directory, config)
+        shutil.copytree(store.directory, directory / "store")
+        return directory
 
     return make

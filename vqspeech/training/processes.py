@@ -115,10 +115,7 @@ def launch(train: TrainConfig) -> Processes:
     from lightning_fabric.strategies import DDPStrategy
     from lightning_fabric.utilities.exceptions import MisconfigurationException
 
-    devices, nodes = train.devices, train.nodes
-    if dist.is_available() and dist.is_torchelastic_launched():  # torchrun has decided
-        devices = int(os.environ["LOCAL_WORLD_SIZE"])
-        nodes = int(os.environ["WORLD_SIZE"]) // devices
+    devices, nodes = _wanted(train)
     train.require_shares(devices * nodes)
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells the precision at every start
     several = DDPStrategy(
@@ -134,13 +131,37 @@ def launch(train: TrainConfig) -> Processes:
                 num_nodes=nodes,
                 precision=_precision(train),
             )
-            fabric.launch()
-        except (ValueError, MisconfigurationException) as error:
+        except (ValueError, RuntimeError, MisconfigurationException) as error:
             raise ConfigError(
                 f"cannot start {devices * nodes} processes with train.accelerator = {train.accelerator!r}, train.devices = "
                 f"{train.devices}, train.nodes = {train.nodes}: {error}"
             ) from error
+        fabric.launch()
     return Processes(fabric)
+
+
+def alone(train: TrainConfig) -> Processes:
+    """One process, for work that several cannot share, such as a recipe.
+
+    Raises
+    ------
+    ConfigError : when there are several
+    """
+    devices, nodes = _wanted(train)
+    if devices * nodes > 1:
+        raise ConfigError(
+            f"recipes run in one process, and here are {devices * nodes}; leave torchrun away and train.devices and train.nodes at 1. "
+            "`vqspeech train` takes several"
+        )
+    return launch(train)
+
+
+def _wanted(train: TrainConfig) -> tuple[int, int]:
+    """Processes per node, and nodes; torchrun has decided where it was used."""
+    if dist.is_available() and dist.is_torchelastic_launched():
+        here = int(os.environ["LOCAL_WORLD_SIZE"])
+        return here, int(os.environ["WORLD_SIZE"]) // here
+    return train.devices, train.nodes
 
 
 def _precision(train: TrainConfig) -> Any:

@@ -14,7 +14,7 @@ from vqspeech.errors import CheckpointError, InputError
 from vqspeech.registry import lookup
 from vqspeech.training.loop import TrainResult, fit
 from vqspeech.training.metrics import Progress
-from vqspeech.training.processes import Processes, launch
+from vqspeech.training.processes import Processes, alone
 from vqspeech.training.task import Modality
 
 MADE_HERE = ("config.json", "store", "checkpoints", "metrics.jsonl", "tensorboard", "codes.parquet", "stages", "listening",
@@ -140,9 +140,9 @@ def train(config: RunConfig, run: Path, store: Any, processes: Processes | None 
     ----------
     config, run : checked; its directory
     store : what `prepare` gave
-    processes : of this job, each of which calls this; None to launch what the configuration asks for
+    processes : of this job, each of which calls this; None for this one alone
     """
-    processes = processes or launch(config.train)
+    processes = processes or alone(config.train)
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         task = modality(config).task(config, store)

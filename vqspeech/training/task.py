@@ -13,7 +13,10 @@ from vqspeech.config import RunConfig
 
 
 class Terms(Protocol):
-    """What a model's loss gives; see `vqspeech.nn.vqvae.LossTerms`."""
+    """What a model's loss gives for a share of a batch; see `vqspeech.nn.vqvae.LossTerms`.
+
+    `total` and `terms` are sums over the share, divided by what the whole batch counts: over all shares they sum up to the batch's means.
+    """
 
     total: Tensor
     terms: dict[str, Tensor]
@@ -35,15 +38,15 @@ class Task(Protocol):
     fingerprint: str
 
     def batch(self, step: int, rank: int, ranks: int) -> Any:
-        """The share of one process of the training batch of a step."""
+        """Rows rank, rank + ranks, ... of the training batch of a step: the share of one process, or of one part of its work."""
         ...
 
     def validation_batch(self, number: int, rank: int, ranks: int) -> Any:
-        """The share of one process of a fixed held-out batch."""
+        """Rows rank, rank + ranks, ... of a fixed held-out batch."""
         ...
 
     def start_batch(self) -> Any:
-        """A large batch for the data-dependent start."""
+        """A large batch for the data-dependent start, the same on every process."""
         ...
 
     def save(self, directory: Path, weights: Mapping[str, Tensor], step: int, state: Mapping[str, Any]) -> None:
