@@ -199,13 +199,13 @@ PLUGIN = """
 """
 
 
-def test_a_missing_plugin_is_named_with_its_distribution(tmp_path, fake_dist, site, make_host):
+def test_a_missing_plugin_is_named_with_its_distribution(tmp_path, fake_dist, site, isolated_registry):
     fake_dist("vqspeech-twin", PLUGIN, version="0.3")
-    make_host()
+    isolated_registry()
     write(tmp_path / "run", quantizer={"name": "twin", "codebook_size": 5})
     assert models.load(tmp_path / "run").step == 7
     shutil.rmtree(site / "vqspeech_twin-0.3.dist-info")
-    make_host()
+    isolated_registry()
     with pytest.raises(
         PluginError, match=r"needs the quantizer 'twin' of vqspeech-twin 0\.3: .*pip install vqspeech-twin"
     ):

@@ -59,10 +59,10 @@ def fail(how: str):
 
 
 @pytest.fixture
-def cli(site: Path, fake_dist, make_host, monkeypatch):
+def cli(site: Path, fake_dist, isolated_registry, monkeypatch):
     fake_dist("vqspeech-extra", COMMANDS)
     (site / "vqspeech_extra_app.py").write_text(APP)
-    make_host()
+    isolated_registry()
     monkeypatch.delenv("VQSPEECH_DEBUG", raising=False)
 
     def invoke(*arguments: str) -> Result:
@@ -137,9 +137,9 @@ def test_wrong_options_exit_with_2(cli):
     assert "Invalid value for '--times'" in result.stderr
 
 
-def test_the_same_command_twice_is_listed_with_its_distribution(cli, fake_dist, make_host):
+def test_the_same_command_twice_is_listed_with_its_distribution(cli, fake_dist, isolated_registry):
     fake_dist("vqspeech-rival", COMMANDS)
-    make_host()
+    isolated_registry()
     listing = cli("--help").stdout
     assert "vqspeech-extra/extra" in listing
     assert "vqspeech-rival/extra" in listing
@@ -147,9 +147,9 @@ def test_the_same_command_twice_is_listed_with_its_distribution(cli, fake_dist, 
     assert cli("vqspeech-rival/extra", "only").stdout == "only \n"
 
 
-def test_a_broken_plugin_does_not_break_help(cli, fake_dist, make_host):
+def test_a_broken_plugin_does_not_break_help(cli, fake_dist, isolated_registry):
     fake_dist("vqspeech-bad", "raise ImportError('no')")
-    make_host()
+    isolated_registry()
     result = cli("--help")
     assert result.exit_code == 0
     assert "plugin 'bad' (vqspeech-bad 0.3) skipped: ImportError: no" in result.stderr

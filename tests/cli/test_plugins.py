@@ -35,9 +35,9 @@ def plugins(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["plugins", *arguments])
 
 
-def test_list_shows_kind_name_provider_and_summary(fake_dist, make_host):
+def test_list_shows_kind_name_provider_and_summary(fake_dist, isolated_registry):
     fake_dist("vqspeech-lfq", GOOD.format(name="lfq"))
-    make_host()
+    isolated_registry()
     lines = [line.split() for line in plugins("list").stdout.splitlines()]
     assert ["quantizer", "lfq", "vqspeech-lfq", "0.3", "a", "layer"] in lines
     assert ["corpus", "lfq-corpus", "vqspeech-lfq", "0.3", "a", "corpus"] in lines
@@ -52,9 +52,9 @@ def test_list_shows_kind_name_provider_and_summary(fake_dist, make_host):
     }
 
 
-def test_list_of_one_kind_as_json(fake_dist, make_host):
+def test_list_of_one_kind_as_json(fake_dist, isolated_registry):
     fake_dist("vqspeech-lfq", GOOD.format(name="lfq"))
-    make_host()
+    isolated_registry()
     rows = json.loads(plugins("list", "--kind", "quantizer", "--json").stdout)
     assert [row["name"] for row in rows] == [*OURS, "lfq"]
     assert rows[-1] == {
@@ -71,54 +71,54 @@ def test_list_of_one_kind_as_json(fake_dist, make_host):
     }
 
 
-def test_list_of_an_unknown_kind(make_host):
-    make_host()
+def test_list_of_an_unknown_kind(isolated_registry):
+    isolated_registry()
     result = plugins("list", "--kind", "quantiser")
     assert result.exit_code == 2
     assert "Did you mean 'quantizer'?" in result.stderr
 
 
-def test_list_shows_both_of_a_conflict_by_their_full_names(fake_dist, make_host):
+def test_list_shows_both_of_a_conflict_by_their_full_names(fake_dist, isolated_registry):
     fake_dist("vqspeech-a", GOOD.format(name="lfq"))
     fake_dist("vqspeech-b", GOOD.format(name="lfq"))
-    make_host()
+    isolated_registry()
     listing = plugins("list").stdout
     assert "vqspeech-a/lfq " in listing
     assert "vqspeech-b/lfq " in listing
 
 
-def test_list_says_what_is_switched_off(fake_dist, make_host):
+def test_list_says_what_is_switched_off(fake_dist, isolated_registry):
     fake_dist("vqspeech-a", GOOD.format(name="lfq"))
-    make_host(VQSPEECH_DISABLE_PLUGINS="a")
+    isolated_registry(VQSPEECH_DISABLE_PLUGINS="a")
     assert "switched off: vqspeech-a 0.3" in plugins("list").stdout
 
 
 @pytest.mark.parametrize("name", ["lfq", "vqspeech-lfq/lfq", "vqspeech-lfq"])
-def test_show(name, fake_dist, make_host):
+def test_show(name, fake_dist, isolated_registry):
     fake_dist("vqspeech-lfq", GOOD.format(name="lfq"))
-    make_host()
+    isolated_registry()
     text = plugins("show", name).stdout
     assert "quantizer lfq: a layer" in text
     assert "distribution: vqspeech-lfq" in text
     assert "target: vqspeech_heavy:Layer" in text
 
 
-def test_show_gives_every_kind_of_the_name(make_host):
-    make_host()
+def test_show_gives_every_kind_of_the_name(isolated_registry):
+    isolated_registry()
     rows = json.loads(plugins("show", "vctk", "--json").stdout)
     assert [row["kind"] for row in rows] == ["corpus", "recipe"]
 
 
-def test_show_of_an_unknown_name(make_host):
-    make_host()
+def test_show_of_an_unknown_name(isolated_registry):
+    isolated_registry()
     result = plugins("show", "emma")
     assert result.exit_code == 2
     assert "Did you mean 'ema'?" in result.stderr
 
 
-def test_doctor_is_content_with_sound_plugins(fake_dist, make_host):
+def test_doctor_is_content_with_sound_plugins(fake_dist, isolated_registry):
     fake_dist("vqspeech-lfq", GOOD.format(name="lfq"))
-    make_host()
+    isolated_registry()
     result = plugins("doctor")
     assert result.exit_code == 0
     assert "ok      lfq (vqspeech-lfq 0.3): 2 registered, imported in " in result.stdout
@@ -126,11 +126,11 @@ def test_doctor_is_content_with_sound_plugins(fake_dist, make_host):
     assert result.stdout.splitlines()[-1] == "1 plugins, 0 broken, 0 name conflicts, 0 switched off"
 
 
-def test_doctor_names_failures_and_conflicts_and_exits_with_1(fake_dist, make_host):
+def test_doctor_names_failures_and_conflicts_and_exits_with_1(fake_dist, isolated_registry):
     fake_dist("vqspeech-bad", "raise ImportError('libfoo.so')")
     fake_dist("vqspeech-typo", "import vqspeech\n@vqspeech.hookimpl\ndef register_quantisers(): return []\n")
     fake_dist("vqspeech-a", GOOD.format(name="ema"))
-    make_host()
+    isolated_registry()
     result = plugins("doctor")
     assert result.exit_code == 1
     assert "broken  bad (vqspeech-bad 0.3)" in result.stdout
@@ -143,17 +143,17 @@ def test_doctor_names_failures_and_conflicts_and_exits_with_1(fake_dist, make_ho
     assert result.stderr == ""
 
 
-def test_doctor_names_plugins_that_the_environment_lists_and_nobody_installed(make_host):
-    make_host(VQSPEECH_PLUGINS="lqf", VQSPEECH_DISABLE_PLUGINS="other")
+def test_doctor_names_plugins_that_the_environment_lists_and_nobody_installed(isolated_registry):
+    isolated_registry(VQSPEECH_PLUGINS="lqf", VQSPEECH_DISABLE_PLUGINS="other")
     result = plugins("doctor")
     assert result.exit_code == 0
     assert "absent  lqf: named in VQSPEECH_PLUGINS" in result.stdout
     assert "absent  other: " in result.stdout
 
 
-def test_doctor_as_json_works_even_when_failures_are_errors(fake_dist, make_host):
+def test_doctor_as_json_works_even_when_failures_are_errors(fake_dist, isolated_registry):
     fake_dist("vqspeech-bad", "raise ImportError('libfoo.so')")
-    make_host(VQSPEECH_STRICT_PLUGINS="1")
+    isolated_registry(VQSPEECH_STRICT_PLUGINS="1")
     result = plugins("doctor", "--json")
     assert result.exit_code == 1
     (plugin,) = json.loads(result.stdout)["plugins"]

@@ -52,14 +52,14 @@ class Invoke:
 
 
 @pytest.fixture
-def recipe(site: Path, fake_dist, make_host, monkeypatch, tmp_path) -> Invoke:
+def recipe(site: Path, fake_dist, isolated_registry, monkeypatch, tmp_path) -> Invoke:
     fake_dist("vqspeech-tiny", SPECS)
     folder = site / "tiny_recipes"
     folder.mkdir()
     (folder / "__init__.py").touch()
     (folder / "recipe.py").write_text(RECIPE)
     (folder / "tiny.toml").write_text("steps = 3\n")
-    make_host()
+    isolated_registry()
     monkeypatch.delenv("VQSPEECH_DATA", raising=False)
     monkeypatch.delenv("VQSPEECH_DEBUG", raising=False)
     monkeypatch.chdir(tmp_path)

@@ -18,12 +18,12 @@ def block(language: str) -> str:
     return found
 
 
-def test_the_documented_plugin_registers_and_quantizes(fake_dist, make_host):
+def test_the_documented_plugin_registers_and_quantizes(fake_dist, isolated_registry):
     project = tomllib.loads(block("toml"))
     (points,) = project["project"]["entry-points"].values()
     ((plugin, module),) = points.items()
     fake_dist(project["project"]["name"], block("python"), entry_points=f"[vqspeech]\n{plugin} = {module}\n")
-    host = make_host()
+    host = isolated_registry()
     assert project["tool"]["setuptools"]["py-modules"] == [module]
     make = lookup.get("quantizer", plugin)
     assert not host.failures

@@ -146,12 +146,12 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_a_broken_plugin_leaves_a_record_and_hides_nobody(case, fake_dist, make_host):
+def test_a_broken_plugin_leaves_a_record_and_hides_nobody(case, fake_dist, isolated_registry):
     source, stage, error, message = BROKEN[case]
     fake_dist("vqspeech-broken", source)
     fake_dist("vqspeech-aaa", GOOD.format(name="first"))
     fake_dist("vqspeech-zzz", GOOD.format(name="last"))
-    host = make_host()
+    host = isolated_registry()
     assert {"first", "last", "vq", "ema"} <= {spec.name for spec in lookup.specs("quantizer")}
     (failure,) = host.failures
     assert (failure.provider.distribution, failure.provider.version, failure.provider.plugin) == (
@@ -165,68 +165,68 @@ def test_a_broken_plugin_leaves_a_record_and_hides_nobody(case, fake_dist, make_
     assert "\n" not in failure.message
 
 
-def test_metadata_that_cannot_be_parsed_is_a_record(fake_dist, make_host):
+def test_metadata_that_cannot_be_parsed_is_a_record(fake_dist, isolated_registry):
     fake_dist("vqspeech-torn", "", entry_points="[vqspeech]\nthis line has no equals sign\n")
     fake_dist("vqspeech-aaa", GOOD.format(name="first"))
-    host = make_host()
+    host = isolated_registry()
     assert lookup.spec("quantizer", "first").name == "first"
     (failure,) = host.failures
     assert failure.stage == "metadata"
     assert "entry_points.txt" in failure.message
 
 
-def test_the_good_part_of_a_partly_broken_plugin_is_used(fake_dist, make_host):
+def test_the_good_part_of_a_partly_broken_plugin_is_used(fake_dist, isolated_registry):
     fake_dist(
         "vqspeech-half", GOOD.format(name="half") + "\n    @vqspeech.hookimpl\n    def register_corpora(): 1 / 0\n"
     )
-    host = make_host()
+    host = isolated_registry()
     assert lookup.spec("quantizer", "half").name == "half"
     assert [f.error for f in host.failures] == ["ZeroDivisionError"]
     assert "skipped in part" in host.failures[0].line
 
 
-def test_two_entry_points_of_one_distribution_stand_alone(site, fake_dist, make_host):
+def test_two_entry_points_of_one_distribution_stand_alone(site, fake_dist, isolated_registry):
     fake_dist(
         "vqspeech-two", GOOD.format(name="one"), entry_points="[vqspeech]\na = vqspeech_two\nb = vqspeech_missing\n"
     )
-    host = make_host()
+    host = isolated_registry()
     assert lookup.spec("quantizer", "one").name == "one"
     assert [(f.provider.plugin, f.stage, f.error) for f in host.failures] == [("b", "import", "ModuleNotFoundError")]
 
 
-def test_other_groups_and_a_second_copy_are_not_looked_at(tmp_path, site, fake_dist, make_host):
+def test_other_groups_and_a_second_copy_are_not_looked_at(tmp_path, site, fake_dist, isolated_registry):
     fake_dist("other", "raise ImportError", entry_points="[console_scripts]\nother = other:main\n")
     fake_dist("vqspeech-twice", GOOD.format(name="twice"))
     copy = site / "vqspeech.twice-0.2.dist-info"
     copy.mkdir()
     (copy / "METADATA").write_text("Name: vqspeech.twice\nVersion: 0.2\n")
     (copy / "entry_points.txt").write_text("[vqspeech]\ntwice = vqspeech_twice\n")
-    host = make_host()
+    host = isolated_registry()
     assert len(host.plugins) == 1
     assert not host.failures
 
 
-def test_a_failure_is_told_once_on_stderr(fake_dist, make_host, capsys):
+def test_a_failure_is_told_once_on_stderr(fake_dist, isolated_registry, capsys):
     fake_dist("vqspeech-x", "raise ImportError('nothing here')")
-    make_host()
+    isolated_registry()
     lookup.specs("quantizer")
     lookup.specs("corpus")
     told = capsys.readouterr().err
     assert told == "plugin 'x' (vqspeech-x 0.3) skipped: ImportError: nothing here; see `vqspeech plugins doctor`\n"
 
 
-def test_debug_adds_the_traceback(fake_dist, make_host, capsys):
+def test_debug_adds_the_traceback(fake_dist, isolated_registry, capsys):
     fake_dist("vqspeech-x", "raise ImportError('nothing here')")
-    make_host(VQSPEECH_PLUGIN_DEBUG="1")
+    isolated_registry(VQSPEECH_PLUGIN_DEBUG="1")
     lookup.specs("quantizer")
     told = capsys.readouterr().err
     assert "Traceback" in told
     assert "vqspeech_x.py" in told
 
 
-def test_strict_turns_failures_into_errors(fake_dist, make_host):
+def test_strict_turns_failures_into_errors(fake_dist, isolated_registry):
     fake_dist("vqspeech-x", "raise ImportError('nothing here')")
-    make_host(VQSPEECH_STRICT_PLUGINS="1")
+    isolated_registry(VQSPEECH_STRICT_PLUGINS="1")
     assert lookup.spec("quantizer", "ema").name == "ema"  # a built-in needs no plugin
     with pytest.raises(PluginError, match=r"vqspeech-x 0\.3.*nothing here.*VQSPEECH_STRICT_PLUGINS"):
         lookup.specs("quantizer")
@@ -242,10 +242,10 @@ def test_strict_turns_failures_into_errors(fake_dist, make_host):
         ({"VQSPEECH_PLUGINS": "a,b", "VQSPEECH_DISABLE_PLUGINS": "vqspeech-b"}, {"a"}),
     ],
 )
-def test_the_environment_selects_plugins(environ, loaded, fake_dist, make_host):
+def test_the_environment_selects_plugins(environ, loaded, fake_dist, isolated_registry):
     for name in "abc":
         fake_dist(f"vqspeech-{name}", GOOD.format(name=f"q-{name}"))
-    host = make_host(**environ)
+    host = isolated_registry(**environ)
     assert {plugin.provider.plugin for plugin in host.plugins} == loaded
     ours = {spec.name for spec in builtin.register_quantizers()}
     assert {spec.name for spec in lookup.specs("quantizer")} == ours | {f"q-{name}" for name in loaded}
@@ -253,24 +253,24 @@ def test_the_environment_selects_plugins(environ, loaded, fake_dist, make_host):
         assert "b" in {provider.plugin for provider in host.disabled}
 
 
-def test_a_plugin_that_is_switched_off_is_not_imported(fake_dist, make_host):
+def test_a_plugin_that_is_switched_off_is_not_imported(fake_dist, isolated_registry):
     fake_dist("vqspeech-off", "raise ImportError")
-    make_host(VQSPEECH_DISABLE_PLUGINS="off")
+    isolated_registry(VQSPEECH_DISABLE_PLUGINS="off")
     lookup.specs("quantizer")
     assert "vqspeech_off" not in sys.modules
 
 
-def test_built_ins_are_found_before_third_parties_are_imported(fake_dist, make_host):
+def test_built_ins_are_found_before_third_parties_are_imported(fake_dist, isolated_registry):
     fake_dist("vqspeech-heavy", GOOD.format(name="heavy"))
-    make_host()
+    isolated_registry()
     lookup.spec("quantizer", "ema")
     assert "vqspeech_heavy" not in sys.modules
     lookup.spec("quantizer", "heavy")
     assert "vqspeech_heavy" in sys.modules
 
 
-def test_every_kind_has_a_hook_a_spec_and_a_built_in(make_host):
-    host = make_host()
+def test_every_kind_has_a_hook_a_spec_and_a_built_in(isolated_registry):
+    host = isolated_registry()
     assert list(HOOKS) == [kind.kind for kind in KINDS]
     assert set(HOOKS.values()) == {name for name in vars(Hooks) if name.startswith("register_")}
     for kind in KINDS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -52,10 +52,12 @@ class Quantizer(nn.Module):
     ----------
     dim : channels of the latents
     codebook_sizes : number of codes of each codebook; codes[:, n] lies in [0, codebook_sizes[n])
+    distance : "euclidean" where no other code of the last codebook decodes nearer to the latents; None for another rule (rounding, cosine)
     """
 
     codebook_sizes: tuple[int, ...]
     dim: int
+    distance: ClassVar[Literal["euclidean"] | None] = "euclidean"
 
     def forward(self, z: Tensor, mask: Tensor | None = None) -> Quantized:
         """Quantize latents (batch, dim, time); in training mode also collects what `update` needs."""

@@ -1,0 +1,38 @@
+"""Conformance checks for plugin authors, as pytest parameters, and fixtures. Needs pytest: ``pip install pytest``.
+
+    from vqspeech.testing import quantizer_checks
+
+    @quantizer_checks("my-vq")
+    def test_my_quantizer_keeps_its_contract(check):
+        check()
+
+The fixtures are in `vqspeech.testing.fixtures`; see docs/plugins/testing.md. Names load on first use, as those of `vqspeech` do.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vqspeech.testing.cases import Case
+    from vqspeech.testing.light import assert_light_import
+    from vqspeech.testing.quantizers import quantizer_checks
+
+PUBLIC: dict[str, str] = {
+    "Case": "vqspeech.testing.cases",
+    "assert_light_import": "vqspeech.testing.light",
+    "quantizer_checks": "vqspeech.testing.quantizers",
+}
+"""Public name -> the module that it lives in."""
+
+__all__ = ["Case", "assert_light_import", "quantizer_checks"]
+
+
+def __getattr__(name: str) -> Any:
+    """The public name, imported on first use (PEP 562)."""
+    if name not in PUBLIC:
+        raise AttributeError(
+            f"module 'vqspeech.testing' has no attribute {name!r}; public: {', '.join(sorted(PUBLIC))}"
+        )
+    return getattr(importlib.import_module(PUBLIC[name]), name)

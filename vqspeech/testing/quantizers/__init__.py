@@ -1,0 +1,49 @@
+"""What every quantizer must do (`vqspeech.nn.quantize.Quantizer`), as checks: `contract`, `masks`, `state`, `codebook` and `processes`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from vqspeech.nn.quantize import Quantizer
+from vqspeech.testing.cases import parametrize
+from vqspeech.testing.quantizers import codebook, contract, masks, processes, state
+from vqspeech.testing.quantizers.subject import QuantizerSubject
+
+CHECKS: tuple[Callable[[QuantizerSubject], None], ...] = (
+    *contract.CHECKS,
+    *masks.CHECKS,
+    *state.CHECKS,
+    *codebook.CHECKS,
+    *processes.CHECKS,
+)
+"""Every check, in the order in which pytest shows them."""
+
+
+def quantizer_checks(
+    *quantizers: str | Callable[..., Quantizer],
+    dim: int = 8,
+    options: Mapping[str, Any] | None = None,
+    expected_failures: Mapping[str, str] | None = None,
+) -> pytest.MarkDecorator:
+    """Parametrise a test over all checks of some quantizers::
+
+        @quantizer_checks("my-vq", options={"codebook_size": 32}, expected_failures={"two_processes": "one process only, see README"})
+        def test_my_quantizer_keeps_its_contract(check):
+            check()
+
+    Parameters
+    ----------
+    quantizers : registered names, or callables that make a quantizer as the target of a `QuantizerSpec` does
+    dim : channels of the latents
+    options : hyper-parameters for all of them
+    expected_failures : check, or ``quantizer-check`` -> reason; such a check must fail
+
+    Raises
+    ------
+    UnknownNameError : an expected failure of a check that does not exist
+    """
+    subjects = [QuantizerSubject(quantizer, dim, dict(options or {})) for quantizer in quantizers]
+    return parametrize(subjects, CHECKS, expected_failures or {})

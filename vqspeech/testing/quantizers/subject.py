@@ -1,0 +1,86 @@
+"""The quantizer under test, made anew for each check, and latents to put into it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vqspeech.nn.quantize import Quantized, Quantizer
+from vqspeech.registry import lookup
+
+
+@dataclass(frozen=True)
+class QuantizerSubject:
+    """A registered name or a factory, with the arguments to make a quantizer of it.
+
+    Parameters
+    ----------
+    quantizer : the name, or ``make(dim, **options)``
+    dim : channels of the latents
+    options : hyper-parameters
+    """
+
+    quantizer: str | Callable[..., Quantizer]
+    dim: int = 8
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """See `vqspeech.testing.cases.Subject`."""
+        return self.quantizer if isinstance(self.quantizer, str) else self.quantizer.__name__
+
+    def fresh(self, seed: int = 0) -> Quantizer:
+        """A new quantizer in training mode, a function of the seed."""
+        make = lookup.get("quantizer", self.quantizer) if isinstance(self.quantizer, str) else self.quantizer
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            made: Quantizer = make(self.dim, **self.options)
+        return made.train()
+
+    def started(self) -> Quantizer:
+        """A new quantizer after its data-dependent start on standard normal latents."""
+        quantizer = self.fresh()
+        quantizer.start(torch.randn(1024, self.dim, generator=generator(1)), generator(2))
+        return quantizer
+
+    def latents(self, batch: int = 2, time: int = 9, seed: int = 0) -> Tensor:
+        """Standard normal latents (batch, dim, time)."""
+        return torch.randn(batch, self.dim, time, generator=generator(seed))
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    """A generator of its own, so that no check depends on another."""
+    return torch.Generator().manual_seed(seed)
+
+
+def total(quantized: Quantized) -> Tensor:
+    """The losses together, a scalar that can be differentiated even where there are none."""
+    return sum(quantized.losses.values(), quantized.z_q.sum() * 0.0)
+
+
+def snapshot(quantizer: Quantizer) -> dict[str, Tensor]:
+    """A copy of the state."""
+    return {name: tensor.detach().clone() for name, tensor in quantizer.state_dict().items()}
+
+
+def same_bits(one: dict[str, Tensor], two: dict[str, Tensor]) -> list[str]:
+    """The names in which two states differ in any bit; a NaN equals a NaN."""
+    differ = sorted(one.keys() ^ two.keys())
+    for name in sorted(one.keys() & two.keys()):
+        a, b = one[name], two[name]
+        if a.dtype != b.dtype or a.shape != b.shape or not torch.equal(a.nan_to_num(), b.nan_to_num()):
+            differ.append(name)
+    return differ
+
+
+def moves_by_update(subject: QuantizerSubject) -> bool:
+    """Whether the codebook is moved by `update` rather than by the optimiser."""
+    quantizer = subject.started()
+    before = snapshot(quantizer)
+    quantizer(3 * subject.latents(4, 50))
+    quantizer.update(generator())
+    return any(before[name].is_floating_point() for name in same_bits(before, snapshot(quantizer)))
