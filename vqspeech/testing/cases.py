@@ -62,7 +62,7 @@ def parametrize(
             raise InputError(f"expected_failures[{key!r}] gives no reason; say why the check fails")
     parameters = []
     for case in cases:
-        reason = expected_failures.get(case.id) or expected_failures.get(case.check.__name__)
-        marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
+        why = expected_failures.get(case.id) or expected_failures.get(case.check.__name__)
+        marks = [pytest.mark.xfail(reason=why, strict=True)] if why else []
         parameters.append(pytest.param(case, id=case.id, marks=marks))
     return pytest.mark.parametrize("check", parameters)
