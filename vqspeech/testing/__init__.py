@@ -15,18 +15,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vqspeech.testing.aligners import aligner_checks
     from vqspeech.testing.cases import Case
+    from vqspeech.testing.corpora import corpus_checks
     from vqspeech.testing.light import assert_light_import
+    from vqspeech.testing.modalities import modality_checks
     from vqspeech.testing.quantizers import quantizer_checks
 
 PUBLIC: dict[str, str] = {
     "Case": "vqspeech.testing.cases",
+    "aligner_checks": "vqspeech.testing.aligners",
     "assert_light_import": "vqspeech.testing.light",
+    "corpus_checks": "vqspeech.testing.corpora",
+    "modality_checks": "vqspeech.testing.modalities",
     "quantizer_checks": "vqspeech.testing.quantizers",
 }
 """Public name -> the module that it lives in."""
 
-__all__ = ["Case", "assert_light_import", "quantizer_checks"]
+__all__ = ["Case", "aligner_checks", "assert_light_import", "corpus_checks", "modality_checks", "quantizer_checks"]
 
 
 def __getattr__(name: str) -> Any:
