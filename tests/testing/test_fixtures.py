@@ -77,6 +77,6 @@ def test_the_public_names_exist_and_load_on_use():
     for name in testing.__all__:
         assert getattr(testing, name)
     with pytest.raises(AttributeError, match="public: "):
-        testing.no_such_name
+        _ = testing.no_such_name
     code = "import sys, vqspeech.testing; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"

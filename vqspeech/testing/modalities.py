@@ -48,9 +48,8 @@ class ModalitySubject:
 
     def checked(self, values: Mapping[str, Any]) -> RunConfig:
         """The values as a configuration of this modality, on the CPU in 32 bits."""
-        train = {"steps": 4, "log_every": 1, "validate_every": 2, "checkpoint_every": 2, "validation_batches": 1}
-        fixed = {"keep_last": 9, "precision": "32-true", "accelerator": "cpu"}
-        train = {**train, **fixed, **values.get("train", {})}
+        train: dict[str, Any] = {"steps": 4, "log_every": 1, "validate_every": 2, "checkpoint_every": 2, "keep_last": 9}
+        train |= {"validation_batches": 1, "precision": "32-true", "accelerator": "cpu", **values.get("train", {})}
         return runs.checked({**values, "modality": self.name, "train": train})
 
     def task(self, config: RunConfig, store: Any) -> Task:
