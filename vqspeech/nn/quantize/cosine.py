@@ -36,6 +36,8 @@ class CosineQuantizer(Quantizer):
     codebook_size, beta, data_start : as in `VectorQuantizer`
     """
 
+    distance = None
+
     def __init__(
         self,
         dim: int,

@@ -33,6 +33,7 @@ class FiniteScalarQuantizer(Quantizer):
     """
 
     reach: Tensor
+    distance = None
     offset: Tensor
     shift: Tensor
     radix: Tensor

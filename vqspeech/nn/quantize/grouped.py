@@ -31,6 +31,7 @@ class GroupedQuantizer(Quantizer):
         self.groups = nn.ModuleList(groups)
         self.dim = sum(group.dim for group in groups)
         self.codebook_sizes = tuple(size for group in groups for size in group.codebook_sizes)
+        self.distance = groups[-1].distance
         self._channels = _slices([group.dim for group in groups])
         self._books = _slices([len(group.codebook_sizes) for group in groups])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -57,7 +57,7 @@ class Quantizer(nn.Module):
 
     codebook_sizes: tuple[int, ...]
     dim: int
-    distance: ClassVar[Literal["euclidean"] | None] = "euclidean"
+    distance: Literal["euclidean"] | None = "euclidean"
 
     def forward(self, z: Tensor, mask: Tensor | None = None) -> Quantized:
         """Quantize latents (batch, dim, time); in training mode also collects what `update` needs."""

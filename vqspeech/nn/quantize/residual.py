@@ -32,6 +32,7 @@ class ResidualQuantizer(Quantizer):
         self.levels = nn.ModuleList(levels)
         self.dim = levels[0].dim
         self.codebook_sizes = tuple(size for level in levels for size in level.codebook_sizes)
+        self.distance = levels[-1].distance
         ends = list(accumulate(len(level.codebook_sizes) for level in levels))
         self._books = [slice(begin, end) for begin, end in zip([0, *ends], ends, strict=False)]
 
