@@ -26,8 +26,9 @@ ALLOWED: dict[str, set[str]] = {
     **dict.fromkeys(WORK, MODEL | WORK),
     "presets": {"presets", *BASE},
     "recipes": MODEL | WORK | {"recipes", "presets"},
+    "scaffold": BASE | {"registry", "scaffold"},
     "testing": MODEL | WORK | {"testing", "presets"},
-    "cli": MODEL | WORK | {"recipes", "presets", "testing", "cli"},
+    "cli": MODEL | WORK | {"recipes", "presets", "testing", "scaffold", "cli"},
     "__main__": {"cli"},
 }
 """Part of vqspeech -> the parts it may import."""

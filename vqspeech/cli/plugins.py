@@ -1,14 +1,15 @@
-"""``vqspeech plugins list | show | doctor``: what is registered, by whom, and what is broken."""
+"""``vqspeech plugins list | show | doctor | new``: what is registered, by whom, what is broken, and how to begin one."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from vqspeech.errors import unknown_name
+from vqspeech.errors import InputError, unknown_name
 from vqspeech.registry import host as hosts
 from vqspeech.registry import lookup
 from vqspeech.registry.hookspecs import HOOKS
@@ -65,6 +66,21 @@ def doctor(as_json: AsJson = False) -> None:
     print(json.dumps(_diagnosis(host), indent=2) if as_json else "\n".join(_findings(host)))
     if host.failures or conflicts:
         raise typer.Exit(1)
+
+
+@app.command("new")
+def new(
+    kind: Annotated[str, typer.Argument(help=f"What it adds: {', '.join(HOOKS)}.")],
+    name: Annotated[str, typer.Argument(help="What it is used by, for example my-vq.")],
+    out: Annotated[Path, typer.Option(help="Existing folder to write vqspeech-NAME into.")] = Path("."),
+) -> None:
+    """Write a new plugin: a complete distribution with one module, its tests and a README."""
+    from vqspeech.scaffold import write_plugin
+
+    if not out.is_dir():
+        raise InputError(f"--out {str(out)!r} is not a folder; give an existing one, vqspeech-NAME is made inside")
+    folder = write_plugin(kind, name, out)
+    print(f"wrote {folder}. Next:\n  pip install -e {folder}\n  pytest {folder}")
 
 
 def _shown(entry: Entry, clashing: set[tuple[str, str]]) -> str:

@@ -1,0 +1,86 @@
+"""A new plugin as a complete distribution: pyproject.toml, one module, tests that use `vqspeech.testing`, a README; from the templates beside this."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+from pathlib import Path
+from string import Template
+
+import vqspeech
+from vqspeech.errors import InputError, PluginError, unknown_name
+from vqspeech.registry.hookspecs import HOOKS
+from vqspeech.registry.host import Host
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+
+
+def write_plugin(kind: str, name: str, parent: Path) -> Path:
+    """Write ``parent/vqspeech-NAME``.
+
+    Parameters
+    ----------
+    kind : one of `vqspeech.registry.hookspecs.HOOKS`: quantizer, corpus, recipe, ...
+    name : what it will be used by, ``[a-z][a-z0-9-]*``; a leading ``vqspeech-`` is dropped
+    parent : an existing folder
+
+    Returns
+    -------
+    the new folder
+
+    Raises
+    ------
+    UnknownNameError : no such kind
+    InputError : an unusable name, a folder that is there already, or one that cannot be written
+    PluginError : the name of a built-in of that kind, which no plugin can replace
+    """
+    if kind not in HOOKS:
+        raise unknown_name("kind of plugin", kind, HOOKS)
+    name = name.removeprefix("vqspeech-")
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"{name!r} cannot be the name of a plugin; lower-case letters, digits and single hyphens, a letter first, for example 'my-{kind}'"
+        )
+    if name in {entry.spec.name for entry in Host({"VQSPEECH_PLUGINS": ""}).builtin_entries(kind)}:
+        raise PluginError(f"{kind} {name!r} ships with vqspeech, and no plugin can replace it; choose another name")
+    folder = parent / f"vqspeech-{name}"
+    if folder.exists() or folder.is_symlink():
+        raise InputError(
+            f"{folder} exists already; nothing was written. Choose another name, or another folder with --out"
+        )
+    values = _values(kind, name)
+    contents = {path: Template(text).substitute(values) for path, text in _templates(kind, values["module"]).items()}
+    try:
+        for path, text in contents.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"cannot write {folder}: {error.strerror or error}; choose another folder with --out"
+        ) from error
+    return folder
+
+
+def _values(kind: str, name: str) -> dict[str, str]:
+    """What the templates' placeholders stand for."""
+    major, minor, *_ = (int(part) for part in re.findall(r"\d+", vqspeech.__version__))
+    return {
+        "kind": kind,
+        "name": name,
+        "module": f"vqspeech_{name.replace('-', '_')}",
+        "function": name.replace("-", "_"),
+        "camel": "".join(part.capitalize() for part in name.split("-")),
+        "requirement": f"vqspeech>={major}.{minor},<{major}.{minor + 2}",
+    }
+
+
+def _templates(kind: str, module: str) -> dict[str, str]:
+    """Path in the new folder -> template."""
+    here = resources.files("vqspeech.scaffold") / "templates"
+    places = {
+        "pyproject.toml": "pyproject.toml.txt",
+        "README.md": f"{kind}/README.md.txt",
+        f"{module}.py": f"{kind}/module.py.txt",
+        f"tests/test_{module}.py": f"{kind}/tests.py.txt",
+    }
+    return {path: (here / place).read_text(encoding="utf-8") for path, place in places.items()}
