@@ -1,44 +1,39 @@
-"""The audio cache of a run: every utterance decoded once to int16 in one memory-mapped file, with a manifest.
+"""The audio cache of a corpus: every utterance decoded once to int16 in memory-mapped shards, with an index.
 
-A store is a folder of three files, written under a temporary name and renamed when whole:
+A store is a folder, written under a temporary name and renamed when whole:
 
-- ``audio.i16``: little-endian int16 samples of all utterances, one after the other
-- ``manifest.jsonl``: one row per utterance: id, path, speaker, text, split, start_sample, n_samples, phones ([start_s, end_s, label], ... or null)
-- ``store.json``: format version, sample rate, counts, checksums, and the facts about the corpus
+- ``shards/00000.i16``, ...: little-endian int16 samples of the utterances, one after the other
+- ``index.arrow``: one row per utterance, see `vqspeech.corpora.store_index`
+- ``store.json``: format version, sample rate, counts, checksums, speakers, and the facts about the corpus
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
+import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
-from vqspeech.alignment.base import Alignment, Interval
 from vqspeech.corpora.base import SPLITS, Corpus, Split
-from vqspeech.corpora.store_writer import FORMAT_VERSION, fill
-from vqspeech.errors import CheckpointError, InputError, unknown_name
+from vqspeech.corpora.store_index import StoredRows, StoredUtterance
+from vqspeech.corpora.store_shard import FORMAT_VERSION, file_sha256, shard_path
+from vqspeech.corpora.store_writer import fill
+from vqspeech.errors import CheckpointError, CorpusError, InputError, unknown_name
 
+__all__ = ["AudioStore", "CorpusFacts", "StoredUtterance", "prepare"]
 
-@dataclass(frozen=True, kw_only=True)
-class StoredUtterance:
-    """One row of the manifest: an `Utterance` and where its samples are. The alignment counts from its first stored sample."""
-
-    id: str
-    path: Path
-    speaker: str
-    text: str | None
-    split: Split
-    start_sample: int
-    n_samples: int
-    alignment: Alignment | None
+_OPEN_SHARDS = 256
+"""Shards that are mapped at the same time; each holds one of the process's file descriptors."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,44 +64,42 @@ class AudioStore:
 
     directory: Path
     sample_rate: int
-    rows: tuple[StoredUtterance, ...]
+    rows: StoredRows
     speakers: tuple[str, ...]
     corpus: CorpusFacts
     fingerprint: str
-    _audio: npt.NDArray[np.int16]
-    _index: Mapping[str, int]
+    _shard: Callable[[int], npt.NDArray[np.int16]]
 
     @classmethod
     def open(cls, directory: Path | str, verify: bool = False) -> AudioStore:
-        """Open a store: reads the manifest and maps the audio.
+        """Open a store: maps the index and compares its checksum; shards are mapped when their samples are asked for.
 
         Parameters
         ----------
         directory : what `prepare` wrote
-        verify : also read all the audio and compare its checksum
+        verify : also read all the audio and compare its checksums
 
         Raises
         ------
-        CheckpointError : missing, torn, changed, or of a newer format
+        CheckpointError : missing, torn, changed, or of another format
         """
         directory = Path(directory)
         facts = _header(directory)
-        manifest = _read(directory / "manifest.jsonl")
-        if hashlib.sha256(manifest).hexdigest() != facts["manifest_sha256"]:
-            raise _torn(directory, "manifest.jsonl is not what store.json says")
-        samples_path = directory / "audio.i16"
-        size = samples_path.stat().st_size if samples_path.is_file() else -1
-        if size != 2 * facts["samples"]:
-            raise _torn(directory, f"audio.i16 has {max(size, 0)} bytes instead of {2 * facts['samples']}")
-        if verify and _file_sha256(samples_path) != facts["audio_sha256"]:
-            raise _torn(directory, "audio.i16 has another checksum")
-        rows = tuple(_row(json.loads(line)) for line in manifest.decode("utf-8").splitlines())
+        index = directory / "index.arrow"
+        try:
+            if file_sha256(index) != facts["index_sha256"]:
+                raise _torn(directory, "index.arrow is not what store.json says")
+            rows = StoredRows(index, facts["speakers"])
+        except (OSError, pa.ArrowException) as error:
+            raise _torn(directory, f"index.arrow: {getattr(error, 'strerror', None) or error}") from error
+        for number, shard in enumerate(facts["shards"]):
+            _check_shard(directory, number, shard, verify)
         corpus = facts["corpus"]
         return cls(
             directory=directory,
             sample_rate=facts["sample_rate"],
             rows=rows,
-            speakers=tuple(sorted({row.speaker for row in rows})),
+            speakers=tuple(facts["speakers"]),
             corpus=CorpusFacts(
                 name=corpus["name"],
                 root=Path(corpus["root"]),
@@ -116,29 +109,39 @@ class AudioStore:
                 skipped=corpus["skipped"],
             ),
             fingerprint=facts["fingerprint"],
-            _audio=np.memmap(samples_path, dtype="<i2", mode="r"),
-            _index={row.id: index for index, row in enumerate(rows)},
+            _shard=lru_cache(_OPEN_SHARDS)(partial(_map, directory)),
         )
 
     @property
     def duration_s(self) -> float:
         """Length of all utterances together, in seconds."""
-        return len(self._audio) / self.sample_rate
+        return int(self.lengths.sum()) / self.sample_rate
 
-    def samples(self, index: int) -> npt.NDArray[np.int16]:
-        """Samples of one row: int16 (n_samples,), a read-only view of the file."""
-        row = self.rows[index]
-        return self._audio[row.start_sample : row.start_sample + row.n_samples]
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """(rows,) length of each utterance in samples."""
+        return self.rows.lengths
+
+    @property
+    def speaker_numbers(self) -> npt.NDArray[np.int32]:
+        """(rows,) place of each row's speaker in `speakers`."""
+        return self.rows.speaker_numbers
+
+    def samples(self, index: int, start: int = 0, stop: int | None = None) -> npt.NDArray[np.int16]:
+        """Samples of one row, or a stretch of them: int16 (n_samples,), a read-only view of the file."""
+        first, length = int(self.rows.starts[index]), int(self.lengths[index])
+        stop = length if stop is None else min(stop, length)
+        return self._shard(self.rows.shard(index))[first + start : first + stop]
 
     def waveform(self, index: int) -> npt.NDArray[np.float32]:
         """Samples of one row: float32 (n_samples,) in [-1, 1)."""
         return self.samples(index).astype(np.float32) / np.float32(32768)
 
-    def indices(self, split: Split) -> tuple[int, ...]:
+    def indices(self, split: Split) -> npt.NDArray[np.int64]:
         """Positions of one split's rows, ascending."""
         if split not in SPLITS:
             raise unknown_name("split", split, SPLITS)
-        return tuple(index for index, row in enumerate(self.rows) if row.split == split)
+        return np.flatnonzero(self.rows.splits == SPLITS.index(split))
 
     def by_id(self, utterance: str) -> int:
         """The position of an utterance.
@@ -147,9 +150,10 @@ class AudioStore:
         ------
         UnknownNameError : no such id
         """
-        if utterance not in self._index:
-            raise unknown_name("utterance", utterance, self._index)
-        return self._index[utterance]
+        position = self.rows.position(utterance)
+        if position is None:
+            raise unknown_name("utterance", utterance, self.rows.ids())
+        return position
 
 
 def prepare(
@@ -157,54 +161,92 @@ def prepare(
     directory: Path | str,
     *,
     sample_rate: int = 16000,
-    workers: int = 2,
+    workers: int | None = None,
     trim_db: float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> AudioStore:
     """Decode a corpus into a store; files that cannot be decoded or hold only silence are left out and named in ``corpus.skipped``.
+
+    The work goes shard by shard into a hidden folder beside the store. A call that was killed or ran out of disk leaves its finished shards
+    there, and the next one with the same corpus and settings checks them by their checksums and goes on.
 
     Parameters
     ----------
     corpus : what a reader gave
     directory : where to; an earlier store there is replaced once the new one is whole, anything else is left alone
     sample_rate : in Hz
-    workers : threads that decode; the result does not depend on it
+    workers : processes that decode, None for one per core; the result does not depend on it. A corpus of one shard is decoded in this process
     trim_db : cut leading and trailing silence this far below the loudest part, see `vqspeech.audio.trim_silence`
     progress : called with (done, all)
 
     Raises
     ------
     CorpusError : not one usable utterance
-    InputError : an unwritable folder, a full disk, or a directory that holds something else
+    InputError : an unwritable folder, a full disk, or a directory that holds something else or is being written by another process
+    VQSpeechError : a process that decodes died
     """
     directory = Path(directory).expanduser().absolute()
+    workers = _cores() if workers is None else workers
     if workers < 1:
         raise InputError(f"workers must be at least 1, got {workers}")
     if directory.exists() and not (
         directory.is_dir() and ((directory / "store.json").is_file() or not any(directory.iterdir()))
     ):
         raise InputError(f"{directory} exists and is no audio store; choose another folder")
-    staging: Path | None = None
+    staging = directory.with_name(f".{directory.name}.part")
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", suffix=".tmp", dir=directory.parent))
-        staging.chmod(0o755)
-        fill(staging, corpus, sample_rate, workers, trim_db, progress)
-        _put_in_place(staging, directory)
+        with _alone(staging):
+            fill(staging, corpus, sample_rate, workers, trim_db, progress)
+            _put_in_place(staging, directory)
+            shutil.rmtree(directory / "rows", ignore_errors=True)
+            (directory / "lock").unlink(missing_ok=True)
+    except CorpusError:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
     except OSError as error:
-        raise InputError(
-            f"cannot write the audio store {directory}: {error.strerror or error}; choose another folder or free some space"
-        ) from error
-    finally:
-        if staging is not None:
+        finished = len(list(staging.glob("rows/*.json")))
+        if not finished:
             shutil.rmtree(staging, ignore_errors=True)
+        kept = f" (the {finished} finished shards in {staging} are kept for the next call)" if finished else ""
+        raise InputError(
+            f"cannot write the audio store {directory}: {error.strerror or error}; choose another folder or free some space{kept}"
+        ) from error
     return AudioStore.open(directory)
 
 
-def _row(row: dict[str, Any]) -> StoredUtterance:
-    phones = row.pop("phones")
-    alignment = None if phones is None else Alignment(tuple(Interval(*phone) for phone in phones))
-    return StoredUtterance(**{**row, "path": Path(row["path"])}, alignment=alignment)
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _alone(staging: Path) -> Iterator[None]:
+    """Hold a lock on the folder in which a store is made, where the system has such locks; a process that dies lets go of it."""
+    staging.mkdir(parents=True, exist_ok=True)
+    with (staging / "lock").open("w") as lock:
+        try:
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:
+            pass
+        except BlockingIOError:
+            raise InputError(
+                f"another process is preparing this store (it holds {staging}/lock); wait for it, or choose another folder"
+            ) from None
+        yield
+
+
+def _map(directory: Path, number: int) -> npt.NDArray[np.int16]:
+    return np.memmap(shard_path(directory, number), dtype="<i2", mode="r")
+
+
+def _check_shard(directory: Path, number: int, facts: Mapping[str, Any], verify: bool) -> None:
+    path = shard_path(directory, number)
+    size = path.stat().st_size if path.is_file() else -1
+    if size != 2 * facts["samples"]:
+        raise _torn(directory, f"shards/{path.name} has {max(size, 0)} bytes instead of {2 * facts['samples']}")
+    if verify and file_sha256(path) != facts["audio_sha256"]:
+        raise _torn(directory, f"shards/{path.name} has another checksum")
 
 
 def _put_in_place(staging: Path, directory: Path) -> None:
@@ -226,28 +268,18 @@ def _header(directory: Path) -> dict[str, Any]:
     if not (directory / "store.json").is_file():
         raise CheckpointError(f"{directory}: no audio store here (no store.json); prepare the corpus again")
     try:
-        facts: dict[str, Any] = json.loads(_read(directory / "store.json"))
+        facts: dict[str, Any] = json.loads((directory / "store.json").read_bytes())
         version = int(facts["format_version"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise _torn(directory, f"store.json cannot be read ({error})") from error
-    if version > FORMAT_VERSION:
+    if version != FORMAT_VERSION:
+        how = "newer" if version > FORMAT_VERSION else "older"
         raise CheckpointError(
-            f"{directory}: format {version} is newer than this vqspeech knows ({FORMAT_VERSION}); update vqspeech or prepare again"
+            f"{directory}: format {version} is {how} than what this vqspeech reads ({FORMAT_VERSION}); "
+            f"{'update vqspeech, or ' if how == 'newer' else ''}delete this folder and prepare the corpus again"
         )
     return facts
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise _torn(path.parent, f"{path.name}: {error.strerror or error}") from error
-
-
 def _torn(directory: Path, what: str) -> CheckpointError:
     return CheckpointError(f"{directory}: the audio store is damaged: {what}. Delete it and prepare the corpus again")
-
-
-def _file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

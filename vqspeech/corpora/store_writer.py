@@ -1,34 +1,29 @@
-"""Fills the folder of an audio store (`vqspeech.corpora.store`): decodes in order with bounded memory, writes samples, manifest and header."""
+"""Fills the folder of an audio store (`vqspeech.corpora.store`): shards in parallel processes, then index and header."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
 from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+import pyarrow as pa
 
-from vqspeech import audio
-from vqspeech.corpora.base import Corpus, Utterance
-from vqspeech.errors import AudioError, CorpusError
+from vqspeech.corpora.base import Corpus
+from vqspeech.corpora.store_index import read_batch, write_index
+from vqspeech.corpora.store_shard import FORMAT_VERSION, ShardTask, file_sha256, make_shard, plan_shards
+from vqspeech.errors import CorpusError, VQSpeechError
 
-FORMAT_VERSION = 1
-"""Of the files in the folder; a reader refuses newer ones."""
-
-_SILENT_PEAK = 1
-"""Peak in int16 steps up to which a file counts as silence (dither)."""
-
-
-@dataclass(frozen=True)
-class _Decoded:
-    pcm: npt.NDArray[np.int16]
-    offset_s: float
+Progress = Callable[[int, int], None]
 
 
 def fill(
@@ -37,50 +32,120 @@ def fill(
     sample_rate: int,
     workers: int,
     trim_db: float | None,
-    progress: Callable[[int, int], None] | None,
+    progress: Progress | None,
 ) -> None:
-    """Write ``audio.i16``, ``manifest.jsonl`` and ``store.json`` into an empty folder; arguments as in `vqspeech.corpora.store.prepare`.
+    """Write shards, ``index.arrow`` and ``store.json`` into a folder; shards that an earlier call finished there are kept.
+
+    Parameters
+    ----------
+    folder : where to; what was finished there before is checked and kept, everything else in it is written anew or removed
+    corpus, sample_rate, workers, trim_db, progress : as in `vqspeech.corpora.store.prepare`
 
     Raises
     ------
     CorpusError : not one usable utterance
+    VQSpeechError : a process died
     OSError : a full disk, for example
     """
-    skipped = dict(corpus.skipped)
-    checksum, content = hashlib.sha256(), hashlib.sha256(f"{sample_rate}".encode())
-    position, lines = 0, []
-    with (folder / "audio.i16").open("wb") as out:
-        for done, (utterance, decoded) in enumerate(
-            _decode_all(corpus.utterances, sample_rate, workers, trim_db), start=1
-        ):
-            if isinstance(decoded, str):
-                skipped[str(utterance.path)] = decoded
-            else:
-                raw = decoded.pcm.astype("<i2", copy=False).tobytes()
-                out.write(raw)
-                checksum.update(raw)
-                row = _manifest_row(utterance, decoded, position, sample_rate)
-                lines.append(json.dumps(row, ensure_ascii=False) + "\n")
-                content.update(json.dumps({key: value for key, value in row.items() if key != "path"}).encode())
-                position += len(decoded.pcm)
-            if progress is not None:
-                progress(done, len(corpus.utterances))
-    if not lines:
+    shards = plan_shards(corpus.utterances)
+
+    def task(number: int) -> ShardTask:
+        utterances = tuple(corpus.utterances[place] for place in shards[number])
+        return ShardTask(folder=folder, number=number, utterances=utterances, sample_rate=sample_rate, trim_db=trim_db)
+
+    _make_shards(task, shards, min(workers, len(shards)), progress)
+    _remove_others(folder, len(shards))
+    _describe(folder, corpus, sample_rate, trim_db, len(shards))
+
+
+def _make_shards(
+    task: Callable[[int], ShardTask], shards: Sequence[range], workers: int, progress: Progress | None
+) -> None:
+    total, done = sum(map(len, shards)), 0
+    if workers <= 1:
+        for number, places in enumerate(shards):
+
+            def said(count: int, before: int = places.start) -> None:
+                if progress is not None:
+                    progress(before + count, total)
+
+            make_shard(task(number), said)
+        return
+
+    def take(waiting: deque[Future[int]]) -> None:
+        nonlocal done
+        done += waiting.popleft().result()
+        if progress is not None:
+            progress(done, total)
+
+    # Fresh processes, not forks: this one may run threads of PyTorch, and a forked lock stays locked.
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker) as pool:
+        try:
+            waiting: deque[Future[int]] = deque()
+            for number in range(len(shards)):
+                waiting.append(pool.submit(make_shard, task(number)))
+                if len(waiting) >= 2 * workers:
+                    take(waiting)
+            while waiting:
+                take(waiting)
+        except BrokenProcessPool as error:
+            raise VQSpeechError(
+                "a process that decodes audio died: out of memory, killed, or started from a script without "
+                "`if __name__ == '__main__':` (workers=1 needs none). Finished shards are kept; run the same command again"
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    """Ctrl-C and the death of the parent end a worker at once; finished shards are what the next call goes on from."""
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def _remove_others(folder: Path, shards: int) -> None:
+    """Shards of an earlier plan."""
+    for path in (*(folder / "shards").glob("*"), *(folder / "rows").glob("*")):
+        if path.stem.isdigit() and int(path.stem) >= shards:
+            path.unlink()
+
+
+def _describe(folder: Path, corpus: Corpus, sample_rate: int, trim_db: float | None, shards: int) -> None:
+    """Merge the shards' rows into ``index.arrow`` and write ``store.json``; one shard's rows at a time are in memory."""
+    skipped, speakers, content = dict(corpus.skipped), set(), hashlib.sha256(f"{sample_rate}".encode())
+    kept: list[dict[str, Any]] = []
+    for number in range(shards):
+        facts = json.loads((folder / "rows" / f"{number:05}.json").read_text(encoding="utf-8"))
+        skipped.update(facts["skipped"])
+        speakers.update(facts["speakers"])
+        content.update(f"{facts['content_sha256']}{facts['audio_sha256']}".encode())
+        kept.append({name: facts[name] for name in ("utterances", "samples", "audio_sha256")})
+    if not any(facts["utterances"] for facts in kept):
         first = next(iter(skipped.items()), None)
         reason = f"; the first problem: {first[0]}: {first[1]}" if first else ""
         raise CorpusError(f"nothing in {corpus.root} can be used: {len(skipped)} files were skipped{reason}")
-    manifest = "".join(lines).encode("utf-8")
-    (folder / "manifest.jsonl").write_bytes(manifest)
-    content.update(checksum.digest())
+
+    def rows() -> Iterator[pa.RecordBatch]:
+        for number in range(shards):
+            yield read_batch(folder / "rows" / f"{number:05}.arrow")
+
+    write_index(folder / "index.arrow", rows())
     header = {
         "format_version": FORMAT_VERSION,
         "sample_rate": sample_rate,
-        "utterances": len(lines),
-        "samples": position,
-        "audio_sha256": checksum.hexdigest(),
-        "manifest_sha256": hashlib.sha256(manifest).hexdigest(),
+        "utterances": sum(facts["utterances"] for facts in kept),
+        "samples": sum(facts["samples"] for facts in kept),
+        "index_sha256": file_sha256(folder / "index.arrow"),
         "fingerprint": content.hexdigest(),
         "trim_db": trim_db,
+        "speakers": sorted(speakers),
         "corpus": {
             "name": corpus.name,
             "root": str(corpus.root),
@@ -89,60 +154,6 @@ def fill(
             "notes": list(corpus.notes),
             "skipped": skipped,
         },
+        "shards": kept,
     }
     (folder / "store.json").write_text(json.dumps(header, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _decode_all(
-    utterances: tuple[Utterance, ...], sample_rate: int, workers: int, trim_db: float | None
-) -> Iterator[tuple[Utterance, _Decoded | str]]:
-    """Decode in order with a few files in flight per worker, so that memory stays bounded."""
-    waiting: deque[tuple[Utterance, Future[_Decoded | str]]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for utterance in utterances:
-                waiting.append((utterance, pool.submit(_decode, utterance.path, sample_rate, trim_db)))
-                if len(waiting) >= 4 * workers:
-                    first, future = waiting.popleft()
-                    yield first, future.result()
-            while waiting:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _decode(path: Path, sample_rate: int, trim_db: float | None) -> _Decoded | str:
-    """The samples, or the reason why there are none."""
-    try:
-        samples = audio.read(path, sample_rate)
-    except AudioError as error:
-        return str(error).removeprefix(f"{path}: ")
-    if int(np.abs(audio.to_int16(samples).astype(np.int32)).max()) <= _SILENT_PEAK:
-        return "holds only silence"
-    offset_s = 0.0
-    if trim_db is not None:
-        trimmed = audio.trim_silence(samples, trim_db)
-        samples, offset_s = trimmed.samples, trimmed.offset_samples / sample_rate
-    return _Decoded(audio.to_int16(samples), offset_s)
-
-
-def _manifest_row(utterance: Utterance, decoded: _Decoded, position: int, sample_rate: int) -> dict[str, Any]:
-    phones = None
-    if utterance.alignment is not None:
-        end_s = len(decoded.pcm) / sample_rate
-        shifted = (
-            (max(phone.start_s - decoded.offset_s, 0.0), min(phone.end_s - decoded.offset_s, end_s), phone.label)
-            for phone in utterance.alignment.phones
-        )
-        phones = [[round(start, 6), round(end, 6), label] for start, end, label in shifted if end > start]
-    return {
-        "id": utterance.id,
-        "path": str(utterance.path),
-        "speaker": utterance.speaker,
-        "text": utterance.text,
-        "split": utterance.split,
-        "start_sample": position,
-        "n_samples": len(decoded.pcm),
-        "phones": phones,
-    }

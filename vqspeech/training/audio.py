@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -30,7 +32,7 @@ class AudioTask:
         self.codebook_sizes = self.model.quantizer.codebook_sizes
         train = config.train
 
-        def crops(indices: tuple[int, ...], window_samples: int) -> SpeechBatches:
+        def crops(indices: npt.NDArray[np.int64], window_samples: int) -> SpeechBatches:
             return SpeechBatches(
                 store,
                 indices,
@@ -43,7 +45,8 @@ class AudioTask:
             )
 
         self._train = crops(store.indices("train"), train.window_samples)
-        self._valid = crops(store.indices("valid") or store.indices("train"), 0)
+        held_out = store.indices("valid")
+        self._valid = crops(held_out if len(held_out) else store.indices("train"), 0)
         self.steps_per_epoch = self._train.steps_per_epoch
         self.samples_per_step = train.batch_size * self._train.crop_frames * self.model.hop_samples
         self.fingerprint = store.fingerprint

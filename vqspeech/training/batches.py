@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from vqspeech.corpora.store import AudioStore
@@ -47,7 +48,7 @@ class SpeechBatches:
     def __init__(
         self,
         store: AudioStore,
-        indices: Sequence[int],
+        indices: Sequence[int] | npt.NDArray[np.int64],
         speakers: Sequence[str],
         *,
         seed: int,
@@ -56,7 +57,7 @@ class SpeechBatches:
         window_samples: int,
         hop_samples: int,
     ) -> None:
-        if not indices:
+        if not len(indices):
             raise CorpusError(f"no utterances to draw crops from in {store.directory}; the split is empty")
         self.store = store
         self.seed = seed
@@ -65,10 +66,11 @@ class SpeechBatches:
         self.crop_frames = math.ceil(crop_samples / hop_samples)
         self.window_frames = math.ceil(window_samples / hop_samples) if window_samples else self.crop_frames
         self._indices = np.asarray(indices)
-        self._lengths = np.array([store.rows[index].n_samples for index in indices])
+        self._lengths = store.lengths[self._indices]
         self._ends = np.cumsum(self._lengths)
         place = {speaker: number for number, speaker in enumerate(speakers)}
-        self._speakers = np.array([place[store.rows[index].speaker] for index in indices])
+        places = np.array([place[speaker] for speaker in store.speakers])
+        self._speakers = places[store.speaker_numbers[self._indices]]
 
     @property
     def steps_per_epoch(self) -> int:
@@ -106,8 +108,8 @@ class SpeechBatches:
         chosen, lengths, offsets, starts = (values[rank::ranks] for values in (chosen, lengths, offsets, starts))
         waveform = np.zeros((len(chosen), crop), dtype=np.float32)
         for row, (which, offset, length) in enumerate(zip(chosen, offsets, lengths, strict=True)):
-            samples = self.store.samples(int(self._indices[which]))[offset : offset + length]
-            waveform[row, :length] = samples / np.float32(32768)
+            samples = self.store.samples(int(self._indices[which]), int(offset), int(offset + length))
+            np.multiply(samples, np.float32(1 / 32768), out=waveform[row, :length])
         return SpeechBatch(
             waveform=torch.from_numpy(waveform),
             lengths=torch.from_numpy(lengths),
