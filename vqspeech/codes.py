@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from vqspeech.errors import InputError
+from vqspeech.files import whole_file
 
 COLUMNS = ["id", "speaker", "split", "path", "n_samples", "codes"]
 """Of a table's Parquet file."""
@@ -63,8 +65,8 @@ class CodeTable:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def write(self, path: Path) -> None:
-        """Write the table as Parquet, whole or not at all."""
+    def write(self, path: Path, notes: Mapping[str, str] | None = None) -> None:
+        """Write the table as Parquet, whole or not at all; notes go to the file's metadata."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -73,9 +75,7 @@ class CodeTable:
             {
                 **{name: pa.array(values, pa.string()) for name, values in columns.items()},
                 "n_samples": pa.array([row.n_samples for row in self.rows], pa.int64()),
-                "codes": pa.array(
-                    [[list(book) for book in row.codes] for row in self.rows], pa.list_(pa.list_(pa.int32()))
-                ),
+                "codes": _nested([row.codes for row in self.rows]),
             }
         )
         facts = {
@@ -83,13 +83,8 @@ class CodeTable:
             "hop_samples": self.hop_samples,
             "codebook_sizes": self.codebook_sizes,
         }
-        partial = path.with_name(path.name + ".part")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            pq.write_table(table.replace_schema_metadata({"vqspeech": json.dumps(facts)}), partial)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with whole_file(path) as partial:
+            pq.write_table(table.replace_schema_metadata({"vqspeech": json.dumps(facts), **(notes or {})}), partial)
 
     @classmethod
     def read(cls, path: Path) -> CodeTable:
@@ -119,3 +114,16 @@ class CodeTable:
                 f"{path} is not a table of codes ({error}); `vqspeech encode RUN AUDIO --out {path}` writes one"
             ) from error
         return read
+
+
+def _nested(codes: Sequence[np.ndarray]) -> Any:
+    """Arrow list<list<int32>> of (codebooks, frames) arrays, without a Python object per code."""
+    import pyarrow as pa
+
+    def offsets(sizes: list[int]) -> Any:
+        return pa.array(np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]), pa.int32())
+
+    books = [book for item in codes for book in item]
+    flat = np.concatenate(books).astype(np.int32) if books else np.zeros(0, np.int32)
+    inner = pa.ListArray.from_arrays(offsets([len(book) for book in books]), pa.array(flat))
+    return pa.ListArray.from_arrays(offsets([len(item) for item in codes]), inner)

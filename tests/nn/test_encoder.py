@@ -106,3 +106,25 @@ def test_rows_of_a_batch_do_not_touch_each_other():
     waveform = torch.randn(3, 640, dtype=torch.float64)
     alone = torch.cat([encoder(row[None]) for row in waveform])
     torch.testing.assert_close(encoder(waveform), alone, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [None, "logmel", "mfcc"])
+@pytest.mark.parametrize("strides, dilations", [(PAPER_PHONEME, ()), (((4, 2), (5, 3)), (1, 3)), (((3, 1),), (2,))])
+def test_what_lies_beyond_a_row_s_end_changes_nothing(kind, strides, dilations):
+    front_end = None
+    if kind is not None:
+        front_end = SpectralFeatures(
+            kind, sample_rate=16000, hop_samples=20, window_samples=50, n_mels=6, n_mfcc=4, deltas=True
+        )
+        front_end.mean += 1.0  # silence is not zero
+        front_end.double()
+    encoder = make(strides, dilations=dilations, front_end=front_end)
+    hop = encoder.hop_samples
+    lengths = torch.tensor([9 * hop, 7 * hop + 1, hop, 1, 12 * hop - 1])
+    rows = [torch.randn(int(length), dtype=torch.float64) for length in lengths]
+    batch = torch.nn.utils.rnn.pad_sequence([*rows, torch.zeros(13 * hop)], batch_first=True)[:-1].double()
+    found = encoder(batch, lengths)
+    for row, waveform in zip(found, rows, strict=True):
+        alone = encoder(waveform[None])[0]
+        tolerance = 1e-10 if kind is None else 1e-5
+        torch.testing.assert_close(row[:, : alone.shape[1]], alone, rtol=tolerance, atol=tolerance)

@@ -8,8 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import numpy.typing as npt
 from vqspeech import audio
 from vqspeech.corpora.base import Utterance
 from vqspeech.errors import AudioError
+from vqspeech.files import whole_file
 
 FORMAT_VERSION = 2
 """Of an audio store; a reader refuses others."""
@@ -123,7 +123,7 @@ def _write(task: ShardTask, key: str, said: Callable[[int], None] | None) -> Non
     skipped: dict[str, str] = {}
     checksum, content = hashlib.sha256(), hashlib.sha256()
     position, rows = 0, []
-    with _whole_file(task.audio) as partial, partial.open("wb") as out:
+    with whole_file(task.audio) as partial, partial.open("wb") as out:
         for done, utterance in enumerate(task.utterances, start=1):
             decoded = _decode(utterance.path, task.sample_rate, task.trim_db)
             if isinstance(decoded, str):
@@ -140,7 +140,7 @@ def _write(task: ShardTask, key: str, said: Callable[[int], None] | None) -> Non
                 said(done)
         out.flush()
         os.fsync(out.fileno())
-    with _whole_file(task.rows) as partial:
+    with whole_file(task.rows) as partial:
         write_index(partial, [pa.RecordBatch.from_pylist(rows, SCHEMA)])
     facts = {
         "key": key,
@@ -152,20 +152,8 @@ def _write(task: ShardTask, key: str, said: Callable[[int], None] | None) -> Non
         "speakers": sorted({row["speaker"] for row in rows}),
         "skipped": skipped,
     }
-    with _whole_file(task.facts) as partial:
+    with whole_file(task.facts) as partial:
         partial.write_text(json.dumps(facts) + "\n", encoding="utf-8")
-
-
-@contextmanager
-def _whole_file(path: Path) -> Iterator[Path]:
-    """A temporary name to write to, renamed at the end of the block; removed when the block fails."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.tmp")
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _key(task: ShardTask) -> str:

@@ -111,9 +111,9 @@ def _start_worker() -> None:
 
 
 def _remove_others(folder: Path, shards: int) -> None:
-    """Shards of an earlier plan."""
-    for path in (*(folder / "shards").glob("*"), *(folder / "rows").glob("*")):
-        if path.stem.isdigit() and int(path.stem) >= shards:
+    """Shards of an earlier plan, and what killed processes left."""
+    for path in (*(folder / "shards").iterdir(), *(folder / "rows").iterdir()):
+        if path.suffix == ".tmp" or int(path.stem) >= shards:
             path.unlink()
 
 

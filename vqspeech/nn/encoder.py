@@ -98,25 +98,41 @@ class ConvEncoder(nn.Module):
         reach = sum(self.residual_dilations) * step
         return Span(before=before + reach, after=after + reach, hop=step)
 
-    def forward(self, waveform: Tensor) -> Tensor:
+    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Latents of a batch.
 
         Parameters
         ----------
         waveform : (batch, time) float in [-1, 1]; any time, padded with silence to a multiple of the hop
+        lengths : (batch,) int64, samples of each waveform that are real, with zeros beyond them; what follows the end is then held
+            at zero in every layer, as it is for a waveform on its own, and latents beyond ``ceil(lengths / hop_samples)`` mean nothing
 
         Returns
         -------
         (batch, dim, ceil(time / hop_samples))
         """
         waveform = F.pad(waveform, (0, -waveform.shape[-1] % self.hop_samples))
-        hidden = self.front_end(waveform) if self.front_end is not None else waveform[:, None]
+        ends = None if lengths is None else -(-lengths // self.hop_samples) * self.hop_samples
+        if self.front_end is not None:
+            ends = None if ends is None else ends // self.front_end.hop_samples
+            hidden = _cut(self.front_end(waveform, ends), ends)
+        else:
+            hidden = waveform[:, None]
         for convolution, (kernel, stride) in zip(self.down, self.strides, strict=True):
             left = (kernel - stride) // 2
-            hidden = F.relu(convolution(F.pad(hidden, (left, kernel - stride - left))))
+            ends = None if ends is None else ends // stride
+            hidden = _cut(F.relu(convolution(F.pad(hidden, (left, kernel - stride - left)))), ends)
         for block in self.blocks:
-            hidden = block(hidden)
+            hidden = _cut(block(hidden), ends)
         return self.head(self.norm(hidden.transpose(1, 2))).transpose(1, 2)
+
+
+def _cut(hidden: Tensor, ends: Tensor | None) -> Tensor:
+    """(batch, channels, time) with zeros from each row's end on."""
+    if ends is None:
+        return hidden
+    inside = torch.arange(hidden.shape[-1], device=hidden.device) < ends[:, None]
+    return hidden * inside[:, None]
 
 
 class _ResidualBlock(nn.Module):

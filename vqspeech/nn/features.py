@@ -69,18 +69,19 @@ class SpectralFeatures(nn.Module):
         """Samples that one frame depends on."""
         return self.window_samples + (4 * 2 * self.hop_samples if self.deltas else 0)
 
-    def forward(self, waveform: Tensor) -> Tensor:
+    def forward(self, waveform: Tensor, frames: Tensor | None = None) -> Tensor:
         """Standardised features.
 
         Parameters
         ----------
-        waveform : (batch, time), time a multiple of ``hop_samples``
+        waveform : (batch, time), time a multiple of ``hop_samples``; zeros beyond the end of each
+        frames : (batch,) int64, frames of each waveform that count: differences take these for all there are; all when None
 
         Returns
         -------
         (batch, channels, time / hop_samples), float32
         """
-        return (self.raw(waveform) - self.mean) / self.std
+        return (self.raw(waveform, frames) - self.mean) / self.std
 
     @torch.no_grad()
     def fit(self, waveform: Tensor, mask: Tensor | None = None) -> None:
@@ -97,27 +98,31 @@ class SpectralFeatures(nn.Module):
             self.mean.copy_(frames.mean(0)[:, None])
             self.std.copy_(frames.std(0, correction=0).clamp_min(1e-3)[:, None])
 
-    def raw(self, waveform: Tensor) -> Tensor:
+    def raw(self, waveform: Tensor, frames: Tensor | None = None) -> Tensor:
         """Features before standardisation; shapes as in `forward`."""
         with torch.autocast(waveform.device.type, enabled=False):
             margin = self.window_samples - self.hop_samples
             padded = F.pad(waveform.float(), (margin // 2, margin - margin // 2))
-            frames = padded.unfold(-1, self.window_samples, self.hop_samples) * self.window
-            power = torch.fft.rfft(frames, n=self.n_fft).abs().square()
+            windows = padded.unfold(-1, self.window_samples, self.hop_samples) * self.window
+            power = torch.fft.rfft(windows, n=self.n_fft).abs().square()
             features = (power @ self.filters).clamp_min(1e-8).log()
             if self.kind == "mfcc":
                 features = features @ self.dct
             features = features.transpose(1, 2)
             if self.deltas:
-                first = _difference(features)
-                features = torch.cat([features, first, _difference(first)], dim=1)
+                first = _difference(features, frames)
+                features = torch.cat([features, first, _difference(first, frames)], dim=1)
             return features
 
 
-def _difference(features: Tensor) -> Tensor:
+def _difference(features: Tensor, frames: Tensor | None) -> Tensor:
     """Regression slope over five frames, ends repeated (Young et al., The HTK Book, eq. 5.16); (batch, channels, time)."""
-    padded = F.pad(features, (2, 2), mode="replicate")
     time = features.shape[-1]
+    if frames is not None:  # the end is each row's own
+        last = (frames - 1).clamp_min(0)[:, None]
+        places = torch.arange(time, device=features.device).minimum(last)
+        features = features.gather(2, places[:, None].expand_as(features))
+    padded = F.pad(features, (2, 2), mode="replicate")
     return sum(
         (n * (padded[..., 2 + n : 2 + n + time] - padded[..., 2 - n : 2 - n + time]) / 10 for n in (1, 2)),
         start=torch.zeros_like(features),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,8 @@ import torch
 from vqspeech import audio
 from vqspeech.codes import CodeTable, UtteranceCodes
 from vqspeech.conversion import stream_number
-from vqspeech.corpora.store import AudioStore
+from vqspeech.corpora.store import AudioStore, StoredUtterance
+from vqspeech.encoding.pieces import BatchEncoder
 from vqspeech.errors import AudioError, InputError
 from vqspeech.model import Checkpoint
 from vqspeech.sampling import LazyConditions, Sampling, sample
@@ -36,32 +37,64 @@ def encode_files(
     ------
     AudioError : when no file could be read
     """
-    rows, skipped = [], {}
-    names = unique_names(files)
-    for number, (path, name) in enumerate(zip(files, names, strict=True)):
-        try:
-            waveform = audio.read(path, checkpoint.config.sample_rate)
-        except AudioError as error:
-            skipped[str(path)] = str(error)
-        else:
-            known = facts[str(path)] if facts is not None else {"id": name, "speaker": "", "split": ""}
-            rows.append(_row(checkpoint, waveform, **known, path=str(path)))
-        if progress is not None:
-            progress(number + 1, len(files))
-    if not rows:
+    skipped: dict[str, str] = {}
+
+    def waveforms() -> Iterator[tuple[int, np.ndarray]]:
+        for number, path in enumerate(files):
+            try:
+                yield number, audio.read(path, checkpoint.config.sample_rate)
+            except AudioError as error:
+                skipped[str(path)] = str(error)
+            if progress is not None:
+                progress(number + 1, len(files))
+
+    codes = _encoded(checkpoint, waveforms())
+    if not codes:
         raise AudioError(f"none of {len(files)} files could be read; the first: {next(iter(skipped.values()))}")
-    return _table(checkpoint, rows), skipped
+    names, rows = unique_names(files), []
+    for number, (n_samples, found) in codes.items():
+        path = str(files[number])
+        known = facts[path] if facts is not None else {"id": names[number], "speaker": "", "split": ""}
+        rows.append(UtteranceCodes(**known, path=path, n_samples=n_samples, codes=found))
+    return table_of(checkpoint, rows), skipped
 
 
 def encode_store(checkpoint: Checkpoint, store: AudioStore, progress: Report | None = None) -> CodeTable:
     """Codes of every utterance of a store."""
-    rows = []
-    for index, item in enumerate(store.rows):
-        waveform = store.waveform(index)
-        rows.append(_row(checkpoint, waveform, id=item.id, speaker=item.speaker, split=item.split, path=str(item.path)))
-        if progress is not None:
-            progress(index + 1, len(store.rows))
-    return _table(checkpoint, rows)
+
+    def waveforms() -> Iterator[tuple[int, np.ndarray]]:
+        for index in range(len(store.rows)):
+            yield index, store.waveform(index)
+            if progress is not None:
+                progress(index + 1, len(store.rows))
+
+    codes, rows = _encoded(checkpoint, waveforms()), []
+    for item, (n_samples, found) in zip(store.rows, codes.values(), strict=True):
+        rows.append(stored_codes(item, n_samples, found))
+    return table_of(checkpoint, rows)
+
+
+def stored_codes(row: StoredUtterance, n_samples: int, codes: np.ndarray) -> UtteranceCodes:
+    """The codes of a row of a store."""
+    return UtteranceCodes(
+        id=row.id, speaker=row.speaker, split=row.split, path=str(row.path), n_samples=n_samples, codes=codes
+    )
+
+
+def table_of(checkpoint: Checkpoint, rows: Sequence[UtteranceCodes]) -> CodeTable:
+    """Rows with what the model says of them."""
+    return CodeTable(
+        sample_rate=checkpoint.config.sample_rate,
+        hop_samples=checkpoint.model.hop_samples,
+        codebook_sizes=tuple(checkpoint.model.quantizer.codebook_sizes),
+        rows=tuple(rows),
+    )
+
+
+def _encoded(checkpoint: Checkpoint, waveforms: Iterator[tuple[int, np.ndarray]]) -> dict[int, tuple[int, np.ndarray]]:
+    """Key -> samples and codes, in the order of the keys."""
+    found = {key: (n_samples, codes) for key, n_samples, codes in BatchEncoder[int](checkpoint).encode(waveforms)}
+    return dict(sorted(found.items()))
 
 
 @torch.inference_mode()
@@ -108,21 +141,6 @@ def decode_table(
     )
 
 
-@torch.inference_mode()
-def _row(checkpoint: Checkpoint, waveform: np.ndarray, **facts: str) -> UtteranceCodes:
-    codes = checkpoint.model.encode(torch.from_numpy(waveform)[None].to(checkpoint.device))[0].cpu().numpy()
-    return UtteranceCodes(**facts, n_samples=len(waveform), codes=codes)
-
-
-def _table(checkpoint: Checkpoint, rows: Sequence[UtteranceCodes]) -> CodeTable:
-    return CodeTable(
-        sample_rate=checkpoint.config.sample_rate,
-        hop_samples=checkpoint.model.hop_samples,
-        codebook_sizes=tuple(checkpoint.model.quantizer.codebook_sizes),
-        rows=tuple(rows),
-    )
-
-
 def unique_names(files: Sequence[Path]) -> list[str]:
     """A name for each file: its stem, with the parent folders that it takes to tell files of the same stem apart.
 
@@ -131,11 +149,12 @@ def unique_names(files: Sequence[Path]) -> list[str]:
     paths = [path.absolute() for path in files]
     places = Counter(path.with_suffix("") for path in set(paths))
     stems = [path.stem if places[path.with_suffix("")] == 1 else path.name.replace(".", "_") for path in paths]
+    given = Counter(paths)
     names, depth = list(stems), 1
     while len(again := {name for name, count in Counter(names).items() if count > 1}) > 0 and depth < 32:
         depth += 1
         for place, path in enumerate(paths):
-            if names[place] in again and paths.count(path) == 1:
+            if names[place] in again and given[path] == 1:
                 parents = path.parent.parts[1:]
                 names[place] = "_".join([*parents[max(0, len(parents) + 1 - depth) :], stems[place]])
     seen: Counter[str] = Counter()

@@ -5,46 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
-import torch
 
 from vqspeech.codes import CodeTable, UtteranceCodes
-from vqspeech.config import parse_model
 from vqspeech.corpora.folder import read
 from vqspeech.corpora.store import prepare
 from vqspeech.encoding import decode_table, encode_files, encode_store, unique_names
 from vqspeech.errors import AudioError, InputError, UnknownNameError
-from vqspeech.model import Checkpoint, build
-
-CONFIG = {
-    "encoder": {"strides": [[16, 8], [16, 8]], "channels": 4, "dim": 3},
-    "quantizer": {"name": "vq", "codebook_size": 16},
-    "decoder": {
-        "cycles": 1,
-        "layers_per_cycle": 2,
-        "residual_channels": 4,
-        "skip_channels": 4,
-        "condition_channels": 3,
-    },
-}
-
-
-@pytest.fixture
-def checkpoint():
-    torch.manual_seed(0)
-    config = parse_model(CONFIG)
-    model = build(config, ("p225", "p226")).eval()
-    return Checkpoint(model=model, config=config, speakers=("p225", "p226"), step=3, path=Path("run"), facts={})
-
-
-@pytest.fixture
-def files(tmp_path):
-    rng = np.random.default_rng(0)
-    paths = [tmp_path / "corpus" / name for name in ("p225/a.wav", "p226/a.wav", "p226/b.flac")]
-    for path, time in zip(paths, (1600, 641, 3000), strict=True):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(path, 0.2 * rng.normal(size=time), 16000)
-    return paths
 
 
 def test_files_become_rows_and_broken_ones_are_named(checkpoint, files, tmp_path):

@@ -1,0 +1,41 @@
+"""A model that was never trained, and a few files to encode."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from vqspeech.config import parse_model
+from vqspeech.model import Checkpoint, build
+
+CONFIG = {
+    "encoder": {"strides": [[16, 8], [16, 8]], "channels": 4, "dim": 3},
+    "quantizer": {"name": "vq", "codebook_size": 16},
+    "decoder": {
+        "cycles": 1,
+        "layers_per_cycle": 2,
+        "residual_channels": 4,
+        "skip_channels": 4,
+        "condition_channels": 3,
+    },
+}
+
+
+@pytest.fixture
+def checkpoint():
+    torch.manual_seed(0)
+    config = parse_model(CONFIG)
+    model = build(config, ("p225", "p226")).eval()
+    return Checkpoint(model=model, config=config, speakers=("p225", "p226"), step=3, path=Path("run"), facts={})
+
+
+@pytest.fixture
+def files(tmp_path):
+    rng = np.random.default_rng(0)
+    paths = [tmp_path / "corpus" / name for name in ("p225/a.wav", "p226/a.wav", "p226/b.flac")]
+    for path, time in zip(paths, (1600, 641, 3000), strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, 0.2 * rng.normal(size=time), 16000)
+    return paths
