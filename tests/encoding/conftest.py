@@ -8,7 +8,8 @@ import soundfile
 import torch
 
 from vqspeech.config import parse_model
-from vqspeech.model import Checkpoint, build
+from vqspeech.encoding import plan
+from vqspeech.model import Checkpoint, build, load, save
 
 CONFIG = {
     "encoder": {"strides": [[16, 8], [16, 8]], "channels": 4, "dim": 3},
@@ -39,3 +40,16 @@ def files(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, 0.2 * rng.normal(size=time), 16000)
     return paths
+
+
+@pytest.fixture
+def saved(checkpoint, tmp_path):
+    """The model in a checkpoint directory, loaded from there."""
+    save(tmp_path / "model", checkpoint.model.state_dict(), config=checkpoint.config, speakers=("p225", "p226"), step=3)
+    return load(tmp_path / "model")
+
+
+@pytest.fixture
+def one_by_one(monkeypatch):
+    """Parts of one utterance."""
+    monkeypatch.setattr(plan, "UTTERANCES_PER_PART", 1)

@@ -12,24 +12,68 @@ Run = Annotated[Path, typer.Argument(metavar="RUN", help="Run or checkpoint dire
 
 def encode(
     run: Run,
-    audio_files: Annotated[list[Path], typer.Argument(metavar="AUDIO...", help="Files and folders.")],
-    out: Annotated[Path, typer.Option(help="Table to write (Parquet).")],
+    audio_files: Annotated[list[Path], typer.Argument(metavar="AUDIO...", help="Files, folders and prepared corpora.")],
+    out: Annotated[Path, typer.Option(help="Table to write (.parquet), or a folder for it and its parts.")],
+    shard: Annotated[
+        str | None, typer.Option(metavar="I/N", help="Encode one of N shares; torchrun says it by itself.")
+    ] = None,
+    engine: Annotated[str, typer.Option(help="local, or ray for a Ray cluster.")] = "local",
+    workers: Annotated[int | None, typer.Option(min=1, help="Actors of the engine ray; default one per core.")] = None,
+    batch: Annotated[
+        int | None, typer.Option(min=1, help="Rows encoded together; default 1 on CPUs, 16 elsewhere.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
 ) -> None:
-    """Write the codes of audio files as a table, one row per file."""
-    from vqspeech import audio
-    from vqspeech.encoding import encode_files
+    """Write the codes of recordings as a table, one row per utterance. Run again, it goes on where it stopped."""
+    from vqspeech.encoding.bulk import encode_bulk
+    from vqspeech.encoding.plan import Share
     from vqspeech.model import load
     from vqspeech.training.metrics import Progress
 
-    checkpoint = load(run)
-    files = audio.find_audio(audio_files)
-    progress = Progress("encode", len(files))
-    table, skipped = encode_files(checkpoint, files, lambda done, total: progress.update(done))
-    table.write(out)
-    for path, reason in skipped.items():
+    share = Share.of_rank() if shard is None else Share.parse(shard)
+    checkpoint = load(run, device=_device(device))
+    shown: list[Progress] = []
+
+    def show(done: int, total: int) -> None:
+        if not shown:
+            shown.append(Progress("encode", total, done - 1))
+        shown[0].update(done)
+
+    try:
+        result = encode_bulk(
+            checkpoint, audio_files, out, share=share, engine=engine, workers=workers, rows=batch, progress=show
+        )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("finished parts are kept; run the same command to go on") from None
+    for path, reason in result.encoded.skipped.items():
         typer.echo(f"skipped {path}: {reason}", err=True)
-    seconds = sum(row.n_samples for row in table) / table.sample_rate
-    typer.echo(f"{len(table)} files, {seconds:.1f} s of speech, {table.frame_rate_hz:g} codes per second: {out}")
+    encoded = result.encoded
+    rate = checkpoint.config.sample_rate / checkpoint.model.hop_samples
+    facts = [f"{encoded.utterances} files, {encoded.seconds:.1f} s of speech, {rate:g} codes per second"]
+    if encoded.skipped:
+        facts.append(f"{len(encoded.skipped)} skipped")
+    if result.before:
+        facts.append(f"{result.before} encoded before")
+    where = result.table if result.complete else f"parts of {result.table}; the others are still missing"
+    typer.echo(f"{', '.join(facts)}: {where}")
+
+
+def _device(name: str) -> str:
+    """A device that is there; under torchrun ``cuda`` is the one of this process."""
+    import os
+
+    import torch
+
+    from vqspeech.errors import InputError
+
+    kind, _, number = name.partition(":")
+    there = torch.cuda.device_count() if kind == "cuda" else int(kind == "cpu")
+    index = int(number) if number.isdecimal() else int(os.environ.get("LOCAL_RANK", 0)) % max(1, there)
+    if index >= there:
+        raise InputError(
+            f"--device {name!r} is not there; this machine has cpu and {torch.cuda.device_count()} cuda devices"
+        )
+    return "cpu" if kind == "cpu" else f"cuda:{index}"
 
 
 def decode(

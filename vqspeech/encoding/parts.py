@@ -1,0 +1,148 @@
+"""Parts of a table of codes: encoded one after the other, each a Parquet file that is whole or not there, and merged into one table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vqspeech import audio
+from vqspeech.codes import UtteranceCodes
+from vqspeech.corpora.store import AudioStore
+from vqspeech.encoding.pieces import BatchEncoder
+from vqspeech.encoding.plan import Part, Plan
+from vqspeech.encoding.tables import stored_codes, table_of
+from vqspeech.errors import AudioError
+from vqspeech.files import whole_file
+from vqspeech.model import Checkpoint
+
+_NOTE = b"vqspeech.encode"
+"""Key of what parts and merged tables say about themselves in their Parquet metadata."""
+
+_open_store = lru_cache(4)(AudioStore.open)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoded:
+    """What a part or a whole table holds.
+
+    Parameters
+    ----------
+    key : of its `Part` or `Plan`
+    utterances : rows
+    seconds : of audio
+    skipped : path -> reason of every input that could not be read
+    """
+
+    key: str
+    utterances: int = 0
+    seconds: float = 0.0
+    skipped: Mapping[str, str] = field(default_factory=dict)
+
+    def __add__(self, other: Encoded) -> Encoded:
+        return Encoded(
+            key=self.key,
+            utterances=self.utterances + other.utterances,
+            seconds=self.seconds + other.seconds,
+            skipped={**self.skipped, **other.skipped},
+        )
+
+
+def part_path(folder: Path, part: Part, parts: int) -> Path:
+    """The file of a part among so many."""
+    return folder / f"part-{part.number:05}-of-{parts:05}.parquet"
+
+
+def said_of(path: Path, key: str) -> Encoded | None:
+    """What a finished part or table says of itself; None when it is not there, torn, or of another key."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        note = Encoded(**json.loads(pq.read_schema(path).metadata[_NOTE]))
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
+        return None
+    return note if note.key == key else None
+
+
+def encode_part(
+    checkpoint: Checkpoint, part: Part, path: Path, rows: int, said: Callable[[], None] | None = None
+) -> Encoded:
+    """Encode a part into a file, unless that is finished.
+
+    Parameters
+    ----------
+    path : its file, see `part_path`
+    rows : of a batch
+    said : called after each utterance
+
+    Raises
+    ------
+    OSError : what cannot be written; nothing half-written is left
+    """
+    if (before := said_of(path, part.key)) is not None:
+        return before
+    skipped: dict[str, str] = {}
+
+    def waveforms() -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
+        for place in range(len(part)):
+            if part.store is not None:
+                yield place, _open_store(part.store).waveform(part.first + place)
+            else:
+                try:
+                    yield place, audio.read(part.files[place][0], checkpoint.config.sample_rate)
+                except AudioError as error:
+                    skipped[str(part.files[place][0])] = str(error)
+            if said is not None:
+                said()
+
+    found: dict[int, UtteranceCodes] = {}
+    for place, n_samples, codes in BatchEncoder[int](checkpoint, rows).encode(waveforms()):
+        if part.store is not None:
+            found[place] = stored_codes(_open_store(part.store).rows[part.first + place], n_samples, codes)
+        else:
+            file, name = part.files[place]
+            found[place] = UtteranceCodes(
+                id=name, speaker="", split="", path=str(file), n_samples=n_samples, codes=codes
+            )
+    table = table_of(checkpoint, [found[place] for place in sorted(found)])
+    seconds = sum(row.n_samples for row in table) / table.sample_rate
+    result = Encoded(key=part.key, utterances=len(table), seconds=seconds, skipped=skipped)
+    table.write(path, {_NOTE.decode(): json.dumps(asdict(result))})
+    return result
+
+
+def merge(folder: Path, plan: Plan, table: Path) -> Encoded | None:
+    """Make one table of all parts, atomically and with one part in memory at a time; None while parts are missing.
+
+    Raises
+    ------
+    AudioError : when no input of any part could be read
+    OSError : what cannot be written; an earlier table is left as it is
+    """
+    import pyarrow.parquet as pq
+
+    paths = [part_path(folder, part, len(plan.parts)) for part in plan.parts]
+    total = Encoded(key=plan.key)
+    for part, path in zip(plan.parts, paths, strict=True):
+        said = said_of(path, part.key)
+        if said is None:
+            return None
+        total += said
+    if not total.utterances:
+        first = next(iter(total.skipped.values()))
+        raise AudioError(f"none of {len(total.skipped)} files could be read; the first: {first}")
+    schema = pq.read_schema(paths[0])
+    metadata: dict[Any, Any] = {**schema.metadata, _NOTE: json.dumps(asdict(total))}
+    with whole_file(table) as partial, pq.ParquetWriter(partial, schema.with_metadata(metadata)) as writer:
+        for path in paths:
+            content = pq.read_table(path).replace_schema_metadata(metadata)
+            if len(content):
+                writer.write_table(content)
+    return total

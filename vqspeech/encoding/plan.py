@@ -1,0 +1,170 @@
+"""What a bulk encoding consists of: its inputs cut into parts, each with a key of everything that its codes depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vqspeech import audio
+from vqspeech.corpora.store import AudioStore
+from vqspeech.corpora.store_shard import file_sha256
+from vqspeech.encoding.tables import unique_names
+from vqspeech.errors import InputError
+from vqspeech.model import Checkpoint
+
+UTTERANCES_PER_PART = 250
+BYTES_PER_PART = 64 * 2**20
+"""A part ends where either is reached; the bytes are those of the audio files, or of the samples in a prepared corpus."""
+
+FORMAT = 1
+"""Of parts; parts of another format are encoded again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A stretch of the input that one process encodes.
+
+    Parameters
+    ----------
+    number : place among all parts
+    key : hash of the model and of what is encoded
+    store : a prepared corpus, of which rows `first` to `stop` are meant; None for files
+    files : (path, id) of each file, when there is no store
+    """
+
+    number: int
+    key: str
+    store: Path | None = None
+    first: int = 0
+    stop: int = 0
+    files: tuple[tuple[Path, str], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.files) if self.store is None else self.stop - self.first
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """The share of one of several processes: parts number - 1, number - 1 + of, ..."""
+
+    number: int = 1
+    of: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.of:
+            raise InputError(f"share {self.number}/{self.of} does not exist; shares of {self.of} are 1 to {self.of}")
+
+    @classmethod
+    def parse(cls, text: str) -> Share:
+        """From ``I/N``.
+
+        Raises
+        ------
+        InputError : something else, or no such share
+        """
+        number, _, of = text.partition("/")
+        if not (number.isdecimal() and of.isdecimal()):
+            raise InputError(f"--shard {text!r} is not I/N, for example 1/4 for the first of four")
+        return cls(number=int(number), of=int(of))
+
+    @classmethod
+    def of_rank(cls, environ: Mapping[str, str] = os.environ) -> Share:
+        """What ``torchrun`` says of this process: RANK and WORLD_SIZE; everything without them."""
+        if "RANK" in environ and "WORLD_SIZE" in environ:
+            return cls.parse(f"{int(environ['RANK']) + 1}/{environ['WORLD_SIZE']}")
+        return cls()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All parts, in the order of the table that they make."""
+
+    parts: tuple[Part, ...]
+    key: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", hashlib.sha256("".join(part.key for part in self.parts).encode()).hexdigest())
+
+    def share(self, share: Share) -> tuple[Part, ...]:
+        """The parts of one process."""
+        return self.parts[share.number - 1 :: share.of]
+
+
+def make_plan(checkpoint: Checkpoint, inputs: Sequence[Path], rows: int) -> Plan:
+    """Cut the input into parts; depends on the input and the model and not on how many processes there are.
+
+    Parameters
+    ----------
+    checkpoint : the model
+    inputs : audio files, folders of them, and prepared corpora
+    rows : of a batch, see `vqspeech.encoding.pieces.BatchEncoder`
+
+    Raises
+    ------
+    InputError : a path that does not exist, or no audio in it
+    CheckpointError : a prepared corpus that is damaged, or has another sample rate than the model
+    """
+    model = [FORMAT, file_sha256(checkpoint.path / "model.safetensors"), checkpoint.device.type, rows]
+    stores = [path for path in inputs if (path / "store.json").is_file()]
+    others = [path for path in inputs if path not in stores]
+    parts: list[Part] = []
+    for path in stores:
+        parts += _of_store(path, checkpoint.config.sample_rate, model, len(parts))
+    if others or not stores:
+        parts += _of_files(audio.find_audio(others), model, len(parts))
+    return Plan(tuple(parts))
+
+
+def _of_store(path: Path, sample_rate: int, model: list[Any], before: int) -> Iterator[Part]:
+    path = path.absolute()
+    store = AudioStore.open(path)
+    if store.sample_rate != sample_rate:
+        raise InputError(
+            f"{path} was prepared at {store.sample_rate} Hz, the model takes {sample_rate} Hz; give its audio files instead"
+        )
+    for number, places in enumerate(_stretches(2 * store.lengths), start=before):
+        key = _hash([*model, store.fingerprint, places.start, places.stop])
+        yield Part(number=number, key=key, store=path, first=places.start, stop=places.stop)
+
+
+def _of_files(files: Sequence[Path], model: list[Any], before: int) -> Iterator[Part]:
+    names = unique_names(files)
+    for number, places in enumerate(_stretches(map(_size, files)), start=before):
+        chosen = tuple((files[place].absolute(), names[place]) for place in places)
+        states = [(str(path), name, _size(path), _changed_ns(path)) for path, name in chosen]
+        yield Part(number=number, key=_hash([*model, states]), files=chosen)
+
+
+def _stretches(sizes: Iterable[int]) -> Iterator[range]:
+    first, total, place = 0, 0, -1
+    for place, size in enumerate(sizes):
+        total += int(size)
+        if place + 1 - first >= UTTERANCES_PER_PART or total >= BYTES_PER_PART:
+            yield range(first, place + 1)
+            first, total = place + 1, 0
+    if first <= place:
+        yield range(first, place + 1)
+
+
+def _size(path: Path) -> int:
+    """Bytes; 0 for what cannot be read, which is said when its turn comes."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _changed_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _hash(facts: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
