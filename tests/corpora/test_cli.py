@@ -5,7 +5,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from vqspeech.cli.corpora import app
-from vqspeech.errors import CorpusError, InputError, UnknownNameError, VQSpeechError
+from vqspeech.errors import CheckpointError, CorpusError, InputError, UnknownNameError, VQSpeechError
 
 
 def run(*arguments):
@@ -77,3 +77,18 @@ def test_a_corpus_of_which_nothing_decodes_fails_a_deep_check(tmp_path):
     soundfile.write(tmp_path / "ann/a.wav", [0.0] * 100, 16000)
     with pytest.raises(CorpusError, match="none of the 1 files"):
         run("check", "folder", "--data-dir", tmp_path, "--deep")
+
+
+def test_prepare_and_verify(data, tmp_path):
+    out = tmp_path / "store"
+    text = run("prepare", "vctk", "--data-dir", data, "--out", out, "--workers", 1, "--sample-rate", 8000)
+    assert "2 utterances of 2 speakers" in text
+    assert "2 skipped" in text
+    assert "p226_002.wav" in text
+    assert "is whole: 2 utterances" in run("verify", out)
+    shard = out / "shards/00000.i16"
+    shard.write_bytes(bytes(shard.stat().st_size))
+    with pytest.raises(CheckpointError, match=r"00000\.i16 has another checksum"):
+        run("verify", out)
+    with pytest.raises(CorpusError, match="needs a data folder"):
+        run("prepare", "vctk", "--out", out)

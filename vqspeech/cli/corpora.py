@@ -1,4 +1,4 @@
-"""``vqspeech corpora list | check | download``: where speech comes from, and what a folder holds."""
+"""``vqspeech corpora list | check | prepare | verify | download``: where speech comes from, and what a folder holds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typer
 if TYPE_CHECKING:
     from vqspeech.corpora.base import Corpus
 
-app = typer.Typer(help="List, check and download corpora.", add_completion=False, no_args_is_help=True)
+app = typer.Typer(help="List, check, prepare and download corpora.", add_completion=False, no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 _SHOWN_FILES = 20
@@ -49,13 +49,8 @@ def check(
 ) -> None:
     """Read a corpus and say what is there: variant, speakers, utterances, hours, what was skipped and why."""
     from vqspeech.errors import CorpusError
-    from vqspeech.registry import lookup
-    from vqspeech.registry.specs import CorpusSpec
 
-    read = lookup.get("corpus", name)
-    spec = lookup.spec("corpus", name)
-    if data_dir is None and isinstance(spec, CorpusSpec) and spec.needs_data_dir:
-        raise CorpusError(f"the corpus {name!r} needs a data folder; give it with --data-dir DIR")
+    read = _reader(name, data_dir)
     options: dict[str, Any] = {"split_by": split_by}
     if mic is not None:
         options["mic"] = _mic_for(name, read, mic)
@@ -67,6 +62,48 @@ def check(
     print(json.dumps(facts, indent=2, ensure_ascii=False) if as_json else _described(facts))
     if len(undecodable) == len(corpus.utterances):
         raise CorpusError(f"none of the {len(corpus.utterances)} files in {corpus.root} can be decoded")
+
+
+@app.command("prepare")
+def prepare(
+    name: Annotated[str, typer.Argument(help="A registered corpus: vqspeech corpora list.")],
+    out: Annotated[Path, typer.Option(help="Folder of the prepared corpus.")],
+    data_dir: Annotated[Path | None, typer.Option(envvar="VQSPEECH_DATA", help="Folder of the recordings.")] = None,
+    sample_rate: Annotated[int, typer.Option(min=1, help="In Hz.")] = 16000,
+    trim_db: Annotated[
+        float | None, typer.Option(help="Cut silence at both ends so far below the loudest part.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; default one per core.")] = None,
+) -> None:
+    """Decode a corpus once, for `vqspeech encode`; run again, it goes on where it stopped."""
+    from vqspeech.corpora.store import prepare as prepare_store
+    from vqspeech.training.metrics import Progress
+
+    corpus = _reader(name, data_dir)(data_dir)
+    progress = Progress("prepare", len(corpus.utterances))
+    store = prepare_store(
+        corpus,
+        out,
+        sample_rate=sample_rate,
+        workers=workers,
+        trim_db=trim_db,
+        progress=lambda done, total: progress.update(done),
+    )
+    for path, reason in store.corpus.skipped.items():
+        print(f"skipped {path}: {reason}", file=sys.stderr)
+    print(
+        f"{len(store.rows)} utterances of {len(store.speakers)} speakers, {store.duration_s / 3600:.2f} h, "
+        f"{len(store.corpus.skipped)} skipped: {out}"
+    )
+
+
+@app.command("verify")
+def verify(store: Annotated[Path, typer.Argument(metavar="STORE", help="A prepared corpus.")]) -> None:
+    """Read a prepared corpus and compare every checksum."""
+    from vqspeech.corpora.store import AudioStore
+
+    opened = AudioStore.open(store, verify=True)
+    print(f"{store} is whole: {len(opened.rows)} utterances, {opened.duration_s / 3600:.2f} h")
 
 
 @app.command("download")
@@ -85,6 +122,19 @@ def download(
         )
     target = downloads.download_vctk(data_dir, progress=_download_progress(), keep_archive=keep_archive)
     print(target)
+
+
+def _reader(name: str, data_dir: Path | None) -> Callable[..., Any]:
+    """The reader of a corpus, when it has the folder that it needs."""
+    from vqspeech.errors import CorpusError
+    from vqspeech.registry import lookup
+    from vqspeech.registry.specs import CorpusSpec
+
+    read: Callable[..., Any] = lookup.get("corpus", name)
+    spec = lookup.spec("corpus", name)
+    if data_dir is None and isinstance(spec, CorpusSpec) and spec.needs_data_dir:
+        raise CorpusError(f"the corpus {name!r} needs a data folder; give it with --data-dir DIR")
+    return read
 
 
 def _mic_for(name: str, read: Callable[..., Any], mic: str) -> str:

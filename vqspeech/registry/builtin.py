@@ -195,7 +195,9 @@ def register_commands() -> list[CommandSpec]:
         CommandSpec(
             name="analyze", target="vqspeech.cli.analyze:analyze", summary="Ask what the codes of a run stand for."
         ),
-        CommandSpec(name="corpora", target="vqspeech.cli.corpora:app", summary="List, check and download corpora."),
+        CommandSpec(
+            name="corpora", target="vqspeech.cli.corpora:app", summary="List, check, prepare and download corpora."
+        ),
         CommandSpec(
             name="plugins",
             target="vqspeech.cli.plugins:app",

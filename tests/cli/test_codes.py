@@ -1,0 +1,80 @@
+"""`vqspeech encode` as a user meets it: shares, what it says, exit codes."""
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from typer.testing import CliRunner
+
+from vqspeech.cli.main import app
+from vqspeech.codes import CodeTable
+from vqspeech.config import parse_model
+from vqspeech.encoding import plan
+from vqspeech.model import build, save
+
+MODEL = {
+    "encoder": {"strides": [[16, 8], [16, 8]], "channels": 4, "dim": 3},
+    "quantizer": {"name": "vq", "codebook_size": 16},
+    "decoder": {"cycles": 1, "layers_per_cycle": 1, "residual_channels": 4, "skip_channels": 4},
+}
+
+
+@pytest.fixture
+def invoke(tmp_path, monkeypatch):
+    """Runs ``vqspeech encode RUN recordings ...`` on four recordings, one of them broken."""
+    torch.manual_seed(0)
+    config = parse_model(MODEL)
+    save(tmp_path / "run", build(config, ("a",)).state_dict(), config=config, speakers=("a",), step=0)
+    (tmp_path / "recordings").mkdir()
+    for number in range(3):
+        soundfile.write(tmp_path / f"recordings/{number}.wav", np.random.default_rng(number).normal(size=4000), 16000)
+    (tmp_path / "recordings/broken.wav").write_text("no")
+    monkeypatch.setattr(plan, "UTTERANCES_PER_PART", 1)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str, source: str = "recordings"):
+        return CliRunner().invoke(app, ["encode", "run", source, *arguments])
+
+    return run
+
+
+def test_one_table_and_the_unreadable_named_and_counted(invoke, tmp_path):
+    result = invoke("--out", "codes.parquet")
+    assert result.exit_code == 0
+    assert "3 files, 0.8 s of speech, 250 codes per second, 1 skipped: codes.parquet" in result.stdout
+    assert "skipped" in result.stderr and "broken.wav" in result.stderr
+    assert [row.id for row in CodeTable.read(tmp_path / "codes.parquet")] == ["0", "1", "2"]
+    assert "4 encoded before" in invoke("--out", "codes.parquet").stdout
+
+
+def test_shares_by_option_and_by_torchrun(invoke, tmp_path, monkeypatch):
+    result = invoke("--out", "codes", "--shard", "1/2")
+    assert result.exit_code == 0
+    assert "the others are still missing" in result.stdout
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert "3 files" in invoke("--out", "codes").stdout
+    assert len(CodeTable.read(tmp_path / "codes/codes.parquet")) == 3
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--shard", "3/2"], "shares of 2 are 1 to 2"),
+        (["--shard", "first"], "is not I/N"),
+        (["--engine", "dask"], "choose local or ray"),
+        (["--device", "gpu"], "--device 'gpu' is not there"),
+        (["--device", "cpu:1"], "--device 'cpu:1' is not there"),
+    ],
+)
+def test_what_cannot_be_used_exits_with_2(invoke, arguments, message):
+    result = invoke("--out", "codes", *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_nothing_readable_exits_with_2(invoke, tmp_path):
+    result = invoke("--out", "codes.parquet", source="recordings/broken.wav")
+    assert result.exit_code == 2
+    assert "none of 1 files could be read" in result.stderr
+    assert not (tmp_path / "codes.parquet").exists()
