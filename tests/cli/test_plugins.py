@@ -143,6 +143,20 @@ def test_doctor_names_failures_and_conflicts_and_exits_with_1(fake_dist, isolate
     assert result.stderr == ""
 
 
+def test_doctor_survives_and_names_imports_that_hang_crash_or_are_heavy(fake_dist, isolated_registry):
+    fake_dist("vqspeech-hang", "import time\ntime.sleep(600)\n")
+    fake_dist("vqspeech-crash", "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
+    fake_dist("vqspeech-heavy", "import numpy\n" + textwrap.dedent(GOOD.format(name="heavy")))
+    isolated_registry(VQSPEECH_PLUGIN_TIMEOUT="5")
+    result = plugins("doctor")
+    assert result.exit_code == 1
+    assert "broken  hang (vqspeech-hang 0.3): 0 registered, imported in 5000 ms" in result.stdout
+    assert "import: ImportTimeout: its import hangs: it did not end within 5 s" in result.stdout
+    assert "import: Crash: its import kills the interpreter (SIGSEGV)" in result.stdout
+    assert "ok      heavy (vqspeech-heavy 0.3)" in result.stdout
+    assert "slow: importing it imports numpy, at every command" in result.stdout
+
+
 def test_doctor_names_plugins_that_the_environment_lists_and_nobody_installed(isolated_registry):
     isolated_registry(VQSPEECH_PLUGINS="lqf", VQSPEECH_DISABLE_PLUGINS="other")
     result = plugins("doctor")

@@ -60,8 +60,9 @@ def show(name: Annotated[str, typer.Argument(help="A name, or distribution/name.
 
 @app.command("doctor")
 def doctor(as_json: AsJson = False) -> None:
-    """Say what is broken and why; exit code 1 if anything is."""
+    """Say what is broken and why, with the time that each import takes; exit code 1 if anything is broken."""
     host = hosts.current()
+    host.probe()  # a plugin that hangs or crashes does so in another process
     conflicts = host.conflicts()
     print(json.dumps(_diagnosis(host), indent=2) if as_json else "\n".join(_findings(host)))
     if host.failures or conflicts:
@@ -117,6 +118,10 @@ def _findings(host: Host) -> list[str]:
             f"imported in {plugin.import_seconds * 1000:.0f} ms, hooks: {', '.join(plugin.hooks) or 'none'}"
         )
         lines += [f"        {f.stage}: {f.error}: {f.message}" for f in plugin.failures]
+        if plugin.heavy:
+            lines.append(
+                f"        slow: importing it imports {', '.join(plugin.heavy)}, at every command; import them where they are used"
+            )
     lines += [
         f"off     {provider.plugin or '-'} ({provider}): switched off by the environment" for provider in host.disabled
     ]
@@ -145,6 +150,7 @@ def _diagnosis(host: Host) -> dict[str, Any]:
             "hooks": list(plugin.hooks),
             "registered": sum(len(entries) for entries in plugin.entries.values()),
             "import_seconds": round(plugin.import_seconds, 4),
+            "heavy": list(plugin.heavy),
             "failures": [{"stage": f.stage, "error": f.error, "message": f.message} for f in plugin.failures],
         }
         for plugin in host.plugins

@@ -18,6 +18,8 @@ from vqspeech.errors import unknown_name
 from vqspeech.registry import builtin
 from vqspeech.registry.discovery import Candidate, Provider, Selection, canonical, installed
 from vqspeech.registry.hookspecs import HOOKS, PROJECT, Hooks
+from vqspeech.registry.limits import ImportTimeout, import_limit_s, time_limit
+from vqspeech.registry.probe import Probe, probe
 from vqspeech.registry.specs import API_VERSIONS, KINDS, Spec
 
 SPEC_OF_KIND: dict[str, type[Spec]] = {spec.kind: spec for spec in KINDS}
@@ -69,13 +71,14 @@ class Failure:
 
 @dataclass
 class Plugin:
-    """A plugin after loading: its entries by kind, its hooks, its failures, and how long its import took."""
+    """A plugin after loading: its entries by kind, its hooks, its failures, how long its import took, and which heavy packages came with it."""
 
     provider: Provider
     hooks: tuple[str, ...] = ()
     entries: dict[str, list[Entry]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     import_seconds: float = 0.0
+    heavy: tuple[str, ...] = ()
 
     def fail(self, stage: Stage, error: BaseException | str, message: str = "") -> None:
         """Record what went wrong."""
@@ -101,6 +104,7 @@ class Host:
     ) -> None:
         self.environ = os.environ if environ is None else environ
         self._discover = discover
+        self._probes: list[Probe | None] = []
         self.warned = False
 
     @functools.cached_property
@@ -125,7 +129,13 @@ class Host:
     @functools.cached_property
     def plugins(self) -> tuple[Plugin, ...]:
         """The third-party plugins, loaded one by one; the first access imports them."""
-        return tuple(load(candidate) for candidate in self._candidates[0])
+        candidates, limit_s = self._candidates[0], import_limit_s(self.environ)
+        probes = self._probes or [None] * len(candidates)
+        return tuple(load(candidate, limit_s, done) for candidate, done in zip(candidates, probes, strict=True))
+
+    def probe(self) -> None:
+        """Import every plugin in a process of its own first; `plugins` then leaves those alone that hang or crash. Before the first access."""
+        self._probes = probe(self._candidates[0], import_limit_s(self.environ), self.environ)
 
     @property
     def absent(self) -> tuple[str, ...]:
@@ -165,20 +175,36 @@ class Host:
         return clashes
 
 
-def load(candidate: Candidate) -> Plugin:
-    """Import a plugin and call its hooks; whatever it raises becomes a record."""
+def load(candidate: Candidate, limit_s: float, probed: Probe | None = None) -> Plugin:
+    """Import a plugin and call its hooks; whatever it raises becomes a record.
+
+    Parameters
+    ----------
+    candidate : what to load
+    limit_s : how long its import may take, see `vqspeech.registry.limits.time_limit`
+    probed : what became of the import in another process, where that was tried
+    """
     plugin = Plugin(candidate.provider)
+    if probed is not None and probed.problem:
+        plugin.import_seconds = probed.seconds
+        plugin.fail("import", "ImportTimeout" if probed.seconds else "Crash", probed.problem)
+        return plugin
     if candidate.entry_point is None:
         plugin.fail("metadata", "ValueError", candidate.problem)
         return plugin
     begin = time.perf_counter()
     try:
-        module = candidate.entry_point.load()
+        with time_limit(limit_s):
+            module = candidate.entry_point.load()
+    except ImportTimeout:
+        plugin.fail("import", "ImportTimeout", f"its import took longer than {limit_s:g} s")
+        return plugin
     except (Exception, SystemExit) as error:
         plugin.fail("import", error)
         return plugin
     finally:
-        plugin.import_seconds = time.perf_counter() - begin
+        plugin.import_seconds = probed.seconds if probed is not None else time.perf_counter() - begin
+        plugin.heavy = probed.heavy if probed is not None else ()
     try:
         register(plugin, module)
     except Exception as error:  # a spec that cannot even be looked at
