@@ -1,0 +1,123 @@
+"""A module of vector-quantize-pytorch as a `vqspeech.nn.quantize.Quantizer`: it sees valid frames only and is trusted with no state."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from vqspeech.nn.quantize import Quantized, Quantizer
+from vqspeech.nn.quantize.terms import fidelity
+
+
+class PeerQuantizer(Quantizer):
+    """What the variants share. The peer's traps, and what is done about each (all seen with 1.32.0):
+
+    - its masks break losses, projections and entropies: valid frames are gathered, given to it as one sequence without a mask, and scattered back;
+    - without any frame it gives NaN, or leaves the other processes waiting in its collectives: it gets one frame of zeros, whose
+      loss counts zero times;
+    - whether there is a process group it asks once and remembers: no variant lets it keep statistics. All that learns here are parameters, whose
+      gradients the training loop averages; the rest is frozen at its first, seeded value;
+    - it computes in whatever type it is cast to: parameters and buffers stay float32, and autocast is off for every device type;
+    - its quantized latents differ from what it decodes in the last bits: z_q has the values of `decode` and the gradient of the peer.
+
+    Parameters
+    ----------
+    peer : the module
+    dim : channels of the latents
+    codebook_sizes : codes of each codebook
+    """
+
+    def __init__(self, peer: nn.Module, dim: int, codebook_sizes: tuple[int, ...]) -> None:
+        super().__init__()
+        self.peer = peer
+        self.dim = dim
+        self.codebook_sizes = codebook_sizes
+
+    @abstractmethod
+    def quantize(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Quantized frames (frames, dim) with the peer's gradient, codes (frames, codebooks) and the peer's loss, a scalar, of frames (frames, dim)."""
+
+    @abstractmethod
+    def raise_codes(self, codes: Tensor) -> Tensor:
+        """Quantized frames (frames, dim) of codes (frames, codebooks)."""
+
+    def forward(self, z: Tensor, mask: Tensor | None = None) -> Quantized:
+        """See `Quantizer.forward`; the only loss is ``auxiliary``, the peer's."""
+        with torch.autocast(z.device.type, enabled=False):
+            frames = _gather(z, mask)
+            count = len(frames)
+            if not count:  # the whole of z takes part, with no weight, so that every process does the same
+                frames = torch.zeros(1, self.dim, device=z.device) + 0 * z[:0].float().sum()
+            quantized, codes, loss = self.quantize(frames)
+            exact = self.raise_codes(codes)
+            quantized = quantized + (exact - quantized).detach()
+            return Quantized(
+                _scatter(quantized[:count], z, mask),
+                _scatter(codes[:count], z, mask),
+                {"auxiliary": loss if count else 0 * (loss + quantized.sum())},
+                fidelity(frames[:count], exact[:count], None),
+            )
+
+    @torch.no_grad()
+    def encode(self, z: Tensor, mask: Tensor | None = None) -> Tensor:
+        """See `Quantizer.encode`."""
+        frames = _gather(z, mask)
+        if not len(frames):
+            return torch.zeros(len(z), len(self.codebook_sizes), z.shape[2], dtype=torch.int64, device=z.device)
+        with torch.autocast(z.device.type, enabled=False), _evaluating(self.peer):
+            return _scatter(self.quantize(frames)[1], z, mask)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """See `Quantizer.decode`."""
+        batch, books, time = codes.shape
+        with torch.autocast(codes.device.type, enabled=False):
+            if not codes.numel():
+                return torch.zeros(batch, self.dim, time, device=codes.device)
+            frames = self.raise_codes(codes.transpose(1, 2).reshape(-1, books))
+            return frames.view(batch, time, self.dim).transpose(1, 2)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        def moved(tensor: Tensor) -> Tensor:
+            result = fn(tensor)
+            return result if result.dtype == tensor.dtype else tensor.to(result.device)
+
+        super()._apply(moved, recurse)
+        return self
+
+
+def _gather(z: Tensor, mask: Tensor | None) -> Tensor:
+    """The valid frames of latents (batch, dim, time): (frames, dim) float32."""
+    frames = z.float().transpose(1, 2)
+    return frames.reshape(-1, z.shape[1]) if mask is None else frames[mask]
+
+
+def _scatter(frames: Tensor, z: Tensor, mask: Tensor | None) -> Tensor:
+    """Frames (frames, width) back where `_gather` took them from: (batch, width, time), zeros elsewhere."""
+    shape = len(z), z.shape[2], frames.shape[1]
+    if mask is None:
+        return frames.view(shape).transpose(1, 2)
+    return frames.new_zeros(shape).masked_scatter(mask[..., None], frames).transpose(1, 2)
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    """Within the context the module and its parts are in evaluation mode."""
+    training = [part for part in module.modules() if part.training]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True
+
+
+def peer_class(name: str) -> Any:
+    """A class of vector-quantize-pytorch, imported now."""
+    import vector_quantize_pytorch
+
+    return getattr(vector_quantize_pytorch, name)

@@ -1,0 +1,163 @@
+"""The variants: each is a peer's module and what to call on it. Every function takes ``dim`` and the options of ``[model.quantizer]``."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vqspeech.nn.quantize.hyperparameters import require
+from vqspeech.nn.quantize.kmeans import k_means
+from vqspeech_vqp.peer import PeerQuantizer, peer_class
+
+
+class SimVQ(PeerQuantizer):
+    """Zhu et al. 2024, arXiv 2411.02038: a frozen Gaussian codebook through a learned linear layer."""
+
+    def quantize(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See `PeerQuantizer.quantize`."""
+        quantized, codes, loss = self.peer(frames[None])
+        return quantized[0], codes[0][:, None], loss
+
+    def raise_codes(self, codes: Tensor) -> Tensor:
+        """See `PeerQuantizer.raise_codes`."""
+        return self.peer.indices_to_codes(codes[:, 0])
+
+
+def simvq(dim: int, *, codebook_size: int = 512, beta: float = 0.25, rotation_trick: bool = True) -> SimVQ:
+    """SimVQ; `beta` is the weight of the commitment beside the codebook's loss."""
+    _at_least(2, codebook_size=codebook_size)
+    _at_least(0, beta=beta)
+    peer = peer_class("SimVQ")(
+        dim=dim,
+        codebook_size=codebook_size,
+        rotation_trick=rotation_trick,
+        input_to_quantize_commit_loss_weight=beta,
+    )
+    return SimVQ(peer, dim, (codebook_size,))
+
+
+class LookupFree(PeerQuantizer):
+    """Yu et al. 2023, arXiv 2310.05737 (LFQ), and Zhao et al. 2024, arXiv 2406.07548 (BSQ)."""
+
+    def quantize(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See `PeerQuantizer.quantize`."""
+        quantized, codes, loss = self.peer(frames[None])
+        return quantized[0], codes[0][:, None].long(), loss
+
+    def raise_codes(self, codes: Tensor) -> Tensor:
+        """See `PeerQuantizer.raise_codes`."""
+        return self.peer.indices_to_codes(codes.T)[0]
+
+
+def _lookup_free(
+    dim: int, codebook_size: int, entropy_weight: float, diversity: float, beta: float, *, spherical: bool
+) -> LookupFree:
+    bits = math.log2(codebook_size) if codebook_size >= 2 else 0.5
+    require(bits.is_integer(), "codebook_size", codebook_size, "a power of two, at least 2")
+    require(codebook_size <= 2**14, "codebook_size", codebook_size, "at most 16384; the peer lists all codes per frame")
+    _at_least(0, entropy_weight=entropy_weight, diversity=diversity, beta=beta)
+    peer = peer_class("LFQ")(
+        dim=dim,
+        codebook_size=codebook_size,
+        entropy_loss_weight=entropy_weight,
+        diversity_gamma=diversity,
+        commitment_loss_weight=beta,
+        spherical=spherical,
+        has_projections=True,
+    )
+    return LookupFree(peer, dim, (codebook_size,))
+
+
+def lfq(
+    dim: int, *, codebook_size: int = 512, entropy_weight: float = 0.1, diversity: float = 1.0, beta: float = 0.25
+) -> LookupFree:
+    """LFQ with log2(codebook_size) signs. The entropy loss takes (frames, codebook_size) numbers of memory in training."""
+    return _lookup_free(dim, codebook_size, entropy_weight, diversity, beta, spherical=False)
+
+
+def bsq(
+    dim: int, *, codebook_size: int = 512, entropy_weight: float = 0.1, diversity: float = 1.0, beta: float = 0.25
+) -> LookupFree:
+    """BSQ: as `lfq`, on the unit sphere."""
+    return _lookup_free(dim, codebook_size, entropy_weight, diversity, beta, spherical=True)
+
+
+class Rotation(PeerQuantizer):
+    """Fifty et al. 2024, arXiv 2410.06424, on a codebook that its loss teaches (the peer's averages are switched off)."""
+
+    def quantize(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See `PeerQuantizer.quantize`."""
+        quantized, codes, loss = self.peer(frames[None])
+        return quantized[0], codes[0][:, None], loss.sum()
+
+    def raise_codes(self, codes: Tensor) -> Tensor:
+        """See `PeerQuantizer.raise_codes`."""
+        return F.embedding(codes[:, 0], self.peer.codebook)
+
+    @torch.no_grad()
+    def start(self, frames: Tensor, generator: torch.Generator) -> None:
+        """See `Quantizer.start`: k-means, ours, since the peer's runs in evaluation too."""
+        if len(frames):
+            self.peer.codebook = k_means(frames, self.codebook_sizes[0], generator)
+
+
+def rotation(dim: int, *, codebook_size: int = 512, beta: float = 1.0) -> Rotation:
+    """A codebook with the rotation trick; `beta` weighs codebook loss and commitment together, as the peer has them."""
+    _at_least(1, codebook_size=codebook_size)
+    require(beta > 0, "beta", beta, "above 0; nothing else teaches the codebook")
+    require(dim >= 2, "dim", dim, "at least 2; one dimension has no rotations")
+    peer = peer_class("VectorQuantize")(
+        dim=dim,
+        codebook_size=codebook_size,
+        commitment_weight=beta,
+        learnable_codebook=True,
+        ema_update=False,
+        rotation_trick=True,
+        sync_codebook=False,
+        kmeans_init=False,
+    )
+    return Rotation(peer, dim, (codebook_size,))
+
+
+class RandomProjection(PeerQuantizer):
+    """Chiu et al. 2022, arXiv 2202.01855: what BEST-RQ predicts, with a learned linear layer from codes back to latents.
+
+    Projection and codebook never learn. The gradient reaches the latents straight through the lookup and then through the frozen projection.
+    """
+
+    def __init__(self, peer: nn.Module, dim: int, code_dim: int, codebook_size: int) -> None:
+        super().__init__(peer, dim, (codebook_size,))
+        self.up = nn.Linear(code_dim, dim)
+
+    def quantize(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See `PeerQuantizer.quantize`."""
+        with torch.no_grad():
+            codes = self.peer(frames[None]).view(-1, 1)
+        soft = F.normalize(self.peer.norm(frames) @ self.peer.rand_projs[0], dim=1)
+        hard = self._rows(codes)
+        return self.up(soft + (hard - soft).detach()), codes, soft.new_zeros(())
+
+    def raise_codes(self, codes: Tensor) -> Tensor:
+        """See `PeerQuantizer.raise_codes`."""
+        return self.up(self._rows(codes))
+
+    def _rows(self, codes: Tensor) -> Tensor:
+        return F.embedding(codes[:, 0], self.peer.vq._codebook.embed[0])
+
+
+def random_projection(dim: int, *, codebook_size: int = 512, code_dim: int = 16) -> RandomProjection:
+    """BEST-RQ codes, of one codebook: with several the peer puts a random layer of its own between projection and lookup."""
+    _at_least(1, codebook_size=codebook_size)
+    _at_least(2, code_dim=code_dim)
+    peer = peer_class("RandomProjectionQuantizer")(
+        dim=dim, codebook_size=codebook_size, codebook_dim=code_dim, sync_codebook=False
+    )
+    return RandomProjection(peer, dim, code_dim, codebook_size)
+
+
+def _at_least(least: float, **values: float) -> None:
+    for name, value in values.items():
+        require(value >= least, name, value, f"at least {least}")
