@@ -2,11 +2,17 @@
 
 from vqspeech.testing import quantizer_checks
 
-COMPILE = "the peer raises or branches on data where torch.compile(fullgraph=True) allows neither"
+NO_GRAPH = "VectorQuantize asks its buffer `initted` in every pass, a branch on data that torch.compile(fullgraph=True) does not take"
 
 
 @quantizer_checks(
-    "vqp-simvq", "vqp-lfq", "vqp-bsq", "vqp-rotation", "vqp-random-projection", options={"codebook_size": 16}
+    "vqp-simvq",
+    "vqp-lfq",
+    "vqp-bsq",
+    "vqp-rotation",
+    "vqp-random-projection",
+    options={"codebook_size": 16},
+    expected_failures={"vqp-rotation-compiles": NO_GRAPH, "vqp-random-projection-compiles": NO_GRAPH},
 )
-def test_the_contract(check):
+def test_a_variant_keeps_the_contract(check):
     check()

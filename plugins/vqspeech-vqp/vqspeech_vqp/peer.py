@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vqspeech.nn.quantize import Quantized, Quantizer
+from vqspeech.nn.quantize.frames import to_frames
 from vqspeech.nn.quantize.terms import fidelity
 
 
@@ -65,12 +66,13 @@ class PeerQuantizer(Quantizer):
 
     @torch.no_grad()
     def encode(self, z: Tensor, mask: Tensor | None = None) -> Tensor:
-        """See `Quantizer.encode`."""
-        frames = _gather(z, mask)
-        if not len(frames):
+        """See `Quantizer.encode`; here every frame stands alone, so padding is held at zero and its codes are dropped: no shape depends on data."""
+        if not z.numel():
             return torch.zeros(len(z), len(self.codebook_sizes), z.shape[2], dtype=torch.int64, device=z.device)
+        frames, valid = to_frames(z, mask)
         with torch.autocast(z.device.type, enabled=False), _evaluating(self.peer):
-            return _scatter(self.quantize(frames)[1], z, mask)
+            codes = self.quantize(frames)[1]
+        return _scatter(codes if valid is None else codes * valid[:, None], z, None)
 
     def decode(self, codes: Tensor) -> Tensor:
         """See `Quantizer.decode`."""

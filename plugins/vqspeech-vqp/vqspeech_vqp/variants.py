@@ -42,6 +42,8 @@ def simvq(dim: int, *, codebook_size: int = 512, beta: float = 0.25, rotation_tr
 class LookupFree(PeerQuantizer):
     """Yu et al. 2023, arXiv 2310.05737 (LFQ), and Zhao et al. 2024, arXiv 2406.07548 (BSQ)."""
 
+    distance = None
+
     def quantize(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See `PeerQuantizer.quantize`."""
         quantized, codes, loss = self.peer(frames[None])
@@ -127,6 +129,8 @@ class RandomProjection(PeerQuantizer):
 
     Projection and codebook never learn. The gradient reaches the latents straight through the lookup and then through the frozen projection.
     """
+
+    distance = None
 
     def __init__(self, peer: nn.Module, dim: int, code_dim: int, codebook_size: int) -> None:
         super().__init__(peer, dim, (codebook_size,))
