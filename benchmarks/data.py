@@ -92,6 +92,12 @@ def peak(who: int = resource.RUSAGE_SELF) -> int:
     return resource.getrusage(who).ru_maxrss * 1024
 
 
+def used() -> float:
+    """Seconds of processor time of this process and the children that have ended; a busy machine does not change them much."""
+    both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in both)
+
+
 def measure_prepare(folder: Path, kind: str, utterances: int, workers: int) -> dict[str, float]:
     """Make a store ``folder/store-KIND-N``."""
     from vqspeech.corpora.store import prepare
@@ -100,10 +106,18 @@ def measure_prepare(folder: Path, kind: str, utterances: int, workers: int) -> d
     corpus = corpus_of(folder, kind, utterances)
     of_corpus = resident() - before
     target = folder / f"store-{kind}-{utterances}"
+    cpu = used()
     _, seconds = timed(lambda: prepare(corpus, target, workers=workers))
+    cpu = used() - cpu
     index = (target / "index.arrow").stat().st_size + (target / "store.json").stat().st_size
-    found = {"seconds": seconds, "peak_rss": peak(), "corpus_bytes": of_corpus, "index_bytes": index}
-    return found | {"worker_peak_rss": peak(resource.RUSAGE_CHILDREN)}
+    found = {
+        "seconds": seconds,
+        "cpu_seconds": cpu,
+        "peak_rss": peak(),
+        "corpus_bytes": of_corpus,
+        "index_bytes": index,
+    }
+    return found | {"worker_peak_rss": peak(resource.RUSAGE_CHILDREN) or peak()}
 
 
 def measure_open(folder: Path, kind: str, utterances: int, _: int) -> dict[str, float]:
@@ -200,6 +214,7 @@ def measured(what: str, folder: Path, kind: str, utterances: int, workers: int) 
         [*map(str, command), "--workers", str(workers)], check=True, stdout=subprocess.PIPE, text=True
     ).stdout
     result: dict[str, float] = json.loads(found.splitlines()[-1])
+    print(f"{what}, {kind}, {utterances:,}: {result}", file=sys.stderr, flush=True)
     return result
 
 
@@ -214,28 +229,35 @@ def table(folder: Path, sizes: list[int], encode_sizes: list[int], long: int, wo
         opened[size] = two = measured("open", folder, "small", size, 1)
         rows += [
             Row(case, "prepare", one["seconds"], "s"),
-            Row(case, "prepare, per utterance", 1e3 * one["seconds"] / size, "ms"),
+            Row(case, "prepare, CPU per utterance", 1e3 * one["cpu_seconds"] / size, "ms"),
             Row(case, "prepare, peak memory", one["peak_rss"] / 2**20, "MiB"),
             Row(case, "prepare, peak of a worker", one["worker_peak_rss"] / 2**20, "MiB"),
             Row(case, "corpus in memory, per utterance", one["corpus_bytes"] / size, "bytes"),
             Row(case, "index on disk, per utterance", one["index_bytes"] / size, "bytes"),
             Row(case, "open", 1e3 * two["open_seconds"], "ms"),
-            Row(case, "store in memory, per utterance", two["held_bytes"] / size, "bytes"),
+            Row(case, "store in memory", two["held_bytes"] / 2**20, "MiB"),
             Row(case, "batch(step)", two["crops_per_second"], "crops/s"),
         ]
         if size in encode_sizes:
             encoded[size] = three = measured("encode", folder, "small", size, 1)
             rows += [
-                Row(case, "encode, per utterance, one core", 1e3 * three["seconds"] / size, "ms"),
+                Row(case, "encode, CPU per utterance", 1e3 * three["cpu_seconds"] / size, "ms"),
                 Row(case, "encode, peak memory", three["peak_rss"] / 2**20, "MiB"),
             ]
     low, high = min(sizes), max(sizes)
-    grown = (prepared[high]["seconds"] / high) / (prepared[low]["seconds"] / low)
+    grown = (prepared[high]["cpu_seconds"] / high) / (prepared[low]["cpu_seconds"] / low)
     worker = prepared[high]["worker_peak_rss"] / prepared[low]["worker_peak_rss"]
     case = f"{high:,} against {low:,} utterances"
     rows += [
-        Row(case, "prepare, time per utterance", grown, "x", FLAT, grown <= FLAT),
+        Row(case, "prepare, CPU per utterance", grown, "x", FLAT, grown <= FLAT),
         Row(case, "peak memory of a worker", worker, "x", FLAT, worker <= FLAT),
+    ]
+    grown_open, grown_held = (
+        (opened[high][name] - opened[low][name]) / (high - low) for name in ("open_seconds", "held_bytes")
+    )
+    rows += [
+        Row(case, "open, each utterance more", 1e6 * grown_open, "us"),
+        Row(case, "store in memory, each utterance more", grown_held, "bytes"),
     ]
     case = f"{long:,} utterances of {LONG_S:g} s"
     one = measured("prepare", folder, "long", long, workers)
@@ -256,28 +278,32 @@ def table(folder: Path, sizes: list[int], encode_sizes: list[int], long: int, wo
         case = f"{audio.name}, {real['utterances']:.0f} files, {real['audio_seconds'] / 60:.0f} min"
         rows.append(Row(case, "encode, one core", real["audio_seconds"] / real["seconds"], "x real time"))
         rows.append(Row(case, "encode, real-time factor", real["seconds"] / real["audio_seconds"], ""))
-    return rows + extrapolated(prepared[high], opened[high], high, speed, workers, three)
+        rows.append(Row(case, "encode, peak memory", real["peak_rss"] / 2**20, "MiB"))
+    more = {"open_seconds": grown_open, "held_bytes": grown_held}
+    more |= {name: prepared[high][name] / high for name in ("index_bytes", "corpus_bytes")}
+    return rows + extrapolated(
+        more, one["cpu_seconds"] / (long * LONG_S), three["cpu_seconds"] / three["audio_seconds"]
+    )
 
 
-def extrapolated(
-    prepared: dict[str, float],
-    opened: dict[str, float],
-    size: int,
-    speed: float,
-    workers: int,
-    encoded: dict[str, float],
-) -> list[Row]:
-    """What the largest measured corpus says of `HOURS` hours in utterances of `LONG_S` seconds, in proportion."""
-    times = HOURS * 3600 / LONG_S / size
-    case = f"{HOURS:,} h in {HOURS * 3600 / LONG_S / 1e6:.0f} M utterances, extrapolated"
+def extrapolated(more: dict[str, float], prepare: float, encode: float) -> list[Row]:
+    """What `HOURS` hours in utterances of `LONG_S` seconds take, in proportion.
+
+    Parameters
+    ----------
+    more : what each utterance adds
+    prepare, encode : seconds of one core per second of speech
+    """
+    utterances = HOURS * 3600 / LONG_S
+    case = f"{HOURS:,} h in {utterances / 1e6:.0f} M utterances, extrapolated"
     return [
-        Row(case, f"prepare, {workers} processes", HOURS / speed, "h"),
+        Row(case, "prepare, core hours", HOURS * prepare, "h"),
         Row(case, "samples on disk", HOURS * 3600 * RATE * 2 / 1e12, "TB"),
-        Row(case, "index on disk", prepared["index_bytes"] * times / 1e9, "GB"),
-        Row(case, "corpus in memory, prepare only", prepared["corpus_bytes"] * times / 1e9, "GB"),
-        Row(case, "store in memory, each process", opened["held_bytes"] * times / 1e9, "GB"),
-        Row(case, "open", opened["open_seconds"] * times, "s"),
-        Row(case, "encode, core hours", HOURS * encoded["seconds"] / encoded["audio_seconds"], "h"),
+        Row(case, "index on disk", more["index_bytes"] * utterances / 1e9, "GB"),
+        Row(case, "corpus in memory, prepare only", more["corpus_bytes"] * utterances / 1e9, "GB"),
+        Row(case, "store in memory, each process", more["held_bytes"] * utterances / 1e9, "GB"),
+        Row(case, "open", more["open_seconds"] * utterances, "s"),
+        Row(case, "encode, core hours", HOURS * encode, "h"),
     ]
 
 
@@ -289,12 +315,12 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--audio", type=Path, help="a folder of recordings to encode")
     parser.add_argument("--dir", type=Path, help="where to make stores; by default a temporary folder")
-    parser.add_argument("--quick", action="store_true", help="corpora of 200 and 2,000 small and 40 long utterances")
+    parser.add_argument("--quick", action="store_true", help="corpora of 2,000 and 6,000 small and 40 long utterances")
     parser.add_argument("--json", type=Path, help="also write the rows here")
     parser.add_argument("--measure", choices=MEASURES, help=argparse.SUPPRESS)
     parser.add_argument("--kind", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    sizes = [200, 2000] if options.quick else [int(size) for size in options.sizes.split(",")]
+    sizes = [2000, 6000] if options.quick else [int(size) for size in options.sizes.split(",")]
     if options.measure:
         print(json.dumps(MEASURES[options.measure](options.dir, options.kind, sizes[0], options.workers)))
         return

@@ -9,7 +9,7 @@ import pytest
 
 from vqspeech.codes import CodeTable
 from vqspeech.corpora.folder import read
-from vqspeech.corpora.store import prepare
+from vqspeech.corpora.store import AudioStore, prepare
 from vqspeech.encoding import encode_files, encode_store, parts
 from vqspeech.encoding.bulk import encode_bulk
 from vqspeech.encoding.plan import Share
@@ -87,6 +87,16 @@ def test_a_prepared_corpus_keeps_its_speakers_and_splits(saved, files, tmp_path,
     table = CodeTable.read(tmp_path / "codes.parquet")
     assert same(table, encode_store(saved, store))
     assert [row.speaker for row in table] == ["p225", "p226", "p226"]
+
+
+def test_a_corpus_prepared_again_is_encoded_again(saved, files, tmp_path):
+    source, store = files[0].parents[1], tmp_path / "store"
+    for changed in (False, True):
+        if changed:
+            files[1].write_bytes(files[0].read_bytes())
+        prepare(read(source), store)
+        encode_bulk(saved, [store], tmp_path / "codes.parquet")
+        assert same(CodeTable.read(tmp_path / "codes.parquet"), encode_store(saved, AudioStore.open(store)))
 
 
 def test_a_finished_part_is_never_encoded_again(saved, files, tmp_path, one_by_one, encoded, full_disk):

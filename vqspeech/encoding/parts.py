@@ -18,14 +18,12 @@ from vqspeech.corpora.store import AudioStore
 from vqspeech.encoding.pieces import BatchEncoder
 from vqspeech.encoding.plan import Part, Plan
 from vqspeech.encoding.tables import stored_codes, table_of
-from vqspeech.errors import AudioError
+from vqspeech.errors import AudioError, CheckpointError
 from vqspeech.files import whole_file
 from vqspeech.model import Checkpoint
 
 _NOTE = b"vqspeech.encode"
 """Key of what parts and merged tables say about themselves in their Parquet metadata."""
-
-_open_store = lru_cache(4)(AudioStore.open)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +83,7 @@ def encode_part(
     Raises
     ------
     OSError : what cannot be written; nothing half-written is left
+    CheckpointError : a prepared corpus that was replaced since the plan was made
     """
     if (before := said_of(path, part.key)) is not None:
         return before
@@ -93,7 +92,7 @@ def encode_part(
     def waveforms() -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
         for place in range(len(part)):
             if part.store is not None:
-                yield place, _open_store(part.store).waveform(part.first + place)
+                yield place, _open_store(part.store, part.fingerprint).waveform(part.first + place)
             else:
                 try:
                     yield place, audio.read(part.files[place][0], checkpoint.config.sample_rate)
@@ -105,7 +104,8 @@ def encode_part(
     found: dict[int, UtteranceCodes] = {}
     for place, n_samples, codes in BatchEncoder[int](checkpoint, rows).encode(waveforms()):
         if part.store is not None:
-            found[place] = stored_codes(_open_store(part.store).rows[part.first + place], n_samples, codes)
+            row = _open_store(part.store, part.fingerprint).rows[part.first + place]
+            found[place] = stored_codes(row, n_samples, codes)
         else:
             file, name = part.files[place]
             found[place] = UtteranceCodes(
@@ -146,3 +146,11 @@ def merge(folder: Path, plan: Plan, table: Path) -> Encoded | None:
             if len(content):
                 writer.write_table(content)
     return total
+
+
+@lru_cache(4)
+def _open_store(path: Path, fingerprint: str) -> AudioStore:
+    store = AudioStore.open(path)
+    if store.fingerprint != fingerprint:
+        raise CheckpointError(f"{path} was replaced while it was encoded; run the same command again")
+    return store

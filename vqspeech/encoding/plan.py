@@ -33,13 +33,14 @@ class Part:
     ----------
     number : place among all parts
     key : hash of the model and of what is encoded
-    store : a prepared corpus, of which rows `first` to `stop` are meant; None for files
+    store, fingerprint : a prepared corpus, of which rows `first` to `stop` are meant; None and empty for files
     files : (path, id) of each file, when there is no store
     """
 
     number: int
     key: str
     store: Path | None = None
+    fingerprint: str = ""
     first: int = 0
     stop: int = 0
     files: tuple[tuple[Path, str], ...] = ()
@@ -106,8 +107,8 @@ def make_plan(checkpoint: Checkpoint, inputs: Sequence[Path], rows: int) -> Plan
 
     Raises
     ------
-    InputError : a path that does not exist, or no audio in it
-    CheckpointError : a prepared corpus that is damaged, or has another sample rate than the model
+    InputError : a path that does not exist, no audio in it, or a prepared corpus of another sample rate than the model's
+    CheckpointError : a prepared corpus that is damaged
     """
     model = [FORMAT, file_sha256(checkpoint.path / "model.safetensors"), checkpoint.device.type, rows]
     stores = [path for path in inputs if (path / "store.json").is_file()]
@@ -129,7 +130,14 @@ def _of_store(path: Path, sample_rate: int, model: list[Any], before: int) -> It
         )
     for number, places in enumerate(_stretches(2 * store.lengths), start=before):
         key = _hash([*model, store.fingerprint, places.start, places.stop])
-        yield Part(number=number, key=key, store=path, first=places.start, stop=places.stop)
+        yield Part(
+            number=number,
+            key=key,
+            store=path,
+            fingerprint=store.fingerprint,
+            first=places.start,
+            stop=places.stop,
+        )
 
 
 def _of_files(files: Sequence[Path], model: list[Any], before: int) -> Iterator[Part]:
