@@ -17,7 +17,7 @@ from vqspeech.config import RunConfig, plain
 from vqspeech.errors import VQSpeechError
 from vqspeech.testing.cases import parametrize
 from vqspeech.training import run as runs
-from vqspeech.training.loop import claim, fit
+from vqspeech.training.loop import fit
 from vqspeech.training.task import Task, step_generator
 
 Setup = Callable[[Path], tuple[Mapping[str, Any], Path | None]]
@@ -180,7 +180,7 @@ class _Trained:
         self.subject, self.config, self.store, self.directory = subject, config, store, directory
 
     def fit(self, stop_at: int | None = None) -> None:
-        claim(self.directory, self.config)
+        runs.claim(self.directory, self.config)
         task = self.subject.task(self.config, self.store)
         whole = task.batch
 

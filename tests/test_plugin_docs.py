@@ -1,0 +1,60 @@
+"""The pages about plugins say what the code does: the hook reference, the examples, the lists of checks, the environment variables."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from vqspeech.registry.hookspecs import HOOKS
+from vqspeech.registry.reference import reference
+from vqspeech.scaffold import write_plugin
+from vqspeech.testing import aligners, corpora, modalities, quantizers
+
+DOCS = Path(__file__).parents[1] / "docs"
+INDEX = (DOCS / "plugins.md").read_text(encoding="utf-8")
+
+
+def page(name: str) -> str:
+    return (DOCS / "plugins" / name).read_text(encoding="utf-8")
+
+
+def blocks(text: str) -> list[str]:
+    return re.findall(r"```(?:python|toml)\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_hook_reference_is_generated_from_the_specs():
+    assert page("hooks.md") == reference(), "run: python -m vqspeech.registry.reference > docs/plugins/hooks.md"
+    for hook in HOOKS.values():
+        assert f"## `{hook}()`" in reference()
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines", "pages"),
+    [("quantizer", 40, {"quantizer.md": (0, 2), "testing.md": (1,)}), ("corpus", 30, {"corpus.md": (0, 1)})],
+)
+def test_the_examples_are_what_plugins_new_writes_and_its_tests_are_run(kind, lines, pages, tmp_path):
+    """tests/scaffold runs the generated tests; so the pages' code has passed them."""
+    folder = write_plugin(kind, "my-vq" if kind == "quantizer" else f"my-{kind}", tmp_path)
+    module = f"vqspeech_{folder.name.removeprefix('vqspeech-').replace('-', '_')}"
+    files = [folder / f"{module}.py", folder / "tests" / f"test_{module}.py", folder / "pyproject.toml"]
+    for name, wanted in pages.items():
+        assert blocks(page(name)) == [files[number].read_text(encoding="utf-8") for number in wanted], name
+    assert len([line for line in files[0].read_text(encoding="utf-8").splitlines() if line.strip()]) <= lines
+
+
+@pytest.mark.parametrize("module", [quantizers, corpora, aligners, modalities])
+def test_every_check_is_listed_as_its_docstring_says(module):
+    for check in module.CHECKS:
+        first = " ".join(check.__doc__.strip().split("\n\n")[0].split()).replace("``", "`")
+        assert f"| `{check.__name__}` | {first} |" in page("testing.md")
+
+
+@pytest.mark.parametrize("name", ["PLUGINS", "DISABLE_PLUGINS", "STRICT_PLUGINS", "PLUGIN_DEBUG", "PLUGIN_TIMEOUT"])
+def test_every_environment_variable_is_documented(name):
+    assert f"`VQSPEECH_{name}=" in INDEX
+
+
+def test_the_index_links_to_every_page():
+    assert set(re.findall(r"\(plugins/(\w+\.md)\)", INDEX)) == {path.name for path in (DOCS / "plugins").iterdir()}
