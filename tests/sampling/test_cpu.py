@@ -13,8 +13,9 @@ from vqspeech.nn.wavenet import WaveNet
 from vqspeech.sampling import engines, kernel, packing, sample, stream
 from vqspeech.sampling.cpu import CpuSampler
 from vqspeech.sampling.draws import uniforms
+from vqspeech.sampling.engines import MOST_STREAMS
 from vqspeech.sampling.reference import ReferenceSampler, choose
-from vqspeech.sampling.sample import CHUNK_FRAMES, MOST_STREAMS, SamplingInterrupted
+from vqspeech.sampling.sample import CHUNK_FRAMES, SamplingInterrupted
 from vqspeech.sampling.tile import LANES
 
 configs = st.fixed_dictionaries(
@@ -72,27 +73,10 @@ def test_its_samples_are_those_of_the_reference(options, batch, time, temperatur
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.0])
-def test_thousands_of_samples_of_a_large_network_are_those_of_the_reference(temperature):
-    """Where the two part, the reference's own distribution must be within rounding of the uniform number."""
+def test_thousands_of_samples_of_a_large_network_are_those_of_the_reference(temperature, assert_same_until_rounding):
     decoder = make(3, 40, dilations=(1, 2, 4, 8, 16, 32, 64, 128) * 2, residual_channels=32, skip_channels=64)
     _, _, conditions = condition(decoder, 1, 350)
-    numbers = draws(1, 4200)
-    expected = ReferenceSampler(decoder, 1).draw(conditions, numbers, temperature)
-    found = CpuSampler(decoder, 1).draw(conditions, numbers, temperature)
-    parted = (found != expected).nonzero()
-    if len(parted):
-        first = int(parted[0, 1])
-        logits = (
-            CpuSampler(decoder, 1).logits(conditions[:, : first // 12 + 1], expected[:, : first + 1])[0, -1].double()
-        )
-        pair = sorted((int(found[0, first]), int(expected[0, first])))
-        if temperature:
-            gaps = (logits.softmax(0).cumsum(0)[pair[0] : pair[1]] - numbers[0, first]).abs()
-            assert gaps.max() < 1e-5
-        else:
-            assert (logits[pair[0]] - logits[pair[1]]).abs() < 1e-4
-    else:
-        assert len(expected.unique()) > (20 if temperature else 1)
+    assert_same_until_rounding(CpuSampler, decoder, conditions, draws(1, 4200), temperature)
 
 
 @settings(max_examples=20, deadline=None)
@@ -203,13 +187,15 @@ def test_panels_are_the_matrix():
 # engines and pieces
 
 
-def test_auto_is_this_engine():
+def test_auto_is_this_engine(monkeypatch):
+    monkeypatch.setattr(engines, "cuda_trouble", lambda: "no GPU")
     decoder = make()
     assert sample(decoder, [condition(decoder)[2][0]], [5]).engine == "cpu"
 
 
 def test_without_numba_auto_is_the_reference_and_says_so(monkeypatch):
     monkeypatch.setattr(engines, "numba_trouble", lambda: "ImportError: no numba")
+    monkeypatch.setattr(engines, "cuda_trouble", lambda: "no GPU")
     decoder = make()
     rows = [condition(decoder)[2][0]]
     with pytest.warns(UserWarning, match="slow reference engine, because numba does not work: ImportError: no numba"):
@@ -267,13 +253,13 @@ def test_a_stream_comes_in_pieces_and_asks_for_a_few_conditions_at_a_time():
 def test_more_utterances_than_are_drawn_together():
     decoder = make()
     rows = condition(decoder, 3, 4)[2]
-    count, seen = MOST_STREAMS + 3, []
+    count, seen = MOST_STREAMS["cpu"] + 3, []
     lengths = [1 + 13 * index % 48 for index in range(count)]
     some = [rows[index % 3] for index in range(count)]
-    result = sample(decoder, some, lengths, progress=lambda *said: seen.append(said))
+    result = sample(decoder, some, lengths, engine="cpu", progress=lambda *said: seen.append(said))
     assert [len(waveform) for waveform in result.waveforms] == lengths
     for index in (0, 40, count - 1):
-        (alone,) = sample(decoder, [some[index]], [lengths[index]], streams=[index]).waveforms
+        (alone,) = sample(decoder, [some[index]], [lengths[index]], engine="cpu", streams=[index]).waveforms
         assert np.array_equal(alone, result.waveforms[index])
     assert seen == sorted(seen)
     assert seen[-1][0] == seen[-1][1]

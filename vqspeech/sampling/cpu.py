@@ -77,6 +77,8 @@ class CpuSampler:
     threads : at most so many, each with streams of its own; `torch.get_num_threads` when None
     """
 
+    name = "cpu"
+
     def __init__(self, decoder: WaveNet, batch: int, *, weights: str = "fp32", threads: int | None = None) -> None:
         if weights not in WEIGHTS:
             raise unknown_name("storage of weights", weights, WEIGHTS)

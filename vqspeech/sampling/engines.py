@@ -22,6 +22,11 @@ WEIGHTS = ("fp32", "bf16")
 class Engine(Protocol):
     """Draws the next samples of a batch of streams; see `ReferenceSampler`."""
 
+    @property
+    def name(self) -> str:
+        """Its key in `ENGINES`; not the one asked for where that could not start."""
+        ...
+
     def draw(self, conditions: Tensor, uniforms: Tensor, temperature: float = 1.0) -> Tensor:
         """The next mu-law levels (batch, time); with fewer rows than streams only the first streams go on, for good."""
         ...
@@ -30,7 +35,7 @@ class Engine(Protocol):
 def _reference(decoder: WaveNet, streams: int, weights: str = "fp32") -> Engine:
     if weights != "fp32":
         raise InputError(
-            f"the reference engine has fp32 weights only, not {weights}; engine 'cpu' has {', '.join(WEIGHTS)}"
+            f"the reference engine has fp32 weights only, not {weights}; engines 'cpu' and 'cuda' have {', '.join(WEIGHTS)}"
         )
     return ReferenceSampler(decoder, streams)
 
@@ -43,25 +48,58 @@ def _cpu(decoder: WaveNet, streams: int, weights: str = "fp32") -> Engine:
     return CpuSampler(decoder, streams, weights=weights)
 
 
-ENGINES: dict[str, Callable[..., Engine]] = {"cpu": _cpu, "reference": _reference}
+def _cuda(decoder: WaveNet, streams: int, weights: str = "fp32") -> Engine:
+    from vqspeech.sampling.cuda import CudaSampler
+
+    try:
+        return CudaSampler(decoder, streams, weights=weights)
+    except RuntimeError as error:  # of a driver, of a library, of memory
+        name = _without_gpu()
+        warnings.warn(
+            f"sampling with the {name} engine, because cuda could not start: {_first_line(error)}", stacklevel=2
+        )
+        return ENGINES[name](decoder, streams, weights=weights)
+
+
+ENGINES: dict[str, Callable[..., Engine]] = {"cpu": _cpu, "cuda": _cuda, "reference": _reference}
 """Engine name -> function of a decoder, a number of streams and the storage of weights."""
+
+MOST_STREAMS = {"cpu": 64, "cuda": 512, "reference": 64}
+"""Utterances that an engine draws together; more are drawn in turns, so that memory does not grow with their number."""
 
 
 def resolve(name: str) -> str:
-    """The name of an engine that can be used: ``"auto"`` is ``cpu``, or ``reference`` with a warning where numba does not work.
+    """The name of an engine that can be used: ``"auto"`` is ``cuda`` where there is a GPU, else ``cpu``, or ``reference`` with a warning where
+    numba does not work.
 
     Raises
     ------
     UnknownNameError : for a name that is neither ``"auto"`` nor in `ENGINES`
+    InputError : for ``"cuda"`` without a GPU
     """
     if name == "auto":
-        if not (reason := numba_trouble()):
-            return "cpu"
-        warnings.warn(f"sampling with the slow reference engine, because numba does not work: {reason}", stacklevel=3)
-        return "reference"
+        return _without_gpu() if cuda_trouble() else "cuda"
     if name not in ENGINES:
         raise unknown_name("sampling engine", name, ["auto", *ENGINES])
+    if name == "cuda" and (reason := cuda_trouble()):
+        raise InputError(
+            f"engine 'cuda' needs an NVIDIA GPU that PyTorch can use: {reason}. Engine 'cpu' needs none, 'auto' takes what there is"
+        )
     return name
+
+
+def _without_gpu() -> str:
+    if not (reason := numba_trouble()):
+        return "cpu"
+    warnings.warn(f"sampling with the slow reference engine, because numba does not work: {reason}", stacklevel=4)
+    return "reference"
+
+
+def cuda_trouble() -> str:
+    """Why the cuda engine cannot be used here, in a few words; empty when it may be tried."""
+    if torch.version.cuda is None:
+        return "this PyTorch was built without CUDA"
+    return "" if torch.cuda.is_available() else "it finds no GPU, or no driver that fits"
 
 
 @functools.cache
@@ -81,8 +119,12 @@ def numba_trouble() -> str:
             )
         CpuSampler(decoder, 1, threads=1).draw(torch.zeros(1, 1, 1, 2), torch.zeros(1, 1, dtype=torch.float64))
     except Exception as error:  # whatever a broken installation of numba or LLVM may raise
-        return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}"
+        return _first_line(error)
     finally:
         if collecting:
             gc.enable()
     return ""
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}"

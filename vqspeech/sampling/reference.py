@@ -23,6 +23,8 @@ class ReferenceSampler:
     dtype : of all computation, torch.float32 or torch.float64
     """
 
+    name = "reference"
+
     def __init__(self, decoder: WaveNet, batch: int, dtype: torch.dtype = torch.float32) -> None:
         width, taps = decoder.residual_channels, decoder.kernel_size
 
@@ -94,8 +96,11 @@ class ReferenceSampler:
 
 def choose(logits: Tensor, uniform: Tensor, temperature: float) -> Tensor:
     """Levels (batch,) where the cumulative distribution of softmax(logits / temperature) passes `uniform` (batch,); in float64."""
-    if temperature == 0:
-        return logits.argmax(1)
+    return logits.argmax(1) if temperature == 0 else pass_uniform(logits, uniform, temperature)
+
+
+def pass_uniform(logits: Tensor, uniform: Tensor, temperature: float | Tensor) -> Tensor:
+    """`choose` for a temperature above 0, which may be a tensor that only the device knows."""
     logits = logits.double()
     below = logits - logits.max(1, keepdim=True).values  # divided by however little, the most likely level keeps its 0
     cumulative = F.softmax(below / temperature, 1).cumsum(1)

@@ -15,7 +15,7 @@ from vqspeech.errors import InputError
 from vqspeech.nn.mulaw import mu_law_decode
 from vqspeech.nn.wavenet import WaveNet
 from vqspeech.sampling.draws import uniforms
-from vqspeech.sampling.engines import ENGINES, resolve
+from vqspeech.sampling.engines import ENGINES, MOST_STREAMS, Engine, resolve
 from vqspeech.sampling.split import Part, join, number_of_parts, plan
 
 __all__ = ["CHUNK_FRAMES", "Conditions", "Sampling", "SamplingInterrupted", "sample", "stream", "uniforms"]
@@ -25,9 +25,6 @@ CHUNK_FRAMES = 25
 
 CHUNK_SECONDS = 0.4
 """A chunk is made shorter when it takes longer."""
-
-MOST_STREAMS = 64
-"""Utterances that are drawn together; more are drawn in turns, so that memory does not grow with their number."""
 
 
 class Conditions(Protocol):
@@ -88,11 +85,11 @@ def sample(
     streams : random stream of each utterance; 0, 1, 2, ... when None
     temperature : divides the logits; below 1 is less noisy and less natural, 0 takes the most likely level every time
     engine : ``"auto"`` or a name in `ENGINES`
-    weights : ``"fp32"``, or ``"bf16"`` for half the memory traffic (engine cpu)
+    weights : ``"fp32"``, or ``"bf16"`` for more speed (engines cpu and cuda)
     parts : cuts every utterance in so many parts that are drawn at the same time (see `split` for what it costs); ``"auto"`` cuts long ones
         where there are more cores than utterances, so that what they get depends on the machine
     progress : called with (samples drawn, samples to draw) of the longest utterance; of the longest of every turn, summed, when there are
-        more than `MOST_STREAMS` utterances or parts
+        more utterances or parts than an engine draws together
 
     Raises
     ------
@@ -109,7 +106,8 @@ def sample(
         for part in utterance
     ]
     order = sorted(range(len(jobs)), key=lambda place: -jobs[place].part.count)
-    turns = [order[first : first + MOST_STREAMS] for first in range(0, len(order), MOST_STREAMS)]
+    together = MOST_STREAMS[name]
+    turns = [order[first : first + together] for first in range(0, len(order), together)]
     total, done = sum(jobs[turn[0]].part.count for turn in turns), 0
     pieces: list[list[np.ndarray]] = [[] for _ in jobs]
     started = time.monotonic()
@@ -127,7 +125,11 @@ def sample(
         if progress is not None:
             progress(0, total)
         for turn in turns:
-            for chunk in _chunks(decoder, [jobs[place] for place in turn], seed, temperature, name, weights):
+            sampler = ENGINES[name](decoder, len(turn), weights=weights)
+            name = sampler.name
+            for chunk in _chunks(
+                sampler, decoder.condition_samples, [jobs[place] for place in turn], seed, temperature
+            ):
                 for place, waveform in zip(turn, chunk, strict=False):
                     pieces[place].append(waveform)
                 done += len(chunk[0])
@@ -168,7 +170,8 @@ def stream(
     """
     _check(decoder, [conditions], [length], temperature)
     job = _Job(conditions, Part(0, length, 0), stream)
-    return (chunk[0] for chunk in _chunks(decoder, [job], seed, temperature, resolve(engine), weights))
+    sampler = ENGINES[resolve(engine)](decoder, 1, weights=weights)
+    return (chunk[0] for chunk in _chunks(sampler, decoder.condition_samples, [job], seed, temperature))
 
 
 @dataclass(frozen=True)
@@ -215,11 +218,10 @@ def _joined(parts: Sequence[Part], waveforms: Sequence[np.ndarray], length: int)
 
 
 def _chunks(
-    decoder: WaveNet, jobs: Sequence[_Job], seed: int, temperature: float, engine: str, weights: str
+    sampler: Engine, hop: int, jobs: Sequence[_Job], seed: int, temperature: float
 ) -> Iterator[list[np.ndarray]]:
-    """Jobs, longest first: of each chunk of time the waveforms of those that are not at their end."""
-    sampler = ENGINES[engine](decoder, len(jobs), weights=weights)
-    hop, first, frames = decoder.condition_samples, 0, CHUNK_FRAMES
+    """Jobs, longest first: of each chunk of time the waveforms of those that are not at their end. `hop` is samples per row of conditions."""
+    first, frames = 0, CHUNK_FRAMES
     while first < jobs[0].part.count:
         started = time.monotonic()
         active = [job for job in jobs if job.part.count > first]

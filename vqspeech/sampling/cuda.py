@@ -1,0 +1,130 @@
+"""The CUDA engine: many streams at once, sixteen samples recorded as one CUDA graph and replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from vqspeech.errors import unknown_name
+from vqspeech.nn.wavenet import WaveNet
+from vqspeech.sampling.engines import WEIGHTS
+from vqspeech.sampling.step import Step
+
+REPLAYED_SAMPLES = 16
+"""Samples of one graph: the more, the less the host has to do; it must do less than the device."""
+
+CONDITION_BYTES = 256 * 2**20
+"""Memory for conditions on the device, at most, where one frame takes less; more frames are drawn in turns."""
+
+WARM_UPS = 3
+"""Runs before recording, in which libraries choose their kernels and take their memory."""
+
+
+class CudaSampler:
+    """Draws samples of a batch of streams as `ReferenceSampler` does, the same up to rounding.
+
+    Libraries choose their kernels by the size of a product, so a stream is not the same to the bit in batches of another size.
+
+    Parameters
+    ----------
+    decoder : the network; its weights are copied
+    batch : number of streams
+    weights : ``"fp32"``, or ``"bf16"``: rounded to bfloat16 and multiplied by tensor cores, which round the other factor to 10 bits of
+        mantissa (TF32); all sums are float32
+    device : a CUDA device, the decoder's or the current one when None. On any other the same operations run one by one, for tests
+    recorded : False runs them one by one on a CUDA device as well
+
+    Raises
+    ------
+    RuntimeError : when the device cannot record a graph, or has too little memory
+    """
+
+    name = "cuda"
+
+    def __init__(
+        self,
+        decoder: WaveNet,
+        batch: int,
+        *,
+        weights: str = "fp32",
+        device: torch.device | str | None = None,
+        recorded: bool = True,
+    ) -> None:
+        if weights not in WEIGHTS:
+            raise unknown_name("storage of weights", weights, WEIGHTS)
+        if device is None:
+            own = decoder.embedding.weight.device
+            device = own if own.type == "cuda" else torch.device("cuda", torch.cuda.current_device())
+        self._device = torch.device(device)
+        self._tensor_cores = weights == "bf16"
+        frame_bytes = 4 * max(1, batch) * len(decoder.dilations) * 2 * decoder.residual_channels
+        fewest = -(-REPLAYED_SAMPLES // decoder.condition_samples)
+        self._frames = max(fewest, min(32, CONDITION_BYTES // frame_bytes))
+        self._step = Step(decoder, batch, self._device, weights=weights, frames=self._frames)
+        self._graph = self._record() if recorded and self._device.type == "cuda" else None
+
+    @torch.inference_mode()
+    def draw(self, conditions: Tensor, uniforms: Tensor, temperature: float = 1.0) -> Tensor:
+        """The next samples of every stream, or of the first streams when there are fewer rows; see `ReferenceSampler.draw`."""
+        rows, time = uniforms.shape
+        levels = torch.empty(rows, time, dtype=torch.int64)
+        with self._on_device():
+            for first in range(0, time, self._step.capacity):
+                last = min(first + self._step.capacity, time)
+                frame = first // self._step.condition_samples
+                self._step.begin(conditions[:, frame : frame + self._frames], uniforms[:, first:last], temperature)
+                replays, rest = divmod(last - first, REPLAYED_SAMPLES)
+                for _ in range(replays):
+                    if self._graph is not None:
+                        self._graph.replay()
+                    else:
+                        self._step.advance(REPLAYED_SAMPLES)
+                if rest:
+                    self._step.advance(rest)
+                levels[:, first:last] = self._step.drawn(rows, last - first)
+        return levels
+
+    @torch.inference_mode()
+    def logits(self, conditions: Tensor, levels: Tensor) -> Tensor:
+        """Logits (batch, time, 256) of the next samples, when these samples are `levels` (batch, time); the past moves on."""
+        seen, given = [], levels.to(self._device)
+        with self._on_device():
+            for time in range(levels.shape[1]):
+                frame, place = divmod(time, self._step.condition_samples)
+                if place == 0:
+                    self._step.begin(conditions[:, frame : frame + 1], given[:, :1].double(), 1.0)
+                seen.append(self._step.forced(given[:, time]))
+        return torch.stack(seen, 1).cpu()
+
+    @torch.inference_mode()
+    def _record(self) -> torch.cuda.CUDAGraph:
+        with self._on_device():
+            aside, here = torch.cuda.Stream(), torch.cuda.current_stream()
+            aside.wait_stream(here)
+            with torch.cuda.stream(aside):
+                for _ in range(WARM_UPS):
+                    self._step.advance(REPLAYED_SAMPLES)
+                    self._step.reset()
+            here.wait_stream(aside)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                self._step.advance(REPLAYED_SAMPLES)
+            torch.cuda.synchronize()
+        return graph
+
+    @contextmanager
+    def _on_device(self) -> Iterator[None]:
+        """On this device, with float32 products in float32 or on tensor cores, whatever the process has set."""
+        if self._device.type != "cuda":
+            yield
+            return
+        before = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("high" if self._tensor_cores else "highest")
+        try:
+            with torch.cuda.device(self._device):
+                yield
+        finally:
+            torch.set_float32_matmul_precision(before)
