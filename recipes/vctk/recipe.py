@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from vqspeech.analysis import codebook, phonemes
+from vqspeech.analysis import codebook, phonemes, training_audio
 from vqspeech.codes import CodeTable
 from vqspeech.config import plain
 from vqspeech.corpora.store import AudioStore
@@ -84,7 +84,8 @@ class _Recipe:
         converted = self.stages.run("convert", heard, self._convert, wanted=wants("convert"), made=(folder,))
         if wants("phonemes"):
             self._has(coded, "encode")
-        scored = self.stages.run("phonemes", model, self._phonemes, wanted=wants("phonemes"), made=(table,))
+        protocol = {**model, "protocol": phonemes.PROTOCOL}
+        scored = self.stages.run("phonemes", protocol, self._phonemes, wanted=wants("phonemes"), made=(table,))
         if not wants("report"):
             return self._partial()
         return self._report(
@@ -174,12 +175,18 @@ class _Recipe:
             }
         table = CodeTable.read(self.out / "codes.parquet")
         scores = phonemes.score(
-            table, alignments, lambda name: self.store.waveform(self.store.by_id(name)), seed=self.seed
+            table,
+            alignments,
+            lambda name: self.store.waveform(self.store.by_id(name)),
+            seed=self.seed,
+            model=self._checkpoint(),
+            trained_on=training_audio.of_store(self.store, self.seed),
         )
         return {
             "scores": scores.summary(),
             "counts": scores.counts.tolist(),
             "phone_names": list(scores.phone_names),
+            "code_names": list(scores.code_names),
             "reason": None,
         }
 

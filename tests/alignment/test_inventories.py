@@ -73,6 +73,7 @@ def test_unknown_labels_stay_and_left_out_ones_leave_a_gap():
         ([*CMU_STRESSED, "spn"], "arpabet-39"),
         ([*MFA_IPA, "spn"], "mfa-41"),
         (["0", "3:", "@", "aI", "tS", "D", "i@", "n", "t"], None),
+        (["a", "b", "d", "t"], None),
         ([], None),
     ],
 )

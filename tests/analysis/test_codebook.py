@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vqspeech.analysis.codebook import usage, usage_of_counts
+from vqspeech.analysis.codebook import adaptive_bits, usage, usage_of_counts
 from vqspeech.errors import InputError
 
 
@@ -39,3 +39,24 @@ def test_an_empty_table_is_refused(make_table) -> None:
     table, _ = make_table([], [])
     with pytest.raises(InputError, match="holds no codes"):
         usage(table)
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_adaptive_bits_are_what_coding_one_after_the_other_takes(order: int) -> None:
+    rng = np.random.default_rng(0)
+    sequences = [rng.integers(0, 4, 30), rng.integers(0, 2, 1), rng.integers(0, 4, 17)]
+    bits, counts = 0.0, {}
+    for codes in sequences:
+        before = -1
+        for code in codes.tolist():
+            seen = counts.setdefault(before if order else 0, np.zeros(4))
+            bits -= np.log2((seen[code] + 0.5) / (seen.sum() + 2.0))
+            seen[code] += 1
+            before = code
+    assert adaptive_bits(sequences, 4, order=order) == pytest.approx(bits)
+
+
+def test_codes_that_follow_from_the_one_before_are_cheap_for_order_one_only() -> None:
+    cycle = [np.tile(np.arange(8), 500)]
+    assert adaptive_bits(cycle, 8, order=0) / 4000 == pytest.approx(3.0, abs=0.02)
+    assert adaptive_bits(cycle, 8, order=1) / 4000 < 0.1

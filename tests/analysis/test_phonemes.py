@@ -1,22 +1,15 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from vqspeech.analysis.phonemes import (
-    PhonemeScores,
-    bootstrap_interval,
-    joint_counts,
-    majority_accuracy,
-    majority_map,
-    score,
-)
+from vqspeech.alignment.base import Alignment, Interval
+from vqspeech.analysis.baselines import KMEANS_SCORED, KMEANS_TRAINING, RANDOM
+from vqspeech.analysis.phonemes import CODES, PhonemeScores, analyse, score
+from vqspeech.errors import InputError, UnknownNameError
 
 PHONES = ["a", "b", "c", "d"]
 
@@ -36,48 +29,6 @@ def random_scores(make_table, permute: bool = False) -> PhonemeScores:
     return score(table, alignments, noise_of)
 
 
-labelled = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), min_size=1, max_size=60).map(
-    lambda pairs: np.asarray(pairs, dtype=np.int64).T
-)
-
-
-@given(labelled)
-def test_majority_accuracy_agrees_with_counting_by_hand(pairs: np.ndarray) -> None:
-    codes, labels = pairs
-    by_code = {code: Counter(labels[codes == code].tolist()) for code in set(codes.tolist())}
-    expected = sum(max(counter.values()) for counter in by_code.values()) / len(codes)
-    assert majority_accuracy(codes, labels, 6, 4) == pytest.approx(expected)
-
-
-@given(labelled)
-def test_majority_accuracy_is_at_least_the_prior_and_at_most_one(pairs: np.ndarray) -> None:
-    codes, labels = pairs
-    prior = np.bincount(labels).max() / len(labels)
-    assert prior - 1e-12 <= majority_accuracy(codes, labels, 6, 4) <= 1.0
-
-
-@given(labelled, st.permutations(range(6)))
-def test_renaming_codes_changes_nothing(pairs: np.ndarray, order: list[int]) -> None:
-    codes, labels = pairs
-    assert majority_accuracy(np.asarray(order)[codes], labels, 6, 4) == majority_accuracy(codes, labels, 6, 4)
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 4)), min_size=2, max_size=80), st.integers(0, 5))
-def test_the_interval_holds_the_estimate(frames: list[tuple[bool, int]], seed: int) -> None:
-    correct, group = (np.asarray(values) for values in zip(*frames, strict=True))
-    interval = bootstrap_interval(correct, group, seed)
-    if interval is None:
-        assert len(set(group.tolist())) == 1
-    else:
-        assert 0.0 <= interval[0] <= correct.mean() <= interval[1] <= 1.0
-
-
-def test_a_code_that_never_occurs_gets_the_most_frequent_phone() -> None:
-    counts = joint_counts(np.array([0, 0, 2]), np.array([1, 1, 0]), 3, 2)
-    assert majority_map(counts).tolist() == [1, 1, 0]
-
-
 def test_codes_that_are_the_phones_score_one(make_table) -> None:
     labels = [["a", "b", "c", "b"], ["c", "b", "a", "c"], ["a", "b", "c", "c"]]
     table, alignments = make_table([[PHONES.index(p) for p in own] for own in labels], labels)
@@ -92,7 +43,12 @@ def test_codes_that_are_the_phones_score_one(make_table) -> None:
 def test_scores_do_not_depend_on_the_names_of_codes_nor_on_the_clock(make_table) -> None:
     first, again, renamed = (random_scores(make_table), random_scores(make_table), random_scores(make_table, True))
     assert first.summary() == again.summary()
-    assert {**first.summary(), "mapping": None} == {**renamed.summary(), "mapping": None}
+    for name in ("accuracy", "ci95", "accuracy_other_speakers", "per_phone", "above_kmeans", "abx_mfcc_within"):
+        assert getattr(first, name) == getattr(renamed, name)
+    mine, other = first.units[CODES], renamed.units[CODES]
+    assert (mine.clusters.pnmi, mine.boundaries_frame, mine.abx_across) == (
+        pytest.approx(other.clusters.pnmi), other.boundaries_frame, other.abx_across,
+    )  # fmt: skip
 
 
 def test_baselines_stand_on_the_same_frames_with_as_many_codes(make_table) -> None:
@@ -130,3 +86,84 @@ def test_the_summary_is_json(make_table) -> None:
     read = json.loads(json.dumps(random_scores(make_table).summary()))
     wanted = {"accuracy", "prior", "random_codes", "kmeans_mfcc", "frames", "phones", "excludes_silence", "ci95"}
     assert wanted <= set(read)
+
+
+def test_the_fair_kmeans_is_fitted_on_the_training_audio_only(make_table) -> None:
+    """Training audio of one steady tone: every cluster but one stays empty, so the fair k-means knows no more than the prior."""
+    labels = [["a", "b"] * 10, ["b", "a"] * 10]
+    table, alignments = make_table([[0, 1] * 10, [1, 0] * 10], labels, size=2)
+
+    def waveform(name: str) -> np.ndarray:
+        time = np.arange(200) / 8000
+        own = labels[int(name[1:])]
+        return np.concatenate([np.sin(2 * np.pi * (300 if p == "a" else 2000) * time) for p in own]).astype(np.float32)
+
+    constant = np.zeros(8000, dtype=np.float32)
+    scores = score(table, alignments, waveform, trained_on=[constant])
+    assert scores.kmeans_mfcc == scores.units[KMEANS_SCORED].accuracy == 1.0
+    assert scores.kmeans_mfcc_training_audio == scores.units[KMEANS_TRAINING].accuracy == scores.prior == 0.5
+    assert scores.above_kmeans == 0.0
+    without = score(table, alignments, waveform)
+    assert without.kmeans_mfcc_training_audio is None
+    assert KMEANS_TRAINING not in without.units
+
+
+def test_codes_that_are_the_phones_are_right_by_every_score(make_table) -> None:
+    rng = np.random.default_rng(0)
+    steps = (
+        rng.integers(1, 4, size=(4, 40)).cumsum(axis=1) % 4
+    )  # no phone twice in a row: codes cannot show such a boundary
+    labels = [[PHONES[i] for i in own] for own in steps]
+    table, alignments = make_table(steps.tolist(), labels)
+    unit = score(table, alignments, noise_of_length(40)).units[CODES]
+    assert unit.trigram.other_speakers == unit.bigram.same_frames == 1.0
+    assert (unit.clusters.pnmi, unit.clusters.v_measure, unit.clusters.ami) == pytest.approx((1.0, 1.0, 1.0))
+    assert (unit.boundaries_20ms.f1, unit.boundaries_frame.precision) == (1.0, 1.0)
+    assert unit.abx_within == unit.abx_across == 0.0
+
+
+def noise_of_length(frames: int):
+    return lambda name: np.random.default_rng(int(name[1:])).normal(0, 0.1, frames * 200).astype(np.float32)
+
+
+def test_random_codes_say_nothing_by_the_scores_that_correct_for_chance(make_table) -> None:
+    unit = random_scores(make_table).units[RANDOM]
+    assert abs(unit.clusters.ami) < 0.1
+    assert unit.abx_within == pytest.approx(0.5, abs=0.15)
+
+
+def test_unknown_phones_are_listed_and_scored_as_written(make_table) -> None:
+    labels = [["AH0", "T", "??", "IY1"] * 5] * 2
+    table, alignments = make_table([[0, 1, 2, 3] * 5] * 2, labels)
+    scores = score(table, alignments, noise_of, inventory="arpabet-39")
+    assert scores.unknown_phones == {"??": 10}
+    assert scores.phone_names == ("??", "ah", "iy", "t")
+    assert score(table, alignments, noise_of).inventory == "as-written"  # a quarter of the labels is in no inventory
+    with pytest.raises(UnknownNameError, match="phone inventory 'arpa'"):
+        score(table, alignments, noise_of, inventory="arpa")
+
+
+def test_an_alignment_of_another_recording_is_counted(make_table) -> None:
+    table, alignments = make_table([[0, 1], [1, 0]], [["a", "b"], ["b", "a"]])
+    alignments["u1"] = Alignment((Interval(0.0, 3.0, "a"),))
+    alignments["stranger"] = alignments["u0"]
+    dropped = score(table, alignments, noise_of).dropped
+    assert (dropped.ends_apart, dropped.alignments_of_others) == (1, 1)
+
+
+def test_codebooks_are_scored_together_and_alone(make_table) -> None:
+    """The phone is the exclusive or of two binary codebooks: together they know it, each alone knows nothing."""
+    first, second = [0, 0, 1, 1] * 5, [0, 1, 0, 1] * 5
+    labels = [["ab"[x ^ y] for x, y in zip(first, second, strict=True)]] * 3
+    table, alignments = make_table([[0] * 20] * 3, labels)
+    both = np.array([first, second])
+    table = replace(table, codebook_sizes=(2, 2), rows=tuple(replace(row, codes=both) for row in table))
+    scores = score(table, alignments, noise_of)
+    assert (scores.accuracy, scores.codebooks) == (1.0, (0.5, 0.5))
+    assert scores.units[CODES].bits_per_second.nominal == pytest.approx(2 * table.frame_rate_hz)
+
+
+def test_a_corpus_without_alignments_says_what_to_do(make_table) -> None:
+    table, _ = make_table([[0]], [["a"]])
+    with pytest.raises(InputError, match=r"has a phone alignment.*--alignments DIR"):
+        analyse(table, {}, noise_of)

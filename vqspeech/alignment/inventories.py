@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from vqspeech.alignment.base import SILENCE, Alignment, Interval
 from vqspeech.errors import unknown_name
 
+AUTO, AS_WRITTEN = "auto", "as-written"
+"""What may be given instead of the name of an inventory, see `fold_all`."""
+
 _KNOWN_SHARE = 0.95
 """`recognise` takes an inventory that knows at least this share of the intervals."""
 
@@ -163,19 +166,46 @@ def label_counts(alignments: Iterable[Alignment]) -> Counter[str]:
 
 
 def recognise(labels: Mapping[str, int]) -> Inventory | None:
-    """The inventory that the labels are written in: the one that knows most intervals, if it knows at least 95 %; None otherwise.
+    """The inventory that the labels are written in, or None.
+
+    It is the one that knows most intervals, if it knows at least 95 % of them and half of its classes occur: a handful of letters could be anything.
 
     Parameters
     ----------
     labels : label -> number of intervals, see `label_counts`
     """
-    total = sum(labels.values())
-    known = {
-        name: sum(n for label, n in labels.items() if item.knows(label)) / max(1, total)
-        for name, item in INVENTORIES.items()
-    }
-    best = max(known, key=lambda name: known[name])
-    return INVENTORIES[best] if total and known[best] >= _KNOWN_SHARE else None
+
+    def known(item: Inventory) -> int:
+        return sum(n for label, n in labels.items() if item.knows(label))
+
+    best = max(INVENTORIES.values(), key=known)
+    seen = {best.fold(label) for label in labels if best.knows(label)}
+    enough = known(best) >= _KNOWN_SHARE * sum(labels.values()) and 2 * len(seen) >= len(best.classes)
+    return best if enough else None
+
+
+def fold_all(
+    alignments: Mapping[str, Alignment], inventory: str = AUTO
+) -> tuple[dict[str, Alignment], str, dict[str, int]]:
+    """Alignments with their labels folded, the name of the inventory used, and the labels that it does not know with their intervals.
+
+    Parameters
+    ----------
+    inventory : one of `INVENTORIES`; ``"auto"``: the one that the labels are written in; ``"as-written"``: labels stay
+
+    Raises
+    ------
+    UnknownNameError : no such inventory
+    """
+    if inventory not in (AUTO, AS_WRITTEN):
+        found = named(inventory)
+    else:
+        guess = recognise(label_counts(alignments.values())) if inventory == AUTO else None
+        if guess is None:
+            return dict(alignments), AS_WRITTEN, {}
+        found = guess
+    unknown = {label: n for label, n in label_counts(alignments.values()).items() if not found.knows(label)}
+    return {key: found.fold_alignment(item) for key, item in alignments.items()}, found.name, unknown
 
 
 def manner(phone: str) -> str:

@@ -1,15 +1,26 @@
-"""What codes have to beat: random codes, and k-means on MFCC with as many clusters at the same rate."""
+"""What codes have to beat: random codes, and k-means on MFCC with as many clusters at the same rate.
+
+K-means is fitted twice: on the audio that the model was trained on, which is the fair comparison, and on the scored frames themselves, which flatters it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from vqspeech.analysis import latents
 from vqspeech.analysis.features import STEP_S, mfcc
 from vqspeech.analysis.frames import LabelledFrames
 from vqspeech.codes import CodeTable
 from vqspeech.errors import InputError
+from vqspeech.model import Checkpoint
+
+KMEANS_TRAINING = "k-means on MFCC, training audio"
+KMEANS_SCORED = "k-means on MFCC, scored audio"
+UNTRAINED = "untrained encoder, k-means"
+RANDOM = "random codes"
 
 FIT_FRAMES = 100_000
 """K-means is fitted on at most this many frames, drawn at random; all frames are then assigned."""
@@ -52,47 +63,104 @@ def mfcc_at_codes(
     }
 
 
-def kmeans_on_mfcc(
-    frames: LabelledFrames,
-    table: CodeTable,
+def mfcc_of(
+    utterances: Iterable[tuple[str, int]],
     waveform_of: Callable[[str], np.ndarray],
-    *,
-    n_clusters: int,
-    seed: int,
+    sample_rate: int,
+    hop_samples: int,
 ) -> dict[str, np.ndarray]:
-    """Cluster ids of the frames for each kind of MFCC feature, raw and standardised per coefficient, each (frames,) int64.
+    """`mfcc_at_codes` of every frame of utterances, one after the other, each (all, 13 or 26) float32.
+
+    Parameters
+    ----------
+    utterances : (id, number of codes) pairs
+    waveform_of : id -> waveform (time,)
 
     Raises
     ------
     InputError : when a waveform is not one-dimensional
     """
     collected: dict[str, list[np.ndarray]] = {}
-    for utterance, at in frames.slices():
+    for utterance, n_frames in utterances:
         waveform = np.asarray(waveform_of(utterance))
         if waveform.ndim != 1:
             raise InputError(f"the waveform of {utterance!r} has shape {waveform.shape}, expected (time,)")
-        features = mfcc_at_codes(waveform, table.sample_rate, table.hop_samples, frames.frame[at])
-        for name, values in features.items():
+        for name, values in mfcc_at_codes(waveform, sample_rate, hop_samples, np.arange(n_frames)).items():
             collected.setdefault(name, []).append(values)
+    return {name: np.concatenate(parts) for name, parts in collected.items()}
+
+
+def rivals(
+    frames: LabelledFrames,
+    table: CodeTable,
+    features: Mapping[str, np.ndarray],
+    waveform_of: Callable[[str], np.ndarray],
+    *,
+    training: Sequence[np.ndarray] = (),
+    model: Checkpoint | None = None,
+    seed: int = 0,
+) -> dict[str, dict[str, np.ndarray]]:
+    """Labellings of the frames of a table with as many clusters as it has codes: name -> kind -> cluster ids (all,) int64.
+
+    `KMEANS_TRAINING` is there where there is training audio, `KMEANS_SCORED` always, `UNTRAINED` where there is a model, fitted on the training audio if
+    there is any.
+
+    Parameters
+    ----------
+    features : `mfcc_of` the aligned utterances
+    waveform_of : utterance id -> waveform (time,)
+    training : waveforms (time,) of what the model was trained on, whole codes each
+    """
+    hop, n_codes = table.hop_samples, frames.n_codes
+    pieces = [(str(index), len(waveform) // hop) for index, waveform in enumerate(training)]
+    found = {}
+    if training:
+        fit_on = mfcc_of(pieces, lambda key: training[int(key)], table.sample_rate, hop)
+        found[KMEANS_TRAINING] = kmeans_variants(features, fit_on, n_codes, seed)
+    on_scored = {name: values[frames.place] for name, values in features.items()}
+    found[KMEANS_SCORED] = kmeans_variants(features, on_scored, n_codes, seed)
+    if model is not None:
+        encoder = latents.untrained_encoder(model, seed)
+        z = latents.latents_of(encoder, zip(frames.utterances, frames.lengths.tolist(), strict=True), waveform_of)
+        sample = latents.latents_of(encoder, pieces, lambda key: training[int(key)]) if training else z[frames.place]
+        found[UNTRAINED] = {"": kmeans(z, n_codes, seed, fit_on=sample)}
+    return found
+
+
+def kmeans_variants(
+    features: Mapping[str, np.ndarray], fit_on: Mapping[str, np.ndarray], n_clusters: int, seed: int
+) -> dict[str, np.ndarray]:
+    """Cluster ids of every frame for each kind of feature, raw and standardised per coefficient, each (all,) int64.
+
+    Parameters
+    ----------
+    features : kind -> (all, dimensions), frames to assign
+    fit_on : kind -> (frames, dimensions), frames that the clusters, means and deviations are fitted on
+    """
     clusters = {}
-    for name, parts in collected.items():
-        raw = np.concatenate(parts)
-        spread = raw.std(axis=0)
-        clusters[f"{name}, raw"] = kmeans(raw, n_clusters, seed)
-        clusters[f"{name}, standardised"] = kmeans(
-            (raw - raw.mean(axis=0)) / np.where(spread > 0, spread, 1.0), n_clusters, seed
-        )
+    for name, values in features.items():
+        sample = fit_on[name]
+        spread = sample.std(axis=0)
+        spread = np.where(spread > 0, spread, 1.0)
+        clusters[f"{name}, raw"] = kmeans(values, n_clusters, seed, fit_on=sample)
+        clusters[f"{name}, standardised"] = kmeans(values / spread, n_clusters, seed, fit_on=sample / spread)
     return clusters
 
 
-def kmeans(features: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
-    """Cluster ids (frames,) int64 by Lloyd's k-means with k-means++ start; at most as many clusters as different features."""
+def kmeans(features: np.ndarray, n_clusters: int, seed: int, *, fit_on: np.ndarray | None = None) -> np.ndarray:
+    """Cluster ids (frames,) int64 by Lloyd's k-means with k-means++ start; at most as many clusters as different features.
+
+    Parameters
+    ----------
+    features : (frames, dimensions) to assign
+    fit_on : (other frames, dimensions) to fit on; `features` itself when None
+    """
     from sklearn.cluster import KMeans
 
-    fit_on = features
-    if len(features) > FIT_FRAMES:
-        fit_on = features[np.random.default_rng(seed).choice(len(features), FIT_FRAMES, replace=False)]
-    n_clusters = min(n_clusters, len(np.unique(fit_on, axis=0)))
-    model = KMeans(n_clusters, n_init=1, random_state=seed).fit(fit_on)
+    sample = features if fit_on is None else fit_on
+    if len(sample) > FIT_FRAMES:
+        sample = sample[np.random.default_rng(seed).choice(len(sample), FIT_FRAMES, replace=False)]
+    n_clusters = min(n_clusters, len(np.unique(sample, axis=0)))
+    model: Any = KMeans(n_clusters, n_init=1, random_state=seed).fit(sample)
     ids: np.ndarray = model.predict(features)
     return ids.astype(np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,6 +73,29 @@ def usage_of_counts(counts: np.ndarray, frame_rate_hz: float) -> CodebookUse:
         entropy_bits_per_second=frame_rate_hz * entropy_bits,
         counts=tuple(int(count) for count in counts),
     )
+
+
+def adaptive_bits(sequences: Sequence[np.ndarray], n_codes: int, *, order: int) -> float:
+    """Bits that an adaptive coder spends on code sequences, learning as it goes: what they cost without a model sent along.
+
+    The Krichevsky-Trofimov estimator (IEEE Trans. Inf. Theory 27(2), 1981): after n codes of which n_k are k, the next is k with probability
+    (n_k + 1/2) / (n + K/2). With `order` 1 there is one such estimator for each preceding code. In closed form by the Gamma function; it does not depend on
+    the order of the sequences.
+
+    Parameters
+    ----------
+    sequences : code ids (frames,) int64 in ``[0, n_codes)`` of each utterance
+    order : 0, or 1: codes are coded after the one before them, the first of an utterance after a sign of its own
+    """
+    from scipy.special import gammaln
+
+    before = [np.r_[n_codes, codes[:-1]][: len(codes)] if order else np.zeros_like(codes) for codes in sequences]
+    pairs, counts = np.unique(np.concatenate(before) * n_codes + np.concatenate(list(sequences)), return_counts=True)
+    of_context = np.bincount(pairs // n_codes, weights=counts)
+    of_context = of_context[of_context > 0]
+    nats = (gammaln(of_context + n_codes / 2) - gammaln(n_codes / 2)).sum()
+    nats -= (gammaln(counts + 0.5) - gammaln(0.5)).sum()
+    return float(nats / np.log(2))
 
 
 def usage(table: CodeTable) -> TableUse:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vqspeech.alignment.inventories import MANNERS, manner
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -23,18 +25,6 @@ DPI = 110
 
 LOSS_TERMS = ("spectral", "commitment", "codebook", "aux")
 """Terms of the loss beside the likelihood that the training curves know."""
-
-_PHONE_CLASSES = (
-    ("aa", "ae", "ah", "ao", "aw", "ax", "ay", "eh", "er", "ey", "ih", "ix", "iy", "ow", "oy", "uh", "uw"),
-    ("l", "r", "w", "y", "hh"),
-    ("m", "n", "ng"),
-    ("f", "v", "th", "dh", "s", "z", "sh", "zh", "ch", "jh"),
-    ("b", "d", "dx", "g", "p", "t", "k"),
-    ("sil",),
-)
-"""ARPAbet by manner of articulation; phones of other alphabets follow, by frequency."""
-
-_MANNER = {phone: rank for rank, members in enumerate(_PHONE_CLASSES) for phone in members}
 
 
 def new_figure(height_in: float, *, width_in: float = WIDTH_IN) -> Figure:
@@ -76,16 +66,29 @@ def save(figure: Figure, path: Path, *, max_bytes: int = 120_000) -> Path:
 
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", facecolor=figure.get_facecolor())
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _ready(path)
     with Image.open(buffer) as image:
         opaque = image.convert("RGB")
     for colours in (256, 160, 96):
         packed = io.BytesIO()
-        palette = opaque.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        palette = opaque.quantize(colours, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         palette.save(packed, format="PNG", optimize=True)
         if packed.tell() <= max_bytes:
             break
     path.write_bytes(packed.getvalue())
+    return path
+
+
+def save_both(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
+    """Write a figure as ``name.png`` and ``name.svg`` in a folder that is made when missing; returns both paths."""
+    figure.savefig(
+        _ready(folder / f"{name}.svg"), format="svg", facecolor=figure.get_facecolor(), metadata={"Date": None}
+    )
+    return save(figure, folder / f"{name}.png"), folder / f"{name}.svg"
+
+
+def _ready(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
@@ -134,7 +137,7 @@ def training_curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
             drawn.append((title, unit, kept))
     figure = new_figure(3.0, width_in=WIDTH_IN if len(drawn) > 1 else 6.0)
     if not drawn:
-        return _empty(figure, "no training metrics")
+        return empty(figure, "no training metrics")
     for axes, (title, unit, kept) in zip(np.atleast_1d(figure.subplots(1, len(drawn))), drawn, strict=True):
         plain(axes, title=title, x="step", y=unit)
         for (step, value), label, colour, dash in kept:
@@ -191,7 +194,7 @@ def code_phone_matrix(counts: np.ndarray, phones: Sequence[str]) -> Figure:
     counts = np.asarray(counts, dtype=np.float64)
     used = counts.sum(axis=1) > 0
     if not used.any():
-        return _empty(new_figure(2.0), "no frames with a phone")
+        return empty(new_figure(2.0), "no frames with a phone")
     order = phone_order(phones, counts.sum(axis=0))
     share = (counts[used] / counts[used].sum(axis=1, keepdims=True))[:, order]
     best = share.argmax(axis=1)
@@ -204,8 +207,8 @@ def code_phone_matrix(counts: np.ndarray, phones: Sequence[str]) -> Figure:
     names = [phones[index] for index in order]
     axes.set_yticks(range(len(names)), names, fontsize=7 if len(names) > 24 else 8.5)
     axes.set_xticks([])
-    manner = [_MANNER.get(name, len(_PHONE_CLASSES)) for name in names]
-    for row in np.flatnonzero(np.diff(manner)):
+    ranks = [MANNERS.index(manner(name)) for name in names]
+    for row in np.flatnonzero(np.diff(ranks)):
         axes.axhline(row + 0.5, color=MUTED, linewidth=0.5)
     colour_bar(figure, image, axes, "probability")
     return figure
@@ -245,11 +248,8 @@ def accuracy_bars(bars: Sequence[tuple[str, float]], *, interval: tuple[float, f
 
 
 def phone_order(phones: Sequence[str], totals: np.ndarray) -> list[int]:
-    """Order of the phones: by manner of articulation (ARPAbet), the frequent first; unknown symbols after them by frequency."""
-    manner = {phone: rank for rank, members in enumerate(_PHONE_CLASSES) for phone in members}
-    return sorted(
-        range(len(phones)), key=lambda index: (manner.get(phones[index], len(_PHONE_CLASSES)), -totals[index])
-    )
+    """Order of the phones: by manner of articulation, within one the frequent first."""
+    return sorted(range(len(phones)), key=lambda index: (MANNERS.index(manner(phones[index])), -totals[index]))
 
 
 def colour_bar(figure: Figure, image: Any, axes: Any, label: str) -> None:
@@ -290,7 +290,8 @@ def _draw_curve(axes: Axes, step: np.ndarray, value: np.ndarray, label: str, col
     )
 
 
-def _empty(figure: Figure, message: str) -> Figure:
+def empty(figure: Figure, message: str) -> Figure:
+    """A figure that says why there is nothing to show."""
     axes = figure.subplots()
     axes.set_axis_off()
     axes.text(0.5, 0.5, message, ha="center", va="center", fontsize=10, color=MUTED)

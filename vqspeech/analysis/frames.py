@@ -1,10 +1,11 @@
-"""Codes and phones on one time axis: every code gets the phone that holds at its centre."""
+"""Codes and phones on one time axis: every code gets the phone at its centre, or the one that holds for most of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -12,52 +13,97 @@ from vqspeech.alignment.base import SILENCE, Alignment
 from vqspeech.codes import CodeTable, UtteranceCodes
 from vqspeech.errors import InputError
 
+LabelBy = Literal["centre", "majority"]
+"""Which phone a code gets: the one at its centre, or the one that holds for the largest part of it."""
+
+MISMATCH_S = 0.25
+"""Alignment and audio whose ends lie further apart than this, in seconds, are counted: they may belong to different recordings."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dropped:
+    """What is not scored, counted.
+
+    Parameters
+    ----------
+    silence : frames labelled `SILENCE`, where silence is excluded
+    uncovered : frames that no interval of the alignment covers
+    beyond_audio : frames whose centre lies beyond the last sample
+    without_alignment : utterances that have no alignment
+    alignments_of_others : alignments of utterances that the table does not hold
+    ends_apart : utterances whose alignment ends more than `MISMATCH_S` before or after the audio; they are scored as far as both reach
+    """
+
+    silence: int = 0
+    uncovered: int = 0
+    beyond_audio: int = 0
+    without_alignment: int = 0
+    alignments_of_others: int = 0
+    ends_apart: int = 0
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LabelledFrames:
-    """Codes that have a phone, over all utterances, in the order of the table.
+    """Codes of aligned utterances; those that have a phone are scored.
+
+    There are two axes: ``all`` frames of the utterances one after the other, silent and uncovered ones too, since a code's neighbours matter; and the
+    scored ``frames`` among them, at `place`.
 
     Parameters
     ----------
     utterances, speakers, phones : the names that the index arrays point into; phones and speakers are sorted
-    utterance, speaker, label : (frames,) int64, indices into these names
-    frame : (frames,) int64, position of the code in its utterance
-    code : (frames,) int64, code id in ``[0, n_codes)``
-    n_codes : size of the codebook; for several codebooks the number of different joint codes seen
+    lengths : (utterances,) int64, codes of each utterance
+    codes : (all,) int64, code of every frame in ``[0, n_codes]``; `n_codes` itself stands for a joint code that no scored frame has
+    place : (frames,) int64, position of each scored frame among all
+    label : (frames,) int64, its phone
+    n_codes : size of the codebook; for several codebooks the number of different joint codes on scored frames
     code_names : (n_codes,) ``"17"``, or ``"3,14"`` for a joint code
+    speaker_of : (utterances,) int64
+    by : how labels were found
     excludes_silence : True when frames labelled `SILENCE` were left out
-    dropped_silence, dropped_uncovered, dropped_beyond_audio : frames left out because they are silence, because no interval
-        of the alignment covers their centre, or because their centre lies beyond the last sample
-    without_alignment : utterances left out because they have no alignment
+    dropped : what was left out
     """
 
     utterances: tuple[str, ...]
     speakers: tuple[str, ...]
     phones: tuple[str, ...]
-    utterance: np.ndarray
-    speaker: np.ndarray
+    lengths: np.ndarray
+    codes: np.ndarray
+    place: np.ndarray
     label: np.ndarray
-    frame: np.ndarray
-    code: np.ndarray
     n_codes: int
     code_names: tuple[str, ...]
+    speaker_of: np.ndarray
+    by: LabelBy
     excludes_silence: bool
-    dropped_silence: int
-    dropped_uncovered: int
-    dropped_beyond_audio: int
-    without_alignment: int
+    dropped: Dropped
 
     def __len__(self) -> int:
-        return len(self.code)
+        return len(self.place)
 
-    def slices(self) -> list[tuple[str, slice]]:
-        """Each utterance that has frames, with its slice of the frame arrays."""
-        edges = [0, *(np.flatnonzero(np.diff(self.utterance)) + 1).tolist(), len(self)]
-        return [
-            (self.utterances[self.utterance[start]], slice(start, stop))
-            for start, stop in pairwise(edges)
-            if stop > start
-        ]
+    @cached_property
+    def utterance_of_all(self) -> np.ndarray:
+        """(all,) int64, the utterance of every frame."""
+        return np.repeat(np.arange(len(self.lengths)), self.lengths)
+
+    @property
+    def code(self) -> np.ndarray:
+        """(frames,) int64, the code of each scored frame."""
+        return self.codes[self.place]
+
+    @property
+    def utterance(self) -> np.ndarray:
+        """(frames,) int64, the utterance of each scored frame."""
+        return self.utterance_of_all[self.place]
+
+    @property
+    def speaker(self) -> np.ndarray:
+        """(frames,) int64, the speaker of each scored frame."""
+        return self.speaker_of[self.utterance]
+
+    def split(self, of_all: np.ndarray) -> list[np.ndarray]:
+        """An array over all frames, cut into one for each utterance."""
+        return np.split(of_all, np.cumsum(self.lengths)[:-1])
 
 
 def centres(n_frames: int, hop_samples: int) -> np.ndarray:
@@ -65,76 +111,106 @@ def centres(n_frames: int, hop_samples: int) -> np.ndarray:
     return (np.arange(n_frames) + 0.5) * hop_samples
 
 
-def labels_of(row: UtteranceCodes, alignment: Alignment, table: CodeTable) -> list[str | None]:
-    """The phone at the centre of each code of an utterance, None where the alignment or the audio does not reach."""
-    middle = centres(row.codes.shape[1], table.hop_samples)
-    labels = alignment.labels_at(list(middle / table.sample_rate))
-    return [label if at < row.n_samples else None for label, at in zip(labels, middle, strict=True)]
-
-
-def label_frames(
-    table: CodeTable, alignments: Mapping[str, Alignment], *, exclude_silence: bool = True
-) -> LabelledFrames:
-    """Label every code with the phone at its centre.
+def labels_of(
+    row: UtteranceCodes, alignment: Alignment, table: CodeTable, *, by: LabelBy = "centre"
+) -> list[str | None]:
+    """The phone of each code of an utterance, None where the alignment does not reach or the centre lies beyond the audio.
 
     Parameters
     ----------
-    table : codes of the utterances
+    by : ``"centre"``: the phone that holds at the centre; ``"majority"``: the one that covers most of the code's samples, None where more of them are not
+        covered than any phone covers
+    """
+    middle = centres(row.codes.shape[1], table.hop_samples)
+    if by == "centre":
+        labels = alignment.labels_at(list(middle / table.sample_rate))
+    else:
+        labels = _longest(alignment, len(middle), table.hop_samples / table.sample_rate)
+    return [label if at < row.n_samples else None for label, at in zip(labels, middle, strict=True)]
+
+
+def _longest(alignment: Alignment, n_frames: int, hop_s: float) -> list[str | None]:
+    shares: list[dict[str | None, float]] = [{} for _ in range(n_frames)]
+    for phone in alignment.phones:
+        first = max(0, int(phone.start_s / hop_s))
+        for t in range(first, min(n_frames, int(phone.end_s / hop_s) + 1)):
+            share = min(phone.end_s, (t + 1) * hop_s) - max(phone.start_s, t * hop_s)
+            if share > 0:
+                shares[t][phone.label] = shares[t].get(phone.label, 0.0) + share
+    for found in shares:
+        found[None] = hop_s - sum(found.values())
+    return [max(found, key=lambda label: (found[label], label is not None)) for found in shares]
+
+
+def label_frames(
+    table: CodeTable, alignments: Mapping[str, Alignment], *, exclude_silence: bool = True, by: LabelBy = "centre"
+) -> LabelledFrames:
+    """Label every code with its phone.
+
+    Parameters
+    ----------
+    table : codes of the utterances; codes of several codebooks are scored jointly, see `one_codebook`
     alignments : utterance id -> alignment; utterances without one are counted and left out
     exclude_silence : leave out frames labelled `SILENCE`
+    by : see `labels_of`
 
     Raises
     ------
     InputError : when no frame is left, or a code lies outside its codebook
     """
+    if by not in get_args(LabelBy):
+        raise InputError(f"labels by {by!r} are not known; choose {' or '.join(get_args(LabelBy))}")
     _check_codes(table)
-    chosen: list[tuple[int, int, np.ndarray, np.ndarray, list[str]]] = []
-    utterances: list[str] = []
-    silent = uncovered = beyond = without = 0
-    speakers = sorted({row.speaker for row in table})
-    for row in table:
-        alignment = alignments.get(row.id)
-        if alignment is None:
-            without += 1
-            continue
-        labels = labels_of(row, alignment, table)
-        outside = int((centres(len(labels), table.hop_samples) >= row.n_samples).sum())
-        beyond += outside
-        uncovered += labels.count(None) - outside
-        if exclude_silence:
-            silent += labels.count(SILENCE)
-        keep = [t for t, label in enumerate(labels) if label is not None and not (exclude_silence and label == SILENCE)]
-        names = [str(labels[t]) for t in keep]
-        index = np.asarray(keep, dtype=np.int64)
-        chosen.append((len(utterances), speakers.index(row.speaker), index, row.codes[:, index], names))
-        utterances.append(row.id)
-    phones = sorted({name for *_, names in chosen for name in names})
-    if not phones:
+    ids = {row.id for row in table}
+    aligned = [(row, alignments[row.id]) for row in table if row.id in alignments]
+    labels: list[str | None] = []
+    beyond = apart = 0
+    for row, alignment in aligned:
+        labels += labels_of(row, alignment, table, by=by)
+        beyond += int((centres(row.codes.shape[1], table.hop_samples) >= row.n_samples).sum())
+        end_s = alignment.phones[-1].end_s if alignment.phones else 0.0
+        apart += abs(end_s - row.n_samples / table.sample_rate) > MISMATCH_S
+    dropped = Dropped(
+        silence=labels.count(SILENCE) if exclude_silence else 0,
+        uncovered=labels.count(None) - beyond,
+        beyond_audio=beyond,
+        without_alignment=len(table) - len(aligned),
+        alignments_of_others=sum(key not in ids for key in alignments),
+        ends_apart=apart,
+    )
+    scored = [(t, x) for t, x in enumerate(labels) if x is not None and not (exclude_silence and x == SILENCE)]
+    if not scored:
         raise InputError(
-            f"no code has a phone: {len(table)} utterances, {without} of them without an alignment, {uncovered} frames not "
-            f"covered by one, {silent} silent; check that the ids of the alignments are those of the codes "
-            f"(first of each: {next(iter(alignments), 'none')!r}, {table.rows[0].id if table.rows else 'none'!r})"
+            f"no code has a phone: {len(table)} utterances, {dropped.without_alignment} of them without an alignment, "
+            f"{dropped.uncovered} frames not covered by one, {dropped.silence} silent; check that the ids of the alignments are those of "
+            f"the codes (first of each: {next(iter(alignments), 'none')!r}, {table.rows[0].id if table.rows else 'none'!r})"
         )
+    phones = sorted({label for _, label in scored})
     position = {phone: index for index, phone in enumerate(phones)}
-    lengths = [len(index) for _, _, index, _, _ in chosen]
-    code, names_of_codes = _code_ids(np.concatenate([codes for *_, codes, _ in chosen], axis=1), table.codebook_sizes)
+    place = np.asarray([t for t, _ in scored], dtype=np.int64)
+    codes, names = _code_ids(np.concatenate([row.codes for row, _ in aligned], axis=1), place, table.codebook_sizes)
+    speakers = sorted({row.speaker for row in table})
     return LabelledFrames(
-        utterances=tuple(utterances),
+        utterances=tuple(row.id for row, _ in aligned),
         speakers=tuple(speakers),
         phones=tuple(phones),
-        utterance=np.repeat(np.asarray([item[0] for item in chosen], dtype=np.int64), lengths),
-        speaker=np.repeat(np.asarray([item[1] for item in chosen], dtype=np.int64), lengths),
-        label=np.asarray([position[name] for *_, names in chosen for name in names], dtype=np.int64),
-        frame=np.concatenate([item[2] for item in chosen]),
-        code=code,
-        n_codes=len(names_of_codes),
-        code_names=names_of_codes,
+        lengths=np.asarray([row.codes.shape[1] for row, _ in aligned], dtype=np.int64),
+        codes=codes,
+        place=place,
+        label=np.asarray([position[label] for _, label in scored], dtype=np.int64),
+        n_codes=len(names),
+        code_names=names,
+        speaker_of=np.asarray([speakers.index(row.speaker) for row, _ in aligned], dtype=np.int64),
+        by=by,
         excludes_silence=exclude_silence,
-        dropped_silence=silent,
-        dropped_uncovered=uncovered,
-        dropped_beyond_audio=beyond,
-        without_alignment=without,
+        dropped=dropped,
     )
+
+
+def one_codebook(table: CodeTable, book: int) -> CodeTable:
+    """The table with the codes of one of its codebooks only."""
+    rows = tuple(replace(row, codes=row.codes[book : book + 1]) for row in table)
+    return replace(table, codebook_sizes=(table.codebook_sizes[book],), rows=rows)
 
 
 def _check_codes(table: CodeTable) -> None:
@@ -146,9 +222,13 @@ def _check_codes(table: CodeTable) -> None:
             raise InputError(f"{row.id!r} holds codes outside its codebook of {table.codebook_sizes} codes")
 
 
-def _code_ids(codes: np.ndarray, sizes: tuple[int, ...]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """One id per frame from codes (codebooks, frames): the code itself, or the joint code's position among those seen."""
+def _code_ids(codes: np.ndarray, place: np.ndarray, sizes: tuple[int, ...]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """One id per frame from codes (codebooks, all): the code itself, or the joint code's position among those at `place`."""
     if len(sizes) == 1:
         return codes[0].astype(np.int64), tuple(str(code) for code in range(sizes[0]))
     joint, ids = np.unique(codes, axis=1, return_inverse=True)
-    return ids.reshape(-1).astype(np.int64), tuple(",".join(str(code) for code in column) for column in joint.T)
+    ids = ids.reshape(-1)
+    seen = np.unique(ids[place])
+    position = np.full(joint.shape[1], len(seen), dtype=np.int64)
+    position[seen] = np.arange(len(seen))
+    return position[ids], tuple(",".join(str(code) for code in column) for column in joint[:, seen].T)

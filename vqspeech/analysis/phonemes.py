@@ -1,4 +1,4 @@
-"""Codes against phonemes: the paper's majority map, beside chance and k-means on the same frames.
+"""Codes against phonemes: the paper's majority map and all that should stand beside it, with baselines on the same frames.
 
 van den Oord et al. 2017, section 4.3: every code is mapped to the phone it most often coincides with, and the accuracy of this map is
 reported on the frames it was fitted on (49.3 % with 128 codes and 41 phones, against 7.2 % for the most frequent phone). A fitted map
@@ -7,19 +7,30 @@ rises with the number of codes even when they mean nothing; that is why random c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from vqspeech.alignment.base import Alignment
-from vqspeech.analysis.baselines import kmeans_on_mfcc, random_codes
-from vqspeech.analysis.frames import LabelledFrames, label_frames
+from vqspeech.alignment.inventories import AUTO, fold_all
+from vqspeech.analysis import abx, latents, mapping, training_audio
+from vqspeech.analysis.baselines import KMEANS_SCORED, KMEANS_TRAINING, RANDOM, UNTRAINED, mfcc_of, random_codes, rivals
+from vqspeech.analysis.frames import Dropped, LabelBy, LabelledFrames, label_frames, one_codebook
+from vqspeech.analysis.leakage import SpeakerLeakage, speaker_leakage
+from vqspeech.analysis.resampling import bootstrap_interval
+from vqspeech.analysis.units import UnitScores, Yardstick
 from vqspeech.codes import CodeTable
 from vqspeech.errors import InputError
+from vqspeech.model import Checkpoint
 
-RESAMPLES = 1000
+PROTOCOL = 2
+"""Number of this way to score; results of another one are not to be mixed with it."""
+
+CODES = "codes"
+"""Name of the codes' own line in `PhonemeScores.units`; the others are named in `vqspeech.analysis.baselines`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,14 +45,26 @@ class PhonemeScores:
         not the optimism of the fit. None when there is only one of them
     prior : share of the most frequent phone, the accuracy of a single code
     random_codes : mean of the same fit and score over ten uniformly random assignments of the same frames to K codes
-    kmeans_mfcc : the same with k-means on MFCC, the same K, rate and frames, the clusters fitted on these very frames; the best
+    kmeans_mfcc : the same with k-means on MFCC, the same K, rate and frames, the clusters fitted on the scored audio itself; the best
         of `kmeans_mfcc_variants`, so the flattering one
-    accuracy_other_speakers : map fitted on one half of the speakers and scored on the other, both ways, over all frames; None with
-        one speaker. `prior_other_speakers` and `kmeans_mfcc_other_speakers` are the baselines of this protocol
+    kmeans_mfcc_training_audio : with the clusters fitted on the audio that the model was trained on, the fair one, again the best of its variants; None
+        when that audio is not at hand
+    untrained_encoder : k-means on the latents of an encoder with random weights, fitted on the training audio where it is at hand; None without a model
+    above_kmeans, above_kmeans_ci95 : `accuracy` less that of the better k-means, and its paired interval over the same resamples
+    accuracy_other_speakers : map fitted on other speakers, in up to 20 folds of whole speakers; None with one speaker.
+        `prior_other_speakers` and `kmeans_mfcc_other_speakers` are the baselines of this protocol
     frames, speakers, utterances, phones, codes : how many; `codes` is K
+    labels_by, excludes_silence, inventory, unknown_phones, dropped : how frames got their phones, and what was left out; `unknown_phones` are labels that
+        the inventory does not know (label -> intervals), scored as they are written
+    units : every score of the codes and of each baseline, see `UnitScores`
+    codebooks : accuracy of each codebook alone, where there are several
+    abx_angle_within, abx_angle_across : ABX error with the angle between code vectors; None without a model
+    abx_mfcc_within, abx_mfcc_across : ABX error of 13 MFCC at the same rate, which keep more than any code can
+    speaker : what the codes tell about the speaker; None where that cannot be measured
     per_phone : phone -> share of its frames that the map names correctly
+    typical_codes : phone -> its codes, each with its share of the phone's frames and the phone's share of its frames
     mapping : code -> phone, for the codes that occur
-    phone_names : names of the columns of `counts`, sorted
+    phone_names, code_names : names of the columns of `counts`, sorted, and of its rows
     counts : (codes, phones) int64, joint counts
     """
 
@@ -52,6 +75,11 @@ class PhonemeScores:
     random_codes: float
     kmeans_mfcc: float
     kmeans_mfcc_variants: dict[str, float]
+    kmeans_mfcc_training_audio: float | None
+    kmeans_mfcc_training_audio_variants: dict[str, float]
+    untrained_encoder: float | None
+    above_kmeans: float
+    above_kmeans_ci95: tuple[float, float] | None
     accuracy_other_speakers: float | None
     prior_other_speakers: float | None
     kmeans_mfcc_other_speakers: float | None
@@ -60,86 +88,37 @@ class PhonemeScores:
     utterances: int
     phones: int
     codes: int
+    frame_rate_hz: float
+    labels_by: LabelBy
     excludes_silence: bool
+    inventory: str
+    unknown_phones: dict[str, int]
+    dropped: Dropped
+    units: dict[str, UnitScores]
+    codebooks: tuple[float, ...]
+    abx_angle_within: float | None
+    abx_angle_across: float | None
+    abx_mfcc_within: float | None
+    abx_mfcc_across: float | None
+    speaker: SpeakerLeakage | None
     per_phone: dict[str, float]
+    typical_codes: dict[str, list[tuple[str, float, float]]]
     mapping: dict[str, str]
     phone_names: tuple[str, ...]
+    code_names: tuple[str, ...]
     counts: np.ndarray
 
     @property
     def confusion(self) -> np.ndarray:
         """Frames by true phone (row) and the phone that the map names (column), (phones, phones) int64."""
-        matrix = np.zeros((self.phones, self.phones), dtype=np.int64)
-        np.add.at(matrix, majority_map(self.counts), self.counts)
-        return matrix.T
+        return mapping.confusion(self.counts)
 
     def summary(self) -> dict[str, object]:
         """All scalars and small tables, ready for JSON (without `counts`)."""
-        skipped = ("counts", "phone_names")
-        return {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in skipped}
-
-
-def joint_counts(codes: np.ndarray, labels: np.ndarray, n_codes: int, n_phones: int) -> np.ndarray:
-    """Frames by code and phone, (n_codes, n_phones) int64, from code and phone ids (frames,)."""
-    return np.bincount(codes * n_phones + labels, minlength=n_codes * n_phones).reshape(n_codes, n_phones)
-
-
-def majority_map(counts: np.ndarray) -> np.ndarray:
-    """The most frequent phone of each code, (codes,) int64, from joint counts (codes, phones).
-
-    A code that never occurs gets the most frequent phone of all; ties go to the first.
-    """
-    best: np.ndarray = counts.argmax(axis=1)
-    return np.where(counts.sum(axis=1) > 0, best, counts.sum(axis=0).argmax())
-
-
-def majority_accuracy(codes: np.ndarray, labels: np.ndarray, n_codes: int, n_phones: int) -> float:
-    """Share of frames that the majority map names correctly, fitted on these very frames."""
-    return float(joint_counts(codes, labels, n_codes, n_phones).max(axis=1).sum() / len(codes))
-
-
-def accuracy_across(codes: np.ndarray, frames: LabelledFrames, first: np.ndarray, n_codes: int) -> float:
-    """Accuracy with the map fitted on one part of the frames and scored on the other, both ways, over all frames.
-
-    Parameters
-    ----------
-    codes : (frames,) int64 in ``[0, n_codes)``
-    first : (frames,) bool, True for one part
-    """
-    correct = 0
-    for fit in (first, ~first):
-        mapping = majority_map(joint_counts(codes[fit], frames.label[fit], n_codes, len(frames.phones)))
-        correct += int((mapping[codes[~fit]] == frames.label[~fit]).sum())
-    return correct / len(codes)
-
-
-def bootstrap_interval(correct: np.ndarray, group: np.ndarray, seed: int) -> tuple[float, float] | None:
-    """95 % percentile interval of a share, resampling whole groups with replacement; None with fewer than two groups.
-
-    The interval is widened to hold the estimate itself where the percentiles of a few very uneven groups miss it.
-
-    Parameters
-    ----------
-    correct : (frames,) bool
-    group : (frames,) the group of each frame, for example its speaker
-    """
-    _, ids = np.unique(group, return_inverse=True)
-    total = np.bincount(ids)
-    if len(total) < 2:
-        return None
-    hits = np.bincount(ids, weights=correct)
-    draws = np.random.default_rng(seed).multinomial(len(total), np.full(len(total), 1 / len(total)), size=RESAMPLES)
-    low, high = np.percentile((draws @ hits) / (draws @ total), (2.5, 97.5))
-    estimate = float(hits.sum() / total.sum())
-    return min(float(low), estimate), max(float(high), estimate)
-
-
-def half_of_the_speakers(frames: LabelledFrames, seed: int) -> np.ndarray | None:
-    """A mask (frames,) of a random half of the speakers that occur, or None when there is only one."""
-    present = np.unique(frames.speaker)
-    if len(present) < 2:
-        return None
-    return np.isin(frames.speaker, np.random.default_rng(seed).permutation(present)[: len(present) // 2])
+        skipped = ("counts", "phone_names", "code_names")
+        found = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in skipped}
+        found |= {"dropped": asdict(self.dropped), "speaker": self.speaker and asdict(self.speaker)}
+        return found | {"units": {name: asdict(unit) for name, unit in self.units.items()}}
 
 
 def score(
@@ -149,6 +128,10 @@ def score(
     *,
     seed: int = 0,
     exclude_silence: bool = True,
+    by: LabelBy = "centre",
+    inventory: str = AUTO,
+    model: Checkpoint | None = None,
+    trained_on: Iterable[np.ndarray] | None = None,
 ) -> PhonemeScores:
     """Score codes against phones, with baselines on the same frames.
 
@@ -156,65 +139,109 @@ def score(
     ----------
     table : codes of the utterances
     alignments : utterance id -> alignment; utterances without one are left out
-    waveform_of : utterance id -> waveform (time,) float32 at ``table.sample_rate``, for the MFCC baseline
-    seed : of random codes, k-means, the split of speakers and the bootstrap
+    waveform_of : utterance id -> waveform (time,) float32 at ``table.sample_rate``, for the baselines
+    seed : of random codes, k-means, folds, ABX triples and the bootstrap
     exclude_silence : leave out silent frames
+    by : how frames get their phone, see `vqspeech.analysis.frames.labels_of`
+    inventory : see `vqspeech.alignment.inventories.fold_all`
+    model : what made the codes, for its code vectors and the untrained encoder
+    trained_on : waveforms (time,) that it was trained on, see `vqspeech.analysis.training_audio`
 
     Raises
     ------
     InputError : when no frame has a phone, or a code lies outside its codebook
+    UnknownNameError : no such inventory
     """
-    frames = label_frames(table, alignments, exclude_silence=exclude_silence)
-    return score_frames(frames, table, waveform_of, seed=seed)
-
-
-def score_frames(
-    frames: LabelledFrames, table: CodeTable, waveform_of: Callable[[str], np.ndarray], *, seed: int = 0
-) -> PhonemeScores:
-    """As `score`, for frames that are labelled already."""
+    folded, inventory, unknown = fold_all(alignments, inventory)
+    frames = label_frames(table, folded, exclude_silence=exclude_silence, by=by)
+    yardstick = Yardstick(frames, table, folded, seed)
     n_codes, n_phones = frames.n_codes, len(frames.phones)
-    counts = joint_counts(frames.code, frames.label, n_codes, n_phones)
-    mapping = majority_map(counts)
-    correct = mapping[frames.code] == frames.label
-    phone_totals = counts.sum(axis=0)
-    per_phone = np.bincount(frames.label, weights=correct, minlength=n_phones) / phone_totals
-
-    chance = [
-        majority_accuracy(codes, frames.label, n_codes, n_phones) for codes in random_codes(len(frames), n_codes, seed)
-    ]
-    clusters = kmeans_on_mfcc(frames, table, waveform_of, n_clusters=n_codes, seed=seed)
+    heard = list(zip(frames.utterances, frames.lengths.tolist(), strict=True))
+    features = mfcc_of(heard, waveform_of, table.sample_rate, table.hop_samples)
+    training = training_audio.sample(trained_on or (), table.hop_samples)
+    clusters = rivals(frames, table, features, waveform_of, training=training, model=model, seed=seed)
     variants = {
-        name: majority_accuracy(codes, frames.label, n_codes, n_phones) for name, codes in sorted(clusters.items())
+        name: {kind: float(yardstick.correct(codes, n_codes).mean()) for kind, codes in sorted(own.items())}
+        for name, own in clusters.items()
     }
-    strongest = max(variants, key=lambda name: variants[name])
+    best = {name: clusters[name][max(own, key=lambda kind: own[kind])] for name, own in variants.items()}
+    chance = list(random_codes(len(frames.codes), n_codes, seed))
+    nominal = float(np.log2(table.codebook_sizes).sum())
+    units = {CODES: yardstick.score(frames.codes, n_codes, nominal_bits=nominal)}
+    for name in (KMEANS_TRAINING, KMEANS_SCORED, UNTRAINED):
+        if name in best:
+            units[name] = yardstick.score(best[name], n_codes)
+    units[RANDOM] = yardstick.score(chance[0], n_codes)
 
-    first = half_of_the_speakers(frames, seed)
+    counts = mapping.joint_counts(frames.code, frames.label, n_codes, n_phones)
+    rival = max((KMEANS_TRAINING, KMEANS_SCORED), key=lambda name: units[name].accuracy if name in units else 0.0)
+    gain = yardstick.correct(frames.codes, n_codes).astype(float) - yardstick.correct(best[rival], n_codes)
     one = np.zeros_like(frames.code)
-    several_speakers = len(np.unique(frames.speaker)) > 1
+    prior_across = None
+    if yardstick.folds is not None:
+        prior_across = float(mapping.correct_across(one, frames.label, yardstick.folds, 1, n_phones).mean())
+    static = features["mfcc13, centre"]
+    mfcc_within, mfcc_across = yardstick.abx_of(static - static.mean(axis=0), abx.angle)
+    angle_within, angle_across = (None, None)
+    if model is not None:
+        vectors = latents.code_vectors(model, frames.code_names)
+        vectors = np.vstack([vectors, vectors.mean(axis=0)])  # the last for joint codes of no scored frame
+        angle_within, angle_across = yardstick.abx_of(vectors[frames.codes], abx.angle)
+    own = units[CODES]
     return PhonemeScores(
-        accuracy=float(correct.mean()),
-        ci95=bootstrap_interval(correct, frames.speaker if several_speakers else frames.utterance, seed),
-        ci95_over="speakers" if several_speakers else "utterances",
-        prior=float(phone_totals.max() / len(frames)),
-        random_codes=float(np.mean(chance)),
-        kmeans_mfcc=variants[strongest],
-        kmeans_mfcc_variants=variants,
-        accuracy_other_speakers=None if first is None else accuracy_across(frames.code, frames, first, n_codes),
-        prior_other_speakers=None if first is None else accuracy_across(one, frames, first, 1),
-        kmeans_mfcc_other_speakers=None
-        if first is None
-        else accuracy_across(clusters[strongest], frames, first, n_codes),
+        accuracy=own.accuracy,
+        ci95=own.ci95,
+        ci95_over="speakers" if yardstick.folds is not None else "utterances",
+        prior=float(counts.sum(axis=0).max() / len(frames)),
+        random_codes=float(np.mean([yardstick.correct(codes, n_codes).mean() for codes in chance])),
+        kmeans_mfcc=units[KMEANS_SCORED].accuracy,
+        kmeans_mfcc_variants=variants[KMEANS_SCORED],
+        kmeans_mfcc_training_audio=units[KMEANS_TRAINING].accuracy if training else None,
+        kmeans_mfcc_training_audio_variants=variants.get(KMEANS_TRAINING, {}),
+        untrained_encoder=units[UNTRAINED].accuracy if UNTRAINED in units else None,
+        above_kmeans=float(gain.mean()),
+        above_kmeans_ci95=bootstrap_interval(gain, yardstick.groups, seed),
+        accuracy_other_speakers=own.accuracy_other_speakers,
+        prior_other_speakers=prior_across,
+        kmeans_mfcc_other_speakers=units[KMEANS_SCORED].accuracy_other_speakers,
         frames=len(frames),
         speakers=len(np.unique(frames.speaker)),
         utterances=len(np.unique(frames.utterance)),
         phones=n_phones,
         codes=n_codes,
+        frame_rate_hz=table.frame_rate_hz,
+        labels_by=frames.by,
         excludes_silence=frames.excludes_silence,
-        per_phone={phone: float(share) for phone, share in zip(frames.phones, per_phone, strict=True)},
-        mapping={frames.code_names[code]: frames.phones[mapping[code]] for code in np.flatnonzero(counts.sum(axis=1))},
+        inventory=inventory,
+        unknown_phones=unknown,
+        dropped=frames.dropped,
+        units=units,
+        codebooks=_codebooks(table, folded, frames),
+        abx_angle_within=angle_within,
+        abx_angle_across=angle_across,
+        abx_mfcc_within=mfcc_within,
+        abx_mfcc_across=mfcc_across,
+        speaker=speaker_leakage(frames.code, static[frames.place], frames.utterance, frames.speaker_of, n_codes, seed),
+        per_phone=dict(zip(frames.phones, mapping.recall(counts).tolist(), strict=True)),
+        typical_codes=mapping.typical_codes(counts, frames.phones, frames.code_names),
+        mapping={
+            frames.code_names[code]: frames.phones[mapping.majority_map(counts)[code]]
+            for code in np.flatnonzero(counts.sum(axis=1))
+        },
         phone_names=frames.phones,
+        code_names=frames.code_names,
         counts=counts,
     )
+
+
+def _codebooks(table: CodeTable, alignments: Mapping[str, Alignment], joint: LabelledFrames) -> tuple[float, ...]:
+    if len(table.codebook_sizes) == 1:
+        return ()
+    found = []
+    for book in range(len(table.codebook_sizes)):
+        own = label_frames(one_codebook(table, book), alignments, exclude_silence=joint.excludes_silence, by=joint.by)
+        found.append(mapping.majority_accuracy(own.code, own.label, own.n_codes, len(own.phones)))
+    return tuple(found)
 
 
 def analyse(
@@ -224,21 +251,31 @@ def analyse(
     *,
     out: Path | None = None,
     seed: int = 0,
+    **options: Any,
 ) -> dict[str, object]:
-    """The registered analysis ``phonemes``: `PhonemeScores.summary`, and with `out` the code-phone matrix as a figure.
+    """The registered analysis ``phonemes``: `PhonemeScores.summary`, and with `out` its figures.
+
+    Parameters
+    ----------
+    options : further keywords of `score`
 
     Raises
     ------
     InputError : when no utterance has an alignment, or as in `score`
     """
     if not alignments:
-        raise InputError(
-            "no utterance of this corpus has a phone alignment; put .TextGrid, .phn or .lab files beside the audio and read it as `folder`"
-        )
-    scores = score(table, alignments, waveform_of, seed=seed)
+        raise InputError(NO_ALIGNMENTS)
+    scores = score(table, alignments, waveform_of, seed=seed, **options)
     if out is not None:
-        from vqspeech.analysis import figures
+        from vqspeech.analysis import phone_figures
 
-        out.mkdir(parents=True, exist_ok=True)
-        figures.save(figures.code_phone_matrix(scores.counts, scores.phone_names), out / "code-phone-matrix.png")
+        phone_figures.write(
+            scores, table, fold_all(alignments, scores.inventory)[0], waveform_of, out, options.get("model")
+        )
     return scores.summary()
+
+
+NO_ALIGNMENTS = (
+    "no utterance of this corpus has a phone alignment. Align it with the Montreal Forced Aligner and give its TextGrids with --alignments DIR, put "
+    ".TextGrid, .phn, .lab or .ctm files beside the audio and read it as `folder`, or see docs/alignments.md for other ways"
+)

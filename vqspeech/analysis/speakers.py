@@ -158,14 +158,21 @@ def _fitted(features: np.ndarray, labels: np.ndarray) -> Any:
         return pipeline.fit(features, labels)
 
 
-def _cross_validate(features: np.ndarray, labels: np.ndarray) -> float | None:
-    """Accuracy on utterances held out in turn; the j-th utterance of a speaker is in fold j % FOLDS, speakers with one stay in the fit."""
-    seen: Counter[str] = Counter()
-    folds = np.empty(len(labels), dtype=np.int64)
-    for index, speaker in enumerate(labels):
-        folds[index] = seen[speaker] % FOLDS
+def folds_within_speakers(speakers: Sequence[str] | np.ndarray, n_folds: int = FOLDS) -> np.ndarray:
+    """The fold of each utterance, (utterances,) int64: the j-th utterance of a speaker is in fold ``j % n_folds``."""
+    seen: Counter[object] = Counter()
+    folds = np.empty(len(speakers), dtype=np.int64)
+    for index, speaker in enumerate(speakers):
+        folds[index] = seen[speaker] % n_folds
         seen[speaker] += 1
-    testable = np.asarray([seen[speaker] > 1 for speaker in labels])
+    return folds
+
+
+def _cross_validate(features: np.ndarray, labels: np.ndarray) -> float | None:
+    """Accuracy on utterances held out in turn, see `folds_within_speakers`; speakers with one utterance stay in the fit."""
+    folds = folds_within_speakers(labels)
+    several = Counter(labels)
+    testable = np.asarray([several[speaker] > 1 for speaker in labels])
     hits: list[bool] = []
     for fold in range(FOLDS):
         held_out = testable & (folds == fold)

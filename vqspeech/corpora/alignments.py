@@ -1,11 +1,17 @@
-"""Which alignment file belongs to a recording, and who reads it: the registered aligners, by file name ending."""
+"""Which alignment belongs to a recording, and who reads or makes it: the registered aligners, readers by file name ending."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import inspect
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from vqspeech.alignment.base import Alignment
+from vqspeech.alignment.ctm import read_ctm_utterances
+from vqspeech.corpora.base import Utterance
 from vqspeech.errors import InputError
 from vqspeech.registry import lookup
 from vqspeech.registry.specs import AlignerSpec
@@ -53,3 +59,109 @@ def beside(audio_files: Iterable[Path]) -> dict[Path, Path]:
                 found[audio_file] = match
                 break
     return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundAlignments:
+    """Alignments of utterances of a corpus.
+
+    Parameters
+    ----------
+    alignments : utterance id -> alignment
+    skipped : file or utterance -> why it could not be used
+    others : names of alignments that belong to no utterance of the corpus
+    """
+
+    alignments: dict[str, Alignment]
+    skipped: dict[str, str]
+    others: tuple[str, ...] = ()
+
+
+def find(place: Path, utterances: Sequence[Utterance]) -> FoundAlignments:
+    """Alignments of utterances in a folder apart from the audio, such as the Montreal Forced Aligner writes, or in one CTM file for all.
+
+    An alignment belongs to the utterance whose id it is named after, else to the one whose audio file, or speaker, and name it shares
+    (``p225/p225_001.TextGrid``), else to the only one whose audio file has its name. Case does not matter.
+
+    Raises
+    ------
+    InputError : no such place, nothing there that a registered aligner reads, or nothing that belongs to an utterance
+    """
+    read: dict[str, Callable[[], Alignment]]
+    if place.is_dir():
+        suffixes = aligners_by_suffix()
+        files = sorted(path for path in place.rglob("*") if path.suffix.lower() in suffixes)
+        read = {str(path.relative_to(place).with_suffix("")): partial(read_alignment, path) for path in files}
+        if not files:
+            raise InputError(f"{place}: holds no alignments; looked for files ending in {', '.join(suffixes)}")
+    elif place.suffix.lower() == ".ctm" and place.is_file():
+        everyone = read_ctm_utterances(place)
+        read = {name: partial(everyone.__getitem__, name) for name in everyone}
+    else:
+        raise InputError(f"{place}: neither a folder of alignments nor a .ctm file")
+    keys = _keys(utterances)
+    alignments: dict[str, Alignment] = {}
+    skipped: dict[str, str] = {}
+    others: list[str] = []
+    for name, load in read.items():
+        parts = Path(name.lower()).parts
+        key = next((keys[k] for k in ("/".join(parts[-2:]), parts[-1]) if k in keys), None)
+        if key is None:
+            others.append(name)
+            continue
+        try:
+            alignments[key] = load()
+        except InputError as error:
+            skipped[name] = str(error)
+    if not alignments:
+        raise InputError(
+            f"{place}: none of its {len(read)} alignments belongs to an utterance of this corpus ({len(skipped)} could not be read); it has "
+            f"{', '.join([*others, *skipped][:3])}, the corpus {', '.join(u.id for u in utterances[:3])}"
+        )
+    return FoundAlignments(alignments=alignments, skipped=skipped, others=tuple(others))
+
+
+def _keys(utterances: Sequence[Utterance]) -> dict[str, str]:
+    """What an alignment of an utterance may be called, lower case -> id; names that two utterances share are left out."""
+    stems = Counter(utterance.path.stem.lower() for utterance in utterances)
+    keys: dict[str, str] = {}
+    for utterance in utterances:
+        stem = utterance.path.stem.lower()
+        keys[f"{utterance.path.parent.name.lower()}/{stem}"] = utterance.id
+        keys[f"{utterance.speaker.lower()}/{stem}"] = utterance.id
+        if stems[stem] == 1:
+            keys.setdefault(stem, utterance.id)
+    return keys | {utterance.id.lower(): utterance.id for utterance in utterances}
+
+
+def make(
+    aligner: str, utterances: Iterable[Utterance], progress: Callable[[int], None] | None = None
+) -> FoundAlignments:
+    """Align utterances with what is said in them, by a registered aligner that makes alignments from audio and ``text=``.
+
+    Utterances without a text, and those that the aligner refuses, are named in ``skipped``.
+
+    Parameters
+    ----------
+    progress : called with the number of utterances done
+
+    Raises
+    ------
+    InputError : an aligner that only reads
+    """
+    align = lookup.get("aligner", aligner)
+    if "text" not in inspect.signature(align).parameters:
+        raise InputError(f"the aligner {aligner!r} reads alignments and makes none from audio and text; wav2vec2 does")
+    alignments: dict[str, Alignment] = {}
+    skipped: dict[str, str] = {}
+    for number, utterance in enumerate(utterances, start=1):
+        if not utterance.text:
+            skipped[utterance.id] = "has no text"
+            continue
+        try:
+            alignments[utterance.id] = align(utterance.path, text=utterance.text)
+        except InputError as error:
+            skipped[utterance.id] = str(error)
+        if progress is not None:
+            progress(number)
+    return FoundAlignments(alignments=alignments, skipped=skipped)

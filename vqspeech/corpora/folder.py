@@ -2,7 +2,7 @@
 
 A table (``metadata.csv`` in the folder, or any ``.csv`` given as root) has a header with ``path`` and ``speaker``, and if you like ``text``, ``split``
 (train, valid, test), ``id`` and ``alignment``; other columns are ignored. Paths are relative to the table. Phone alignments beside the audio under the
-same stem (.TextGrid, .phn, .lab) are picked up in both forms.
+same stem (.TextGrid, .phn, .lab, .ctm) are picked up in both forms.
 """
 
 from __future__ import annotations

@@ -99,7 +99,8 @@ class AnalysisSpec(Spec):
     """An analysis of codes.
 
     The target is ``analyse(table, alignments, waveform_of, *, out, seed) -> dict`` of JSON values: a `vqspeech.codes.CodeTable`, utterance id ->
-    `Alignment` where there is one, utterance id -> waveform (time,) at the table's rate, and a folder for figures or None.
+    `Alignment` where there is one, utterance id -> waveform (time,) at the table's rate, and a folder for figures or None. A target that also takes the
+    keyword ``model`` is given the `vqspeech.model.Checkpoint`, and ``trained_on`` waveforms of the audio it was trained on, or None.
     """
 
     kind: ClassVar[str] = "analysis"
@@ -108,6 +109,8 @@ class AnalysisSpec(Spec):
 @dataclass(frozen=True, kw_only=True)
 class AlignerSpec(Spec):
     """A reader of phone alignments. The target is ``read(path: Path, **options) -> vqspeech.alignment.base.Alignment``.
+
+    An aligner that makes alignments instead has no suffixes, and its target is ``align(path: Path, *, text: str) -> Alignment`` of an audio file.
 
     Parameters
     ----------

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vqspeech.alignment.base import Alignment, Interval
+from vqspeech.alignment.textgrid import Tier, write_textgrid
+from vqspeech.corpora.alignments import find, make
+from vqspeech.corpora.base import Utterance
+from vqspeech.errors import InputError
+
+
+def utterance(speaker: str, stem: str, name: str | None = None, text: str | None = None) -> Utterance:
+    path = Path("/corpus") / speaker / f"{stem}.wav"
+    return Utterance(
+        id=name or f"{speaker}_{stem}", path=path, speaker=speaker, text=text, split="train", duration_s=1.0
+    )
+
+
+def grid(path: Path, label: str) -> None:
+    write_textgrid(path, [Tier("words", ((0.0, 1.0, "x"),)), Tier("phones", ((0.0, 1.0, label),))], 1.0)
+
+
+def test_what_mfa_writes_is_found_by_id_by_folder_and_by_a_name_that_is_unique(tmp_path: Path) -> None:
+    speech = [utterance("anna", "sa1"), utterance("bert", "sa1"), utterance("bert", "sx9"), utterance("cleo", "z")]
+    grid(tmp_path / "anna_sa1.TextGrid", "a")
+    grid(tmp_path / "BERT" / "sa1.TextGrid", "b")
+    grid(tmp_path / "deep" / "sx9.TextGrid", "c")
+    grid(tmp_path / "sa1.TextGrid", "whose?")
+    found = find(tmp_path, speech)
+    assert {key: item.phones[0].label for key, item in found.alignments.items()} == {
+        "anna_sa1": "a", "bert_sa1": "b", "bert_sx9": "c",
+    }  # fmt: skip
+    assert found.others == ("sa1",)
+
+
+def test_broken_files_are_named_and_do_not_stop_the_others(tmp_path: Path) -> None:
+    grid(tmp_path / "anna_sa1.TextGrid", "a")
+    (tmp_path / "bert_sa1.TextGrid").write_text("no grid")
+    found = find(tmp_path, [utterance("anna", "sa1"), utterance("bert", "sa1")])
+    assert list(found.alignments) == ["anna_sa1"]
+    assert "not a" in found.skipped["bert_sa1"]
+
+
+def test_one_ctm_file_for_a_corpus(tmp_path: Path) -> None:
+    path = tmp_path / "all.ctm"
+    path.write_text("anna_sa1 1 0.0 0.5 aa\nstranger 1 0.0 0.5 t\n")
+    found = find(path, [utterance("anna", "sa1")])
+    assert found.alignments["anna_sa1"].phones == (Interval(0.0, 0.5, "aa"),)
+    assert found.others == ("stranger",)
+
+
+def test_alignments_of_another_corpus_are_refused_with_both_names(tmp_path: Path) -> None:
+    grid(tmp_path / "stranger.TextGrid", "a")
+    with pytest.raises(InputError, match=r"none of its 1 alignments belongs.*stranger, the corpus anna_sa1"):
+        find(tmp_path, [utterance("anna", "sa1")])
+
+
+@pytest.mark.parametrize("name", ["", "missing", "a.txt"])
+def test_a_place_without_alignments_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.txt").write_text("x")
+    with pytest.raises(InputError, match=r"holds no alignments|neither a folder"):
+        find(tmp_path / name, [utterance("anna", "sa1")])
+
+
+def test_aligners_that_make_alignments_are_given_the_text(make_host, fake_dist) -> None:
+    fake_dist(
+        "vqspeech-words",
+        """
+        import vqspeech
+        from vqspeech.alignment.base import Alignment, Interval
+        from vqspeech.errors import InputError
+        from vqspeech.registry.specs import AlignerSpec
+
+        def align(path, *, text):
+            if text == "?":
+                raise InputError("cannot say that")
+            return Alignment((Interval(0.0, 1.0, text),))
+
+        @vqspeech.hookimpl
+        def register_aligners():
+            return [AlignerSpec(name="words", target="vqspeech_words:align", summary="one label", suffixes=())]
+        """,
+    )
+    make_host()
+    speech = [utterance("a", "1", text="hello"), utterance("a", "2", text="?"), utterance("a", "3")]
+    made = make("words", speech)
+    assert made.alignments == {"a_1": Alignment((Interval(0.0, 1.0, "hello"),))}
+    assert made.skipped == {"a_2": "cannot say that", "a_3": "has no text"}
+    with pytest.raises(InputError, match="'textgrid' reads alignments and makes none"):
+        make("textgrid", speech)

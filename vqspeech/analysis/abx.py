@@ -1,0 +1,175 @@
+"""ABX: does a token X of a phone lie nearer to another token A of it than to a token B of another phone? (Schatz et al. 2013)
+
+A and B come from one speaker; X from the same one (within) or from another (across). Tokens are compared by dynamic time warping with the mean
+dissimilarity along the path, ties count half. The phones around a token are not held fixed, which the triphone tasks of ZeroSpeech do: a few minutes
+of aligned speech hold too few equal contexts. So errors here are higher than theirs, and to be compared with the baselines beside them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+PER_PAIR = 12
+"""Triples drawn for each ordered pair of phones; the cost is bounded by phones^2 whatever the length of the corpus."""
+
+MAX_PHONES = 60
+"""Only the most frequent phones are compared."""
+
+MAX_TOKEN_S = 0.4
+"""Longer tokens are left out, in seconds."""
+
+Dissimilarity = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Frames of two batches of tokens, (pairs, n) codes or (pairs, n, features) against (pairs, m) or (pairs, m, features), to (pairs, n, m)."""
+
+_BLOCK = 4096
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tokens:
+    """Stretches of frames with one phone.
+
+    Parameters
+    ----------
+    phone, speaker : (tokens,) int64
+    frames : (tokens, longest) int64, positions of its frames in arrays over all frames, the last one repeated
+    length : (tokens,) int64
+    """
+
+    phone: np.ndarray
+    speaker: np.ndarray
+    frames: np.ndarray
+    length: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Triples:
+    """Tokens to compare: (triples,) int64 indices a, b and x, and the pair of phones that each stands for."""
+
+    a: np.ndarray
+    b: np.ndarray
+    x: np.ndarray
+    pair: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.a)
+
+
+def gather(items: Sequence[tuple[int, int, int, int]]) -> Tokens:
+    """Tokens from (phone, speaker, first frame, end frame), each at least a frame long."""
+    longest = max((stop - start for *_, start, stop in items), default=1)
+    steps = np.arange(longest)
+    return Tokens(
+        phone=np.asarray([item[0] for item in items], dtype=np.int64),
+        speaker=np.asarray([item[1] for item in items], dtype=np.int64),
+        frames=np.asarray([np.minimum(start + steps, stop - 1) for *_, start, stop in items], dtype=np.int64).reshape(
+            -1, longest
+        ),
+        length=np.asarray([stop - start for *_, start, stop in items], dtype=np.int64),
+    )
+
+
+def draw_triples(tokens: Tokens, *, across: bool, seed: int, per_pair: int = PER_PAIR) -> Triples:
+    """Draw `per_pair` triples for every ordered pair of phones that allows any, with replacement; no X is its own A.
+
+    Parameters
+    ----------
+    across : X from another speaker than A and B, instead of from the same
+    """
+    rng = np.random.default_rng(seed)
+    places: dict[int, dict[int, np.ndarray]] = defaultdict(dict)
+    for phone in np.argsort(-np.bincount(tokens.phone))[:MAX_PHONES]:
+        own = np.flatnonzero(tokens.phone == phone)
+        for speaker in np.unique(tokens.speaker[own]):
+            places[int(phone)][int(speaker)] = own[tokens.speaker[own] == speaker]
+    rows: list[tuple[int, int, int, int]] = []
+    for number, (first, second) in enumerate((p, q) for p in places for q in places if p != q):
+        mine, theirs = places[first], places[second]
+        if across:
+            usable = [s for s in mine if s in theirs and len(mine) > 1]
+        else:
+            usable = [s for s in mine if s in theirs and len(mine[s]) > 1]
+        if not usable:
+            continue
+        for draw in rng.random((per_pair, 5)):
+            speaker = usable[int(draw[0] * len(usable))]
+            same = mine[speaker]
+            a = int(draw[1] * len(same))
+            b = theirs[speaker][int(draw[2] * len(theirs[speaker]))]
+            if across:
+                others = [s for s in mine if s != speaker]
+                pool = mine[others[int(draw[3] * len(others))]]
+                x = pool[int(draw[4] * len(pool))]
+            else:
+                x = same[(a + 1 + int(draw[3] * (len(same) - 1))) % len(same)]
+            rows.append((same[a], b, x, number))
+    columns = np.asarray(rows, dtype=np.int64).reshape(-1, 4).T
+    return Triples(a=columns[0], b=columns[1], x=columns[2], pair=columns[3])
+
+
+def abx_error(tokens: Tokens, triples: Triples, features: np.ndarray, dissimilarity: Dissimilarity) -> float | None:
+    """Share of triples in which X lies nearer to B, in [0, 1]; chance is 0.5. Mean over pairs of phones; None without triples.
+
+    Parameters
+    ----------
+    features : (all,) codes or (all, features), a row for every frame
+    dissimilarity : of frames
+    """
+    if not len(triples):
+        return None
+    to_a = warped(tokens, triples.a, triples.x, features, dissimilarity)
+    to_b = warped(tokens, triples.b, triples.x, features, dissimilarity)
+    wrong = np.where(np.isclose(to_a, to_b), 0.5, to_a > to_b)
+    counts = np.bincount(triples.pair)
+    means = np.bincount(triples.pair, weights=wrong)[counts > 0] / counts[counts > 0]
+    return float(means.mean())
+
+
+def warped(
+    tokens: Tokens, one: np.ndarray, other: np.ndarray, features: np.ndarray, dissimilarity: Dissimilarity
+) -> np.ndarray:
+    """Mean dissimilarity along the cheapest warping path of pairs of tokens, (pairs,) float64; steps go forward in one token or in both."""
+    return np.concatenate(
+        [
+            _warp(
+                dissimilarity(features[tokens.frames[first]], features[tokens.frames[second]]),
+                tokens.length[first],
+                tokens.length[second],
+            )
+            for start in range(0, len(one), _BLOCK)
+            for first, second in [(one[start : start + _BLOCK], other[start : start + _BLOCK])]
+        ]
+    )
+
+
+def _warp(cost: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Dynamic time warping of a batch of matrices (pairs, n, m), each used up to its own number of rows and columns; to (pairs,)."""
+    pairs, n, m = cost.shape
+    total = np.full((pairs, n + 1, m + 1), np.inf)
+    steps = np.zeros((pairs, n + 1, m + 1))
+    total[:, 0, 0] = 0.0
+    every = np.arange(pairs)
+    for i in range(1, n + 1):
+        for j in range(1, m + 1):
+            before = np.stack([total[:, i - 1, j - 1], total[:, i - 1, j], total[:, i, j - 1]])
+            taken = np.stack([steps[:, i - 1, j - 1], steps[:, i - 1, j], steps[:, i, j - 1]])
+            best = before.argmin(axis=0)
+            total[:, i, j] = cost[:, i - 1, j - 1] + before[best, every]
+            steps[:, i, j] = 1 + taken[best, every]
+    at = (every, rows, columns)
+    return np.asarray(total[at] / steps[at])
+
+
+def different(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """1 where codes differ and 0 where they are equal."""
+    return np.asarray(one[:, :, None] != other[:, None, :], dtype=np.float64)
+
+
+def angle(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Angle between vectors over pi, in [0, 1], as ZeroSpeech's tasks take it."""
+    lengths = np.linalg.norm(one, axis=-1)[:, :, None] * np.linalg.norm(other, axis=-1)[:, None, :]
+    cosine = one @ other.transpose(0, 2, 1) / np.maximum(lengths, 1e-12)
+    return np.asarray(np.arccos(np.clip(cosine, -1.0, 1.0)) / np.pi)

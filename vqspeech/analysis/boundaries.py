@@ -1,0 +1,87 @@
+"""Do codes change where phones change? Precision, recall, F1 and R-value of boundaries within a tolerance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+
+from vqspeech.alignment.base import Alignment
+
+TOLERANCE_S = 0.020
+"""The tolerance of the literature, in seconds."""
+
+_ROUNDING_S = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoundaryScores:
+    """Boundaries found, each matched with at most one of the alignment.
+
+    Parameters
+    ----------
+    precision, recall, f1 : in [0, 1]
+    r_value : Rasanen, Laine and Altosaar (2009), equation 6: 1 for perfect; unlike F1 it cannot be raised by finding boundaries everywhere
+    found, wanted : how many
+    """
+
+    precision: float
+    recall: float
+    f1: float
+    r_value: float
+    found: int
+    wanted: int
+
+
+def phone_boundaries(alignment: Alignment, end_s: float) -> np.ndarray:
+    """Times within (0, end_s) at which one label ends or another starts, ascending, in seconds."""
+    starts = [phone.start_s for phone in alignment.phones]
+    ends = [phone.end_s for phone in alignment.phones]
+    edges = np.unique(np.round(starts[1:] + ends[:-1], 4))
+    return edges[(edges > 0) & (edges < end_s)]
+
+
+def code_boundaries(codes: np.ndarray, hop_s: float) -> np.ndarray:
+    """Times at which codes (frames,) change, in seconds: the border between two different neighbours."""
+    return (np.flatnonzero(codes[1:] != codes[:-1]) + 1) * hop_s
+
+
+def matches(found: np.ndarray, wanted: np.ndarray, tolerance_s: float) -> int:
+    """The largest number of pairs of a found and a wanted time, both ascending, no further apart than the tolerance, none used twice."""
+    count = i = j = 0
+    while i < len(found) and j < len(wanted):
+        if abs(found[i] - wanted[j]) <= tolerance_s + _ROUNDING_S:
+            count, i, j = count + 1, i + 1, j + 1
+        elif found[i] < wanted[j]:
+            i += 1
+        else:
+            j += 1
+    return count
+
+
+def boundary_scores(pairs: Iterable[tuple[np.ndarray, np.ndarray]], tolerance_s: float) -> BoundaryScores:
+    """Scores over utterances.
+
+    Parameters
+    ----------
+    pairs : (found, wanted) times of each utterance, ascending, in seconds
+    tolerance_s : how far apart two boundaries may be that count as the same
+    """
+    found = wanted = hits = 0
+    for own, reference in pairs:
+        found, wanted = found + len(own), wanted + len(reference)
+        hits += matches(own, reference, tolerance_s)
+    precision, recall = hits / max(1, found), hits / max(1, wanted)
+    over = found / wanted - 1 if wanted else 0.0
+    far = sqrt((1 - recall) ** 2 + over**2)
+    aside = (-over + recall - 1) / sqrt(2)
+    return BoundaryScores(
+        precision=precision,
+        recall=recall,
+        f1=2 * precision * recall / (precision + recall) if hits else 0.0,
+        r_value=1 - (far + abs(aside)) / 2,
+        found=found,
+        wanted=wanted,
+    )

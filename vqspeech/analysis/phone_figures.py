@@ -1,0 +1,275 @@
+"""Figures of codes against phones: the codebook as a map, confusions, recall, durations; and all of an analysis written to a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vqspeech.alignment.base import SILENCE, Alignment
+from vqspeech.alignment.inventories import MANNERS, manner
+from vqspeech.analysis import figures, latents, spectrograms
+from vqspeech.analysis.baselines import RANDOM
+from vqspeech.analysis.figures import BLUE, GREEN, GREY, INK, MUTED, ORANGE, PURPLE, SKY, new_figure, plain
+from vqspeech.codes import CodeTable
+from vqspeech.model import Checkpoint
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from vqspeech.analysis.phonemes import PhonemeScores
+
+MANNER_COLOURS = dict(zip(MANNERS, (BLUE, GREEN, PURPLE, ORANGE, "#e6ab02", GREY, "#444c56"), strict=True))
+"""Colour of each manner of articulation."""
+
+PROJECTED_CODES = 600
+"""At most this many codes are projected, the most frequent ones."""
+
+_LABEL_ROOM = np.array([0.028, 0.026])
+"""Share of the axes, across and up, that the name of a phone takes."""
+
+
+def codebook_projection(vectors: np.ndarray, counts: np.ndarray, phones: Sequence[str], *, seed: int = 0) -> Figure:
+    """Code vectors in the plane, by principal components and by t-SNE, coloured and named by the phone that each code most often is.
+
+    Parameters
+    ----------
+    vectors : (codes, dim) what the decoder is given for each code
+    counts : (codes, phones) joint counts; codes that never occur are left out
+    phones : names of the columns of `counts`
+    """
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+
+    total = counts.sum(axis=1)
+    kept = np.argsort(-total, kind="stable")[: min(PROJECTED_CODES, int((total > 0).sum()))]
+    figure = new_figure(4.6)
+    if len(kept) < 5:
+        return figures.empty(figure, f"{len(kept)} codes occur, too few to project")
+    points = vectors[kept] - vectors[kept].mean(axis=0)
+    principal = PCA(2, random_state=seed).fit(points)
+    explained = 100 * principal.explained_variance_ratio_.sum()
+    neighbours = TSNE(
+        2, perplexity=min(15.0, (len(kept) - 1) / 3), init="pca", random_state=seed, learning_rate="auto"
+    ).fit_transform(points)
+    best = counts[kept].argmax(axis=1)
+    sure = counts[kept].max(axis=1) / total[kept]
+    panels = figure.subplots(1, 2)
+    views = (
+        (f"Principal components ({explained:.0f} % of variance)", principal.transform(points)),
+        ("t-SNE", neighbours),
+    )
+    for axes, (title, places) in zip(panels, views, strict=True):
+        plain(axes, title=title, grid=False).set_xticks([])
+        axes.set_yticks([])
+        for side in axes.spines.values():
+            side.set_visible(False)
+        _draw_codes(axes, np.asarray(places), [phones[index] for index in best], total[kept], sure)
+    present = [name for name in MANNERS if name in {manner(phones[index]) for index in best}]
+    handles = [panels[0].plot([], [], "o", color=MANNER_COLOURS[name], markersize=6, label=name)[0] for name in present]
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=len(present),
+        frameon=False,
+        fontsize=9,
+        labelcolor=INK,
+        handletextpad=0.1,
+    )
+    return figure
+
+
+def _draw_codes(axes: Axes, places: np.ndarray, names: Sequence[str], total: np.ndarray, sure: np.ndarray) -> None:
+    """A dot for each code, its area its share of frames, fainter where its phone is less sure; its phone is written where there is room."""
+    from matplotlib.colors import to_rgba
+
+    size = 40 + 260 * total / total.max()
+    colours = [
+        to_rgba(MANNER_COLOURS[manner(name)], 0.25 + 0.5 * share) for name, share in zip(names, sure, strict=True)
+    ]
+    axes.scatter(places[:, 0], places[:, 1], s=size, c=colours, linewidths=0)
+    axes.margins(0.06)
+    apart = np.ptp(places, axis=0) * _LABEL_ROOM
+    written: list[np.ndarray] = []
+    for place, name in zip(places, names, strict=True):  # the most frequent first
+        if all((abs(place - other) > apart).any() for other in written):
+            axes.annotate(name, (place[0], place[1]), ha="center", va="center", fontsize=6.5, color=INK)
+            written.append(place)
+
+
+def confusion_matrix(confusion: np.ndarray, phones: Sequence[str]) -> Figure:
+    """Share of each phone's frames by the phone that the map names; rows are true, ordered by manner of articulation.
+
+    Parameters
+    ----------
+    confusion : (phones, phones) frames by true phone and named phone
+    """
+    totals = confusion.sum(axis=1)
+    order = [index for index in figures.phone_order(phones, totals) if totals[index]]
+    share = confusion[np.ix_(order, order)] / totals[order, None]
+    names = [phones[index] for index in order]
+    figure = new_figure(max(3.0, 0.145 * len(names) + 1.1), width_in=max(4.0, 0.17 * len(names) + 1.6))
+    axes = plain(figure.subplots(), title="Named phone, of frames of each phone", x="named", y="true", grid=False)
+    image = axes.imshow(share, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto", interpolation="nearest")
+    size = 7 if len(names) > 24 else 8.5
+    axes.set_xticks(range(len(names)), names, fontsize=size, rotation=90)
+    axes.set_yticks(range(len(names)), names, fontsize=size)
+    ranks = [MANNERS.index(manner(name)) for name in names]
+    for edge in np.flatnonzero(np.diff(ranks)):
+        axes.axhline(edge + 0.5, color=MUTED, linewidth=0.5)
+        axes.axvline(edge + 0.5, color=MUTED, linewidth=0.5)
+    figures.colour_bar(figure, image, axes, "share of the phone's frames")
+    return figure
+
+
+def recall_bars(per_phone: Mapping[str, float], frames: Mapping[str, int]) -> Figure:
+    """Recall of each phone, ordered by manner of articulation, with the number of frames it rests on.
+
+    Parameters
+    ----------
+    per_phone : phone -> share of its frames that the map names
+    frames : phone -> frames
+    """
+    names = list(per_phone)
+    order = figures.phone_order(names, np.asarray([frames[name] for name in names]))
+    names = [names[index] for index in order]
+    figure = new_figure(2.9)
+    axes = plain(figure.subplots(), title="Recall of each phone", y="frames named, %")
+    position = np.arange(len(names))
+    axes.bar(position, [100 * per_phone[n] for n in names], color=[MANNER_COLOURS[manner(n)] for n in names], width=0.8)
+    axes.set_xticks(position, names, fontsize=8, rotation=90 if max(map(len, names), default=1) > 2 else 0)
+    axes.tick_params(axis="x", length=0, labelcolor=INK)
+    axes.set_xlim(-0.7, len(names) - 0.3)
+    top = max([100 * per_phone[n] for n in names] + [1.0])
+    axes.set_ylim(0, 1.22 * top)
+    for at, name in zip(position, names, strict=True):
+        axes.annotate(
+            str(frames[name]),
+            (at, 100 * per_phone[name]),
+            (0, 3),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=6,
+            color=MUTED,
+            rotation=90,
+        )
+    axes.text(0.998, 0.95, "above each bar: frames", transform=axes.transAxes, ha="right", fontsize=8, color=MUTED)
+    return figure
+
+
+def durations(runs_s: np.ndarray, phones_s: np.ndarray, hop_s: float) -> Figure:
+    """How long codes hold beside how long phones last.
+
+    Parameters
+    ----------
+    runs_s : durations of runs of one code, in seconds (multiples of the hop)
+    phones_s : durations of phones, in seconds
+    hop_s : seconds per code
+    """
+    figure = new_figure(2.7)
+    axes = plain(figure.subplots(), title="Durations", x="ms", y="share, %")
+    longest = max(0.3, float(np.percentile(np.r_[runs_s, phones_s], 99)))
+    edges = (np.arange(int(np.ceil(longest / hop_s)) + 1) + 0.5) * 1000 * hop_s
+    edges = np.r_[0.0, edges]
+    for values, colour, label, width, shift in (
+        (runs_s, BLUE, "runs of one code", 0.42, -0.21),
+        (phones_s, SKY, "phones", 0.42, 0.21),
+    ):
+        share, _ = np.histogram(np.minimum(1000 * values, edges[-1] - 1e-6), edges)
+        centres = np.arange(len(share)) * 1000 * hop_s
+        axes.bar(
+            centres + shift * 1000 * hop_s,
+            100 * share / max(1, len(values)),
+            width * 1000 * hop_s,
+            color=colour,
+            label=f"{label}: median {1000 * float(np.median(values)):.0f} ms, mean {1000 * float(values.mean()):.0f} ms",
+        )
+    axes.set_xlim(-600 * hop_s, edges[-1] + 100 * hop_s)
+    ticks = np.arange(len(edges) - 1) * 1000 * hop_s
+    step = max(1, len(ticks) // 12)
+    axes.set_xticks(ticks[::step], [f"{tick:.0f}" for tick in ticks[::step]])
+    axes.set_xlabel(
+        f"nearest multiple of {1000 * hop_s:g} ms; the last bar holds all longer ones", fontsize=9, color=MUTED
+    )
+    axes.legend(frameon=False, fontsize=9, labelcolor=INK)
+    return figure
+
+
+def run_lengths(sequences: Iterable[np.ndarray], hop_s: float) -> np.ndarray:
+    """Durations in seconds of runs of one code in sequences (frames,) or (codebooks, frames)."""
+    found: list[int] = []
+    for codes in sequences:
+        codes = np.atleast_2d(codes)
+        if codes.shape[1]:
+            edges = np.flatnonzero((codes[:, 1:] != codes[:, :-1]).any(axis=0)) + 1
+            found += [stop - start for start, stop in pairwise([0, *edges.tolist(), codes.shape[1]])]
+    return np.asarray(found, dtype=np.float64) * hop_s
+
+
+def phone_lengths(alignments: Iterable[Alignment]) -> np.ndarray:
+    """Durations in seconds of phones; silence is none."""
+    return np.asarray(
+        [p.end_s - p.start_s for item in alignments for p in item.phones if p.label != SILENCE], dtype=np.float64
+    )
+
+
+def drawn(
+    scores: PhonemeScores,
+    table: CodeTable,
+    alignments: Mapping[str, Alignment],
+    waveform_of: Callable[[str], np.ndarray],
+    model: Checkpoint | None,
+) -> dict[str, Figure]:
+    """Every figure of an analysis by its file name.
+
+    Parameters
+    ----------
+    scores : of the table
+    table, alignments, waveform_of, model : as `vqspeech.analysis.phonemes.score` was given them, with the labels folded
+    """
+    hop_s = table.hop_samples / table.sample_rate
+    rows = [row for row in table if row.id in alignments]
+    totals = dict(zip(scores.phone_names, scores.counts.sum(axis=0).tolist(), strict=True))
+    bars = [(name, scores.random_codes if name == RANDOM else unit.accuracy) for name, unit in scores.units.items()]
+    bars.append(("most frequent phone", scores.prior))
+    middle = sorted(rows, key=lambda row: row.n_samples)[len(rows) // 2]
+    found = {
+        "accuracy": figures.accuracy_bars(bars, interval=scores.ci95),
+        "code-phone-matrix": figures.code_phone_matrix(scores.counts, scores.phone_names),
+        "confusion": confusion_matrix(scores.confusion, scores.phone_names),
+        "recall": recall_bars(scores.per_phone, totals),
+        "durations": durations(
+            run_lengths((row.codes for row in rows), hop_s), phone_lengths(alignments[row.id] for row in rows), hop_s
+        ),
+        "codes-and-phones": spectrograms.codes_and_phones(
+            waveform_of(middle.id),
+            table.sample_rate,
+            middle.codes[0],
+            table.hop_samples,
+            alignment=alignments[middle.id],
+            title=middle.id,
+        ),
+    }
+    if model is not None:
+        found["codebook"] = codebook_projection(
+            latents.code_vectors(model, scores.code_names), scores.counts, scores.phone_names
+        )
+    return found
+
+
+def write(
+    scores: PhonemeScores,
+    table: CodeTable,
+    alignments: Mapping[str, Alignment],
+    waveform_of: Callable[[str], np.ndarray],
+    out: Path,
+    model: Checkpoint | None = None,
+) -> list[Path]:
+    """Write every figure of `drawn` as PNG and SVG to a folder; returns the files."""
+    found = drawn(scores, table, alignments, waveform_of, model)
+    return [path for name, figure in found.items() for path in figures.save_both(figure, out, name)]
