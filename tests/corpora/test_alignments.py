@@ -64,7 +64,7 @@ def test_a_place_without_alignments_is_refused(tmp_path: Path, name: str) -> Non
         find(tmp_path / name, [utterance("anna", "sa1")])
 
 
-def test_aligners_that_make_alignments_are_given_the_text(make_host, fake_dist) -> None:
+def test_aligners_that_make_alignments_are_given_the_text(isolated_registry, fake_dist) -> None:
     fake_dist(
         "vqspeech-words",
         """
@@ -83,7 +83,7 @@ def test_aligners_that_make_alignments_are_given_the_text(make_host, fake_dist) 
             return [AlignerSpec(name="words", target="vqspeech_words:align", summary="one label", suffixes=())]
         """,
     )
-    make_host()
+    isolated_registry()
     speech = [utterance("a", "1", text="hello"), utterance("a", "2", text="?"), utterance("a", "3")]
     made = make("words", speech)
     assert made.alignments == {"a_1": Alignment((Interval(0.0, 1.0, "hello"),))}
