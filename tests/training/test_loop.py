@@ -19,7 +19,7 @@ from vqspeech.training import loop
 from vqspeech.training.metrics import read_metrics
 from vqspeech.training.processes import launch
 from vqspeech.training.run import FREE_KEYS, claim, open_run, train
-from vqspeech.training.stopping import Interrupted, TrainingError, noted_signals
+from vqspeech.training.stopping import Interrupted, TrainingError
 
 
 def run(config, directory, store):
@@ -253,6 +253,53 @@ def test_the_command_stopped_by_sigterm_and_run_again_is_as_never_stopped(tmp_pa
     assert same(state(tmp_path / "run", 150)["optimizer"], state(tmp_path / "whole", 150)["optimizer"])
 
 
+# a batch in parts
+
+
+@pytest.mark.parametrize("accumulate", [2, 4, 5])
+@pytest.mark.parametrize("name", ["ema", "vq"])
+def test_a_batch_computed_in_parts_trains_the_same(tmp_path, make_config, store, name, accumulate):
+    """Gradients, codebook, revival and use of codes; five crops do not split evenly into two or four parts."""
+    model = {
+        **make_config().model,
+        "quantizer": {"name": name, "codebook_size": 8} | ({"revive_every": 2} if name == "ema" else {}),
+    }
+    options = {"model": model, "batch_size": 5, "steps": 12, "log_every": 1, "checkpoint_every": 12}
+    run(make_config(**options), tmp_path / "whole", store)
+    run(make_config(**options, accumulate=accumulate), tmp_path / "parts", store)
+    for split in ("train", "valid"):
+        for ours, theirs in zip(rows(tmp_path / "parts", split), rows(tmp_path / "whole", split), strict=True):
+            for key in ours.keys() - {"seconds", "samples_per_second"}:
+                assert ours[key] == pytest.approx(theirs[key], abs=1e-4), (ours["step"], key)
+    ours, theirs = (state(tmp_path / which, 12)["model"] for which in ("parts", "whole"))
+    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-3)
+    other = make_config(**options, accumulate=accumulate)
+    assert run(other, tmp_path / "whole", store).step == 12  # may change when a run goes on
+
+
+def test_the_rate_leaves_out_validation_and_saving(tmp_path, make_config, store, monkeypatch):
+    now = [0.0]
+
+    def spend(name, seconds):
+        method = getattr(loop._Loop, name)
+
+        def spending(self):
+            now[0] += seconds
+            return method(self)
+
+        monkeypatch.setattr(loop._Loop, name, spending)
+
+    for module in ("loop", "metrics"):
+        monkeypatch.setattr(f"vqspeech.training.{module}.time.monotonic", lambda: now[0])
+    spend("_one_step", 2.0)
+    spend("_validate", 50.0)
+    spend("_save", 30.0)
+    run(make_config(steps=6, log_every=2, validate_every=3, checkpoint_every=1), tmp_path / "run", store)
+    found = rows(tmp_path / "run", "train")
+    assert [row["samples_per_second"] for row in found] == [pytest.approx(4 * 2560 / 2.0)] * 3
+    assert found[-1]["seconds"] > 6 * 2 + 50
+
+
 # torn checkpoints, and which ones are kept
 
 
@@ -362,14 +409,3 @@ def test_fresh_starts_over_and_touches_nothing_else(whole, tmp_path, make_config
     (tmp_path / "run" / "notes.txt").write_text("mine")
     open_run(tmp_path / "run", make_config(seed=1), fresh=True)
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["config.json", "notes.txt"]
-
-
-def test_signals_are_given_back_and_a_second_one_kills():
-    before = signal.getsignal(signal.SIGINT)
-    with noted_signals() as caught:
-        os.kill(os.getpid(), signal.SIGINT)
-        assert caught == [signal.SIGINT]
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(1)
-    assert signal.getsignal(signal.SIGINT) is before

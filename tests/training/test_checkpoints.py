@@ -1,0 +1,148 @@
+"""A run killed at any moment, and checkpoints that were damaged afterwards: the run ends as if nothing had happened."""
+
+import json
+import math
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from vqspeech.model import checkpoints, load
+from vqspeech.training.checkpoints import Best, Checkpoints
+from vqspeech.training.metrics import read_metrics
+from vqspeech.training.run import open_run, train
+
+STEPS, KILLS = 120, 5
+
+
+def contents(run, name):
+    """What must be the same bit for bit: the weights to use, and all of the train state."""
+    folder = run / "checkpoints" / name
+    state = torch.load(folder / "train_state.pt", weights_only=True)
+    return (folder / "model.safetensors").read_bytes(), state
+
+
+def same(one, two):
+    if isinstance(one, dict):
+        return one.keys() == two.keys() and all(same(one[key], two[key]) for key in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(two) and all(same(a, b) for a, b in zip(one, two, strict=True))
+    return torch.equal(one, two) if isinstance(one, torch.Tensor) else one == two
+
+
+def rows(run):
+    """The metrics but for times."""
+    return [
+        {key: value for key, value in row.items() if key not in ("seconds", "samples_per_second")}
+        for row in read_metrics(run / "metrics.jsonl")
+    ]
+
+
+def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path, make_config, store, write_toml, prepared_run):
+    """A real process, SIGKILL, several times; most of its time goes into writing checkpoints, so most kills fall there."""
+    config = make_config(steps=STEPS, log_every=7, validate_every=11, checkpoint_every=2, keep_last=1)
+    whole, run = prepared_run(tmp_path / "whole", config), prepared_run(tmp_path / "run", config)
+    train(config, whole, store)
+    write_toml(tmp_path / "train.toml", config)
+    command = [sys.executable, "-m", "vqspeech", "train", str(tmp_path / "train.toml"), "--out", str(run)]
+    moments, reached = random.Random(0), []
+    while len(reached) < KILLS:
+        before = newest(run)
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 120
+        while newest(run) == before and child.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.001)
+        time.sleep(moments.uniform(0, 0.15))
+        child.send_signal(signal.SIGKILL)
+        said = child.communicate(timeout=60)[1]
+        reached.append(newest(run))
+        if child.returncode != -signal.SIGKILL:
+            break
+    assert child.returncode == -signal.SIGKILL, said  # it was still at work each time
+    assert sorted(set(reached)) == reached  # and got further each time
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "cannot be used" not in done.stderr
+    assert [path.name for path in checkpoints(run)] == [path.name for path in checkpoints(whole)]
+    for path in checkpoints(whole):
+        assert same(contents(run, path.name), contents(whole, path.name))
+    assert rows(run) == rows(whole)
+    assert (run / "checkpoints" / "best.json").read_text() == (whole / "checkpoints" / "best.json").read_text()
+    assert sorted(os.listdir(run / "checkpoints")) == sorted(
+        os.listdir(whole / "checkpoints")
+    )  # nothing half done is left
+
+
+def newest(run):
+    """The name of the newest checkpoint; empty before there is one."""
+    return max((path.name for path in checkpoints(run)), default="")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, make_config, store):
+    """A finished run of eight steps with a checkpoint every second one."""
+    run = tmp_path_factory.mktemp("whole") / "run"
+    config = make_config()
+    open_run(run, config)
+    train(config, run, store)
+    return run
+
+
+@pytest.mark.parametrize("name", ["train_state.pt", "model.safetensors", "config.json"])
+@pytest.mark.parametrize("damage", ["a flipped bit", "cut"])
+def test_of_a_damaged_checkpoint_the_one_before_is_used(whole, tmp_path, make_config, store, name, damage):
+    """A flipped bit of a weight loads without complaint; only the checksum tells."""
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    path = run / "checkpoints" / "step-00000008" / name
+    content = bytearray(path.read_bytes())
+    if damage == "cut":
+        del content[-10:]
+    else:
+        content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.warns(
+        UserWarning, match=rf"step-00000008 cannot be used \({name} is damaged: its checksum .*the one before"
+    ):
+        train(make_config(), run, store)
+    assert same(contents(run, "step-00000008"), contents(whole, "step-00000008"))
+
+
+def test_a_damaged_model_is_not_used_unnoticed(whole, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    path = run / "checkpoints" / "step-00000008" / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(Exception, match=r"model\.safetensors cannot be loaded, another checkpoint may: .*checksum"):
+        load(run)
+    assert load(run, "step-00000006").step == 6
+
+
+def test_when_no_checkpoint_can_be_used_it_starts_again(whole, tmp_path, make_config, store):
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    for path in checkpoints(run):
+        (path / "train_state.pt").write_bytes(b"")
+    with pytest.warns(UserWarning, match="cannot be used"):
+        train(make_config(), run, store)
+    assert same(contents(run, "step-00000008"), contents(whole, "step-00000008"))
+
+
+def test_tidying_finishes_what_a_killed_process_began(tmp_path):
+    kept = Checkpoints(tmp_path, keep_last=2)
+    for step in (2, 4, 6, 8):
+        kept.path(step).mkdir(parents=True)
+    for name in (".step-00000008.part", ".step-00000001.old"):
+        (kept.root / name).mkdir()
+        (kept.root / name / "model.safetensors").write_bytes(b"half")
+    kept.tidy(Best(math.log(2), "step-00000002"))
+    assert sorted(os.listdir(kept.root)) == ["best.json", "step-00000002", "step-00000006", "step-00000008"]
+    assert json.loads((kept.root / "best.json").read_text()) == {"checkpoint": "step-00000002", "nll_bits": 1.0}

@@ -1,0 +1,78 @@
+"""Signals are noted and given back; failures of PyTorch are said in the user's terms."""
+
+import os
+import signal
+import time
+
+import pytest
+import torch
+
+from vqspeech.errors import VQSpeechError
+from vqspeech.nn.vqvae import VQVAE
+from vqspeech.training.run import open_run, train
+from vqspeech.training.stopping import TrainingError, explained, noted_signals
+
+
+def test_signals_are_given_back_and_a_second_one_kills():
+    before = signal.getsignal(signal.SIGINT)
+    with noted_signals() as caught:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert caught == [signal.SIGINT]
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(1)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_what_a_launcher_passes_on_at_once_is_the_same_wish():
+    """Ctrl-C reaches the processes of a terminal directly, and again from torchrun."""
+    with noted_signals(same_wish_s=0.2) as caught:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert caught == [signal.SIGINT]
+        time.sleep(0.25)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
+
+
+GPU_FULL = (
+    "CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total capacity of 8 GiB. Of the allocated memory ..."
+)
+
+
+@pytest.mark.parametrize(
+    "method, calls, message",
+    [
+        ("loss", 3, r"out of memory at step 2: CUDA out of memory\. Raise train\.accumulate \(now 1\), which .* and lets the run go on, "
+                    r"or lower train\.batch_size \(now 4\), train\.window_samples \(now 1024\) or train\.crop_samples \(now 2560\)$"),
+        ("start", 1, r"out of memory at the start: CUDA out of memory\. Lower train\.start_crops \(now 6\) or train\.crop_samples"),
+    ],
+)  # fmt: skip
+def test_a_gpu_out_of_memory_says_what_to_lower(tmp_path, make_config, store, monkeypatch, method, calls, message):
+    original, called = getattr(VQVAE, method), []
+
+    def full(self, *arguments):
+        called.append(1)
+        if len(called) == calls:
+            raise torch.cuda.OutOfMemoryError(GPU_FULL)
+        return original(self, *arguments)
+
+    monkeypatch.setattr(VQVAE, method, full)
+    config = make_config()
+    open_run(tmp_path / "run", config)
+    with pytest.raises(TrainingError, match=message) as error:
+        train(config, tmp_path / "run", store)
+    assert error.value.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "message", ["[../gloo/transport/tcp/pair.cc:538] Read error: Connection reset by peer", "NCCL error: remote process exited"]
+)  # fmt: skip
+def test_a_lost_process_is_told_from_other_failures(make_config, message):
+    train_config = make_config().train
+    lost = explained(RuntimeError(message), train_config, 7)
+    assert isinstance(lost, VQSpeechError)
+    assert str(lost).startswith("another process of this job ended or cannot be reached")
+    other = RuntimeError("shapes do not fit")
+    assert explained(other, train_config, 7) is other
