@@ -8,10 +8,13 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 
-from vqspeech.corpora.store import AudioStore
+from vqspeech.corpora.folder import read
+from vqspeech.corpora.store import AudioStore, prepare
 from vqspeech.errors import CheckpointError
 from vqspeech.model import checkpoints, load
 from vqspeech.nn.vqvae import VQVAE
@@ -251,6 +254,25 @@ def test_the_command_stopped_by_sigterm_and_run_again_is_as_never_stopped(tmp_pa
     assert subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
     assert weights(tmp_path / "run", 150) == weights(tmp_path / "whole", 150)
     assert same(state(tmp_path / "run", 150)["optimizer"], state(tmp_path / "whole", 150)["optimizer"])
+
+
+# corpora that are hardly any
+
+
+def test_one_short_utterance_of_one_speaker_is_padded_and_trained_on(tmp_path, make_config):
+    """0.05 s of speech, 4 crops of 0.16 s a step; a silent file beside it is named, not trained on."""
+    folder_of_speech = tmp_path / "corpus"
+    folder_of_speech.mkdir()
+    wave = 0.4 * np.sin(2 * np.pi * 200 * np.arange(800) / 16000)
+    soundfile.write(folder_of_speech / "a.wav", wave, 16000)
+    soundfile.write(folder_of_speech / "silent.wav", np.zeros(800), 16000)
+    (folder_of_speech / "metadata.csv").write_text("path,speaker,split\na.wav,ann,train\nsilent.wav,ann,train\n")
+    small = prepare(read(folder_of_speech), tmp_path / "store", workers=1)
+    assert list(small.corpus.skipped.values()) == ["holds only silence"]
+    result = run(make_config(steps=4, validate_every=2), tmp_path / "run", small)
+    assert result.step == 4
+    assert load(result.checkpoint).speakers == ("ann",)
+    assert all(np.isfinite(row["nll_bits"]) for split in ("train", "valid") for row in rows(tmp_path / "run", split))
 
 
 # a batch in parts

@@ -23,6 +23,7 @@ def train(
     from vqspeech.config import override, read_toml
     from vqspeech.training import run as runs
     from vqspeech.training.processes import FirstProcessError, launch
+    from vqspeech.training.stopping import explained
 
     checked = runs.checked(override(read_toml(config), setting or ()))
     processes = launch(checked.train)
@@ -35,5 +36,7 @@ def train(
         processes.close()
     except FirstProcessError as error:  # the first process has said it
         raise typer.Exit(error.exit_code) from error
+    except RuntimeError as error:
+        raise explained(error, checked.train, -1) from error
     if processes.is_first:
         typer.echo(f"{result.step} steps in {result.seconds:.0f} s; checkpoint {result.checkpoint}")
