@@ -82,6 +82,13 @@ class BlocksOfRows(Faulty):
         task.batch = batch
 
 
+class MeansOfShares(Faulty):
+    """Each share's loss is a mean of its own."""
+
+    def edit(self, task):
+        whole, task.batch = task.batch, lambda step, rank, ranks: whole(step, rank, ranks)._replace(share=None)
+
+
 class IdleParameter(Faulty):
     def edit(self, task):
         task.model.register_parameter("idle", torch.nn.Parameter(torch.zeros(1)))
@@ -115,7 +122,7 @@ FAULTS = {
     "configuration": [(Forgiving, "unknown key of the model is accepted")],
     "stored_data": [(NewFingerprints, "another fingerprint")],
     "batches": [(RandomBatches, "not the same twice")],
-    "shares": [(BlocksOfRows, "not rows 0::2")],
+    "shares": [(BlocksOfRows, "not rows 0::2"), (MeansOfShares, "divide by what the whole batch counts")],
     "loss": [(IdleParameter, "no gradient for idle"), (Dropout, "evaluation mode is random")],
     "resumption": [(Remembers, "after a stop and a resumption")],
 }

@@ -18,6 +18,7 @@ from vqspeech.errors import VQSpeechError
 from vqspeech.testing.cases import parametrize
 from vqspeech.training import run as runs
 from vqspeech.training.loop import fit
+from vqspeech.training.processes import alone
 from vqspeech.training.task import Task, step_generator
 
 Setup = Callable[[Path], tuple[Mapping[str, Any], Path | None]]
@@ -102,7 +103,7 @@ def batches(subject: ModalitySubject) -> None:
 
 
 def shares(subject: ModalitySubject) -> None:
-    """The shares of two processes are the rows 0::2 and 1::2 of the whole batch."""
+    """The shares of two processes are the rows 0::2 and 1::2 of the whole batch, and their losses sum up to its loss."""
     with subject.run() as (config, store, _):
         task = subject.task(config, store)
         whole = _tensors(task.batch(2, 0, 1))
@@ -115,6 +116,13 @@ def shares(subject: ModalitySubject) -> None:
                 assert torch.equal(parts[rank][name], whole[name][rank::2]), (
                     f"{name} of process {rank} of 2 is not rows {rank}::2 of the batch"
                 )
+        model: Any = task.model.eval()
+        with torch.no_grad():
+            total = model.loss(task.batch(2, 0, 1)).total
+            summed = sum(model.loss(task.batch(2, rank, 2)).total for rank in (0, 1))
+        assert torch.isclose(total, torch.as_tensor(summed), rtol=1e-3), (
+            f"the losses of two shares sum up to {summed}, that of the whole batch is {total}: divide by what the whole batch counts"
+        )
 
 
 def loss(subject: ModalitySubject) -> None:
@@ -191,7 +199,7 @@ class _Trained:
 
         task.batch = batch  # type: ignore[method-assign]
         try:
-            fit(self.config, self.directory, task)
+            fit(self.config, self.directory, task, alone(self.config.train))
         except _Stop:
             return
 
