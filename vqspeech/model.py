@@ -283,13 +283,15 @@ def load(run: Path | str, which: str = "last", device: torch.device | str = "cpu
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}/config.json is not that of a speech model: {error}") from error
     config = parse_model(values)
+    needed = facts.get("plugins", {}).get("quantizer", {})
+    name = str(needed.get("name", "")).rpartition("/")[2]
     try:
+        if needed.get("distribution"):  # another plugin may give the same name since
+            lookup.find("quantizer", name, needed["distribution"])
         model = build(config, speakers)
     except (PluginError, UnknownNameError) as error:
-        needed = facts.get("plugins", {}).get("quantizer", {})
         raise PluginError(
-            f"{path} needs the quantizer {needed.get('name')!r} of {needed.get('distribution')} {needed.get('version')}: {error} "
-            f"Install it: pip install {needed.get('distribution')}"
+            f"{path} needs the quantizer {name!r} of {needed.get('distribution')} {needed.get('version')}: {error}"
         ) from error
     try:
         broken = checkpoint.damage(path, ["model.safetensors"])
