@@ -212,6 +212,17 @@ def test_a_missing_plugin_is_named_with_its_distribution(tmp_path, fake_dist, si
         models.load(tmp_path / "run")
 
 
+def test_another_plugin_of_the_same_name_does_not_stand_in(tmp_path, fake_dist, site, isolated_registry):
+    fake_dist("vqspeech-twin", PLUGIN, version="0.3")
+    isolated_registry()
+    write(tmp_path / "run", quantizer={"name": "twin", "codebook_size": 5})
+    shutil.rmtree(site / "vqspeech_twin-0.3.dist-info")
+    fake_dist("vqspeech-other", PLUGIN.replace("vqspeech_twin", "vqspeech_other"))
+    isolated_registry()
+    with pytest.raises(PluginError, match=r"of vqspeech-twin 0\.3: .* not installed: pip install vqspeech-twin"):
+        models.load(tmp_path / "run")
+
+
 def test_a_full_disk_names_the_checkpoint_and_leaves_nothing_behind(tmp_path, monkeypatch):
     def full(self, data):
         raise OSError(errno.ENOSPC, "No space left on device")
