@@ -7,7 +7,7 @@ import torch
 
 from vqspeech import conversion
 from vqspeech.config import parse_model
-from vqspeech.conversion import Conversion, convert, convert_file, stream_number
+from vqspeech.conversion import Conversion, convert, convert_file, encode, stream_number
 from vqspeech.errors import AudioError, UnknownNameError
 from vqspeech.model import Checkpoint, build, save
 
@@ -101,3 +101,48 @@ def test_a_file_that_is_no_audio_is_refused(checkpoint, tmp_path):
     with pytest.raises(AudioError, match=r"text\.wav"):
         convert_file(tmp_path / "run", tmp_path / "text.wav", "p226", tmp_path / "out.wav")
     assert not (tmp_path / "out.wav").exists()
+
+
+# recordings of any length
+
+
+@pytest.mark.parametrize(
+    "encoder", [{}, {"residual_dilations": [1, 3]}, {"front_end": {"kind": "mfcc", "deltas": True}}]
+)
+@pytest.mark.parametrize("cuts", [[], [1, 65, 999, 3936], [2560]])
+def test_codes_of_blocks_are_the_codes_of_the_whole(encoder, cuts, tmp_path, monkeypatch):
+    strides = [[4, 2]] if "front_end" in encoder else [[16, 8], [16, 8]]
+    config = parse_model({**CONFIG, "encoder": {**CONFIG["encoder"], "strides": strides, **encoder}})
+    torch.manual_seed(0)
+    model = build(config, SPEAKERS).eval().requires_grad_(False)
+    waveform = item("a", 12_001).waveform
+    model.quantizer.start(model.encoder(torch.from_numpy(waveform)[None])[0].T, torch.Generator().manual_seed(0))
+    checkpoint = Checkpoint(model=model, config=config, speakers=SPEAKERS, step=3, path=tmp_path, facts={})
+    whole = model.encode(torch.from_numpy(waveform)[None])[0]
+    monkeypatch.setattr(conversion, "ENCODED_SAMPLES", 700)
+    assert torch.equal(encode(checkpoint, waveform)[0], whole)
+    codes, length = encode(checkpoint, np.split(waveform, cuts))
+    assert length == 12_001
+    assert torch.equal(codes, whole)
+    assert len(whole.unique()) > 8
+
+
+def test_what_is_delivered_is_what_is_returned(checkpoint):
+    items = [item("a", 3000), item("b", 64, seed=1)]
+    whole = convert(checkpoint, items).waveforms
+    heard = [[], []]
+
+    def deliver(utterance, waveform, last):
+        assert not (heard[utterance] and heard[utterance][-1][1])
+        heard[utterance].append((waveform, last))
+
+    pieces = [
+        Conversion(waveform=iter(np.split(one.waveform, [50])), speaker=one.speaker, key=one.key) for one in items
+    ]
+    result = convert(checkpoint, iter(pieces), deliver=deliver)
+    assert [len(waveform) for waveform in result.waveforms] == [0, 0]
+    assert result.samples_per_second > 0
+    for said, waveform in zip(heard, whole, strict=True):
+        assert np.array_equal(np.concatenate([piece for piece, _ in said]), waveform)
+        assert [last for _, last in said] == [False] * (len(said) - 1) + [True]
+    assert len(heard[0]) > 1

@@ -10,10 +10,11 @@ import math
 import os
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,6 @@ from vqspeech.errors import AudioError, InputError
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".sph")
 """File name endings taken for audio when a folder is searched (lower case; files may use any case)."""
 
-_BLOCK_FRAMES = 1 << 16
 _WAV_DATA = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
 _STREAMED_WAV_BYTES = 0x7FFFF000
 _CONTAINERS_WITHOUT_LENGTH = ("MP3", "MPEG")
@@ -73,27 +73,31 @@ def read(path: str | Path, sample_rate: int = 16000) -> npt.NDArray[np.float32]:
     """
     if sample_rate <= 0:
         raise InputError(f"sample rate {sample_rate} Hz is not positive")
-    import soundfile
-
-    blocks: list[npt.NDArray[np.float32]] = []
-    with _opened(path) as file:
-        _check_length(path, file)
-        try:
-            while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
-                blocks.append(block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32))
-        except soundfile.LibsndfileError as error:
-            raise AudioError(f"{path}: broken or truncated audio ({_reason(error)})") from error
-        rate, declared = file.samplerate, file.frames
-        declared_is_exact = file.format not in _CONTAINERS_WITHOUT_LENGTH and declared < 1 << 48
-    samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
-    if declared_is_exact and len(samples) < declared:
-        raise AudioError(f"{path}: truncated: the header promises {declared} samples, {len(samples)} could be decoded")
-    if not len(samples):
-        raise AudioError(f"{path}: holds no samples")
+    with opened(path) as file:
+        rate, samples = file.samplerate, np.concatenate(list(mono(path, file)))
     if not np.isfinite(samples).all():
         bad = int(np.count_nonzero(~np.isfinite(samples)))
         raise AudioError(f"{path}: {bad} of {len(samples)} samples are NaN or infinite")
     return resample(samples, rate, sample_rate)
+
+
+def mono(path: str | Path, file: Any, block_samples: int = 1 << 16) -> Iterator[npt.NDArray[np.float32]]:
+    """An open file block by block, channels averaged; what is wrong with its length is said at the end."""
+    import soundfile
+
+    _check_length(path, file)
+    count, declared = 0, file.frames
+    try:
+        while len(block := file.read(block_samples, dtype="float32", always_2d=True)):
+            count += len(block)
+            yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
+    except soundfile.LibsndfileError as error:
+        raise AudioError(f"{path}: broken or truncated audio ({reason(error)})") from error
+    declared_is_exact = file.format not in _CONTAINERS_WITHOUT_LENGTH and declared < 1 << 48
+    if declared_is_exact and count < declared:
+        raise AudioError(f"{path}: truncated: the header promises {declared} samples, {count} could be decoded")
+    if not count:
+        raise AudioError(f"{path}: holds no samples")
 
 
 def resample(samples: npt.NDArray[np.float32], source_rate: int, target_rate: int) -> npt.NDArray[np.float32]:
@@ -114,7 +118,7 @@ def probe(path: str | Path) -> AudioInfo:
     ------
     AudioError : no such file, a folder, not audio, shorter than its header says (where the header tells), or without samples
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         _check_length(path, file)
         if file.frames <= 0:
             raise AudioError(f"{path}: holds no samples")
@@ -137,11 +141,7 @@ def write(path: str | Path, samples: npt.ArrayLike, sample_rate: int) -> None:
     InputError : another file name ending, another shape, an unwritable folder, a full disk
     AudioError : NaN or infinite samples
     """
-    path = Path(path)
-    formats = {".wav": "WAV", ".flac": "FLAC"}
-    container = formats.get(path.suffix.lower())
-    if container is None:
-        raise InputError(f"cannot write {path}: the name must end in {' or '.join(formats)}")
+    path, container = Path(path), container_of(path)
     pcm = to_int16(samples)
     import soundfile
 
@@ -149,15 +149,41 @@ def write(path: str | Path, samples: npt.ArrayLike, sample_rate: int) -> None:
     try:
         soundfile.write(encoded, pcm, sample_rate, format=container, subtype="PCM_16")
     except soundfile.LibsndfileError as error:
-        raise InputError(f"cannot write {path} at {sample_rate} Hz: {_reason(error)}") from error
+        raise InputError(f"cannot write {path} at {sample_rate} Hz: {reason(error)}") from error
+    with replacing(path) as file:
+        file.write(encoded.getbuffer())
+
+
+def container_of(path: str | Path) -> str:
+    """libsndfile's name of what a file to write is by its ending, ``WAV`` or ``FLAC``.
+
+    Raises
+    ------
+    InputError : another ending
+    """
+    formats = {".wav": "WAV", ".flac": "FLAC"}
+    container = formats.get(Path(path).suffix.lower())
+    if container is None:
+        raise InputError(f"cannot write {path}: the name must end in {' or '.join(formats)}")
+    return container
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write to under a temporary name in the folder of `path`, renamed to it at the end; gone when the body raises.
+
+    Raises
+    ------
+    InputError : an unwritable folder, a full disk
+    """
     temporary: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(21, "is a folder")
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(encoded.getbuffer())
+        with os.fdopen(handle, "w+b") as file:
+            yield file
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
         temporary = None
@@ -241,7 +267,8 @@ def audio_below(folder: Path) -> list[Path]:
     return sorted(found)
 
 
-def _opened(path: str | Path) -> Any:
+def opened(path: str | Path) -> Any:
+    """An audio file as a `soundfile.SoundFile`, or an `AudioError` that says why not."""
     import soundfile
 
     path = Path(path)
@@ -258,7 +285,7 @@ def _opened(path: str | Path) -> Any:
     except OSError as error:
         raise AudioError(f"{path}: cannot be opened: {error.strerror or error}") from error
     except (soundfile.LibsndfileError, TypeError) as error:
-        raise AudioError(f"{path}: not audio that can be read ({_reason(error)})") from error
+        raise AudioError(f"{path}: not audio that can be read ({reason(error)})") from error
 
 
 def _check_length(path: str | Path, file: Any) -> None:
@@ -271,7 +298,8 @@ def _check_length(path: str | Path, file: Any) -> None:
             )
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """What libsndfile says."""
     return str(getattr(error, "error_string", "") or error).strip().rstrip(".")
 
 

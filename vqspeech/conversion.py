@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,9 @@ from vqspeech import audio
 from vqspeech.model import Checkpoint, load
 from vqspeech.sampling import LazyConditions, Sampling, sample
 
+ENCODED_SAMPLES = 1 << 18
+"""Samples that are encoded together, at most: 16 s at 16 kHz, for which the paper's encoder takes about 1 GB."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Conversion:
@@ -21,12 +24,12 @@ class Conversion:
 
     Parameters
     ----------
-    waveform : (time,) float32 at the model's rate
+    waveform : (time,) float32 at the model's rate, or its pieces one after the other (`audio_stream.blocks`)
     speaker : id of the target speaker; the utterance's own speaker for a reconstruction
     key : names the utterance; the random stream is drawn from it, so a file sounds the same alone and among others
     """
 
-    waveform: np.ndarray
+    waveform: np.ndarray | Iterable[np.ndarray]
     speaker: str
     key: str
 
@@ -34,7 +37,7 @@ class Conversion:
 @torch.inference_mode()
 def convert(
     checkpoint: Checkpoint,
-    conversions: Sequence[Conversion],
+    conversions: Iterable[Conversion],
     *,
     seed: int = 0,
     temperature: float = 1.0,
@@ -42,33 +45,66 @@ def convert(
     weights: str = "fp32",
     parts: int | str = 1,
     progress: Callable[[int, int], None] | None = None,
+    deliver: Callable[[int, np.ndarray, bool], None] | None = None,
 ) -> Sampling:
     """Encode each waveform and sample it again with the given speaker (van den Oord et al. 2017, section 4.3).
 
-    Returns one waveform per conversion, as long as its input. `seed` and what follows are as in `vqspeech.sampling.sample`.
+    Returns one waveform per conversion, as long as its input. `seed` and what follows are as in `vqspeech.sampling.sample`. With pieces as
+    input and `deliver`, memory does not grow with the length of a recording beyond its codes.
 
     Raises
     ------
     UnknownNameError : when the model does not know a speaker
     """
-    indices = [checkpoint.speaker_index(item.speaker) for item in conversions]
-    model, conditions = checkpoint.model, []
-    for item, index in zip(conversions, indices, strict=True):
-        waveform = torch.from_numpy(np.array(item.waveform, dtype=np.float32)).to(checkpoint.device)
-        latents = model.quantizer.decode(model.encode(waveform[None]))[0]
-        conditions.append(LazyConditions(model.decoder, latents, torch.tensor([index], device=checkpoint.device)))
+    model, conditions, lengths, streams = checkpoint.model, [], [], []
+    for item in conversions:
+        index = torch.tensor([checkpoint.speaker_index(item.speaker)], device=checkpoint.device)
+        codes, length = encode(checkpoint, item.waveform)
+        conditions.append(LazyConditions(model.decoder, codes, index, model.quantizer.decode))
+        lengths.append(length)
+        streams.append(stream_number(item.key))
     return sample(
         model.decoder,
         conditions,
-        [len(item.waveform) for item in conversions],
+        lengths,
         seed=seed,
-        streams=[stream_number(item.key) for item in conversions],
+        streams=streams,
         temperature=temperature,
         engine=engine,
         weights=weights,
         parts=parts,
         progress=progress,
+        deliver=deliver,
     )
+
+
+@torch.inference_mode()
+def encode(checkpoint: Checkpoint, waveform: np.ndarray | Iterable[np.ndarray]) -> tuple[torch.Tensor, int]:
+    """Codes of a waveform of any length, (codebooks, frames) int64, and its length in samples.
+
+    What is longer than `ENCODED_SAMPLES` is encoded in blocks, each with so much of its neighbours that every code sees all the samples it
+    depends on. Arguments as in `Conversion`.
+    """
+    model, hop = checkpoint.model, checkpoint.model.hop_samples
+    span = model.encoder.span
+    margin, block = -(-max(span.before, span.after) // hop), max(1, ENCODED_SAMPLES // hop)  # in codes
+    held, first = np.zeros(0, np.float32), 0  # samples that are still needed, and the code that they begin with
+    done, length, codes = 0, 0, []
+
+    def codes_until(last: int | None) -> torch.Tensor:
+        stretch = np.array(held[: None if last is None else (last + margin - first) * hop], np.float32)
+        found = model.encode(torch.from_numpy(stretch).to(checkpoint.device)[None])[0]
+        return found[:, done - first : None if last is None else last - first]
+
+    for piece in [waveform] if isinstance(waveform, np.ndarray) else waveform:
+        held, length = np.concatenate([held, piece]), length + len(piece)
+        while len(held) > (done + block + margin - first) * hop:
+            codes.append(codes_until(done + block))
+            done += block
+            unused = max(0, done - margin - first)
+            held, first = held[unused * hop :], first + unused
+    codes.append(codes_until(None))
+    return torch.cat(codes, 1), length
 
 
 def stream_number(key: str) -> int:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from vqspeech.cli.sampling import EngineName, Parts, Seed, Temperature, Weights, options, sample_to_files
+
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Run or checkpoint directory.")]
 
 
@@ -81,34 +83,20 @@ def decode(
     codes: Annotated[Path, typer.Argument(metavar="CODES.parquet", help="What `vqspeech encode` wrote.")],
     speaker: Annotated[str, typer.Option(help="Speaker id; `vqspeech speakers RUN` lists them.")],
     out: Annotated[Path, typer.Option(help="Folder to write to, one file per row.")],
-    seed: Annotated[int, typer.Option(help="Of the random draws.")] = 0,
-    temperature: Annotated[float, typer.Option(help="Below 1 is less noisy; 0 takes the most likely value.")] = 1.0,
+    seed: Seed = 0,
+    temperature: Temperature = 1.0,
+    engine: EngineName = "auto",
+    weights: Weights = "fp32",
+    parts: Parts = "1",
 ) -> None:
     """Sample speech from a table of codes in a speaker's voice."""
-    from vqspeech import audio
-    from vqspeech.cli.convert import real_time
+    from functools import partial
+
     from vqspeech.codes import CodeTable
     from vqspeech.encoding import decode_table
     from vqspeech.model import load
-    from vqspeech.sampling import SamplingInterrupted
-    from vqspeech.training.metrics import Progress
 
+    chosen = options(seed, temperature, engine, weights, parts)
     checkpoint, table = load(run), CodeTable.read(codes)
-    progress: list[Progress] = []
-
-    def show(done: int, total: int) -> None:
-        if not progress:
-            progress.append(Progress("decode", total))
-        progress[0].update(done, real_time(progress[0], done, table.sample_rate))
-
-    interrupted = False
-    try:
-        sampling = decode_table(checkpoint, table, speaker, seed=seed, temperature=temperature, progress=show)
-    except SamplingInterrupted as stop:
-        sampling, interrupted = stop.sampling, True
-    out.mkdir(parents=True, exist_ok=True)
-    for row, waveform in zip(table, sampling.waveforms, strict=True):
-        audio.write(out / f"{row.id}.wav", waveform, table.sample_rate)
-    typer.echo(f"{len(table)} files in {out}, {sampling.samples_per_second:.0f} samples/s")
-    if interrupted:
-        raise KeyboardInterrupt("what was sampled so far has been written")
+    targets = [out / f"{row.id}.wav" for row in table]
+    sample_to_files("decode", targets, table.sample_rate, partial(decode_table, checkpoint, table, speaker, **chosen))

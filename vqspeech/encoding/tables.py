@@ -105,9 +105,13 @@ def decode_table(
     *,
     seed: int = 0,
     temperature: float = 1.0,
+    engine: str = "auto",
+    weights: str = "fp32",
+    parts: int | str = 1,
     progress: Report | None = None,
+    deliver: Callable[[int, np.ndarray, bool], None] | None = None,
 ) -> Sampling:
-    """Sample every row of a table in one speaker's voice.
+    """Sample every row of a table in one speaker's voice. `seed` and what follows are as in `vqspeech.sampling.sample`.
 
     Raises
     ------
@@ -128,8 +132,8 @@ def decode_table(
             for codes, size in zip(row.codes, wanted[2], strict=True)
         ):
             raise InputError(f"{row.id} has codes outside its codebooks of {wanted[2]}; the table is damaged")
-    latents = (model.quantizer.decode(torch.from_numpy(row.codes)[None].to(checkpoint.device))[0] for row in table)
-    conditions = [LazyConditions(model.decoder, rows, index) for rows in latents]
+    codes = (torch.from_numpy(row.codes).to(checkpoint.device) for row in table)
+    conditions = [LazyConditions(model.decoder, rows, index, model.quantizer.decode) for rows in codes]
     return sample(
         model.decoder,
         conditions,
@@ -137,7 +141,11 @@ def decode_table(
         seed=seed,
         streams=[stream_number(row.id) for row in table],
         temperature=temperature,
+        engine=engine,
+        weights=weights,
+        parts=parts,
         progress=progress,
+        deliver=deliver,
     )
 
 

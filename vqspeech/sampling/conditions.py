@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -14,20 +16,27 @@ BLOCK_LATENTS = 64
 class LazyConditions:
     """`WaveNet.conditions` of one utterance, (frames * upsampling, layers, 2 * width), a block at a time.
 
-    Blocks are the same however slices are cut, so what is drawn from them does not depend on the pieces. An hour of 25 Hz latents of 64
-    dimensions takes 23 MB, its conditions of 30 layers of 64 channels 1.4 GB.
+    Blocks are the same however slices are cut, so what is drawn from them does not depend on the pieces. An hour of codes at 25 Hz takes
+    0.7 MB, of latents of 64 dimensions 23 MB, of conditions of 30 layers of 64 channels 1.4 GB.
 
     Parameters
     ----------
     decoder : the network
-    latents : (dim, frames)
+    latents : (dim, frames), or what `decode` makes them from
     speaker : (1,) int64 index, or None
+    decode : codes (1, codebooks, frames) to latents (1, dim, frames), frame by frame: then `latents` are codes (codebooks, frames)
     """
 
-    def __init__(self, decoder: WaveNet, latents: Tensor, speaker: Tensor | None) -> None:
-        self._decoder, self._speaker = decoder, speaker
+    def __init__(
+        self,
+        decoder: WaveNet,
+        latents: Tensor,
+        speaker: Tensor | None,
+        decode: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self._decoder, self._speaker, self._decode = decoder, speaker, decode
+        self._latents = latents
         self._margin = decoder.conditioner.margin
-        self._latents = torch.nn.functional.pad(latents, (self._margin, self._margin))
         self._upsampling = decoder.conditioner.upsampling
         self._frames = latents.shape[-1] * self._upsampling
         self._block: tuple[int, Tensor] | None = None
@@ -48,8 +57,14 @@ class LazyConditions:
     @torch.no_grad()
     def _of_block(self, number: int) -> Tensor:
         if self._block is None or self._block[0] != number:
-            first = number * BLOCK_LATENTS
-            latents = self._latents[:, first : first + BLOCK_LATENTS + 2 * self._margin]
-            rows = self._decoder.conditions(latents[None], self._speaker, with_margin=True)[0]
-            self._block = number, rows
+            count = self._latents.shape[-1]
+            first, last = number * BLOCK_LATENTS, min((number + 1) * BLOCK_LATENTS, count)
+            begin, end = first - self._margin, last + self._margin
+            latents = self._latents[None, :, max(0, begin) : end]
+            if self._decode is not None:
+                latents = self._decode(latents)
+            latents = torch.nn.functional.pad(
+                latents, (max(0, -begin), max(0, end - count))
+            )  # silence beyond both ends
+            self._block = number, self._decoder.conditions(latents, self._speaker, with_margin=True)[0]
         return self._block[1]

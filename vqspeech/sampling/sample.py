@@ -16,7 +16,7 @@ from vqspeech.nn.mulaw import mu_law_decode
 from vqspeech.nn.wavenet import WaveNet
 from vqspeech.sampling.draws import uniforms
 from vqspeech.sampling.engines import ENGINES, MOST_STREAMS, Engine, resolve
-from vqspeech.sampling.split import Part, join, number_of_parts, plan
+from vqspeech.sampling.split import Assembly, Part, number_of_parts, plan
 
 __all__ = ["CHUNK_FRAMES", "Conditions", "Sampling", "SamplingInterrupted", "sample", "stream", "uniforms"]
 
@@ -71,6 +71,7 @@ def sample(
     weights: str = "fp32",
     parts: int | str = 1,
     progress: Callable[[int, int], None] | None = None,
+    deliver: Callable[[int, np.ndarray, bool], None] | None = None,
 ) -> Sampling:
     """Sample utterances from a WaveNet, many at once, each sample fed back as input for the next.
 
@@ -90,6 +91,8 @@ def sample(
         where there are more cores than utterances, so that what they get depends on the machine
     progress : called with (samples drawn, samples to draw) of the longest utterance; of the longest of every turn, summed, when there are
         more utterances or parts than an engine draws together
+    deliver : called with an utterance's index, its next samples, and whether these are the last, so that nothing is kept and memory does not
+        grow with the length; an utterance in parts comes whole. The waveforms of the result are empty then
 
     Raises
     ------
@@ -100,26 +103,22 @@ def sample(
     _check(decoder, conditions, lengths, temperature)
     name = resolve(engine)
     plans = _plans(decoder, lengths, parts)
-    jobs = [
-        _Job(conditions[index], part, index if streams is None else streams[index])
-        for index, utterance in enumerate(plans)
-        for part in utterance
-    ]
+    places = [(utterance, part) for utterance, its in enumerate(plans) for part in range(len(its))]
+    jobs = [_Job(conditions[u], plans[u][part], u if streams is None else streams[u]) for u, part in places]
     order = sorted(range(len(jobs)), key=lambda place: -jobs[place].part.count)
     together = MOST_STREAMS[name]
     turns = [order[first : first + together] for first in range(0, len(order), together)]
     total, done = sum(jobs[turn[0]].part.count for turn in turns), 0
-    pieces: list[list[np.ndarray]] = [[] for _ in jobs]
+    kept: list[list[np.ndarray]] = [[] for _ in lengths]
+    assembly = Assembly(plans, lengths, deliver or (lambda utterance, piece, last: kept[utterance].append(piece)))
     started = time.monotonic()
 
     def result() -> Sampling:
-        drawn = iter([np.concatenate([np.zeros(0, np.float32), *some]) for some in pieces])
-        waveforms = tuple(
-            _joined(utterance, [next(drawn) for _ in utterance], length)
-            for utterance, length in zip(plans, lengths, strict=True)
+        return Sampling(
+            waveforms=tuple(np.concatenate([np.zeros(0, np.float32), *pieces]) for pieces in kept),
+            engine=name,
+            samples_per_second=assembly.samples / max(time.monotonic() - started, 1e-9),
         )
-        seconds = max(time.monotonic() - started, 1e-9)
-        return Sampling(waveforms=waveforms, engine=name, samples_per_second=sum(map(len, waveforms)) / seconds)
 
     try:
         if progress is not None:
@@ -127,15 +126,14 @@ def sample(
         for turn in turns:
             sampler = ENGINES[name](decoder, len(turn), weights=weights)
             name = sampler.name
-            for chunk in _chunks(
-                sampler, decoder.condition_samples, [jobs[place] for place in turn], seed, temperature
-            ):
-                for place, waveform in zip(turn, chunk, strict=False):
-                    pieces[place].append(waveform)
+            for chunk in _chunks(sampler, decoder.condition_samples, [jobs[at] for at in turn], seed, temperature):
+                for at, waveform in zip(turn, chunk, strict=False):
+                    assembly.add(*places[at], waveform)
                 done += len(chunk[0])
                 if progress is not None:
                     progress(done, total)
     except KeyboardInterrupt as interrupt:
+        assembly.interrupt()
         raise SamplingInterrupted(result()) from interrupt
     return result()
 
@@ -209,12 +207,6 @@ def _plans(decoder: WaveNet, lengths: Sequence[int], parts: int | str) -> list[l
         )
         for length in lengths
     ]
-
-
-def _joined(parts: Sequence[Part], waveforms: Sequence[np.ndarray], length: int) -> np.ndarray:
-    """The utterance of its parts, or of the first alone while others are not complete."""
-    complete = all(len(waveform) == part.count for part, waveform in zip(parts, waveforms, strict=True))
-    return join(parts, waveforms, length) if complete else waveforms[0][:length]
 
 
 def _chunks(

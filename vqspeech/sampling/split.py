@@ -12,7 +12,7 @@ off by up to `LAG_SAMPLES`. Everything else is as without parts.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +74,58 @@ def plan(length: int, parts: int, frame_samples: int, receptive_field: int) -> l
     ends = [start + extra for start in starts[1:]] + [length + (LAG_SAMPLES if parts > 1 else 0)]
     firsts = [max(0, start - warm) if start else 0 for start in starts]
     return [Part(first, end - first, start) for first, end, start in zip(firsts, ends, starts, strict=True)]
+
+
+class Assembly:
+    """Utterances from pieces of their parts, handed on as soon as they are in order: at once, or all at the end when there are several parts.
+
+    Parameters
+    ----------
+    plans : the parts of every utterance
+    lengths : samples of every utterance
+    deliver : called with an utterance's index, its next samples (time,) float32, and whether these are the last
+    """
+
+    def __init__(
+        self,
+        plans: Sequence[Sequence[Part]],
+        lengths: Sequence[int],
+        deliver: Callable[[int, np.ndarray, bool], None],
+    ) -> None:
+        self._plans, self._lengths, self._deliver = plans, lengths, deliver
+        self._given = [0] * len(plans)
+        self._held: list[list[list[np.ndarray]]] = [[[] for _ in its] for its in plans]
+        self._missing = [sum(part.count for part in its) for its in plans]
+        for utterance, length in enumerate(lengths):
+            if length == 0:
+                deliver(utterance, np.zeros(0, np.float32), True)
+
+    @property
+    def samples(self) -> int:
+        """Handed on so far."""
+        return sum(self._given)
+
+    def add(self, utterance: int, part: int, piece: np.ndarray) -> None:
+        """The next samples of a part."""
+        if len(self._plans[utterance]) == 1:
+            self._give(utterance, piece)
+            return
+        parts, held = self._plans[utterance], self._held[utterance]
+        held[part].append(piece)
+        self._missing[utterance] -= len(piece)
+        if not self._missing[utterance]:
+            self._held[utterance] = [[] for _ in parts]
+            self._give(utterance, join(parts, [np.concatenate(some) for some in held], self._lengths[utterance]))
+
+    def interrupt(self) -> None:
+        """Of utterances whose parts are not complete, hand on what there is of the first."""
+        for utterance, held in enumerate(self._held):
+            if held[0]:
+                self._give(utterance, np.concatenate(held[0])[: self._lengths[utterance]])
+
+    def _give(self, utterance: int, piece: np.ndarray) -> None:
+        self._given[utterance] += len(piece)
+        self._deliver(utterance, piece, self._given[utterance] == self._lengths[utterance])
 
 
 def join(parts: Sequence[Part], waveforms: Sequence[np.ndarray], length: int) -> np.ndarray:

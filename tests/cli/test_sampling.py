@@ -1,0 +1,193 @@
+"""`vqspeech convert` and `decode`: the same options, and Ctrl-C leaves what was sampled."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from typer.testing import CliRunner
+
+from vqspeech import audio
+from vqspeech.cli.main import app
+from vqspeech.codes import CodeTable
+from vqspeech.config import parse_model
+from vqspeech.conversion import encode, stream_number
+from vqspeech.encoding import encode_files
+from vqspeech.model import build, load, save
+from vqspeech.sampling import LazyConditions, stream
+
+CONFIG = {
+    "encoder": {"strides": [[16, 8], [16, 8]], "channels": 4, "dim": 3},
+    "quantizer": {"name": "vq", "codebook_size": 16},
+    "decoder": {
+        "cycles": 1,
+        "layers_per_cycle": 2,
+        "residual_channels": 4,
+        "skip_channels": 4,
+        "condition_channels": 3,
+    },
+}
+SPEAKERS = ("p225", "p226")
+RATE = 16000
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    torch.manual_seed(0)
+    config = parse_model(CONFIG)
+    model = build(config, SPEAKERS).eval()
+    model.quantizer.start(torch.randn(200, 3), torch.Generator().manual_seed(0))
+    path = tmp_path_factory.mktemp("run")
+    save(path / "checkpoints" / "step-00000003", model.state_dict(), config=config, speakers=SPEAKERS, step=3)
+    return path
+
+
+def speech(folder, name, seconds):
+    samples = 0.3 * np.random.default_rng(0).normal(size=round(RATE * seconds)).astype(np.float32)
+    soundfile.write(folder / name, samples, RATE)
+    return folder / name
+
+
+def prepared(command, run, folder, name, seconds):
+    """The arguments of a command that says a recording, and where it will write."""
+    source = speech(folder, name, seconds)
+    target = folder / "out" / name
+    if command == "convert":
+        return ["convert", run, source, "--speaker", "p226", "--out", target], target
+    encode_files(load(run), [source])[0].write(folder / "codes.parquet")
+    return ["decode", run, folder / "codes.parquet", "--speaker", "p226", "--out", target.parent], target
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def wait_for(condition, process):
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline, "nothing was written"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("command", ["convert", "decode"])
+def test_ctrl_c_leaves_a_valid_shorter_file(command, run, tmp_path):
+    arguments, target = prepared(command, run, tmp_path, "long.wav", 1200)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vqspeech", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait_for(lambda: any(path.stat().st_size > 2 * RATE for path in target.parent.glob(".long.wav.*.tmp")), process)
+        assert not target.exists()
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "Interrupted: what was sampled so far has been written\n" in stderr
+    assert "x real time (" in stderr
+    assert "Traceback" not in stderr
+    assert str(target) in stdout
+    assert [path.name for path in target.parent.iterdir()] == ["long.wav"]
+
+    found = audio.read(target, RATE)
+    assert RATE / 2 < len(found) < 1200 * RATE
+    checkpoint = load(run)
+    codes, _ = encode(checkpoint, audio.read(tmp_path / "long.wav", RATE))
+    decoder, quantizer = checkpoint.model.decoder, checkpoint.model.quantizer
+    conditions = LazyConditions(decoder, codes, torch.tensor([1]), quantizer.decode)
+    beginning = next(stream(decoder, conditions, 4000, stream=stream_number("long"), engine="cpu"))
+    assert np.array_equal(audio.to_int16(found[: len(beginning)]), audio.to_int16(beginning))
+
+
+def test_ctrl_c_before_anything_was_sampled_leaves_nothing(run, tmp_path, monkeypatch):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vqspeech.conversion.encode", stopped)
+    result = invoke("convert", run, speech(tmp_path, "a.wav", 0.1), "--speaker", "p226", "--out", tmp_path / "b.wav")
+    assert result.exit_code == 130
+    assert result.stderr.endswith("Interrupted.\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
+
+
+@pytest.mark.parametrize("command", ["convert", "decode"])
+def test_options_of_sampling_arrive(command, run, tmp_path):
+    arguments, target = prepared(command, run, tmp_path, "a.wav", 0.5)
+    said = {}
+    for options in ("", "--engine reference", "--engine cpu --weights bf16", "--seed 1", "--temperature 0"):
+        result = invoke(*arguments, *options.split())
+        assert result.exit_code == 0, result.stderr
+        assert "x real time (" in result.stderr
+        said[options] = result.stderr, audio.read(target, RATE)
+        assert result.stdout == f"{target}\n"
+        assert len(said[options][1]) == 8000
+    assert "(reference engine)" in said["--engine reference"][0]
+    assert "(cpu engine)" in said["--engine cpu --weights bf16"][0]
+    assert np.array_equal(said[""][1][:4000], said["--engine reference"][1][:4000])
+    for options in ("--seed 1", "--temperature 0"):
+        assert not np.array_equal(said[""][1], said[options][1])
+
+
+@pytest.mark.parametrize("command", ["convert", "decode"])
+def test_a_long_file_in_parts_has_its_length(command, run, tmp_path):
+    arguments, target = prepared(command, run, tmp_path, "a.wav", 9.01)
+    assert invoke(*arguments, "--parts", "2").exit_code == 0
+    assert soundfile.info(target).frames == round(9.01 * RATE)
+
+
+@pytest.mark.parametrize("command", ["convert", "decode"])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--engine cuda", "Error: engine 'cuda' needs an NVIDIA GPU"),
+        ("--engine cdua", "Error: unknown sampling engine 'cdua'"),
+        ("--weights int8", "Error: unknown storage of weights 'int8'"),
+        ("--parts 0", "Error: 0 parts are not possible"),
+        ("--parts many", "Error: 'many' parts are not possible"),
+        ("--temperature -1", "Error: temperature -1.0 is not usable"),
+        ("--speaker p1", "Error: unknown speaker 'p1'"),
+    ],
+)
+def test_what_is_not_usable_exits_with_2_and_writes_nothing(command, options, message, run, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    arguments, target = prepared(command, run, tmp_path, "a.wav", 0.1)
+    result = invoke(*arguments, *options.split())
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not target.exists()
+
+
+def test_many_files_go_to_a_folder_and_none_replaces_its_source(run, tmp_path):
+    for name in ("a.wav", "b.wav"):
+        speech(tmp_path, name, 0.1)
+    result = invoke("convert", run, tmp_path, "--speaker", "p226", "--out", tmp_path / "out")
+    assert result.exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a-p226.wav", "b-p226.wav"]
+    result = invoke("convert", run, tmp_path / "a.wav", "--speaker", "p226", "--out", tmp_path / "a.wav")
+    assert result.exit_code == 2
+    assert "is the input itself" in result.stderr
+
+
+def test_a_file_that_breaks_off_leaves_no_output(run, tmp_path):
+    source = speech(tmp_path, "a.wav", 1)
+    source.write_bytes(source.read_bytes()[:20000])
+    result = invoke("convert", run, source, "--speaker", "p226", "--out", tmp_path / "b.wav")
+    assert result.exit_code == 2
+    assert "truncated" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
+
+
+def test_a_table_without_rows_gives_no_files(run, tmp_path):
+    table = CodeTable(sample_rate=RATE, hop_samples=64, codebook_sizes=(16,), rows=())
+    table.write(tmp_path / "codes.parquet")
+    result = invoke("decode", run, tmp_path / "codes.parquet", "--speaker", "p225", "--out", tmp_path / "out")
+    assert result.exit_code == 0
+    assert result.stdout == ""

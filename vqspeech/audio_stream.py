@@ -1,0 +1,106 @@
+"""Audio files in pieces, for recordings of any length: read a block at a time, write as samples come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from vqspeech import audio
+from vqspeech.errors import AudioError, InputError
+
+BLOCK_SAMPLES = 1 << 17
+"""Samples of a block: about eight seconds at 16 kHz."""
+
+
+def blocks(path: str | Path, sample_rate: int = 16000) -> Iterator[npt.NDArray[np.float32]]:
+    """What `audio.read` gives, block by block; resampled by the same filter.
+
+    Yields
+    ------
+    float32 (time,), any time
+
+    Raises
+    ------
+    AudioError : as `audio.read`, once the place has been reached
+    """
+    import soxr
+
+    with audio.opened(path) as file:
+        rate, given, taken = file.samplerate, 0, 0
+        resampler = soxr.ResampleStream(rate, sample_rate, 1, "float32", "HQ") if rate != sample_rate else None
+        for block in audio.mono(path, file, BLOCK_SAMPLES):
+            if not np.isfinite(block).all():
+                raise AudioError(f"{path}: {np.count_nonzero(~np.isfinite(block))} samples are NaN or infinite")
+            taken += len(block)
+            if resampler is not None:
+                block = resampler.resample_chunk(block)
+            given += len(block)
+            yield block
+    if resampler is not None:
+        rest = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+        missing = -(-taken * sample_rate // rate) - given
+        yield np.pad(rest[:missing], (0, max(0, missing - len(rest))))
+
+
+class Writer:
+    """A mono 16-bit wav or flac (by the file name) that grows as samples come, under a temporary name until it is closed.
+
+    Parameters
+    ----------
+    path : ends in ``.wav`` or ``.flac``; an existing file is replaced when this one is complete
+    sample_rate : in Hz
+
+    Raises
+    ------
+    InputError : another file name ending, an unwritable folder, a full disk; then nothing is left behind
+    """
+
+    def __init__(self, path: str | Path, sample_rate: int) -> None:
+        import soundfile
+
+        self.path = Path(path)
+        container = audio.container_of(path)
+        self._whole = ExitStack()
+        file = self._whole.enter_context(audio.replacing(self.path))
+        self._sound = soundfile.SoundFile(file.fileno(), "w", sample_rate, 1, "PCM_16", format=container, closefd=False)
+
+    def write(self, samples: npt.ArrayLike) -> None:
+        """Append float samples (time,), clipped to [-1, 1), or int16."""
+        with self._errors():
+            self._sound.write(audio.to_int16(samples))
+
+    def close(self) -> None:
+        """Complete the file and give it its name."""
+        with self._errors():
+            self._sound.close()
+        self._whole.close()
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        with suppress(InputError), self._errors():
+            raise OSError("given up")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """What libsndfile cannot write is an error of the file, and the file is gone."""
+        from soundfile import LibsndfileError
+
+        try:
+            yield
+        except (
+            LibsndfileError,
+            AssertionError,
+            OSError,
+        ) as error:  # an assertion of soundfile: fewer samples taken than given
+            reason = (
+                error
+                if isinstance(error, OSError)
+                else OSError(f"not everything could be written ({audio.reason(error)})")
+            )
+            with suppress(LibsndfileError):
+                self._sound.close()
+            self._whole.__exit__(OSError, reason, None)
