@@ -82,6 +82,9 @@ def test_ctrl_c_leaves_a_valid_shorter_file(command, run, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # ignored where the tests run in the background
     )
     try:
         wait_for(lambda: any(path.stat().st_size > 2 * RATE for path in target.parent.glob(".long.wav.*.tmp")), process)

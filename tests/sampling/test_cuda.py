@@ -59,7 +59,7 @@ def test_its_logits_are_those_of_the_network(device, options, batch, time, seed)
     latents, speaker, conditions = condition(decoder, batch)
     levels = torch.from_numpy(np.random.default_rng(seed).integers(0, LEVELS, (batch, 60)))
     exact = decoder.double()(F.pad(levels[:, :-1], (1, 0), value=ZERO_LEVEL), latents.double(), speaker)
-    sampler = CudaSampler(decoder, batch, device=device, recorded=False)
+    sampler = CudaSampler(decoder, batch, device=device, way="eager")
     found = sampler.logits(conditions, levels[:, :time])
     torch.testing.assert_close(found.double(), exact.transpose(1, 2)[:, :time], atol=1e-4, rtol=0)
 
@@ -71,7 +71,7 @@ def test_its_samples_are_those_of_the_reference(device, options, batch, time, te
     decoder = make(**options)
     _, _, conditions = condition(decoder, batch)
     expected = ReferenceSampler(decoder, batch).draw(conditions, draws(batch, time), temperature)
-    sampler = CudaSampler(decoder, batch, device=device, recorded=False)
+    sampler = CudaSampler(decoder, batch, device=device, way="eager")
     assert torch.equal(sampler.draw(conditions, draws(batch, time), temperature), expected)
 
 
@@ -96,8 +96,8 @@ def test_a_draw_in_pieces_is_a_draw_at_once(device, options, cuts, weights):
     decoder = make(**options)
     _, _, conditions = condition(decoder, 2)
     numbers, hop = draws(2, 60), decoder.condition_samples
-    whole = CudaSampler(decoder, 2, device=device, weights=weights, recorded=False).draw(conditions, numbers)
-    sampler, frame, pieces = CudaSampler(decoder, 2, device=device, weights=weights, recorded=False), 0, []
+    whole = CudaSampler(decoder, 2, device=device, weights=weights, way="eager").draw(conditions, numbers)
+    sampler, frame, pieces = CudaSampler(decoder, 2, device=device, weights=weights, way="eager"), 0, []
     for count in [*cuts, 60]:
         if frame * hop < 60:
             part = numbers[:, frame * hop : (frame + count) * hop]
@@ -208,6 +208,8 @@ def test_without_a_gpu_cuda_is_unusable_input(monkeypatch):
     assert caught.value.exit_code == 2
 
 
-def test_weights_that_nobody_knows_are_named():
+def test_what_nobody_knows_is_named():
     with pytest.raises(UnknownNameError, match=r"unknown storage of weights 'int8'"):
         CudaSampler(make(), 1, device="cpu", weights="int8")
+    with pytest.raises(UnknownNameError, match=r"unknown way of drawing 'persistant'.*Did you mean 'persistent'"):
+        CudaSampler(make(), 1, device="cpu", way="persistant")

@@ -1,4 +1,4 @@
-"""The CUDA engine: many streams at once, sixteen samples recorded as one CUDA graph and replayed."""
+"""The CUDA engine: many streams at once, sixteen samples recorded as one CUDA graph and replayed, or one kernel for all samples."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from torch import Tensor
 from vqspeech.errors import unknown_name
 from vqspeech.nn.wavenet import WaveNet
 from vqspeech.sampling.engines import WEIGHTS
+from vqspeech.sampling.persistent import PersistentStep
 from vqspeech.sampling.step import Step
+
+WAYS = ("graph", "persistent", "eager")
+"""How samples are drawn: see `CudaSampler`."""
 
 REPLAYED_SAMPLES = 16
 """Samples of one graph: the more, the less the host has to do; it must do less than the device."""
@@ -34,8 +38,9 @@ class CudaSampler:
     batch : number of streams
     weights : ``"fp32"``, or ``"bf16"``: rounded to bfloat16 and multiplied by tensor cores, which round the other factor to 10 bits of
         mantissa (TF32); all sums are float32
-    device : a CUDA device, the decoder's or the current one when None. On any other the same operations run one by one, for tests
-    recorded : False runs them one by one on a CUDA device as well
+    device : a CUDA device, the decoder's or the current one when None. On any other a graph's operations run one by one, for tests
+    way : ``"graph"`` replays the operations of `step.Step`; ``"eager"`` runs them one by one; ``"persistent"`` runs the Triton kernel of
+        `persistent.PersistentStep`, which needs far fewer trips through memory and has no operations to wait for between samples
 
     Raises
     ------
@@ -51,10 +56,12 @@ class CudaSampler:
         *,
         weights: str = "fp32",
         device: torch.device | str | None = None,
-        recorded: bool = True,
+        way: str = "graph",
     ) -> None:
         if weights not in WEIGHTS:
             raise unknown_name("storage of weights", weights, WEIGHTS)
+        if way not in WAYS:
+            raise unknown_name("way of drawing", way, WAYS)
         if device is None:
             own = decoder.embedding.weight.device
             device = own if own.type == "cuda" else torch.device("cuda", torch.cuda.current_device())
@@ -63,8 +70,9 @@ class CudaSampler:
         frame_bytes = 4 * max(1, batch) * len(decoder.dilations) * 2 * decoder.residual_channels
         fewest = -(-REPLAYED_SAMPLES // decoder.condition_samples)
         self._frames = max(fewest, min(32, CONDITION_BYTES // frame_bytes))
-        self._step = Step(decoder, batch, self._device, weights=weights, frames=self._frames)
-        self._graph = self._record() if recorded and self._device.type == "cuda" else None
+        make = PersistentStep if way == "persistent" else Step
+        self._step = make(decoder, batch, self._device, weights=weights, frames=self._frames)
+        self._graph = self._record() if way == "graph" and self._device.type == "cuda" else None
 
     @torch.inference_mode()
     def draw(self, conditions: Tensor, uniforms: Tensor, temperature: float = 1.0) -> Tensor:
@@ -76,12 +84,10 @@ class CudaSampler:
                 last = min(first + self._step.capacity, time)
                 frame = first // self._step.condition_samples
                 self._step.begin(conditions[:, frame : frame + self._frames], uniforms[:, first:last], temperature)
-                replays, rest = divmod(last - first, REPLAYED_SAMPLES)
-                for _ in range(replays):
-                    if self._graph is not None:
-                        self._graph.replay()
-                    else:
-                        self._step.advance(REPLAYED_SAMPLES)
+                rest = last - first
+                while self._graph is not None and rest >= REPLAYED_SAMPLES:
+                    self._graph.replay()
+                    rest -= REPLAYED_SAMPLES
                 if rest:
                     self._step.advance(rest)
                 levels[:, first:last] = self._step.drawn(rows, last - first)

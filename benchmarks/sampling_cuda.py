@@ -1,0 +1,172 @@
+"""Speed of WaveNet sampling on a CUDA GPU, beside the device's own ceilings and the CPU engine, all measured in this run.
+
+    python benchmarks/sampling_cuda.py [--quick] [--json FILE]
+
+The network is the first of `benchmarks/sampling.py`: 30 layers, 64 channels, 256 skip channels, random weights. A rate is the best of several
+runs of the whole engine: conditions and random numbers go to the device, samples come back. "graph" and "persistent" are the two ways of
+`CudaSampler`; "eager" runs the operations of the graph one by one. Which of the two the engine takes by default is for this table to say.
+Without a CUDA GPU it says so and exits with 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from vqspeech.nn.wavenet import WaveNet
+from vqspeech.sampling.cpu import CpuSampler
+from vqspeech.sampling.cuda import CudaSampler
+from vqspeech.sampling.engines import cuda_trouble
+from vqspeech.sampling.reference import ReferenceSampler
+
+RATE = 16_000
+LAYERS, CHANNELS, SKIP = 30, 64, 256
+STREAMS = [1, 8, 32, 512, 2048]
+GOALS = {1: 1.0, 512: 1000.0}
+"""Streams -> multiple of real time of all together that is wanted on an H200."""
+
+HOP = 320
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; `met` is None without a goal; `peer` is the CPU engine with as many streams on all cores."""
+
+    case: str
+    metric: str
+    value: float
+    unit: str
+    goal: float | None = None
+    met: bool | None = None
+    peer: float | None = None
+
+
+def best(work: Callable[[], object], seconds: float, fewest: int = 3) -> float:
+    """Least wall time of one call, the device idle before and after, of calls for about so many seconds."""
+    work()
+    torch.cuda.synchronize()
+    least, calls, started = float("inf"), 0, time.perf_counter()
+    while calls < fewest or time.perf_counter() - started < seconds:
+        begin = time.perf_counter()
+        work()
+        torch.cuda.synchronize()
+        least, calls = min(least, time.perf_counter() - begin), calls + 1
+    return least
+
+
+def ceilings(seconds: float) -> dict[str, Row]:
+    """Matrix products per second in both precisions of the engine, bytes per second of copying, seconds of one recorded operation."""
+    size, rows = 8192, {}
+    left, right = torch.randn(size, size, device="cuda"), torch.randn(size, size, device="cuda")
+    before = torch.get_float32_matmul_precision()
+    for name, precision in (("fp32", "highest"), ("bf16", "high")):
+        torch.set_float32_matmul_precision(precision)
+        rate = size**3 / best(lambda: left @ right, seconds)
+        rows[name] = Row(f"matrix peak, products as with {name} weights", "rate", rate / 1e12, "T multiply-adds/s")
+    torch.set_float32_matmul_precision(before)
+    source = torch.empty(1 << 28, device="cuda")
+    target = torch.empty_like(source)
+    bandwidth = 2 * source.nbytes / best(lambda: target.copy_(source), seconds)
+    rows["memory"] = Row("memory bandwidth, copying 1 GiB", "rate", bandwidth / 1e12, "TB/s")
+    small, graph = torch.zeros(1024, device="cuda"), torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        for _ in range(1000):
+            small.add_(1)
+    rows["operation"] = Row("one small operation of a graph", "time", best(graph.replay, seconds) * 1e3, "us")
+    return rows
+
+
+def multiply_adds(decoder: WaveNet) -> int:
+    """Of one sample, without conditioning."""
+    gates = sum(weight.numel() for weight in decoder.gates)
+    linear = (*decoder.residual, decoder.skip, decoder.hidden, decoder.logits)
+    return gates + sum(layer.weight.numel() for layer in linear)  # type: ignore[misc, operator]
+
+
+def same_samples(decoder: WaveNet, way: str, seconds: float) -> list[Row]:
+    """The engine against the reference: logits of given samples, and how far the same draws go."""
+    count = 4000 if seconds > 1 else 400
+    frames = -(-count // HOP)
+    conditions = decoder.conditions(torch.randn(2, 64, frames), None)
+    draws = torch.rand(2, count, dtype=torch.float64)
+    expected = ReferenceSampler(decoder, 2).draw(conditions, draws)
+    found = CudaSampler(decoder, 2, way=way).draw(conditions, draws)
+    parted = (found != expected).any(0).nonzero()
+    same = int(parted[0]) if len(parted) else count
+    logits = CudaSampler(decoder, 2, way=way).logits(conditions, expected[:, :400])
+    exact = CpuSampler(decoder, 2).logits(conditions, expected[:, :400])
+    error = float((logits - exact).abs().max())
+    return [
+        Row(f"{way}, fp32", "first samples as the reference's", same, "", count, same >= count),
+        Row(f"{way}, fp32", "largest error of logits", error, "", 1e-4, error < 1e-4),
+    ]
+
+
+def speed(decoder: WaveNet, streams: int, seconds: float, tops: dict[str, Row]) -> list[Row]:
+    """Samples per second of all streams together, and what share of the ceilings that is."""
+    frames = 4 if streams < 512 else 2
+    conditions = decoder.conditions(torch.randn(streams, 64, frames), None).cuda()
+    draws = torch.rand(streams, frames * HOP, dtype=torch.float64)
+    cpu = CpuSampler(decoder, streams)
+    few = conditions[:, :1].cpu()
+    peer = draws[:, :HOP].numel() / best(lambda: cpu.draw(few, draws[:, :HOP]), seconds, 1) / RATE
+    rows, noun = [], f"{streams} stream{'s' * (streams > 1)}"
+    for way, weights in (("eager", "fp32"), *itertools.product(("graph", "persistent"), ("fp32", "bf16"))):
+        sampler = CudaSampler(decoder, streams, weights=weights, way=way)
+        count = HOP // 4 if way == "eager" else draws.shape[1]
+        rate = streams * count / best(partial(sampler.draw, conditions, draws[:, :count]), seconds)
+        goal = None if way == "eager" else GOALS.get(streams)
+        met = None if goal is None else rate / RATE >= goal
+        case = f"{noun}, {way}, {weights}"
+        rows.append(Row(case, "all together", rate / RATE, "x real time", goal, met, peer))
+        rows.append(Row(case, "time of one sample", 1e6 * streams / rate, "us"))
+        rows.append(Row(case, "of matrix peak", rate * multiply_adds(decoder) / 1e12 / tops[weights].value, ""))
+        read = rate / streams * 4 * multiply_adds(decoder)
+        rows.append(Row(case, "reading weights, of memory bandwidth", read / 1e12 / tops["memory"].value, ""))
+        del sampler
+        torch.cuda.empty_cache()
+    return rows
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser.add_argument("--quick", action="store_true", help="1 and 512 streams only, half a second per figure")
+    parser.add_argument("--json", type=Path, help="also write the rows here")
+    options = parser.parse_args()
+    if reason := cuda_trouble():
+        print(f"nothing to measure without a CUDA GPU that PyTorch can use: {reason}", file=sys.stderr)
+        sys.exit(2)
+    seconds = 0.5 if options.quick else 3.0
+    torch.manual_seed(0)
+    dilations = [2 ** (layer % 10) for layer in range(LAYERS)]
+    shape = {"residual_channels": CHANNELS, "skip_channels": SKIP}
+    decoder = WaveNet(dim=64, hop_samples=HOP, dilations=dilations, **shape).requires_grad_(False)
+    print(f"{torch.cuda.get_device_name()}, {platform.processor() or platform.machine()}, torch {torch.__version__}")
+    tops = ceilings(seconds)
+    rows = [*tops.values()]
+    for way in ("graph", "persistent"):
+        rows += same_samples(decoder, way, seconds)
+    for streams in [1, 512] if options.quick else STREAMS:
+        rows += speed(decoder, streams, seconds, tops)
+    print(f"{'case':<46} {'metric':<38} {'value':>12} {'unit':<18} {'goal':>8} {'met':>4} {'cpu':>8}")
+    for row in rows:
+        goal, peer = ("" if value is None else f"{value:,g}" for value in (row.goal, row.peer))
+        met = {None: "", True: "yes", False: "NO"}[row.met]
+        print(f"{row.case:<46} {row.metric:<38} {row.value:>12.5g} {row.unit:<18} {goal:>8} {met:>4} {peer:>8.8}")
+    if options.json:
+        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
