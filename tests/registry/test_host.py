@@ -234,6 +234,14 @@ def test_strict_turns_failures_into_errors(fake_dist, isolated_registry):
         lookup.specs("quantizer")
 
 
+@pytest.mark.parametrize("case", BROKEN)
+def test_strict_knows_every_way_of_being_broken(case, fake_dist, isolated_registry):
+    fake_dist("vqspeech-broken", BROKEN[case][0])
+    isolated_registry(VQSPEECH_STRICT_PLUGINS="1")
+    with pytest.raises(PluginError, match=r"vqspeech-broken 0\.3.*VQSPEECH_STRICT_PLUGINS"):
+        lookup.specs("quantizer")
+
+
 @pytest.mark.parametrize(
     ("environ", "loaded"),
     [
