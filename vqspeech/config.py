@@ -146,7 +146,8 @@ class TrainConfig(_Strict):
 
     Lengths are in samples. `window_samples` is the stretch of each crop that the decoder is trained on; the encoder, the quantizer and the
     spectral head see the whole crop. 0 means the whole crop. `batch_size` counts crops over all processes; each computes its share of them in
-    `accumulate` parts, one after the other, which needs less memory and changes nothing else.
+    `accumulate` parts, one after the other, which needs less memory and changes nothing else. `matrix_learning_rate` is of the decoder's
+    hidden matrices under the optimiser ``muon``.
     """
 
     steps: int = 100_000
@@ -154,7 +155,9 @@ class TrainConfig(_Strict):
     accumulate: int = 1
     crop_samples: int = 20_480
     window_samples: int = 0
+    optimizer: Literal["adam", "muon"] = "adam"
     learning_rate: float = 5e-4
+    matrix_learning_rate: float = 0.02
     final_learning_rate_share: float = 0.05
     warmup_steps: int = 500
     gradient_clip: float = 1.0
@@ -180,6 +183,7 @@ class TrainConfig(_Strict):
         _at_least(0, self, "train", "window_samples", "warmup_steps", "gradient_clip")
         self.require_shares(self.devices * self.nodes)
         _require(0 < self.learning_rate < float("inf"), "train.learning_rate: above 0")
+        _require(0 < self.matrix_learning_rate < float("inf"), "train.matrix_learning_rate: above 0")
         _require(0 <= self.final_learning_rate_share <= 1, "train.final_learning_rate_share: between 0 and 1")
         _require(0 <= self.weight_average < 1, "train.weight_average: at least 0 and below 1")
         _require(self.window_samples <= self.crop_samples, "train.window_samples: at most train.crop_samples")

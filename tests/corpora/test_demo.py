@@ -9,6 +9,7 @@ import pytest
 
 from vqspeech import audio
 from vqspeech.alignment.base import SILENCE
+from vqspeech.analysis.listening import f0_statistics
 from vqspeech.corpora import demo, espeak
 from vqspeech.corpora.demo_text import base_sentences, sentences_for
 from vqspeech.errors import InputError, UnknownNameError, VQSpeechError
@@ -176,6 +177,8 @@ def test_impossible_options_are_refused(tmp_path):
         demo.read(tmp_path, speakers=110)
     with pytest.raises(InputError, match="at least 1"):
         demo.read(tmp_path, utterances_per_speaker=0)
+    with pytest.raises(InputError, match=r"intonation 1.5 is not allowed; choose 0"):
+        demo.read(tmp_path, intonation=1.5)
     with pytest.raises(VQSpeechError, match="unknown voice 'gmw/klingon'"):
         list(espeak.synthesise([espeak.Request(voice="gmw/klingon", text="hello")]))
 
@@ -184,3 +187,14 @@ def test_a_missing_package_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
     with pytest.raises(InputError, match=r"pip install 'vqspeech\[demo\]'"):
         demo.read(tmp_path)
+
+
+def test_flat_intonation_keeps_the_words_and_moves_the_pitch_less(tmp_path):
+    """Pitch as its low and high tenth in voiced frames."""
+    spread = {}
+    for intonation in (0.0, 1.0):
+        said = demo.read(tmp_path, speakers=["gb-f5"], utterances_per_speaker=3, intonation=intonation)
+        found = [f0_statistics(audio.read(row.path, demo.SAMPLE_RATE), demo.SAMPLE_RATE) for row in said.utterances]
+        spread[intonation] = np.mean([statistics.high_hz / statistics.low_hz for statistics in found])
+        assert [row.text for row in said.utterances] == sentences_for("gb-f5", 3, 0)
+    assert spread[0.0] < 1.1 < 1.3 < spread[1.0]

@@ -125,10 +125,10 @@ def test_training_learns(tmp_path, make_config, store):
 
 def test_the_learning_rate_warms_up_and_decays(tmp_path, make_config, store):
     config = make_config(steps=100, warmup_steps=10, learning_rate=0.5, final_learning_rate_share=0.1)
-    rate = loop._Loop(config, tmp_path, _task(config, store), launch(config.train))._learning_rate
-    assert rate(0) == pytest.approx(0.05)
-    assert rate(9) == pytest.approx(0.5, rel=0.03)
-    assert rate(100) == pytest.approx(0.05)
+    rate = loop._Loop(config, tmp_path, _task(config, store), launch(config.train))._rate
+    assert rate(0) == pytest.approx(0.1)
+    assert rate(9) == pytest.approx(1.0, rel=0.03)
+    assert rate(100) == pytest.approx(0.1)
     assert all(rate(step) > rate(step + 1) for step in range(10, 100))
 
 
@@ -173,7 +173,7 @@ def test_stopped_by_a_signal_and_resumed_is_as_never_stopped(
     assert run(make_config(), tmp_path / "run", store).step == 8
     assert weights(tmp_path / "run", 8) == weights(whole, 8)
     ours, theirs = state(tmp_path / "run", 8), state(whole, 8)
-    for key in ("step", "model", "average", "optimizer", "usage", "best"):
+    for key in ("step", "model", "average", "optimizers", "usage", "best"):
         assert same(ours[key], theirs[key]), key
     metrics = read_metrics(tmp_path / "run" / "metrics.jsonl")
     assert [row["step"] for row in metrics] == sorted(row["step"] for row in metrics)
@@ -194,6 +194,17 @@ def test_killed_after_a_checkpoint_and_resumed_is_as_never_stopped(whole, tmp_pa
         ours, theirs = rows(tmp_path / "run", split), rows(whole, split)
         assert [row["step"] for row in ours] == [row["step"] for row in theirs]
         assert [row["nll_bits"] for row in ours] == [row["nll_bits"] for row in theirs]
+
+
+def test_muon_goes_on_with_its_momentum(tmp_path, make_config, store):
+    config = make_config(optimizer="muon")
+    run(config, tmp_path / "whole", store)
+    shutil.copytree(tmp_path / "whole", tmp_path / "run")
+    for step in (6, 8):
+        shutil.rmtree(folder(tmp_path / "run", step))
+    run(config, tmp_path / "run", store)
+    assert weights(tmp_path / "run", 8) == weights(tmp_path / "whole", 8)
+    assert same(state(tmp_path / "run", 8), state(tmp_path / "whole", 8))
 
 
 def test_a_signal_while_saving_loses_nothing(tmp_path, make_config, store, monkeypatch):
@@ -253,7 +264,7 @@ def test_the_command_stopped_by_sigterm_and_run_again_is_as_never_stopped(tmp_pa
     assert 0 < stopped["step"] < 150
     assert subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
     assert weights(tmp_path / "run", 150) == weights(tmp_path / "whole", 150)
-    assert same(state(tmp_path / "run", 150)["optimizer"], state(tmp_path / "whole", 150)["optimizer"])
+    assert same(state(tmp_path / "run", 150)["optimizers"], state(tmp_path / "whole", 150)["optimizers"])
 
 
 # corpora that are hardly any

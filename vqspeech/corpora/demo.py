@@ -9,6 +9,7 @@ everything that begins with ``_`` is a pause: `SILENCE`. espeak announces a stop
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -112,6 +113,7 @@ def read(
     speakers: Speakers = 24,
     utterances_per_speaker: int = 25,
     seed: int = 0,
+    intonation: float = 1.0,
     split_by: SplitBy = "utterance",
     max_utterances: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -126,6 +128,7 @@ def read(
     speakers : a number (the first n of `voices`), names such as ``"us-f3"``, or None for all 109
     utterances_per_speaker : how many sentences each says
     seed : of the choice of sentences and of espeak's noise
+    intonation : scales how far every voice's pitch moves, 0 (monotone) to 1 (as `voices` says); flat speech is learned sooner
     split_by : see `vqspeech.corpora.selection.assemble`
     max_utterances : upper bound on utterances_per_speaker, for the sake of readers' common options
     progress : called with (done, all) while speech is made
@@ -144,12 +147,18 @@ def read(
     count = utterances_per_speaker if max_utterances is None else min(utterances_per_speaker, max_utterances)
     if count < 1:
         raise InputError(f"utterances per speaker must be at least 1, got {count}")
-    folder = _make([by_id[name] for name in chosen], count, seed, _cache(root), progress)
+    if not 0 <= intonation <= 1:
+        raise InputError(f"intonation {intonation} is not allowed; choose 0 (monotone) to 1 (lively)")
+    speaking = [
+        dataclasses.replace(by_id[name], pitch_range=round(intonation * by_id[name].pitch_range)) for name in chosen
+    ]
+    folder = _make(speaking, count, seed, _cache(root), progress)
     utterances = tuple(_utterances(folder, split_by))
     return Corpus(
         name="demo",
         root=folder,
-        variant=f"{len(chosen)} synthetic voices x {count} sentences, espeak-ng ({espeak.installed_version()}), seed {seed}",
+        variant=f"{len(chosen)} synthetic voices x {count} sentences, espeak-ng ({espeak.installed_version()}), seed {seed}"
+        + (f", intonation {intonation:g}" if intonation != 1 else ""),
         utterances=utterances,
         synthetic=True,
         notes=("All speech is synthetic (espeak-ng); no human speaks in this corpus.",),

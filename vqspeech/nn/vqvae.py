@@ -156,6 +156,10 @@ class VQVAE(nn.Module):
         """Samples per code."""
         return self.encoder.hop_samples
 
+    def hidden_matrices(self) -> list[nn.Parameter]:
+        """The decoder's matrices between its embedding and its logits, which Muon may orthogonalise: see `WaveNet.hidden_matrices`."""
+        return self.decoder.hidden_matrices()
+
     def frame_mask(self, lengths: Tensor, frames: int) -> Tensor:
         """(batch, frames) bool: True for codes that cover at least one real sample."""
         return torch.arange(frames, device=lengths.device) * self.hop_samples < lengths[:, None]

@@ -16,6 +16,7 @@ from vqspeech.errors import CheckpointError
 from vqspeech.training.checkpoints import Best, Checkpoints
 from vqspeech.training.means import StepMeans
 from vqspeech.training.metrics import MetricsLog, Progress, Stopwatch
+from vqspeech.training.optimiser import optimisers
 from vqspeech.training.processes import Processes
 from vqspeech.training.stopping import SAME_WISH_S, Interrupted, TrainingError, explained, noted_signals
 from vqspeech.training.task import Task, step_generator
@@ -61,9 +62,8 @@ class _Loop:
         self.processes, self.fabric = processes, processes.fabric
         self.checkpoints = Checkpoints(run, self.train.keep_last)
         self.model: Any = task.model
-        optimizer = torch.optim.Adam(self.model.parameters(), lr=self.train.learning_rate)
         self.forward: Any
-        self.forward, self.optimizer = self.fabric.setup(self.model, optimizer)
+        self.forward, *self.optimisers = self.fabric.setup(self.model, *optimisers(self.model, self.train))
         self.forward.mark_forward_method("loss")
         self.average = WeightAverage(self.model, self.train.weight_average)
         self.usage = CodebookUsage(task.codebook_sizes)
@@ -125,7 +125,8 @@ class _Loop:
 
     def _one_step(self) -> None:
         rank, shares = self.processes.rank, self.processes.count * self.train.accumulate
-        self.optimizer.zero_grad()
+        for optimiser in self.optimisers:
+            optimiser.zero_grad()
         parts: list[dict[str, Tensor]] = []
         codes, masks = [], []
         for first in range(rank, shares, self.processes.count):
@@ -145,22 +146,23 @@ class _Loop:
             masks.append(result.mask)
         if self.train.gradient_clip > 0:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.train.gradient_clip)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._learning_rate(self.step)
-        self.optimizer.step()
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = group["peak"] * self._rate(self.step)
+            optimiser.step()
         self.model.update(generator)
         self.step += 1
         self.average.update(self.step)
         self.usage.add(torch.cat(codes), torch.cat(masks))
         self.means.add({name: torch.stack([part[name] for part in parts]).sum() for name in parts[0]})
 
-    def _learning_rate(self, step: int) -> float:
-        """Linear warm-up, then half a cosine down to a share of the peak."""
+    def _rate(self, step: int) -> float:
+        """The share of their peak that learning rates have at a step: linear warm-up, then half a cosine down."""
         train = self.train
         warm = min(1.0, (step + 1) / max(1, train.warmup_steps))
         floor = train.final_learning_rate_share
         decay = 0.5 * (1 + math.cos(math.pi * min(1.0, step / train.steps)))
-        return train.learning_rate * warm * (floor + (1 - floor) * decay)
+        return warm * (floor + (1 - floor) * decay)
 
     def _row(self, split: str, log: MetricsLog) -> dict[str, Any]:
         return {"step": self.step, "split": split, "seconds": round(log.seconds_before + self.elapsed, 3)}
@@ -168,7 +170,9 @@ class _Loop:
     def _figures(self) -> dict[str, float]:
         """Means over the steps since the last row, and codebook use over an epoch."""
         figures = _in_bits(self.means.over(self.processes).figures())
-        figures |= {"learning_rate": self._learning_rate(self.step)} | self.usage.over(self.processes).figures()
+        figures |= {"learning_rate": self.train.learning_rate * self._rate(self.step)} | self.usage.over(
+            self.processes
+        ).figures()
         self._check_finite(figures)
         self.means = StepMeans()
         if self.usage.steps >= self.task.steps_per_epoch:
@@ -220,7 +224,7 @@ class _Loop:
             "step": self.step,
             "model": weights,
             "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimiser.state_dict() for optimiser in self.optimisers],
             "usage": self.usage.over(self.processes).state_dict(),
             "means": self.means.over(self.processes).state_dict(),
             "best": self.best.nll,
@@ -257,7 +261,8 @@ class _Loop:
         state, first = self.checkpoints.read(path, self.fabric.device), self.processes.is_first
         self.model.load_state_dict(state["model"], strict=True)
         self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimiser, held in zip(self.optimisers, state["optimizers"], strict=True):
+            optimiser.load_state_dict(held)
         self.usage.load_state_dict(state["usage"], counts=first)
         self.means.load_state_dict(state.get("means", StepMeans().state_dict()), counts=first)
         if state.get("fingerprint", self.task.fingerprint) != self.task.fingerprint:

@@ -1,0 +1,74 @@
+"""Muon against PyTorch's own and against the singular value decomposition; who steps which parameter."""
+
+import pytest
+import torch
+from torch import nn
+
+from vqspeech.config import TrainConfig
+from vqspeech.errors import ConfigError
+from vqspeech.nn.wavenet import WaveNet
+from vqspeech.training.optimiser import Muon, optimisers, orthogonalised
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 4), (3, 8, 20), (2, 20, 8), (1, 1, 5)])
+def test_singular_values_become_about_one_and_singular_vectors_stay(shape):
+    torch.manual_seed(0)
+    matrices = torch.randn(shape, dtype=torch.float64)
+    result = orthogonalised(matrices)
+    assert result.shape == matrices.shape
+    values = torch.linalg.svdvals(result)
+    assert ((values > 0.3) & (values < 1.3)).all()
+    u, _, vt = torch.linalg.svd(matrices, full_matrices=False)
+    turned = u.mT @ result @ vt.mT
+    torch.testing.assert_close(turned, torch.diag_embed(turned.diagonal(dim1=1, dim2=2)), atol=1e-9, rtol=0)
+
+
+def test_a_zero_matrix_stays_zero():
+    assert not orthogonalised(torch.zeros(1, 3, 5)).any()
+
+
+def test_steps_are_those_of_torchs_muon():
+    """Which works in bfloat16, hence the tolerance."""
+    torch.manual_seed(0)
+    start, gradients = torch.randn(12, 8), torch.randn(5, 12, 8)
+    ours, theirs = nn.Parameter(start.clone()), nn.Parameter(start.clone())
+    pairs = (ours, Muon([ours], lr=0.1)), (theirs, torch.optim.Muon([theirs], lr=0.1, weight_decay=0.0))
+    for gradient in gradients:
+        for parameter, optimiser in pairs:
+            parameter.grad = gradient.clone()
+            optimiser.step()
+    assert (ours - theirs).norm() < 0.03 * (ours - start).norm()
+
+
+def test_matrices_of_one_shape_step_as_they_would_alone():
+    torch.manual_seed(0)
+    together = [nn.Parameter(torch.randn(2, 3, 4)) for _ in range(3)]
+    alone = [nn.Parameter(parameter.detach().clone()) for parameter in together]
+    for one, other in zip(together, alone, strict=True):
+        one.grad = torch.randn(2, 3, 4)
+        other.grad = one.grad.clone()
+    Muon(together, lr=0.1).step()
+    for parameter in alone:
+        Muon([parameter], lr=0.1).step()
+    for one, other in zip(together, alone, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def wavenet():
+    return WaveNet(dim=2, hop_samples=8, dilations=(1, 2), residual_channels=4, skip_channels=6, condition_channels=3)
+
+
+def test_every_parameter_has_one_optimiser():
+    model = wavenet()
+    adam, muon = optimisers(model, TrainConfig(optimizer="muon", learning_rate=1e-3, matrix_learning_rate=0.05))
+    stepped = [parameter for each in (adam, muon) for group in each.param_groups for parameter in group["params"]]
+    assert len(stepped) == len({id(parameter) for parameter in stepped}) == len(list(model.parameters()))
+    assert {id(matrix) for matrix in muon.param_groups[0]["params"]} == {id(m) for m in model.hidden_matrices()}
+    assert (adam.param_groups[0]["peak"], muon.param_groups[0]["peak"]) == (1e-3, 0.05)
+    (alone,) = optimisers(model, TrainConfig(optimizer="adam"))
+    assert sum(len(group["params"]) for group in alone.param_groups) == len(list(model.parameters()))
+
+
+def test_muon_needs_matrices():
+    with pytest.raises(ConfigError, match=r"'muon' needs a model with hidden_matrices.*Linear has none"):
+        optimisers(nn.Linear(2, 2), TrainConfig(optimizer="muon"))

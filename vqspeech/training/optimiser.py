@@ -1,0 +1,97 @@
+"""What turns gradients into steps: Adam for everything, or Muon for the decoder's hidden matrices and Adam for the rest."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vqspeech.config import TrainConfig
+from vqspeech.errors import ConfigError
+
+ROUNDS = 5
+QUINTIC = (3.4445, -4.7750, 2.0315)
+"""Coefficients of a x + b x^3 + c x^5, which brings singular values in (0, 1] to about 1 in `ROUNDS` rounds (Jordan et al. 2024)."""
+
+
+def optimisers(model: nn.Module, train: TrainConfig) -> list[torch.optim.Optimizer]:
+    """The optimisers of ``train.optimizer``, which share the model's parameters; each group's ``peak`` is its learning rate at the peak.
+
+    Raises
+    ------
+    ConfigError : for Muon when the model names no hidden matrices
+    """
+    if train.optimizer == "adam":
+        return [_peaked(torch.optim.Adam(model.parameters(), lr=train.learning_rate))]
+    matrices = list(model.hidden_matrices()) if hasattr(model, "hidden_matrices") else []
+    if not matrices:
+        raise ConfigError(
+            f"train.optimizer = 'muon' needs a model with hidden_matrices(), {type(model).__name__} has none; use 'adam'"
+        )
+    chosen = {id(matrix) for matrix in matrices}
+    rest = [parameter for parameter in model.parameters() if id(parameter) not in chosen]
+    adam = torch.optim.Adam(rest, lr=train.learning_rate)
+    return [_peaked(adam), _peaked(Muon(matrices, lr=train.matrix_learning_rate))]
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum whose every step is orthogonalised: all singular values of an update are about one.
+
+    K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024: Nesterov momentum, `ROUNDS` rounds of a quintic
+    Newton-Schulz iteration, and a step of lr * sqrt(max(1, rows / columns)). `torch.optim.Muon` takes two-dimensional parameters
+    one at a time; a WaveNet has dozens of small matrices, so those of one shape are orthogonalised together, in fp32.
+
+    Parameters
+    ----------
+    parameters : tensors of at least two dimensions; all but the last are taken as rows
+    lr : learning rate, in units of the update's largest singular value
+    momentum : share of the old momentum that stays
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], lr: float, momentum: float = 0.95) -> None:
+        super().__init__(parameters, {"lr": lr, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
+        """One step from the gradients that are there."""
+        assert closure is None, "Muon takes no closure"
+        for group in self.param_groups:
+            alike: dict[tuple[int, int], list[tuple[nn.Parameter, Tensor]]] = defaultdict(list)
+            for parameter in group["params"]:
+                if parameter.grad is None:
+                    continue
+                state = self.state[parameter]
+                if not state:
+                    state["momentum"] = torch.zeros_like(parameter)
+                momentum = state["momentum"].lerp_(parameter.grad, 1 - group["momentum"])
+                update = parameter.grad.lerp(momentum, group["momentum"]).flatten(0, -2)
+                alike[update.shape[0], update.shape[1]].append((parameter, update))
+            for (rows, columns), pairs in alike.items():
+                steps = orthogonalised(torch.stack([update for _, update in pairs]))
+                rate = group["lr"] * max(1.0, rows / columns) ** 0.5
+                for (parameter, _), step in zip(pairs, steps, strict=True):
+                    parameter.add_(step.view_as(parameter), alpha=-rate)
+
+
+def orthogonalised(matrices: Tensor) -> Tensor:
+    """Matrices (count, rows, columns) with the same singular vectors and singular values near one (0.7 to 1.2, small ones below).
+
+    Zero matrices stay zero.
+    """
+    a, b, c = QUINTIC
+    tall = matrices.shape[1] > matrices.shape[2]
+    x = matrices.mT if tall else matrices
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    for _ in range(ROUNDS):
+        square = x @ x.mT
+        x = a * x + (b * square + c * square @ square) @ x
+    return x.mT if tall else x
+
+
+def _peaked(optimiser: torch.optim.Optimizer) -> torch.optim.Optimizer:
+    for group in optimiser.param_groups:
+        group["peak"] = group["lr"]
+    return optimiser
