@@ -32,7 +32,7 @@ def test_steps_are_those_of_torchs_muon():
     torch.manual_seed(0)
     start, gradients = torch.randn(12, 8), torch.randn(5, 12, 8)
     ours, theirs = nn.Parameter(start.clone()), nn.Parameter(start.clone())
-    pairs = (ours, Muon([ours], lr=0.1)), (theirs, torch.optim.Muon([theirs], lr=0.1, weight_decay=0.0))
+    pairs = (ours, Muon([ours], lr=0.1)), (theirs, torch.optim.Muon([theirs], lr=0.1))
     for gradient in gradients:
         for parameter, optimiser in pairs:
             parameter.grad = gradient.clone()

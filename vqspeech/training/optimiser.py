@@ -41,7 +41,8 @@ class Muon(torch.optim.Optimizer):
     """Momentum whose every step is orthogonalised: all singular values of an update are about one.
 
     K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024: Nesterov momentum, `ROUNDS` rounds of a quintic
-    Newton-Schulz iteration, and a step of lr * sqrt(max(1, rows / columns)). `torch.optim.Muon` takes two-dimensional parameters
+    Newton-Schulz iteration, and a step of lr * sqrt(max(1, rows / columns)). Decoupled weight decay bounds singular values by its inverse;
+    without it they grow until learning turns back (seen after 1,500 steps at a rate of 0.05). `torch.optim.Muon` takes two-dimensional parameters
     one at a time; a WaveNet has dozens of small matrices, so those of one shape are orthogonalised together, in fp32.
 
     Parameters
@@ -49,10 +50,13 @@ class Muon(torch.optim.Optimizer):
     parameters : tensors of at least two dimensions; all but the last are taken as rows
     lr : learning rate, in units of the update's largest singular value
     momentum : share of the old momentum that stays
+    weight_decay : each step takes lr * weight_decay of every parameter away
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], lr: float, momentum: float = 0.95) -> None:
-        super().__init__(parameters, {"lr": lr, "momentum": momentum})
+    def __init__(
+        self, parameters: Iterable[nn.Parameter], lr: float, momentum: float = 0.95, weight_decay: float = 0.1
+    ) -> None:
+        super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
@@ -73,6 +77,7 @@ class Muon(torch.optim.Optimizer):
                 steps = orthogonalised(torch.stack([update for _, update in pairs]))
                 rate = group["lr"] * max(1.0, rows / columns) ** 0.5
                 for (parameter, _), step in zip(pairs, steps, strict=True):
+                    parameter.mul_(1 - group["lr"] * group["weight_decay"])
                     parameter.add_(step.view_as(parameter), alpha=-rate)
 
 
