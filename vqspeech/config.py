@@ -125,6 +125,7 @@ class ModelConfig(_Strict):
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     spectral: SpectralHeadConfig = field(default_factory=SpectralHeadConfig)
     jitter: float = 0.0
+    past_noise: float = 0.0
 
     def __post_init__(self) -> None:
         _at_least(1, self, "model", "sample_rate")
@@ -138,6 +139,7 @@ class ModelConfig(_Strict):
             f"model.spectral.hop_samples: a divisor of the encoder's hop, {hop}",
         )
         _require(0 <= self.jitter < 0.5, "model.jitter: at least 0 and below 0.5")
+        _at_least(0, self, "model", "past_noise")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -129,6 +129,7 @@ def build(config: ModelConfig, speakers: Sequence[str]) -> VQVAE:
         build_quantizer(config.quantizer, encoder_config.dim),
         decoder,
         jitter=config.jitter,
+        past_noise=config.past_noise,
         spectral_head=head,
         spectral_weight=head_config.weight,
     )

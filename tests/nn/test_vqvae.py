@@ -8,9 +8,11 @@ import torch
 from vqspeech.nn.encoder import ConvEncoder
 from vqspeech.nn.features import SpectralFeatures
 from vqspeech.nn.mulaw import ZERO_LEVEL, mu_law_encode
+from vqspeech.nn.perturb import Share, noisy
+from vqspeech.nn.perturb import jitter as jittered
 from vqspeech.nn.quantize.ema import EMAVectorQuantizer
 from vqspeech.nn.quantize.vq import VectorQuantizer
-from vqspeech.nn.vqvae import VQVAE, Share, SpectralHead, SpeechBatch, _jitter
+from vqspeech.nn.vqvae import VQVAE, SpectralHead, SpeechBatch
 from vqspeech.nn.wavenet import WaveNet
 
 HOP = 40
@@ -56,8 +58,13 @@ def crops(frames=12, lengths=None, start=0, window=None, seed=0):
 
 VARIANTS = pytest.mark.parametrize(
     "options",
-    [{}, {"quantizer": VectorQuantizer}, {"front_end": True, "head": True}, {"head": True, "jitter": 0.2}],
-    ids=["ema", "vq", "mfcc and head", "head and jitter"],
+    [
+        {},
+        {"quantizer": VectorQuantizer},
+        {"front_end": True, "head": True},
+        {"head": True, "jitter": 0.2, "past_noise": 3.0},
+    ],
+    ids=["ema", "vq", "mfcc and head", "head, jitter and noise"],
 )
 
 
@@ -169,7 +176,7 @@ def test_shuffled_codes_of_equal_crops_make_no_difference():
 def test_jitter_takes_neighbours_at_the_given_rate():
     frames = 20_000
     z = torch.arange(frames).float().expand(1, 1, frames)
-    shift = (_jitter(z, 0.12, rng()) - z)[0, 0, 1:-1]
+    shift = (jittered(z, 0.12, rng()) - z)[0, 0, 1:-1]
     assert set(shift.tolist()) == {-1.0, 0.0, 1.0}
     for direction in (-1, 1):
         assert abs((shift == direction).float().mean() - 0.12) < 0.01
@@ -179,7 +186,7 @@ def test_jitter_moves_whole_frames_and_never_over_the_end_of_the_speech():
     z = torch.randn(4, 3, 9, generator=rng())
     mask = torch.arange(9) < torch.tensor([9, 5, 1, 2])[:, None]
     for seed in range(20):
-        moved = _jitter(z, 0.45, rng(seed), mask)
+        moved = jittered(z, 0.45, rng(seed), mask)
         for row, length in enumerate((9, 5, 1, 2)):
             for t in range(length):
                 near = [s for s in (t - 1, t, t + 1) if 0 <= s < length]
@@ -223,7 +230,7 @@ def test_shares_of_a_batch_sum_up_to_its_loss_and_its_gradient(options, lengths,
 
 def test_the_start_fits_features_and_places_the_codebook():
     model, batch = make(front_end=True, head=True), crops(lengths=[480, 455, 400])
-    assert len(model.encode(batch.waveform).unique()) < 4
+    assert len(model.encode(batch.waveform).unique()) < 6
     model.start(batch, rng())
     for features in (model.encoder.front_end, model.spectral_head.features):
         found = features(batch.waveform)
@@ -269,3 +276,31 @@ def test_a_batch_moves_to_a_device():
     batch = crops().to(torch.device("meta"))
     assert {tensor.device.type for tensor in batch[:4]} == {"meta"}
     assert batch.window_frames == 12
+
+
+def test_noise_is_on_the_past_only_and_for_training_only():
+    """The targets stay clean: a decoder that ignores its past has the same loss."""
+    model, batch = make(VectorQuantizer, past_noise=20.0), crops()
+    clean = make(VectorQuantizer)
+    clean.load_state_dict(model.state_dict())
+    losses = [net.loss(batch, rng(3)).terms["nll"] for net in (model, clean)]
+    assert losses[0] != losses[1]
+    for net in (model, clean):
+        net.eval()
+    torch.testing.assert_close(*(net.loss(batch, rng(3)).terms["nll"] for net in (model, clean)))
+    for net in (model, clean):
+        net.train()
+        torch.nn.init.zeros_(net.decoder.embedding.weight)
+    torch.testing.assert_close(*(net.loss(batch, rng(3)).terms["nll"] for net in (model, clean)))
+
+
+def test_noise_has_the_deviation_asked_for_and_stays_among_the_levels():
+    levels = torch.full((400, 500), 128)
+    spread = (noisy(levels, 6.0, rng()) - 128.0).std(1)
+    assert 2.8 < spread.mean() < 3.2
+    assert spread.min() < 0.5
+    assert 5.5 < spread.max() < 6.5
+    assert noisy(torch.zeros(1, 1000, dtype=torch.long), 50.0, rng()).min() == 0
+    whole = noisy(levels[:6], 6.0, rng(1))
+    share = Share(rank=1, ranks=3, rows=6, samples=1, frames=1)
+    assert torch.equal(noisy(levels[:2], 6.0, rng(1), share), whole[1::3])

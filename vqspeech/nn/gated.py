@@ -41,7 +41,7 @@ def gated_stack(
     """
     dtype, width = hidden.dtype, hidden.shape[-1]
     halves = torch.cat([torch.ones(width), torch.full((width,), 0.5)]).to(hidden)
-    return _GatedStack.apply(  # type: ignore[no-any-return, no-untyped-call]
+    return _GatedStack.apply(
         hidden,
         conditions.to(dtype) * halves,
         tuple(dilations),

@@ -26,7 +26,7 @@ def softmax_nll(hidden: Tensor, weight: Tensor, bias: Tensor, levels: Tensor) ->
     -------
     (rows,) float32, or float64 for float64; differentiable in the first three
     """
-    return _SoftmaxNLL.apply(hidden, weight.to(hidden.dtype), bias.to(hidden.dtype), levels)  # type: ignore[no-any-return, no-untyped-call]
+    return _SoftmaxNLL.apply(hidden, weight.to(hidden.dtype), bias.to(hidden.dtype), levels)
 
 
 class _SoftmaxNLL(torch.autograd.Function):

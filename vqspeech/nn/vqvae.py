@@ -10,29 +10,12 @@ from torch import Tensor, nn
 from vqspeech.nn.encoder import ConvEncoder
 from vqspeech.nn.features import SpectralFeatures
 from vqspeech.nn.mulaw import ZERO_LEVEL, mu_law_encode
+from vqspeech.nn.perturb import Share, jitter, noisy
 from vqspeech.nn.quantize import Quantizer
 from vqspeech.nn.wavenet import Conditioner, WaveNet
 
 START_CROPS = 16
 """Crops that `VQVAE.start` encodes at a time; the paper's encoder takes about 20 MB for a crop of 20,480 samples."""
-
-
-class Share(NamedTuple):
-    """Which rows of a larger batch these are, and what all its rows count, over whatever processes and passes it was dealt out to.
-
-    Parameters
-    ----------
-    rank, ranks : the rows are rank, rank + ranks, ... of the whole batch
-    rows : of the whole batch
-    samples : real ones in the whole batch that the decoder is trained on
-    frames : of the whole batch that cover at least one real sample
-    """
-
-    rank: int
-    ranks: int
-    rows: int
-    samples: int
-    frames: int
 
 
 class SpeechBatch(NamedTuple):
@@ -129,6 +112,7 @@ class VQVAE(nn.Module):
     quantizer : latents to codes and back
     decoder : codes and speaker to samples
     jitter : probability that a frame's code is replaced by its left neighbour's, and the same for the right one (Chorowski et al. 2019)
+    past_noise : most noise, in levels, through which the decoder sees its past in training; see `vqspeech.nn.perturb.noisy`
     spectral_head : auxiliary prediction, or None
     spectral_weight : its weight
     """
@@ -140,6 +124,7 @@ class VQVAE(nn.Module):
         decoder: WaveNet,
         *,
         jitter: float = 0.0,
+        past_noise: float = 0.0,
         spectral_head: SpectralHead | None = None,
         spectral_weight: float = 0.0,
     ) -> None:
@@ -148,6 +133,7 @@ class VQVAE(nn.Module):
         self.quantizer = quantizer
         self.decoder = decoder
         self.jitter = jitter
+        self.past_noise = past_noise
         self.spectral_head = spectral_head
         self.spectral_weight = spectral_weight
 
@@ -187,15 +173,15 @@ class VQVAE(nn.Module):
         Parameters
         ----------
         batch : crops
-        generator : for the jitter; no jitter without it, or in evaluation mode
+        generator : for the jitter and for the noise on the past; neither without it, or in evaluation mode
         """
         z = self.encoder(batch.waveform)
         mask = self.frame_mask(batch.lengths, z.shape[-1])
         quantized = self.quantizer(z, mask)
         z_q = quantized.z_q
         if self.training and self.jitter > 0 and generator is not None:
-            z_q = _jitter(z_q, self.jitter, generator, mask, batch.share)
-        nll = self._window_nll(batch, z_q)
+            z_q = jitter(z_q, self.jitter, generator, mask, batch.share)
+        nll = self._window_nll(batch, z_q, generator if self.training else None)
         terms = dict(quantized.losses)
         if self.spectral_head is not None:
             error = self.spectral_head(z_q, batch.waveform, batch.speaker, mask)
@@ -227,8 +213,11 @@ class VQVAE(nn.Module):
         """What the decoder's layers add to their gates for codes (batch, codebooks, frames) and speaker (batch,): see `WaveNet.conditions`."""
         return self.decoder.conditions(self.quantizer.decode(codes), speaker)
 
-    def _window_nll(self, batch: SpeechBatch, z_q: Tensor) -> Tensor:
-        """Negative log-likelihood (samples that are real,) in nats of the stretch that the decoder is trained on."""
+    def _window_nll(self, batch: SpeechBatch, z_q: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Negative log-likelihood (samples that are real,) in nats of the stretch that the decoder is trained on.
+
+        With a generator and ``past_noise`` the decoder sees its past through noise.
+        """
         hop, frames = self.hop_samples, batch.window_frames
         rows = torch.arange(len(batch.waveform), device=z_q.device)[:, None]
         margin = self.decoder.conditioner.margin
@@ -241,23 +230,7 @@ class VQVAE(nn.Module):
         levels = mu_law_encode(batch.waveform)
         window = levels[rows, positions]
         before = torch.where(positions > 0, levels[rows, (positions - 1).clamp_min(0)], ZERO_LEVEL)
+        if generator is not None and self.past_noise > 0:
+            before = noisy(before, self.past_noise, generator, batch.share)
         nll = self.decoder.negative_log_likelihood(window, conditions, before)
         return nll[positions < batch.lengths[:, None]]
-
-
-def _jitter(
-    z_q: Tensor, probability: float, generator: torch.Generator, mask: Tensor | None = None, share: Share | None = None
-) -> Tensor:
-    """Replace each frame of (batch, dim, frames) by its left or its right neighbour, each with the given probability.
-
-    The first frame has no left neighbour and the last one that counts no right one; they stay where they would take it. The numbers of a
-    share are those that its rows have in the whole batch.
-    """
-    batch, _, frames = z_q.shape
-    rows = slice(None) if share is None else slice(share.rank, None, share.ranks)
-    draw = torch.rand(batch if share is None else share.rows, frames, generator=generator)[rows].to(z_q.device)
-    shift = (draw > 1 - probability).long() - (draw < probability).long()
-    ends = mask.sum(1, keepdim=True) if mask is not None else torch.full((batch, 1), frames, device=z_q.device)
-    place = torch.arange(frames, device=z_q.device)
-    source = torch.where(place < ends, (place + shift).clamp_min(0).minimum(ends - 1), place)
-    return z_q.gather(2, source[:, None].expand_as(z_q))

@@ -11,7 +11,8 @@ import torch
 
 from vqspeech.corpora.store import AudioStore
 from vqspeech.errors import CorpusError
-from vqspeech.nn.vqvae import Share, SpeechBatch
+from vqspeech.nn.perturb import Share
+from vqspeech.nn.vqvae import SpeechBatch
 
 TRAIN, VALID, START = 0, 1, 2
 """Streams of random numbers; batches of different streams are independent."""

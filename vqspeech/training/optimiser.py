@@ -26,7 +26,8 @@ def optimisers(model: nn.Module, train: TrainConfig) -> list[torch.optim.Optimiz
     """
     if train.optimizer == "adam":
         return [_peaked(torch.optim.Adam(model.parameters(), lr=train.learning_rate))]
-    matrices = list(model.hidden_matrices()) if hasattr(model, "hidden_matrices") else []
+    named: Callable[[], list[nn.Parameter]] | None = getattr(model, "hidden_matrices", None)
+    matrices = named() if named is not None else []
     if not matrices:
         raise ConfigError(
             f"train.optimizer = 'muon' needs a model with hidden_matrices(), {type(model).__name__} has none; use 'adam'"

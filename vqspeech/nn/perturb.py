@@ -1,0 +1,61 @@
+"""What training disturbs so that the model does not lean on it: codes by their neighbours, the decoder's past by noise."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from vqspeech.nn.mulaw import LEVELS
+
+
+class Share(NamedTuple):
+    """Which rows of a larger batch these are, and what all its rows count, over whatever processes and passes it was dealt out to.
+
+    Parameters
+    ----------
+    rank, ranks : the rows are rank, rank + ranks, ... of the whole batch
+    rows : of the whole batch
+    samples : real ones in the whole batch that the decoder is trained on
+    frames : of the whole batch that cover at least one real sample
+    """
+
+    rank: int
+    ranks: int
+    rows: int
+    samples: int
+    frames: int
+
+
+def jitter(
+    z_q: Tensor, probability: float, generator: torch.Generator, mask: Tensor | None = None, share: Share | None = None
+) -> Tensor:
+    """Replace each frame of (batch, dim, frames) by its left or its right neighbour, each with the given probability.
+
+    The first frame has no left neighbour and the last one that counts no right one; they stay where they would take it. The numbers of a
+    share are those that its rows have in the whole batch.
+    """
+    batch, _, frames = z_q.shape
+    rows = slice(None) if share is None else slice(share.rank, None, share.ranks)
+    draw = torch.rand(batch if share is None else share.rows, frames, generator=generator)[rows].to(z_q.device)
+    shift = (draw > 1 - probability).long() - (draw < probability).long()
+    ends = mask.sum(1, keepdim=True) if mask is not None else torch.full((batch, 1), frames, device=z_q.device)
+    place = torch.arange(frames, device=z_q.device)
+    source = torch.where(place < ends, (place + shift).clamp_min(0).minimum(ends - 1), place)
+    return z_q.gather(2, source[:, None].expand_as(z_q))
+
+
+def noisy(levels: Tensor, most: float, generator: torch.Generator, share: Share | None = None) -> Tensor:
+    """Mu-law levels (batch, time) with Gaussian noise, each row's standard deviation uniform between 0 and `most` levels.
+
+    A decoder that runs freely hears its own mistakes, which no recording holds; trained on clean pasts only it takes its own noise for
+    whispering and goes on whispering (cf. Jin et al. 2018, FFTNet, section 3.4: noise on the input in training). The numbers of a share are
+    those that its rows have in the whole batch.
+    """
+    batch, time = levels.shape
+    rows = slice(None) if share is None else slice(share.rank, None, share.ranks)
+    count = batch if share is None else share.rows
+    deviation = most * torch.rand(count, 1, generator=generator)
+    noise = (deviation * torch.randn(count, time, generator=generator))[rows].round().long()
+    return (levels + noise.to(levels.device)).clamp(0, LEVELS - 1)
