@@ -126,6 +126,7 @@ class ModelConfig(_Strict):
     spectral: SpectralHeadConfig = field(default_factory=SpectralHeadConfig)
     jitter: float = 0.0
     past_noise: float = 0.0
+    decoder_gradient: float = 1.0
 
     def __post_init__(self) -> None:
         _at_least(1, self, "model", "sample_rate")
@@ -140,6 +141,11 @@ class ModelConfig(_Strict):
         )
         _require(0 <= self.jitter < 0.5, "model.jitter: at least 0 and below 0.5")
         _at_least(0, self, "model", "past_noise")
+        _require(0 <= self.decoder_gradient <= 1, "model.decoder_gradient: between 0 and 1")
+        _require(
+            self.decoder_gradient > 0 or self.spectral.weight > 0,
+            "model.decoder_gradient: above 0 without a spectral head, or nothing teaches the encoder",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

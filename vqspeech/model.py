@@ -130,6 +130,7 @@ def build(config: ModelConfig, speakers: Sequence[str]) -> VQVAE:
         decoder,
         jitter=config.jitter,
         past_noise=config.past_noise,
+        decoder_gradient=config.decoder_gradient,
         spectral_head=head,
         spectral_weight=head_config.weight,
     )

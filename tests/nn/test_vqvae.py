@@ -304,3 +304,17 @@ def test_noise_has_the_deviation_asked_for_and_stays_among_the_levels():
     whole = noisy(levels[:6], 6.0, rng(1))
     share = Share(rank=1, ranks=3, rows=6, samples=1, frames=1)
     assert torch.equal(noisy(levels[:2], 6.0, rng(1), share), whole[1::3])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_the_decoder_teaches_the_encoder_by_the_share_asked_for(share):
+    gradients = []
+    for decoder_gradient in (share, 1.0):
+        model, batch = make(VectorQuantizer, decoder_gradient=decoder_gradient), crops()
+        model.quantizer.beta = 0.0
+        model.loss(batch).total.backward()
+        gradients.append((model.encoder.head.weight.grad, model.decoder.logits.weight.grad))
+    (encoder, decoder), (whole, same) = gradients
+    torch.testing.assert_close(encoder, share * whole)
+    torch.testing.assert_close(decoder, same)
+    assert whole.abs().sum() > 0

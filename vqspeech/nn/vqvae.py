@@ -113,6 +113,7 @@ class VQVAE(nn.Module):
     decoder : codes and speaker to samples
     jitter : probability that a frame's code is replaced by its left neighbour's, and the same for the right one (Chorowski et al. 2019)
     past_noise : most noise, in levels, through which the decoder sees its past in training; see `vqspeech.nn.perturb.noisy`
+    decoder_gradient : share of the decoder's gradient that reaches encoder and codebook: 1 in the paper; 0 leaves the codes to the spectral head
     spectral_head : auxiliary prediction, or None
     spectral_weight : its weight
     """
@@ -125,6 +126,7 @@ class VQVAE(nn.Module):
         *,
         jitter: float = 0.0,
         past_noise: float = 0.0,
+        decoder_gradient: float = 1.0,
         spectral_head: SpectralHead | None = None,
         spectral_weight: float = 0.0,
     ) -> None:
@@ -134,6 +136,7 @@ class VQVAE(nn.Module):
         self.decoder = decoder
         self.jitter = jitter
         self.past_noise = past_noise
+        self.decoder_gradient = decoder_gradient
         self.spectral_head = spectral_head
         self.spectral_weight = spectral_weight
 
@@ -181,7 +184,8 @@ class VQVAE(nn.Module):
         z_q = quantized.z_q
         if self.training and self.jitter > 0 and generator is not None:
             z_q = jitter(z_q, self.jitter, generator, mask, batch.share)
-        nll = self._window_nll(batch, z_q, generator if self.training else None)
+        heard = z_q.detach() + self.decoder_gradient * (z_q - z_q.detach()) if self.decoder_gradient != 1 else z_q
+        nll = self._window_nll(batch, heard, generator if self.training else None)
         terms = dict(quantized.losses)
         if self.spectral_head is not None:
             error = self.spectral_head(z_q, batch.waveform, batch.speaker, mask)
