@@ -65,7 +65,7 @@ def work(rank, ranks, folder):
 def processes(request, tmp_path_factory):
     """What each of several processes found."""
     folder = tmp_path_factory.mktemp("processes")
-    multiprocessing.spawn(work, args=(request.param, str(folder)), nprocs=request.param)
+    multiprocessing.start_processes(work, (request.param, str(folder)), request.param, start_method="fork")
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(request.param)]
 
 
