@@ -12,6 +12,7 @@ from vqspeech import audio
 from vqspeech.analysis import baselines, figures, latents, phone_figures, phonemes, spectrograms
 from vqspeech.analysis.report import Clip, Headline, Picture, PlayerRow, Report, Section, Table, write_report
 from vqspeech.codes import CodeTable
+from vqspeech.config import ModelConfig
 from vqspeech.corpora.store import AudioStore
 from vqspeech.model import Checkpoint
 from vqspeech.training.metrics import read_metrics
@@ -91,10 +92,7 @@ def _facts(evidence: Evidence) -> tuple[tuple[str, str], ...]:
             "Decoder",
             f"WaveNet, {len(decoder.dilations)} layers of {decoder.residual_channels} channels, speaker embedding",
         ),
-        (
-            "Help beyond the paper",
-            f"spectral head, weight {model.spectral.weight:g}" if model.spectral.weight else "none",
-        ),
+        ("Help beyond the paper", ", ".join(_helps(model)) or "none"),
         (
             "Training",
             f"{results['steps']} steps of {config['train']['batch_size']} crops in {results['train_seconds'] / 60:.1f} min, seed {results['seed']}",
@@ -104,6 +102,20 @@ def _facts(evidence: Evidence) -> tuple[tuple[str, str], ...]:
         facts.append(("Skipped files", str(corpus["skipped"])))
     facts += [("Choice", sentence) for sentence in evidence.choices]
     return tuple(facts)
+
+
+def _helps(model: ModelConfig) -> list[str]:
+    """What the training of a model has that the paper's has not."""
+    helps = []
+    if model.spectral.weight:
+        helps.append(f"spectral head, weight {model.spectral.weight:g}")
+    if model.decoder_gradient != 1:
+        helps.append(f"{model.decoder_gradient:.0%} of the decoder's gradient reaches the codes")
+    if model.past_noise:
+        helps.append(f"noise of up to {model.past_noise:g} levels on the decoder's past")
+    if model.jitter:
+        helps.append(f"jitter of codes, {model.jitter:g}")
+    return helps
 
 
 def _headlines(results: dict[str, Any]) -> tuple[Headline, ...]:
