@@ -50,7 +50,7 @@ def noisy(levels: Tensor, most: float, generator: torch.Generator, share: Share 
     """Mu-law levels (batch, time) with Gaussian noise, each row's standard deviation uniform between 0 and `most` levels.
 
     A decoder that runs freely hears its own mistakes, which no recording holds; trained on clean pasts only it takes its own noise for
-    whispering and goes on whispering (cf. Jin et al. 2018, FFTNet, section 3.4: noise on the input in training). The numbers of a share are
+    whispering and goes on whispering (cf. the injected noise of FFTNet, Jin et al. 2018). The numbers of a share are
     those that its rows have in the whole batch.
     """
     batch, time = levels.shape
