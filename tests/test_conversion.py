@@ -107,7 +107,8 @@ def test_a_file_that_is_no_audio_is_refused(checkpoint, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "encoder", [{}, {"residual_dilations": [1, 3]}, {"front_end": {"kind": "mfcc", "deltas": True}}]
+    "encoder",
+    [{}, {"residual_dilations": [1, 3]}, {"front_end": {"kind": "mfcc", "deltas": True, "mean_window_samples": 3200}}],
 )
 @pytest.mark.parametrize("cuts", [[], [1, 65, 999, 3936], [2560]])
 def test_codes_of_blocks_are_the_codes_of_the_whole(encoder, cuts, tmp_path, monkeypatch):

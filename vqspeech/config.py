@@ -34,6 +34,8 @@ class FrontEndConfig(_Strict):
     n_mels: int = 40
     n_mfcc: int = 13
     deltas: bool = False
+    mean_window_samples: int = 0
+    lifter: float = 0.0
 
     def __post_init__(self) -> None:
         if self.kind != "waveform":
@@ -100,6 +102,8 @@ class SpectralHeadConfig(_Strict):
     window_samples: int = 400
     n_mels: int = 40
     n_mfcc: int = 13
+    mean_window_samples: int = 0
+    lifter: float = 0.0
     channels: int = 128
     kernel: int = 3
 
@@ -238,7 +242,11 @@ def _at_least(least: int, config: Any, table: str, *names: str) -> None:
 
 def _check_spectrum(config: FrontEndConfig | SpectralHeadConfig, table: str) -> None:
     _at_least(1, config, table, "hop_samples", "window_samples", "n_mels", "n_mfcc")
+    _at_least(0, config, table, "mean_window_samples")
     _require(config.kind != "mfcc" or config.n_mfcc <= config.n_mels, f"{table}.n_mfcc: at most {table}.n_mels")
+    _require(
+        config.kind == "mfcc" or config.lifter == 0, f"{table}.lifter: weighs cepstral coefficients; kind is logmel"
+    )
 
 
 def read_toml(path: Path) -> dict[str, Any]:

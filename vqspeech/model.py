@@ -87,6 +87,8 @@ def build(config: ModelConfig, speakers: Sequence[str]) -> VQVAE:
             n_mels=front.n_mels,
             n_mfcc=front.n_mfcc,
             deltas=front.deltas,
+            mean_window_samples=front.mean_window_samples,
+            lifter=front.lifter,
         )
     encoder = ConvEncoder(
         strides=encoder_config.strides,
@@ -117,6 +119,8 @@ def build(config: ModelConfig, speakers: Sequence[str]) -> VQVAE:
                 window_samples=head_config.window_samples,
                 n_mels=head_config.n_mels,
                 n_mfcc=head_config.n_mfcc,
+                mean_window_samples=head_config.mean_window_samples,
+                lifter=head_config.lifter,
             ),
             dim=encoder_config.dim,
             hop_samples=encoder.hop_samples,

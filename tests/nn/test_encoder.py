@@ -13,11 +13,12 @@ PAPER_PHONEME = ((4, 2),) * 5 + ((8, 4), (10, 5))
 def make(strides, *, dilations=(), front_end=None):
     torch.manual_seed(0)
     encoder = ConvEncoder(strides=strides, channels=4, dim=3, residual_dilations=dilations, front_end=front_end)
-    if front_end is None:
-        with torch.no_grad():  # no rectifier is ever shut, so that every sample that can matter does
-            for name, parameter in encoder.named_parameters():
-                if not name.startswith(("norm", "head")):
-                    parameter.abs_().add_(0.01)
+    with torch.no_grad():  # no rectifier is ever shut, so that every sample that can matter does
+        for name, parameter in encoder.named_parameters():
+            if name.startswith("down") and front_end is not None:  # spectral features may be negative
+                parameter.add_(50.0 if name.endswith("bias") else 0.0)
+            elif not name.startswith(("norm", "head")) and front_end is None:
+                parameter.abs_().add_(0.01)
     return encoder.double()
 
 
@@ -59,11 +60,21 @@ def test_the_paper_encoder_for_vctk_is_64_times_shorter_and_centred():
     assert (span.hop, span.receptive_field, span.delay_samples) == (64, 190, 0)
 
 
-@pytest.mark.parametrize("kind, deltas", [("logmel", False), ("mfcc", False), ("mfcc", True)])
+@pytest.mark.parametrize(
+    "kind, deltas, mean_window",
+    [("logmel", False, 0), ("logmel", False, 130), ("mfcc", False, 0), ("mfcc", True, 0), ("mfcc", True, 240)],
+)
 @pytest.mark.parametrize("strides, dilations", [(((4, 2), (4, 2)), (1,)), (((3, 1),), ())])
-def test_the_span_holds_for_spectral_front_ends(kind, deltas, strides, dilations):
+def test_the_span_holds_for_spectral_front_ends(kind, deltas, mean_window, strides, dilations):
     front_end = SpectralFeatures(
-        kind, sample_rate=16000, hop_samples=20, window_samples=50, n_mels=6, n_mfcc=4, deltas=deltas
+        kind,
+        sample_rate=16000,
+        hop_samples=20,
+        window_samples=50,
+        n_mels=6,
+        n_mfcc=4,
+        deltas=deltas,
+        mean_window_samples=mean_window,
     )
     encoder = make(strides, dilations=dilations, front_end=front_end)
     span, hop = encoder.span, encoder.hop_samples
@@ -108,13 +119,20 @@ def test_rows_of_a_batch_do_not_touch_each_other():
     torch.testing.assert_close(encoder(waveform), alone, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("kind", [None, "logmel", "mfcc"])
+@pytest.mark.parametrize("kind, mean_window", [(None, 0), ("logmel", 0), ("logmel", 200), ("mfcc", 0), ("mfcc", 200)])
 @pytest.mark.parametrize("strides, dilations", [(PAPER_PHONEME, ()), (((4, 2), (5, 3)), (1, 3)), (((3, 1),), (2,))])
-def test_what_lies_beyond_a_row_s_end_changes_nothing(kind, strides, dilations):
+def test_what_lies_beyond_a_row_s_end_changes_nothing(kind, mean_window, strides, dilations):
     front_end = None
     if kind is not None:
         front_end = SpectralFeatures(
-            kind, sample_rate=16000, hop_samples=20, window_samples=50, n_mels=6, n_mfcc=4, deltas=True
+            kind,
+            sample_rate=16000,
+            hop_samples=20,
+            window_samples=50,
+            n_mels=6,
+            n_mfcc=4,
+            deltas=True,
+            mean_window_samples=mean_window,
         )
         front_end.mean += 1.0  # silence is not zero
         front_end.double()

@@ -82,6 +82,33 @@ def test_mfccs_and_their_differences_are_their_definitions(speechlike):
 
 
 @settings(max_examples=20, deadline=None)
+@given(frames=st.lists(st.integers(0, 12), min_size=1, max_size=3), reach=st.integers(1, 14), deltas=st.booleans())
+def test_a_sliding_mean_is_that_of_the_frames_within_reach(frames, reach, deltas):
+    same = {"sample_rate": RATE, "hop_samples": 40, "window_samples": 100, "n_mels": 8, "n_mfcc": 3, "deltas": deltas}
+    features = SpectralFeatures("mfcc", **same, mean_window_samples=2 * reach * 40 + 7)
+    waveform, counts = torch.randn(len(frames), 12 * 40), torch.tensor(frames)
+    found, plain = features(waveform, counts), SpectralFeatures("mfcc", **same)(waveform, counts)
+    for row, count in enumerate(frames):
+        for place in range(count):
+            mean = plain[row, :3, max(0, place - reach) : min(count, place + reach + 1)].double().mean(-1)
+            torch.testing.assert_close(found[row, :3, place].double(), plain[row, :3, place] - mean, atol=1e-4, rtol=0)
+    assert torch.equal(found[:, 3:], plain[:, 3:])  # differences have no mean to lose
+
+
+def test_a_microphone_is_gone_with_the_sliding_mean(speechlike):
+    features = SpectralFeatures("logmel", sample_rate=RATE, mean_window_samples=RATE)
+    waveform = torch.from_numpy(speechlike)[None]
+    torch.testing.assert_close(features(waveform), features(0.3 * waveform), atol=1e-3, rtol=0)
+
+
+def test_a_lifter_weighs_coefficients_by_their_number(speechlike):
+    waveform = torch.from_numpy(speechlike)[None]
+    plain, liftered = (SpectralFeatures("mfcc", sample_rate=RATE, n_mfcc=4, deltas=True, lifter=e) for e in (0.0, -0.5))
+    weights = torch.tensor([1.0, 2**-0.5, 3**-0.5, 0.5] * 3)
+    torch.testing.assert_close(liftered(waveform), plain(waveform) * weights[:, None])
+
+
+@settings(max_examples=20, deadline=None)
 @given(hop=st.integers(1, 60), surplus=st.integers(0, 90), frames=st.integers(1, 9), deltas=st.booleans())
 @pytest.mark.filterwarnings("ignore:At least one mel filterbank")
 def test_n_hops_give_n_frames(hop, surplus, frames, deltas):

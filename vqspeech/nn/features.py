@@ -21,6 +21,11 @@ class SpectralFeatures(nn.Module):
     differences over 5 frames as in Chorowski et al. 2019 (arXiv 1901.08810). Each channel is standardised by a mean and a standard
     deviation that `fit` takes from data; until then they are 0 and 1.
 
+    Two options make distances between frames say more about phones. Sliding mean normalisation takes away what a recording adds to all
+    its frames, a microphone above all (cepstral mean subtraction, Atal 1974, over a window as in Kaldi's apply-cmvn-sliding). Liftering weighs
+    standardised coefficient n = 0, 1, ... by (n + 1)^lifter: below 0 the first ones count more, as they do in plain cepstra, where they are the
+    largest by far.
+
     Parameters
     ----------
     kind : ``"logmel"`` or ``"mfcc"``
@@ -29,6 +34,8 @@ class SpectralFeatures(nn.Module):
     n_mels : mel bands between 0 Hz and half the rate
     n_mfcc : cepstral coefficients kept (mfcc only)
     deltas : append first and second differences (mfcc only)
+    mean_window_samples : window, centred on each frame, over which sliding means are taken, within the waveform; 0 for none. Not of differences
+    lifter : exponent of the weights of cepstral coefficients, of differences too (mfcc only)
     """
 
     mean: Tensor
@@ -36,6 +43,7 @@ class SpectralFeatures(nn.Module):
     window: Tensor
     filters: Tensor
     dct: Tensor
+    weights: Tensor
 
     def __init__(
         self,
@@ -47,6 +55,8 @@ class SpectralFeatures(nn.Module):
         n_mels: int = 40,
         n_mfcc: int = 13,
         deltas: bool = False,
+        mean_window_samples: int = 0,
+        lifter: float = 0.0,
     ) -> None:
         super().__init__()
         from torchaudio.functional import create_dct, melscale_fbanks
@@ -55,33 +65,37 @@ class SpectralFeatures(nn.Module):
         self.hop_samples = hop_samples
         self.window_samples = window_samples
         self.deltas = deltas and kind == "mfcc"
+        self.mean_reach = mean_window_samples // (2 * hop_samples)
         self.n_fft = 1 << (window_samples - 1).bit_length()
         filters = melscale_fbanks(self.n_fft // 2 + 1, 0.0, sample_rate / 2, n_mels, sample_rate, norm="slaney")
         self.channels = n_mels if kind == "logmel" else n_mfcc * (3 if self.deltas else 1)
         self.register_buffer("window", torch.hann_window(window_samples), persistent=False)
         self.register_buffer("filters", filters, persistent=False)
         self.register_buffer("dct", create_dct(n_mfcc, n_mels, "ortho"), persistent=False)
+        weights = torch.arange(1.0, n_mfcc + 1) ** lifter if kind == "mfcc" else torch.ones(n_mels)
+        self.register_buffer("weights", weights.repeat(self.channels // len(weights))[:, None], persistent=False)
         self.register_buffer("mean", torch.zeros(self.channels, 1))
         self.register_buffer("std", torch.ones(self.channels, 1))
 
     @property
     def receptive_field(self) -> int:
         """Samples that one frame depends on."""
-        return self.window_samples + (4 * 2 * self.hop_samples if self.deltas else 0)
+        reach = max(self.mean_reach, 4 if self.deltas else 0)
+        return self.window_samples + 2 * reach * self.hop_samples
 
     def forward(self, waveform: Tensor, frames: Tensor | None = None) -> Tensor:
-        """Standardised features.
+        """Standardised and weighted features.
 
         Parameters
         ----------
         waveform : (batch, time), time a multiple of ``hop_samples``; zeros beyond the end of each
-        frames : (batch,) int64, frames of each waveform that count: differences take these for all there are; all when None
+        frames : (batch,) int64, frames of each waveform that count: differences and sliding means take these for all there are; all when None
 
         Returns
         -------
         (batch, channels, time / hop_samples), float32
         """
-        return (self.raw(waveform, frames) - self.mean) / self.std
+        return (self.raw(waveform, frames) - self.mean) / self.std * self.weights
 
     @torch.no_grad()
     def fit(self, waveform: Tensor, mask: Tensor | None = None) -> None:
@@ -90,16 +104,16 @@ class SpectralFeatures(nn.Module):
         Parameters
         ----------
         waveform : (batch, time)
-        mask : (batch, time / hop_samples) bool, True for frames that count; all when None
+        mask : (batch, time / hop_samples) bool, True for the first frames of each waveform, which count; all when None
         """
-        frames = self.raw(waveform).transpose(1, 2)
+        frames = self.raw(waveform, None if mask is None else mask.sum(1)).transpose(1, 2)
         frames = frames[mask] if mask is not None else frames.reshape(-1, self.channels)
         if len(frames):
             self.mean.copy_(frames.mean(0)[:, None])
             self.std.copy_(frames.std(0, correction=0).clamp_min(1e-3)[:, None])
 
     def raw(self, waveform: Tensor, frames: Tensor | None = None) -> Tensor:
-        """Features before standardisation; shapes as in `forward`."""
+        """Features before standardisation and weights; shapes as in `forward`."""
         with torch.autocast(waveform.device.type, enabled=False):
             margin = self.window_samples - self.hop_samples
             padded = F.pad(waveform.float(), (margin // 2, margin - margin // 2))
@@ -109,10 +123,22 @@ class SpectralFeatures(nn.Module):
             if self.kind == "mfcc":
                 features = features @ self.dct
             features = features.transpose(1, 2)
+            parts = [features - _sliding_mean(features, self.mean_reach, frames) if self.mean_reach else features]
             if self.deltas:
                 first = _difference(features, frames)
-                features = torch.cat([features, first, _difference(first, frames)], dim=1)
-            return features
+                parts += [first, _difference(first, frames)]
+            return torch.cat(parts, dim=1)
+
+
+def _sliding_mean(features: Tensor, reach: int, frames: Tensor | None) -> Tensor:
+    """Mean over the frames at most `reach` away, of those that there are; (batch, channels, time).
+
+    Windows are summed one by one, not as differences of running sums, whose rounding would depend on everything before.
+    """
+    place = torch.arange(features.shape[-1], device=features.device)
+    inside = torch.ones_like(features[:, :1]) if frames is None else (place < frames[:, None])[:, None].to(features)
+    share, total = (F.avg_pool1d(values, 2 * reach + 1, 1, reach) for values in (inside, features * inside))
+    return total / share.clamp_min(1e-6)
 
 
 def _difference(features: Tensor, frames: Tensor | None) -> Tensor:

@@ -95,8 +95,8 @@ class SpectralHead(nn.Module):
     def forward(self, z_q: Tensor, waveform: Tensor, speaker: Tensor, mask: Tensor) -> Tensor:
         """Mean squared error over valid frames, a scalar; mask (batch, frames) as in `LossTerms`."""
         predicted = self.output(self.conditioner(z_q, speaker)).float()
-        wanted = self.features(waveform).transpose(1, 2)
         valid = mask.repeat_interleave(self.conditioner.upsampling, 1)
+        wanted = self.features(waveform, valid.sum(1)).transpose(1, 2)
         error = (predicted - wanted).square().mean(-1)
         return (error * valid).sum() / valid.sum().clamp_min(1)
 
@@ -162,7 +162,8 @@ class VQVAE(nn.Module):
             if features is not None:
                 frames = torch.arange(time // features.hop_samples, device=batch.waveform.device)
                 features.fit(batch.waveform, frames * features.hop_samples < batch.lengths[:, None])
-        latents = torch.cat([self.encoder(piece) for piece in batch.waveform.split(START_CROPS)])
+        pieces = zip(batch.waveform.split(START_CROPS), batch.lengths.split(START_CROPS), strict=True)
+        latents = torch.cat([self.encoder(waveform, lengths) for waveform, lengths in pieces])
         mask = self.frame_mask(batch.lengths, latents.shape[-1])
         self.quantizer.start(latents.transpose(1, 2)[mask], generator)
 
@@ -178,7 +179,7 @@ class VQVAE(nn.Module):
         batch : crops
         generator : for the jitter and for the noise on the past; neither without it, or in evaluation mode
         """
-        z = self.encoder(batch.waveform)
+        z = self.encoder(batch.waveform, batch.lengths)
         mask = self.frame_mask(batch.lengths, z.shape[-1])
         quantized = self.quantizer(z, mask)
         z_q = quantized.z_q
@@ -206,7 +207,7 @@ class VQVAE(nn.Module):
 
         A decoder that ignores its codes shows no rise over the true codes.
         """
-        z_q = self.quantizer.decode(self.quantizer.encode(self.encoder(batch.waveform)))
+        z_q = self.quantizer.decode(self.quantizer.encode(self.encoder(batch.waveform, batch.lengths)))
         return self._window_nll(batch, z_q.roll(1, 0)).mean()
 
     def encode(self, waveform: Tensor) -> Tensor:
