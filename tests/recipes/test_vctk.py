@@ -15,6 +15,7 @@ from vqspeech.codes import CodeTable
 from vqspeech.config import presets
 from vqspeech.recipes.base import RecipeRequest
 from vqspeech.recipes.vctk.settings import settle
+from vqspeech.training import run as runs
 
 pytest.importorskip("espeakng_loader")
 
@@ -158,10 +159,11 @@ def test_unknown_keys_and_names_are_errors_before_any_work(tmp_path, setting, me
 
 
 def test_shipped_configurations_are_whole():
-    for name in ("demo.toml", "vctk.toml"):
-        text = (resources.files("vqspeech.recipes.vctk") / name).read_text()
-        assert tomllib.loads(text)["corpus"]["name"] == name.removesuffix(".toml")
-    assert {"paper-vctk", "paper-phoneme"} <= set(presets())
+    for name, corpus in (("demo.toml", "demo"), ("vctk.toml", "vctk"), ("phonemes.toml", "folder")):
+        values = tomllib.loads((resources.files("vqspeech.recipes.vctk") / name).read_text())
+        values.pop("listen", None)
+        assert runs.checked(values).corpus.name == corpus
+    assert {"paper-vctk", "paper-phoneme", "small-phoneme"} <= set(presets())
 
 
 def test_auto_without_data_takes_the_demo_corpus_and_says_how_to_get_vctk(tmp_path):
