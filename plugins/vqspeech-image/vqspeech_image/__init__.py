@@ -69,6 +69,13 @@ def register_corpora() -> list[CorpusSpec]:
             needs_data_dir=False,
             media="image",
         ),
+        CorpusSpec(
+            name="image-codes",
+            target="vqspeech_image.code_store:read_run",
+            summary="the codes of the images of a run, by its model: what the modality image-prior is trained on",
+            licence="that of the images",
+            media="other",
+        ),
     ]
 
 

@@ -131,7 +131,9 @@ def _decode(corpus: ImageCorpus, folder: Path, progress: Callable[[int, int], No
             skipped |= block.skipped
             if len(block.pixels):
                 if block.pixels.shape[1:] != corpus.shape:
-                    raise CorpusError(f"{corpus.root}: images of {block.pixels.shape[1:]} among those of {corpus.shape}")
+                    raise CorpusError(
+                        f"{corpus.root}: images of {block.pixels.shape[1:]} among those of {corpus.shape}"
+                    )
                 content = np.ascontiguousarray(block.pixels).tobytes()
                 digest.update(content)
                 file.write(content)

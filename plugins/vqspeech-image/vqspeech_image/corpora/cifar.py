@@ -101,5 +101,3 @@ def _class_names(path: Path) -> tuple[str, ...]:
     if not isinstance(names, list) or len(names) != len(CLASSES):
         raise CorpusError(f"{path}: 'label_names' is not a list of {len(CLASSES)} names")
     return tuple(name.decode("latin1") if isinstance(name, bytes) else str(name) for name in names)
-
-

@@ -109,9 +109,7 @@ def _probed(folder: Path) -> tuple[list[Path], dict[str, str], list[tuple[int, i
     return paths, skipped, sizes
 
 
-def _decoded(
-    paths: list[Path], labels: np.ndarray, splits: np.ndarray, size: int | None, channels: Channels
-) -> Block:
+def _decoded(paths: list[Path], labels: np.ndarray, splits: np.ndarray, size: int | None, channels: Channels) -> Block:
     pixels, kept, skipped = [], [], {}
     for number, path in enumerate(paths):
         try:

@@ -170,9 +170,13 @@ def _member(path: Path, key: str = "arr_0") -> np.ndarray:
 
 def _checked(path: Path, images: np.ndarray, labels: np.ndarray) -> Half:
     if images.dtype != np.uint8 or images.ndim != 3:
-        raise CorpusError(f"{path} holds images {images.shape} of {images.dtype}; (images, height, width) of bytes are meant")
+        raise CorpusError(
+            f"{path} holds images {images.shape} of {images.dtype}; (images, height, width) of bytes are meant"
+        )
     if labels.ndim != 1 or len(labels) != len(images) or labels.dtype.kind not in "iu":
-        raise CorpusError(f"{path} has {len(images)} images and labels {labels.shape} of {labels.dtype}; one number for each image is meant")
+        raise CorpusError(
+            f"{path} has {len(images)} images and labels {labels.shape} of {labels.dtype}; one number for each image is meant"
+        )
     if not len(images):
         raise CorpusError(f"{path} holds no images")
     return images, labels.astype(np.int64)

@@ -92,9 +92,7 @@ class Bound(NamedTuple):
     latent: Tensor | None = None
 
 
-def shared_terms(
-    batch: ImageBatch | CodeBatch, total: Tensor, terms: dict[str, Tensor], codes: Tensor
-) -> Terms:
+def shared_terms(batch: ImageBatch | CodeBatch, total: Tensor, terms: dict[str, Tensor], codes: Tensor) -> Terms:
     """Means over a batch's rows, weighted so that those of all parts sum up to the mean over the whole batch.
 
     Parameters
@@ -108,7 +106,9 @@ def shared_terms(
     return Terms(batch.share * total, weighted, codes, mask)
 
 
-def uniforms(shape: tuple[int, ...], part: Part | None, generator: torch.Generator | None, device: torch.device) -> Tensor:
+def uniforms(
+    shape: tuple[int, ...], part: Part | None, generator: torch.Generator | None, device: torch.device
+) -> Tensor:
     """Uniform numbers (batch, ...) in [0, 1) for the rows of a batch, the same however it is dealt out.
 
     Parameters

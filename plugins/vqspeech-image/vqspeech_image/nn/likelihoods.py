@@ -136,7 +136,9 @@ class DiscretisedGaussian(Likelihood):
         scale = torch.exp(-self.log_deviation.float())
         centre = x - self.parameters_of(features)
         half = 1 / 255
-        inner = (half - centre.abs()) * scale  # the bin or its mirror image, whichever lies below 0: no 1 - 1 in its tail
+        inner = (
+            half - centre.abs()
+        ) * scale  # the bin or its mirror image, whichever lies below 0: no 1 - 1 in its tail
         outer = -(half + centre.abs()) * scale
         high, low = torch.special.log_ndtr(inner), torch.special.log_ndtr(outer)
         log_p = high + torch.log(-torch.expm1((low - high).clamp(max=-1e-6)))

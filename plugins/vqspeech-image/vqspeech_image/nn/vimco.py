@@ -124,9 +124,7 @@ class CategoricalVIMCO(nn.Module):
         return log_prior - nll * batch.pixels[0].numel() - log_q, log_q, codes.flatten(3)
 
 
-def drawn_categories(
-    log_q: Tensor, samples: int, part: Part | None, generator: torch.Generator | None
-) -> Tensor:
+def drawn_categories(log_q: Tensor, samples: int, part: Part | None, generator: torch.Generator | None) -> Tensor:
     """Categories (samples, batch, variables, rows, columns) drawn from log-probabilities (batch, variables, categories, rows, columns)."""
     batch, variables, categories, rows, columns = log_q.shape
     draws = uniforms((batch, samples, variables, 1, rows, columns), part, generator, log_q.device)

@@ -126,4 +126,3 @@ def _packed(layer: GatedLayer) -> _Horizontal:
         residual=layer.residual.weight[:, :, 0, 0].T.contiguous(),
         bias=layer.residual.bias,  # type: ignore[arg-type]
     )
-
