@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 
 import torch
-
 from vqspeech_image.nn.pixelcnn import GatedPixelCNN
 from vqspeech_image.sampling import sample
 from vqspeech_image.sampling.draws import uniform_grid
