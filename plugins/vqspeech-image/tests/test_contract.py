@@ -1,16 +1,11 @@
 """Both modalities keep the contract of modalities, with every kind of model; importing the plugin is cheap."""
 
-import sys
-from pathlib import Path
-
 import pytest
+from conftest import gradients
+from layouts import idx
 
 from vqspeech.testing import assert_light_import, modality_checks
 from vqspeech.training import run as runs
-
-sys.path.insert(0, str(Path(__file__).parent))
-from conftest import gradients
-from layouts import idx
 
 TINY = {"width": 8, "dim": 8, "residual_blocks": 1, "likelihood": "logistic", "mixtures": 2, "pixel_share": 0.5}
 BOOKS = {"name": "grouped", "groups": 2, "codebook_size": 8}
