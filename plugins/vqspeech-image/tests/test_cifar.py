@@ -57,7 +57,7 @@ def test_batches_of_python_2_are_read(tmp_path):
 
 def test_splits_do_not_move_when_batches_are_lost(tmp_path, images):
     place = cifar(tmp_path, images, train=200)
-    both = list(read(tmp_path, valid=0.2).blocks())[0].splits
+    both = next(iter(read(tmp_path, valid=0.2).blocks())).splits
     (place / "test_batch").unlink()
     assert np.array_equal(both, next(iter(read(tmp_path, valid=0.2).blocks())).splits)
     assert 0 < (both == 1).sum() < 100

@@ -90,9 +90,8 @@ def read(
 
 
 def _probed(folder: Path) -> tuple[list[Path], dict[str, str], list[tuple[int, int]]]:
-    """Images that open, files that do not with the reason, and (width, height) of the images; hidden files are passed over."""
-    paths: list[Path] = []
-    sizes: list[tuple[int, int]] = []
+    """Images that open, files that do not with the reason, and (width, height) of the images, in order of path; hidden files are passed over."""
+    found: list[tuple[str, Path, tuple[int, int]]] = []
     skipped: dict[str, str] = {}
     for place, folders, files in os.walk(folder, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -102,11 +101,11 @@ def _probed(folder: Path) -> tuple[list[Path], dict[str, str], list[tuple[int, i
                 skipped[str(path)] = f"{path.suffix or 'a file without a suffix'} is no image that is read here"
                 continue
             try:
-                sizes.append(probe(path))
-                paths.append(path)
+                found.append((path.relative_to(folder).as_posix(), path, probe(path)))
             except UnusableImage as error:
                 skipped[str(path)] = str(error)
-    return paths, skipped, sizes
+    found.sort()
+    return [path for _, path, _ in found], skipped, [size for _, _, size in found]
 
 
 def _decoded(paths: list[Path], labels: np.ndarray, splits: np.ndarray, size: int | None, channels: Channels) -> Block:

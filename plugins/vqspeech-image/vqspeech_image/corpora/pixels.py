@@ -18,6 +18,9 @@ MODES: dict[int, Mode] = {1: "L", 3: "RGB"}
 
 SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
+WITH_EXIF = ("JPEG", "MPO", "TIFF", "WEBP")
+"""Formats whose orientation is obeyed; to find that of a PNG it would have to be decoded."""
+
 
 class UnusableImage(Exception):  # noqa: N818
     """A file that is skipped, with the reason."""
@@ -30,14 +33,14 @@ def probe(path: Path) -> tuple[int, int]:
     ------
     UnusableImage : when it is no image, too large to be one of a data set, or of numbers without a fixed range
     """
-    from PIL import Image, ImageOps
+    from PIL import ExifTags, Image
 
     with _guarded(), Image.open(path) as image:
         if image.mode == "F":
             raise UnusableImage("32-bit floating point pixels have no fixed range; store 8 or 16 bits")
         if min(image.size) < 1:
             raise UnusableImage("it has no pixels")
-        turned = image.getexif().get(ImageOps.ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+        turned = image.format in WITH_EXIF and image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
         return (image.height, image.width) if turned else image.size
 
 
@@ -60,8 +63,8 @@ def load_pixels(path: Path, *, size: int | None, mode: Mode) -> npt.NDArray[np.u
     from PIL import Image, ImageOps
 
     with _guarded(), Image.open(path) as opened:
-        image = ImageOps.exif_transpose(opened) or opened
-        image = _opaque(_eight_bits(image)).convert(mode)
+        upright = ImageOps.exif_transpose(opened) if opened.format in WITH_EXIF else opened
+        image = _opaque(_eight_bits(upright)).convert(mode)
         if size is not None:
             side = min(image.size)
             left, top = (image.width - side) // 2, (image.height - side) // 2

@@ -87,7 +87,7 @@ class DiscretisedLogistic(Likelihood):
         """Log-weights (..., mixtures), locations and log-scales (..., mixtures, channels) in units of 127.5 levels, links."""
         values = self.parameters_of(features).unflatten(-1, (self.mixtures, -1))
         weights, locations, scales, links = values.split([1, self.channels, self.channels, self.links], -1)
-        return weights[..., 0].log_softmax(-1), locations, scales.clamp(min=-7), links.tanh()
+        return weights[..., 0].log_softmax(-1), locations, scales.clamp(-7, 7), links.tanh()
 
     def nll(self, features: Tensor, pixels: Tensor) -> Tensor:
         """See `Likelihood.nll`."""
