@@ -65,9 +65,9 @@ class ImageStore:
     def held_out(self) -> tuple[Split, npt.NDArray[np.int64]]:
         """The images to evaluate on: those of the test split, else of validation, else of training; and which split that is."""
         for split in ("test", "valid", "train"):
-            found = self.indices(split)  # type: ignore[arg-type]
+            found = self.indices(split)
             if len(found):
-                return split, found  # type: ignore[return-value]
+                return split, found
         raise CorpusError(f"{self.corpus.root} holds no images")
 
     @classmethod

@@ -66,15 +66,16 @@ class Experiment:
         for sentence in settings.choices:
             say(sentence)
         runs.open_run(out, settings.run, fresh=self.request.fresh)
-        for name, config in self._others().items():
-            runs.open_run(out / name, config, fresh=self.request.fresh)
+        for name, other in self._others().items():
+            runs.open_run(out / name, other, fresh=self.request.fresh)
         data = str(settings.data_dir.absolute()) if settings.data_dir else None
-        model = {"config": plain(settings.run), "data_dir": data}
+        config = plain(settings.run)
+        model = {"config": config, "data_dir": data}
         baselines = {name: plain(config) for name, config in settings.baselines.items()}
         prior = {**model, "prior": plain(settings.prior)}
         images, codes = (out / "store",), (out / "prior" / "store",)
         plan: list[tuple[str, Any, Callable[[], Result], tuple[Path, ...]]] = [
-            ("prepare", {"corpus": model["config"]["corpus"], "data_dir": data}, self._prepare, images),
+            ("prepare", {"corpus": config["corpus"], "data_dir": data}, self._prepare, images),
             ("train", model, self._train, (out / "checkpoints",)),
             ("baselines", {**model, "baselines": baselines}, self._baselines, images),
             ("reconstruct", {**model, "baselines": baselines}, self._reconstruct, (self.pictures,)),

@@ -17,10 +17,11 @@ from vqspeech_image.sampling.draws import checked_temperature, draw
 
 
 class _Horizontal(NamedTuple):
-    """Of a layer: the horizontal filter (taps * width, 2 * width), and the residual one (width, width) with its bias (width,)."""
+    """Of a layer: the horizontal bias (2 * width, 1, 1) and filter (taps * width, 2 * width), the residual filter (width, width) and bias (width,)."""
 
     taps: int
     first: bool
+    shift: Tensor
     filter: Tensor
     residual: Tensor
     bias: Tensor
@@ -73,7 +74,7 @@ class _Sampler:
         for number, layer in enumerate(self.layers):
             both = layer.vertical(self.above[number])
             shift = layer.shift(self.labels)
-            told = layer.across(both) + shift + layer.horizontal.bias[:, None, None]
+            told = layer.across(both) + shift + self.horizontal[number].shift
             bases.append(told[:, :, 0].permute(2, 0, 1).contiguous())
             if number + 1 < len(self.layers):
                 self._push(number + 1, gate(both + shift)[:, :, 0])
@@ -122,6 +123,7 @@ def _packed(layer: GatedLayer) -> _Horizontal:
     return _Horizontal(
         taps=layer.taps,
         first=layer.first,
+        shift=layer.horizontal.get_parameter("bias")[:, None, None],
         filter=kernel.permute(2, 1, 0).flatten(0, 1).contiguous(),
         residual=layer.residual.weight[:, :, 0, 0].T.contiguous(),
         bias=layer.residual.bias,  # type: ignore[arg-type]
