@@ -171,3 +171,24 @@ def test_the_real_subset_is_read(tmp_path):
     assert isinstance(store, ImageStore) and len(store.indices("test")) == 1500
     assert len(store.indices("train")) + len(store.indices("valid")) == 6000
     assert 0.058 < float((store.pixels[:2000] / 255.0).var()) < 0.068  # 0.0633 on the full training set
+
+
+def test_a_prior_by_class_needs_every_class(tmp_path, images):
+    from PIL import Image
+
+    from vqspeech.errors import ConfigError
+    from vqspeech.training import run as runs
+
+    (tmp_path / "data" / "cats").mkdir(parents=True)
+    for number, pixels in enumerate(images(8, 8, 8, 3)):
+        place = tmp_path / "data" / ("cats" if number % 2 else "")
+        Image.fromarray(pixels).save(place / f"{number}.png")
+    train = {"steps": 1, "batch_size": 2, "start_crops": 4, "accelerator": "cpu"}
+    model = {"width": 4, "dim": 4, "quantizer": {"name": "vq", "codebook_size": 4}}
+    values = {"modality": "image", "corpus": {"name": "image-folder"}, "model": model, "train": train}
+    run, config = tmp_path / "run", runs.checked(values)
+    runs.open_run(run, config)
+    runs.train(config, run, runs.prepare(config, run, tmp_path / "data"))
+    prior = runs.checked({"modality": "image-prior", "model": {"by_class": True}, "train": train})
+    with pytest.raises(ConfigError, match="4 of 8 have none"):
+        runs.train(prior, run / "prior", runs.prepare(prior, run / "prior", run))

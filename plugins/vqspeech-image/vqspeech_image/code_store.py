@@ -173,7 +173,7 @@ def encoded(images: LoadedImages, store: ImageStore, rows: slice) -> npt.NDArray
     """Codes (images, codebooks, rows, columns) of some images of a store."""
     pixels = torch.from_numpy(np.array(store.pixels[rows]))
     with torch.no_grad():
-        return images.model.encode(pixels).numpy().astype(np.int32)
+        return images.model.encode(pixels.to(images.device)).cpu().numpy().astype(np.int32)
 
 
 def _opened(root: Path | str | None) -> tuple[Path, LoadedImages, ImageStore]:
@@ -182,7 +182,8 @@ def _opened(root: Path | str | None) -> tuple[Path, LoadedImages, ImageStore]:
     run = Path(root).expanduser().absolute()
     if not (run / "store").is_dir():
         raise CorpusError(f"{run} is no run of an image model: it holds no store; `vqspeech train` makes one")
-    return run, load_images(run), ImageStore.open(run / "store")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return run, load_images(run, device=device), ImageStore.open(run / "store")
 
 
 def _grid_and_books(images: LoadedImages) -> CodeFacts:

@@ -49,6 +49,11 @@ class LoadedImages:
     step: int
     facts: dict[str, Any]
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.model.parameters()).device
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedPrior:

@@ -93,14 +93,15 @@ def account(
     at_once : images in memory at a time
     """
     totals, reconstructions, latents = [], [], []
+    device = next(model.parameters()).device
     for begin in range(0, len(rows), at_once):
         mine = rows[begin : begin + at_once]
         batch = ImageBatch(torch.from_numpy(np.array(store.pixels[mine])), torch.from_numpy(store.labels[mine]))
-        bound = model.bound(batch)
-        totals.append(bound.total.double())
+        bound = model.bound(batch.to(device))
+        totals.append(bound.total.double().cpu())
         if bound.reconstruction is not None and bound.latent is not None:
-            reconstructions.append(bound.reconstruction.double())
-            latents.append(bound.latent.double())
+            reconstructions.append(bound.reconstruction.double().cpu())
+            latents.append(bound.latent.double().cpu())
     total = torch.cat(totals)
     dimensions = math.prod(store.shape)
     return Accounting(

@@ -109,6 +109,12 @@ class CategoricalVIMCO(nn.Module):
         parts = [F.embedding(codes[:, number], self.embeddings[number]) for number in range(self.variables)]
         return torch.stack(parts).sum(0).permute(0, 3, 1, 2)
 
+    def _nll(self, pixels: Tensor, codes: Tensor, positions: Tensor | None) -> Tensor:
+        """(samples, batch) nats per dimension of pixels given codes (samples, batch, variables, rows, columns)."""
+        features = self.decoder(self._embedded(codes.flatten(0, 1)))
+        repeated = pixels.repeat(len(codes), 1, 1, 1)
+        return pixel_nll(self.likelihood, features, repeated, positions).view(len(codes), -1)
+
     def _log_weights(
         self, batch: ImageBatch, positions: Tensor | None, generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor, Tensor]:
@@ -117,9 +123,8 @@ class CategoricalVIMCO(nn.Module):
         codes = drawn_categories(log_q_all, self.samples, batch.part, generator)
         expanded = log_q_all[None].expand(self.samples, *log_q_all.shape)
         log_q = expanded.gather(3, codes[:, :, :, None]).flatten(2).sum(2)
-        features = self.decoder(self._embedded(codes.flatten(0, 1)))
-        pixels = batch.pixels.repeat(self.samples, 1, 1, 1)
-        nll = pixel_nll(self.likelihood, features, pixels, positions).view(self.samples, -1)
+        at_once = self.samples if torch.is_grad_enabled() else 1  # a measurement needs no more memory than one sample
+        nll = torch.cat([self._nll(batch.pixels, part, positions) for part in codes.split(at_once)])
         log_prior = -codes[0, 0].numel() * math.log(self.categories)
         return log_prior - nll * batch.pixels[0].numel() - log_q, log_q, codes.flatten(3)
 

@@ -24,8 +24,9 @@ from vqspeech_image.evaluation import codes as of_codes
 from vqspeech_image.evaluation.accounting import account, with_prior
 from vqspeech_image.evaluation.yardsticks import gaussian_bits, histogram_bits, psnr_db
 from vqspeech_image.models import LoadedImages, load_images, load_prior, require_same_codes
-from vqspeech_image.recipes.page import Evidence, write_page
+from vqspeech_image.recipes.page import write_page
 from vqspeech_image.recipes.pictures import save_grid, side_by_side
+from vqspeech_image.recipes.results import Evidence
 from vqspeech_image.recipes.settings import Settings
 from vqspeech_image.sampling import sample
 from vqspeech_image.sampling.draws import uniform_grid
@@ -177,10 +178,9 @@ class Experiment:
 
     def _rebuilt(self, name: str, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
         loaded, pieces = self._model(name), []
-        device = next(loaded.model.parameters()).device
         for begin in range(0, len(rows), AT_ONCE):
             pixels = torch.from_numpy(np.array(self.store.pixels[rows[begin : begin + AT_ONCE]]))
-            pieces.append(loaded.model.reconstruct(pixels.to(device)).cpu().numpy())
+            pieces.append(loaded.model.reconstruct(pixels.to(loaded.device)).cpu().numpy())
         return np.concatenate(pieces)
 
     def _encode(self) -> Result:
@@ -213,8 +213,7 @@ class Experiment:
         begin = time.monotonic()
         codes = sample(prior.model, uniform, labels, temperature=chosen.temperature)
         seconds = time.monotonic() - begin
-        device = next(images.model.parameters()).device
-        pixels = torch.cat([images.model.decode(part.to(device)).cpu() for part in codes.split(AT_ONCE)])
+        pixels = torch.cat([images.model.decode(part.to(images.device)).cpu() for part in codes.split(AT_ONCE)])
         columns = prior.codes.classes if prior.config.by_class else max(1, round(chosen.images**0.5))
         save_grid(pixels.numpy(), columns, self.pictures / "samples.png")
         return {

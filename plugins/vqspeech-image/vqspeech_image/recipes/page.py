@@ -1,48 +1,25 @@
-"""The report page of the recipes on images, and their results.json."""
+"""The report page of the recipes on images."""
 
 from __future__ import annotations
 
-import json
-import sys
-from dataclasses import dataclass
-from importlib.metadata import version
-from pathlib import Path
+import math
 from typing import Any
 
 from vqspeech.analysis.figures import codebook_usage
 from vqspeech.analysis.report import Headline, Picture, Report, Section, Table, write_report
-from vqspeech.config import plain
 from vqspeech.recipes.base import RecipeOutcome
 from vqspeech.training.metrics import read_metrics
 from vqspeech_image.recipes.pictures import curves
-from vqspeech_image.recipes.settings import Settings
-from vqspeech_image.store import ImageStore
-
-VERSIONS = ("vqspeech", "vqspeech-image", "torch", "numpy", "pillow")
+from vqspeech_image.recipes.results import Evidence, results_of, summary, write_results
 
 PAPER = {"vqvae": 4.67, "vae": 4.51, "vimco": 5.14}
 """Bits per dimension of CIFAR-10 in van den Oord et al. 2017, section 4.1, after 250,000 steps."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Evidence:
-    """Everything the page shows: the run directory, its images, and what the stages found."""
-
-    out: Path
-    title: str
-    settings: Settings
-    store: ImageStore
-    stages: dict[str, dict[str, Any]]
-    command: str
-
-
 def write_page(evidence: Evidence) -> RecipeOutcome:
     """Write ``results.json`` and ``report/index.html``."""
     results = results_of(evidence)
-    path = evidence.out / "results.json"
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
+    path = write_results(evidence.out / "results.json", results)
     corpus = evidence.store.corpus
     warning = ""
     if corpus.stand_in:
@@ -64,45 +41,7 @@ def write_page(evidence: Evidence) -> RecipeOutcome:
         versions=results["versions"],
     )
     page = write_report(evidence.out / "report", report)
-    return RecipeOutcome(report=page, results=path, message=_summary(results, path))
-
-
-def results_of(evidence: Evidence) -> dict[str, Any]:
-    """The contents of results.json."""
-    stages, corpus = evidence.stages, evidence.store.corpus
-    measured, rebuilt, encoded = stages["evaluate"], stages["reconstruct"], stages["encode"]
-    books = encoded["codebooks"]
-    return {
-        "corpus": {
-            "name": corpus.name,
-            "variant": corpus.variant,
-            "images": stages["prepare"]["counts"],
-            "skipped": stages["prepare"]["skipped"],
-            "stand_in": corpus.stand_in,
-            "fingerprint": evidence.store.fingerprint,
-        },
-        "seed": evidence.settings.run.seed,
-        "preset": evidence.settings.preset,
-        "evaluated_on": measured["split"],
-        "steps": stages["train"]["steps"],
-        "train_seconds": stages["train"]["seconds"],
-        "prior_steps": stages["prior"]["steps"],
-        "prior_seconds": stages["prior"]["seconds"],
-        "baselines": stages["baselines"],
-        "bits_per_dimension": measured["accounts"],
-        "yardsticks": measured["yardsticks"],
-        "nats_per_code": measured["nats_per_code"],
-        "codes_per_image": measured["codes_per_image"],
-        "grid": encoded["grid"],
-        "codebook_size": [book["size"] for book in books],
-        "codes_used": [book["codes_used"] for book in books],
-        "perplexity": [book["perplexity"] for book in books],
-        "psnr_db": rebuilt["psnr_db"],
-        "sampling": stages["sample"],
-        "config": plain(evidence.settings.run),
-        "prior_config": plain(evidence.settings.prior),
-        "versions": {name: version(name) for name in VERSIONS} | {"python": sys.version.split()[0]},
-    }
+    return RecipeOutcome(report=page, results=path, message=summary(results, path))
 
 
 def _facts(evidence: Evidence, results: dict[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -283,7 +222,7 @@ def _samples(evidence: Evidence, results: dict[str, Any]) -> Section:
             Table(
                 columns=("prior", "nats per code", "bits per image"),
                 rows=tuple(
-                    (name, nats[key], nats[key] * results["codes_per_image"] / 0.6931471805599453)
+                    (name, nats[key], nats[key] * results["codes_per_image"] / math.log(2))
                     for key, name in (("uniform", "uniform"), ("unigram", "by frequency"), ("prior", "PixelCNN"))
                 ),
                 caption="on held-out images",
@@ -344,18 +283,3 @@ def _training(evidence: Evidence) -> Section:
             ),
         ),
     )
-
-
-def _summary(results: dict[str, Any], path: Path) -> str:
-    """The main numbers, a line each."""
-    lines = [f"results: {path}"]
-    for one in results["bits_per_dimension"]:
-        lines.append(f"{one['model']}: {one['bits_per_dimension']:.3f} bits/dim ({one['latents']})")
-    nats = results["nats_per_code"]
-    lines.append(
-        f"prior: {nats['prior']:.3f} nats per code, by frequency {nats['unigram']:.3f}, uniform {nats['uniform']:.3f}"
-    )
-    lines.append(
-        f"reconstruction: {results['psnr_db']['vqvae']:.1f} dB PSNR; codes used {results['codes_used']} of {results['codebook_size']}"
-    )
-    return "\n".join(lines)

@@ -34,6 +34,11 @@ class PriorTask:
         self.config = config
         self.store = store
         self.model_config = prior_model(config.model)
+        unlabelled = int((store.labels < 0).sum())
+        if self.model_config.by_class and unlabelled:
+            raise ConfigError(
+                f"model.by_class = true needs the class of every image, and {unlabelled} of {len(store.labels)} have none"
+            )
         self.model = build_prior(self.model_config, store.facts)
         self.codebook_sizes = self.model.codebook_sizes
         held_out = store.indices("valid")
