@@ -133,11 +133,11 @@ def test_kmnist(tmp_path, images, grid):
     assert "black and white" in (tmp_path / "run" / "report" / "index.html").read_text()
 
 
-@pytest.mark.parametrize("name", ["cifar10", "kmnist"])
+@pytest.mark.parametrize("name", ["cifar10", "kmnist", "imagenet"])
 @pytest.mark.parametrize("preset", [SMALL, PAPER])
 def test_every_preset_can_be_used(name, preset):
     request = RecipeRequest(name=name, out=Path("unused"), overrides=(f"preset={preset}", "train.steps=7"), seed=3)
-    settings = settle(request, f"vqspeech_image.recipes.{name}", name)
+    settings = settle(request, f"vqspeech_image.recipes.{name}", "image-folder" if name == "imagenet" else name)
     assert settings.run.train.steps == 7 and settings.run.seed == settings.prior.seed == 3 and settings.preset == preset
     assert settings.run.model["kind"] == "vqvae"
 
@@ -171,6 +171,21 @@ def test_the_real_subset_is_read(tmp_path):
     assert isinstance(store, ImageStore) and len(store.indices("test")) == 1500
     assert len(store.indices("train")) + len(store.indices("valid")) == 6000
     assert 0.058 < float((store.pixels[:2000] / 255.0).var()) < 0.068  # 0.0633 on the full training set
+
+
+def test_a_folder_of_photographs(tmp_path, images):
+    from PIL import Image
+
+    data = tmp_path / "data"
+    data.mkdir()
+    for number, pixels in enumerate(images(30, 20, 24, 3)):
+        Image.fromarray(pixels).save(data / f"{number}.png")
+    (data / "notes.txt").write_text("x")
+    settings = [*(one for one in KMNIST if "batch_size" not in one), "train.batch_size=4", "corpus.options.size=16"]
+    result = recipe("imagenet", tmp_path / "run", settings=settings, data=data)
+    assert result.exit_code == 0, result.output
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["grid"] == [4, 4] and results["corpus"]["skipped"] == 1 and "notes.txt" in result.output
 
 
 def test_a_prior_by_class_needs_every_class(tmp_path, images):

@@ -90,6 +90,12 @@ def register_recipes() -> list[RecipeSpec]:
             stages=STAGES,
         ),
         RecipeSpec(
+            name="imagenet",
+            target="vqspeech_image.recipes.imagenet.recipe:run",
+            summary="ImageNet or a folder of photographs: 128 x 128 pixels as 32 x 32 codes, a prior over them, samples, a report",
+            stages=STAGES,
+        ),
+        RecipeSpec(
             name="kmnist",
             target="vqspeech_image.recipes.kmnist.recipe:run",
             summary="one or a few codes per character, a prior over them, samples, a report; without data on scikit-learn's digits",
