@@ -1,4 +1,4 @@
-"""Both modalities keep the contract of modalities, with every kind of model; importing the plugin is cheap."""
+"""All modalities keep the contract of modalities, with every kind of model; importing the plugin is cheap."""
 
 import pytest
 from conftest import gradients
@@ -53,6 +53,18 @@ def test_vimco(check):
 
 @modality_checks("image-prior", codes)
 def test_prior(check):
+    check()
+
+
+def second_stage(folder):
+    _, run = codes(folder)
+    quantizer = {"name": "grouped", "groups": 3, "codebook_size": 8}
+    model = {"dim": 6, "encoder_width": 8, "layers": 2, "width": 8, "head_width": 8, "quantizer": quantizer}
+    return {"model": model, "train": {**TRAIN, "weight_average": 0.0}}, run
+
+
+@modality_checks("image-two-stage", second_stage)
+def test_two_stage(check):
     check()
 
 

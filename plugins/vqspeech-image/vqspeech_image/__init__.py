@@ -1,4 +1,4 @@
-"""Images for vqspeech: modalities ``image`` and ``image-prior``, corpora and recipes. Importing this is cheap: torch loads on first use."""
+"""Images for vqspeech: modalities ``image``, ``image-prior`` and ``image-two-stage``, corpora and recipes. Importing this is cheap: torch loads on first use."""
 
 import vqspeech
 from vqspeech.registry.specs import CorpusSpec, ModalitySpec, RecipeSpec
@@ -20,6 +20,12 @@ def register_modalities() -> list[ModalitySpec]:
             name="image-prior",
             target="vqspeech_image.training.codes:PriorModality",
             summary="the codes of a trained image model: a gated PixelCNN over them",
+            media="image",
+        ),
+        ModalitySpec(
+            name="image-two-stage",
+            target="vqspeech_image.training.codes:TwoStageModality",
+            summary="the codes of a trained image model: a second VQ-VAE over them, a few latents for a whole image",
             media="image",
         ),
     ]
@@ -72,7 +78,7 @@ def register_corpora() -> list[CorpusSpec]:
         CorpusSpec(
             name="image-codes",
             target="vqspeech_image.code_store:read_run",
-            summary="the codes of the images of a run, by its model: what the modality image-prior is trained on",
+            summary="the codes of the images of a run, by its model: what the modalities image-prior and image-two-stage are trained on",
             licence="that of the images",
             media="other",
         ),

@@ -104,10 +104,41 @@ class PriorConfig:
 
     def __post_init__(self) -> None:
         _at_least(1, self, "model", "layers", "width", "head_width")
-        for name in ("first_kernel", "kernel"):
-            value = getattr(self, name)
-            if value < 3 or value % 2 == 0:
-                raise ConfigError(f"model.{name} = {value}; odd and at least 3")
+        _odd_kernels(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwoStageConfig:
+    """A second VQ-VAE over codes; see `vqspeech_image.nn.two_stage.CodeVQVAE`.
+
+    Parameters
+    ----------
+    dim : channels of the latents of an image, all together
+    encoder_width, downsamplings : of the convolutions that read the grid of codes
+    quantizer : ``name`` and hyper-parameters; of the three latents of 512 of the paper, each with its own codebook, by default
+    layers, width, first_kernel, kernel, head_width : of the decoder, as in `PriorConfig`
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    dim: int = 96
+    encoder_width: int = 64
+    downsamplings: int = 2
+    quantizer: dict[str, Any] = field(
+        default_factory=lambda: {"name": "grouped", "groups": 3, "codebook_size": 512, "decay": 0.99}
+    )
+    layers: int = 8
+    width: int = 64
+    first_kernel: int = 5
+    kernel: int = 3
+    head_width: int = 128
+
+    def __post_init__(self) -> None:
+        _at_least(1, self, "model", "dim", "encoder_width", "layers", "width", "head_width")
+        _at_least(0, self, "model", "downsamplings")
+        _odd_kernels(self)
+        if not isinstance(self.quantizer.get("name"), str):
+            raise ConfigError("model.quantizer.name: the name of a quantizer")
 
 
 def image_model(values: Mapping[str, Any]) -> ImageModelConfig:
@@ -118,6 +149,11 @@ def image_model(values: Mapping[str, Any]) -> ImageModelConfig:
 def prior_model(values: Mapping[str, Any]) -> PriorConfig:
     """A checked ``model`` table of the modality ``image-prior``."""
     return parse(PriorConfig, values, "model.")
+
+
+def two_stage_model(values: Mapping[str, Any]) -> TwoStageConfig:
+    """A checked ``model`` table of the modality ``image-two-stage``."""
+    return parse(TwoStageConfig, values, "model.")
 
 
 def refuse_crops(config: RunConfig) -> None:
@@ -132,3 +168,10 @@ def _at_least(least: int, config: Any, table: str, *names: str) -> None:
     for name in names:
         if getattr(config, name) < least:
             raise ConfigError(f"{table}.{name} = {getattr(config, name)!r}; at least {least}")
+
+
+def _odd_kernels(config: Any) -> None:
+    for name in ("first_kernel", "kernel"):
+        value = getattr(config, name)
+        if value < 3 or value % 2 == 0:
+            raise ConfigError(f"model.{name} = {value}; odd and at least 3")

@@ -10,10 +10,18 @@ import torch
 
 from vqspeech import model as models
 from vqspeech.errors import CheckpointError, ConfigError, PluginError, UnknownNameError
-from vqspeech_image.config import ImageModelConfig, PriorConfig, image_model, prior_model
+from vqspeech_image.config import (
+    ImageModelConfig,
+    PriorConfig,
+    TwoStageConfig,
+    image_model,
+    prior_model,
+    two_stage_model,
+)
 from vqspeech_image.nn.autoencoder import ConvDecoder, ConvEncoder
 from vqspeech_image.nn.likelihoods import make_likelihood
 from vqspeech_image.nn.pixelcnn import GatedPixelCNN
+from vqspeech_image.nn.two_stage import CodeVQVAE
 from vqspeech_image.nn.vae import GaussianVAE
 from vqspeech_image.nn.vimco import CategoricalVIMCO
 from vqspeech_image.nn.vqvae import VQVAE
@@ -56,15 +64,29 @@ class LoadedImages:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoadedPrior:
-    """A prior with what it is about: `of` names the checkpoint whose codes it was trained on, by path and checksum of its weights."""
+class LoadedCodes:
+    """A model of codes with what it is about: `of` names the checkpoint whose codes it was trained on, by path and checksum of its weights."""
 
-    model: GatedPixelCNN
-    config: PriorConfig
     codes: CodeFacts
     of: dict[str, str]
     path: Path
     step: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedPrior(LoadedCodes):
+    """A prior, in evaluation mode."""
+
+    model: GatedPixelCNN
+    config: PriorConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedTwoStage(LoadedCodes):
+    """A second stage, in evaluation mode."""
+
+    model: CodeVQVAE
+    config: TwoStageConfig
 
 
 def check_shape(config: ImageModelConfig, shape: Shape) -> None:
@@ -138,6 +160,33 @@ def build_prior(config: PriorConfig, codes: CodeFacts) -> GatedPixelCNN:
     )
 
 
+def build_two_stage(config: TwoStageConfig, codes: CodeFacts) -> CodeVQVAE:
+    """A fresh VQ-VAE over codes, its weights drawn from torch's global generator.
+
+    Raises
+    ------
+    ConfigError : for a grid that cannot be halved as often, and hyper-parameters that the quantizer does not take
+    UnknownNameError : when nobody registers the quantizer
+    """
+    if min(codes.grid) < 2**config.downsamplings:
+        raise ConfigError(
+            f"model.downsamplings = {config.downsamplings} leaves nothing of a grid of {codes.grid[0]} x {codes.grid[1]} codes"
+        )
+    quantizer = models.build_quantizer(config.quantizer, config.dim)
+    decoder = GatedPixelCNN(
+        codes.codebook_sizes,
+        layers=config.layers,
+        width=config.width,
+        first_kernel=config.first_kernel,
+        kernel=config.kernel,
+        head_width=config.head_width,
+        latents=config.dim,
+    )
+    return CodeVQVAE(
+        decoder, quantizer, grid=codes.grid, width=config.encoder_width, downsamplings=config.downsamplings
+    )
+
+
 def load_images(run: Path | str, which: str = "last", device: torch.device | str = "cpu") -> LoadedImages:
     """An image model for use.
 
@@ -178,16 +227,35 @@ def load_images(run: Path | str, which: str = "last", device: torch.device | str
 def load_prior(run: Path | str, which: str = "last", device: torch.device | str = "cpu") -> LoadedPrior:
     """A prior for use; see `load_images`."""
     path, facts = models.describe(Path(run), which)
+    about = _about_codes(path, facts, "image-prior")
+    config = prior_model(facts["model"])
+    model = build_prior(config, about["codes"])
+    models.load_weights(path, model)
+    return LoadedPrior(model=model.to(device).eval(), config=config, path=path, **about)
+
+
+def load_two_stage(run: Path | str, which: str = "last", device: torch.device | str = "cpu") -> LoadedTwoStage:
+    """A second stage for use; see `load_images`."""
+    path, facts = models.describe(Path(run), which)
+    about = _about_codes(path, facts, "image-two-stage")
+    config = two_stage_model(facts["model"])
+    model = build_two_stage(config, about["codes"])
+    models.load_weights(path, model)
+    return LoadedTwoStage(model=model.to(device).eval(), config=config, path=path, **about)
+
+
+def _about_codes(path: Path, facts: dict[str, Any], modality: str) -> dict[str, Any]:
+    """The fields of `LoadedCodes` from a checkpoint's config.json, which must be of a modality."""
     try:
-        config, about = prior_model(facts["model"]), facts["codes"]
+        found = facts["plugins"]["modality"]["name"]
+        if found != modality:
+            raise CheckpointError(f"{path} is a model of the modality {found!r}, not {modality!r}")
+        about = facts["codes"]
         rows, columns = about["grid"]
         codes = CodeFacts((rows, columns), tuple(about["codebook_sizes"]), int(about["classes"]))
-        of, step = dict(about["of"]), int(facts["step"])
-    except (KeyError, TypeError, ValueError, ConfigError) as error:
-        raise CheckpointError(f"{path}/config.json is not that of a prior over codes of images: {error}") from error
-    model = build_prior(config, codes)
-    models.load_weights(path, model)
-    return LoadedPrior(model=model.to(device).eval(), config=config, codes=codes, of=of, path=path, step=step)
+        return {"codes": codes, "of": dict(about["of"]), "step": int(facts["step"])}
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}/config.json is not that of a model of codes: {error}") from error
 
 
 def weights_checksum(path: Path) -> str:
@@ -198,7 +266,7 @@ def weights_checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def require_same_codes(images: LoadedImages, prior: LoadedPrior) -> None:
+def require_same_codes(images: LoadedImages, prior: LoadedCodes) -> None:
     """Raise `CheckpointError` unless the prior was trained on the codes of just this model: those of another mean something else."""
     if prior.of.get("weights") != weights_checksum(images.path):
         raise CheckpointError(

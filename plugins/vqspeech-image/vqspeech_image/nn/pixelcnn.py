@@ -30,9 +30,10 @@ class GatedLayer(nn.Module):
     kernel : odd side of the square filter that the two stacks share out
     first : mask A: the horizontal stack does not see (i, j) itself, and there is no residual connection
     classes : number of classes that shift the gates; 0 for none
+    latents : channels of a vector that shifts the gates instead; 0 for none
     """
 
-    def __init__(self, width: int, kernel: int, *, first: bool, classes: int) -> None:
+    def __init__(self, width: int, kernel: int, *, first: bool, classes: int = 0, latents: int = 0) -> None:
         super().__init__()
         self.first = first
         self.reach = kernel // 2
@@ -42,21 +43,24 @@ class GatedLayer(nn.Module):
         self.across = nn.Conv2d(2 * width, 2 * width, 1)
         self.horizontal = nn.Conv2d(width, 2 * width, (1, self.taps))
         self.residual = nn.Conv2d(width, width, 1)
-        self.by_class = nn.Embedding(classes, 2 * width) if classes else None
+        self.by_told: nn.Module | None = None
+        if classes or latents:
+            self.by_told = nn.Embedding(classes, 2 * width) if classes else nn.Linear(latents, 2 * width)
 
-    def shift(self, labels: Tensor | None) -> Tensor | float:
-        """What a class adds to the gates of both stacks: (batch, 2 * width, 1, 1), or nothing."""
-        if self.by_class is None:
+    def shift(self, told: Tensor | None) -> Tensor | float:
+        """What a class (batch,) or a vector (batch, latents) adds to the gates of both stacks: (batch, 2 * width, 1, 1), or nothing."""
+        if self.by_told is None:
             return 0.0
-        assert labels is not None
-        return self.by_class(labels)[:, :, None, None]
+        assert told is not None
+        shift: Tensor = self.by_told(told)
+        return shift[:, :, None, None]
 
-    def forward(self, above: Tensor, left: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+    def forward(self, above: Tensor, left: Tensor, told: Tensor | None) -> tuple[Tensor, Tensor]:
         """Outputs of the vertical and the horizontal stack, of their inputs, all (batch, width, rows, columns)."""
         rows, columns = above.shape[2:]
         padded = F.pad(above, (self.reach, self.reach, self.reach, 0))
         both = self.vertical(padded)[:, :, :rows]
-        shift = self.shift(labels)
+        shift = self.shift(told)
         seen = self.horizontal(F.pad(left, (self.reach, 0)))[..., :columns]
         mixed = gate(seen + self.across(both) + shift)
         mixed = self.residual(mixed)
@@ -74,6 +78,7 @@ class GatedPixelCNN(nn.Module):
     codebook_sizes : codes of each codebook
     layers, width, first_kernel, kernel, head_width : as in `vqspeech_image.config.PriorConfig`
     classes : number of classes it is told; 0 for none
+    latents : channels of a vector that it is told instead of a class; 0 for none
     """
 
     def __init__(
@@ -86,6 +91,7 @@ class GatedPixelCNN(nn.Module):
         kernel: int = 3,
         head_width: int = 256,
         classes: int = 0,
+        latents: int = 0,
     ) -> None:
         super().__init__()
         self.codebook_sizes = tuple(codebook_sizes)
@@ -93,7 +99,7 @@ class GatedPixelCNN(nn.Module):
         self.classes = classes
         self.embeddings = nn.ModuleList(nn.Embedding(size, width) for size in codebook_sizes)
         self.layers = nn.ModuleList(
-            GatedLayer(width, kernel if number else first_kernel, first=number == 0, classes=classes)
+            GatedLayer(width, kernel if number else first_kernel, first=number == 0, classes=classes, latents=latents)
             for number in range(layers)
         )
         self.hidden = nn.ModuleList(nn.Linear(width, head_width) for _ in codebook_sizes)
@@ -105,11 +111,11 @@ class GatedPixelCNN(nn.Module):
         parts = [embedding(codes[:, book]) for book, embedding in enumerate(self.embeddings)]
         return torch.stack(parts).sum(0).permute(0, 3, 1, 2)
 
-    def features(self, codes: Tensor, labels: Tensor | None = None) -> Tensor:
+    def features(self, codes: Tensor, told: Tensor | None = None) -> Tensor:
         """What each position is told by those before it: (batch, rows, columns, width)."""
         above = left = self.embedded(codes)
         for layer in self.layers:
-            above, left = layer(above, left, labels)
+            above, left = layer(above, left, told)
         return left.permute(0, 2, 3, 1).relu()
 
     def book_logits(self, features: Tensor, before: Sequence[Tensor]) -> Tensor:
@@ -120,22 +126,22 @@ class GatedPixelCNN(nn.Module):
             hidden = hidden + self.chosen[number](codes)
         return self.logits[book](hidden.relu())
 
-    def forward(self, codes: Tensor, labels: Tensor | None = None) -> list[Tensor]:
+    def forward(self, codes: Tensor, told: Tensor | None = None) -> list[Tensor]:
         """Logits of every code: for each codebook (batch, rows, columns, K).
 
         Parameters
         ----------
         codes : (batch, codebooks, rows, columns) int64
-        labels : (batch,) int64, for a prior by class
+        told : (batch,) int64 classes, or (batch, latents), for a prior that is told them
         """
-        features = self.features(codes, labels)
+        features = self.features(codes, told)
         books = codes.unbind(1)
         return [self.book_logits(features, books[:book]) for book in range(len(books))]
 
-    def nll(self, codes: Tensor, labels: Tensor | None = None) -> Tensor:
+    def nll(self, codes: Tensor, told: Tensor | None = None) -> Tensor:
         """-log p in nats of every code, (batch, codebooks, rows, columns)."""
         parts = []
-        for book, logits in enumerate(self(codes, labels)):
+        for book, logits in enumerate(self(codes, told)):
             losses = F.cross_entropy(logits.float().flatten(0, 2), codes[:, book].flatten(), reduction="none")
             parts.append(losses.view(codes[:, book].shape))
         return torch.stack(parts, 1)

@@ -29,7 +29,7 @@ class _Horizontal(NamedTuple):
 
 @torch.no_grad()
 def sample_cached(
-    model: GatedPixelCNN, uniform: Tensor, labels: Tensor | None = None, *, temperature: float = 1.0
+    model: GatedPixelCNN, uniform: Tensor, told: Tensor | None = None, *, temperature: float = 1.0
 ) -> Tensor:
     """Codes (batch, codebooks, rows, columns) int64, draw for draw those of `sample_naive`.
 
@@ -37,15 +37,15 @@ def sample_cached(
     ----------
     model : in evaluation mode, on the CPU
     uniform : (batch, codebooks, rows, columns) in [0, 1), one number for each code
-    labels : (batch,) int64, for a prior by class
+    told : (batch,) int64 classes, or (batch, latents), for a model that is told them
     temperature : see `draw`
     """
-    return _Sampler(model, uniform, labels, checked_temperature(temperature)).run()
+    return _Sampler(model, uniform, told, checked_temperature(temperature)).run()
 
 
 class _Sampler:
-    def __init__(self, model: GatedPixelCNN, uniform: Tensor, labels: Tensor | None, temperature: float) -> None:
-        self.model, self.uniform, self.labels, self.temperature = model, uniform, labels, temperature
+    def __init__(self, model: GatedPixelCNN, uniform: Tensor, told: Tensor | None, temperature: float) -> None:
+        self.model, self.uniform, self.told, self.temperature = model, uniform, told, temperature
         self.batch, self.books, self.rows, self.columns = uniform.shape
         self.layers: list[GatedLayer] = list(model.layers)  # type: ignore[arg-type]
         self.codes = torch.zeros(self.batch, self.books, self.rows, self.columns, dtype=torch.int64)
@@ -73,7 +73,7 @@ class _Sampler:
         bases = []
         for number, layer in enumerate(self.layers):
             both = layer.vertical(self.above[number])
-            shift = layer.shift(self.labels)
+            shift = layer.shift(self.told)
             told = layer.across(both) + shift + self.horizontal[number].shift
             bases.append(told[:, :, 0].permute(2, 0, 1).contiguous())
             if number + 1 < len(self.layers):

@@ -13,7 +13,7 @@ from vqspeech_image.sampling.draws import checked_temperature, draw
 def sample_naive(
     model: GatedPixelCNN,
     uniform: Tensor,
-    labels: Tensor | None = None,
+    told: Tensor | None = None,
     *,
     temperature: float = 1.0,
     positions: int | None = None,
@@ -24,7 +24,7 @@ def sample_naive(
     ----------
     model : in evaluation mode
     uniform : (batch, codebooks, rows, columns) in [0, 1), one number for each code
-    labels : (batch,) int64, for a prior by class
+    told : (batch,) int64 classes, or (batch, latents), for a model that is told them
     temperature : see `draw`
     positions : stop after so many positions, leaving zeros; for measuring what one costs
     """
@@ -34,6 +34,6 @@ def sample_naive(
     for place in range(rows * columns if positions is None else positions):
         row, column = divmod(place, columns)
         for book in range(books):
-            logits = model(codes, labels)[book][:, row, column]
+            logits = model(codes, told)[book][:, row, column]
             codes[:, book, row, column] = draw(logits, uniform[:, book, row, column], temperature)
     return codes

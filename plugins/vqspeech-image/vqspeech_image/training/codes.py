@@ -1,6 +1,6 @@
-"""The modality ``image-prior``: the codes of a run's images, a gated PixelCNN over them, and batches of grids.
+"""The modalities of codes: ``image-prior``, a gated PixelCNN over the codes of a run's images, and ``image-two-stage``, a second VQ-VAE over them.
 
-``vqspeech train prior.toml --data-dir RUN --out RUN/prior`` trains a prior over the codes of the model in RUN.
+``vqspeech train prior.toml --data-dir RUN --out RUN/prior`` trains on the codes of the model in RUN.
 """
 
 from __future__ import annotations
@@ -19,28 +19,30 @@ from vqspeech import model as checkpoints
 from vqspeech.config import CorpusConfig, RunConfig, plain
 from vqspeech.errors import ConfigError
 from vqspeech_image.code_store import CodeStore, encode_run
-from vqspeech_image.config import prior_model, refuse_crops
-from vqspeech_image.models import build_prior
+from vqspeech_image.config import prior_model, refuse_crops, two_stage_model
+from vqspeech_image.models import build_prior, build_two_stage
 from vqspeech_image.nn.batch import CodeBatch, Part
 from vqspeech_image.training.batches import RowBatches
 
 CORPUS = CorpusConfig(name="image-codes")
 
 
-class PriorTask:
-    """A prior and the codes of a store; see `vqspeech.training.task.Task`."""
+class CodeTask:
+    """A model of codes and the codes of a store; see `vqspeech.training.task.Task`.
 
-    def __init__(self, config: RunConfig, store: CodeStore) -> None:
+    Parameters
+    ----------
+    config : of the run
+    store : codes
+    model_config, model : the model and its configuration
+    """
+
+    def __init__(self, config: RunConfig, store: CodeStore, model_config: Any, model: Any) -> None:
         self.config = config
         self.store = store
-        self.model_config = prior_model(config.model)
-        unlabelled = int((store.labels < 0).sum())
-        if self.model_config.by_class and unlabelled:
-            raise ConfigError(
-                f"model.by_class = true needs the class of every image, and {unlabelled} of {len(store.labels)} have none"
-            )
-        self.model = build_prior(self.model_config, store.facts)
-        self.codebook_sizes = self.model.codebook_sizes
+        self.model_config = model_config
+        self.model = model
+        self.codebook_sizes: tuple[int, ...] = model.codebook_sizes
         held_out = store.indices("valid")
         rows = {"seed": config.seed, "batch_size": config.train.batch_size}
         self._train = RowBatches(store.indices("train"), **rows)
@@ -90,17 +92,8 @@ class PriorTask:
         return CodeBatch(codes, torch.from_numpy(self.store.labels[mine]), part)
 
 
-class PriorModality:
-    """The codes of images; see `vqspeech.training.task.Modality`."""
-
-    def check(self, config: RunConfig) -> RunConfig:
-        """The configuration with its model checked."""
-        refuse_crops(config)
-        if config.corpus not in (CORPUS, CorpusConfig()):
-            raise ConfigError(
-                f"corpus.name = {config.corpus.name!r}: a prior is trained on the codes of a run, which --data-dir names; leave [corpus] away"
-            )
-        return dataclasses.replace(config, corpus=CORPUS, model=plain(prior_model(config.model)))
+class _CodeModality:
+    """What modalities of codes share: their data."""
 
     def prepare(
         self, config: RunConfig, data_dir: Path | None, directory: Path, progress: Callable[[int, int], None] | None
@@ -112,6 +105,44 @@ class PriorModality:
         """A `CodeStore`."""
         return CodeStore.open(directory)
 
-    def task(self, config: RunConfig, store: CodeStore) -> PriorTask:
+
+class PriorModality(_CodeModality):
+    """A prior over the codes of images; see `vqspeech.training.task.Modality`."""
+
+    def check(self, config: RunConfig) -> RunConfig:
+        """The configuration with its model checked."""
+        return _checked(config, prior_model(config.model))
+
+    def task(self, config: RunConfig, store: CodeStore) -> CodeTask:
         """A prior and the codes of the store."""
-        return PriorTask(config, store)
+        model_config, unlabelled = prior_model(config.model), int((store.labels < 0).sum())
+        if model_config.by_class and unlabelled:
+            raise ConfigError(
+                f"model.by_class = true needs the class of every image, and {unlabelled} of {len(store.labels)} have none"
+            )
+        return CodeTask(config, store, model_config, build_prior(model_config, store.facts))
+
+
+class TwoStageModality(_CodeModality):
+    """A second VQ-VAE over the codes of images; see `vqspeech.training.task.Modality`."""
+
+    def check(self, config: RunConfig) -> RunConfig:
+        """The configuration with its model checked, against the registered quantizers too."""
+        model = two_stage_model(config.model)
+        with torch.random.fork_rng(devices=[]):
+            checkpoints.build_quantizer(model.quantizer, model.dim)
+        return _checked(config, model)
+
+    def task(self, config: RunConfig, store: CodeStore) -> CodeTask:
+        """A second stage and the codes of the store."""
+        model_config = two_stage_model(config.model)
+        return CodeTask(config, store, model_config, build_two_stage(model_config, store.facts))
+
+
+def _checked(config: RunConfig, model: Any) -> RunConfig:
+    refuse_crops(config)
+    if config.corpus not in (CORPUS, CorpusConfig()):
+        raise ConfigError(
+            f"corpus.name = {config.corpus.name!r}: codes come from a run, which --data-dir names; leave [corpus] away"
+        )
+    return dataclasses.replace(config, corpus=CORPUS, model=plain(model))
