@@ -251,7 +251,7 @@ class Experiment:
             several = config.model["kind"] == "vimco"
             if several:
                 mine = rows[: settings.vimco_images]
-            accounts.append(account(model, name.upper(), store, mine, at_once=1 if several else 32))
+            accounts.append(account(model, name.upper(), store, mine, at_once=8 if several else 32))
         for one in accounts:
             for line in one.lines():
                 say(line)
