@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -94,24 +96,19 @@ def _opaque(image: PillowImage) -> PillowImage:
     return Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered)
 
 
-class _guarded:  # noqa: N801
+@contextmanager
+def _guarded() -> Iterator[None]:
     """Within the context, whatever Pillow raises or warns of becomes `UnusableImage`."""
+    from PIL import Image, UnidentifiedImageError
 
-    def __enter__(self) -> None:
-        from PIL import Image
-
-        self._quiet = warnings.catch_warnings()
-        self._quiet.__enter__()
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        from PIL import Image, UnidentifiedImageError
-
-        self._quiet.__exit__(None, None, None)
-        if isinstance(error, UnidentifiedImageError):
+        try:
+            yield
+        except UnidentifiedImageError as error:
             raise UnusableImage("it is no image") from error
-        if isinstance(error, (Image.DecompressionBombWarning, Image.DecompressionBombError)):
+        except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
             raise UnusableImage("it has too many pixels for one of a data set") from error
-        if isinstance(error, OSError | SyntaxError | ValueError | EOFError | IndexError | KeyError | TypeError):
+        except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError) as error:
             raise UnusableImage(f"it cannot be decoded: {error}") from error
