@@ -36,6 +36,17 @@ SHOWN = 12
 """Held-out images that are shown with their reconstructions."""
 AT_ONCE = 64
 
+MADE_FROM = {
+    "train": ("prepare",),
+    "baselines": ("prepare",),
+    "reconstruct": ("train", "baselines"),
+    "encode": ("train",),
+    "prior": ("encode",),
+    "sample": ("train", "prior"),
+    "evaluate": ("train", "baselines", "prior"),
+}
+"""Stage -> those whose results it is made from; when one of them has another result, it runs again."""
+
 
 class Experiment:
     """One run of a recipe: stages whose inputs are unchanged are not repeated.
@@ -70,31 +81,25 @@ class Experiment:
         for name, other in self._others().items():
             runs.open_run(out / name, other, fresh=self.request.fresh)
         data = str(settings.data_dir.absolute()) if settings.data_dir else None
-        config = plain(settings.run)
-        model = {"config": config, "data_dir": data}
-        baselines = {name: plain(config) for name, config in settings.baselines.items()}
-        prior = {**model, "prior": plain(settings.prior)}
+        config, prior = plain(settings.run), plain(settings.prior)
+        baselines = {name: plain(other) for name, other in settings.baselines.items()}
         images, codes = (out / "store",), (out / "prior" / "store",)
         plan: list[tuple[str, Any, Callable[[], Result], tuple[Path, ...]]] = [
             ("prepare", {"corpus": config["corpus"], "data_dir": data}, self._prepare, images),
-            ("train", model, self._train, (out / "checkpoints",)),
-            ("baselines", {**model, "baselines": baselines}, self._baselines, images),
-            ("reconstruct", {**model, "baselines": baselines}, self._reconstruct, (self.pictures,)),
-            ("encode", model, self._encode, codes),
+            ("train", config, self._train, (out / "checkpoints",)),
+            ("baselines", baselines, self._baselines, images),
+            ("reconstruct", settings.evaluate.images, self._reconstruct, (self.pictures,)),
+            ("encode", None, self._encode, codes),
             ("prior", prior, self._prior, (out / "prior" / "checkpoints",)),
-            ("sample", {**prior, "sample": plain(settings.sample)}, self._sample, (self.pictures,)),
-            (
-                "evaluate",
-                {**prior, "baselines": baselines, "evaluate": plain(settings.evaluate)},
-                self._evaluate,
-                images,
-            ),
+            ("sample", plain(settings.sample), self._sample, (self.pictures,)),
+            ("evaluate", plain(settings.evaluate), self._evaluate, images),
         ]
         last = STAGES[-1] if self.request.stages is None else self.request.stages[-1]
-        for name, inputs, work, made in plan:
+        for name, own, work, made in plan:
             before = STAGES[: STAGES.index(name)]
             if self.request.wants(name):
                 self._require(before)
+            inputs = {"own": own, "from": {stage: self.results.get(stage) for stage in MADE_FROM.get(name, ())}}
             found = self.stages.run(name, inputs, work, wanted=self.request.wants(name), made=made)
             if found is not None:
                 self.results[name] = found
