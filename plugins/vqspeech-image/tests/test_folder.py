@@ -38,6 +38,11 @@ def test_folders_are_classes(folder):
     assert corpus.shape == (16, 16, 3) and not corpus.skipped
 
 
+def test_links_that_lead_in_circles_end(folder):
+    (folder / "cats" / "again").symlink_to(folder, target_is_directory=True)
+    assert len(next(iter(read(folder).blocks())).pixels) == 6
+
+
 def test_sixteen_bits_are_scaled_and_not_cut_off(folder):
     values = np.full((16, 16), 257 * 100, np.uint16)
     values[0, 0], values[0, 1] = 0, 65535

@@ -93,7 +93,12 @@ def _probed(folder: Path) -> tuple[list[Path], dict[str, str], list[tuple[int, i
     """Images that open, files that do not with the reason, and (width, height) of the images, in order of path; hidden files are passed over."""
     found: list[tuple[str, Path, tuple[int, int]]] = []
     skipped: dict[str, str] = {}
+    seen: set[str] = set()
     for place, folders, files in os.walk(folder, followlinks=True):
+        if os.path.realpath(place) in seen:  # links may lead in circles
+            folders.clear()
+            continue
+        seen.add(os.path.realpath(place))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(name for name in files if not name.startswith(".")):
             path = Path(place) / name
