@@ -32,7 +32,7 @@ class Accounting:
     total_nats : of the bound
     reconstruction_nats, latent_nats : its two terms; None where it is no sum of them
     latent_words : how the second term comes about
-    standard_error : of the bits per dimension, over images
+    standard_error : of the bits per dimension, over images; None where it was not measured
     """
 
     model: str
@@ -42,7 +42,7 @@ class Accounting:
     reconstruction_nats: float | None
     latent_nats: float | None
     latent_words: str
-    standard_error: float
+    standard_error: float | None
 
     @property
     def bits_per_dimension(self) -> float:
@@ -58,11 +58,12 @@ class Accounting:
                 f"{head}: {self.total_nats:.2f} nats / {per} = {self.bits_per_dimension:.4f} bits/dim; {self.latent_words}"
             ]
         scale = self.dimensions * math.log(2)
+        error = "" if self.standard_error is None else f", standard error {self.standard_error:.4f}"
         return [
             head,
             f"  reconstruction  {self.reconstruction_nats:12.2f} nats  {self.reconstruction_nats / scale:8.4f} bits/dim",
             f"  latents         {self.latent_nats:12.2f} nats  {self.latent_nats / scale:8.4f} bits/dim   {self.latent_words}",
-            f"  sum             {self.total_nats:12.2f} nats  {self.bits_per_dimension:8.4f} bits/dim   / {per}, standard error {self.standard_error:.4f}",
+            f"  sum             {self.total_nats:12.2f} nats  {self.bits_per_dimension:8.4f} bits/dim   / {per}{error}",
         ]
 
     def summary(self) -> dict[str, Any]:
@@ -154,5 +155,5 @@ def with_prior(uniform: Accounting, prior_nats: float, words: str) -> Accounting
         reconstruction_nats=uniform.reconstruction_nats,
         latent_nats=prior_nats,
         latent_words=words,
-        standard_error=uniform.standard_error,
+        standard_error=None,
     )
