@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,16 @@ class RecipeRequest:
     def wants(self, stage: str) -> bool:
         """Whether a stage is to run."""
         return self.stages is None or stage in self.stages
+
+    def command(self) -> str:
+        """The command line that repeats it, from the same folder."""
+        words = ["vqspeech", "recipe", "run", self.name, "--corpus", self.corpus]
+        for option, given in (("--data-dir", self.data_dir), ("--config", self.config), ("--seed", self.seed)):
+            words += [option, str(given)] if given is not None else []
+        words += ["--out", str(self.out)]
+        for setting in self.overrides:
+            words += ["--set", setting]
+        return shlex.join(words)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Checkpoints: the same model back, and a message for each way in which one may be unusable."""
 
+import dataclasses
 import errno
 import json
 import shutil
@@ -231,3 +232,17 @@ def test_a_full_disk_names_the_checkpoint_and_leaves_nothing_behind(tmp_path, mo
     with pytest.raises(InputError, match=r"cannot write the checkpoint .*step-1: No space left on device"):
         models.save(tmp_path / "step-1", {"a": torch.zeros(2)}, config=parse_model({}), speakers=["s"], step=1)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_without_a_quantizer_is_saved_and_its_weights_loaded(tmp_path):
+    @dataclasses.dataclass(frozen=True)
+    class Config:
+        width: int
+
+    layer, other = torch.nn.Linear(2, 3), torch.nn.Linear(2, 3)
+    models.save(tmp_path / "checkpoint", layer.state_dict(), config=Config(3), step=1)
+    models.load_weights(tmp_path / "checkpoint", other)
+    assert torch.equal(layer.weight, other.weight)
+    assert "quantizer" not in json.loads((tmp_path / "checkpoint" / "config.json").read_text())["plugins"]
+    with pytest.raises(CheckpointError, match="cannot be loaded"):
+        models.load_weights(tmp_path / "checkpoint", torch.nn.Linear(2, 4))

@@ -166,8 +166,8 @@ def save(
     directory: Path,
     weights: Mapping[str, torch.Tensor],
     *,
-    config: ModelConfig,
-    speakers: Sequence[str],
+    config: Any,
+    speakers: Sequence[str] = (),
     step: int,
     state: Mapping[str, Any] | None = None,
     facts: Mapping[str, Any] | None = None,
@@ -177,25 +177,23 @@ def save(
     Parameters
     ----------
     directory : to write
-    weights : what `load` will load, name -> tensor
+    weights : what `load` or `load_weights` will load, name -> tensor
+    config : of the model, a dataclass; where it has a ``quantizer``, the checkpoint says which plugin gives that
     state : what training needs to go on, saved apart as ``train_state.pt``
-    facts : further JSON values for config.json
+    facts : further JSON values for config.json; ``run``, the configuration of the training, names the modality
     """
     from safetensors.torch import save as to_bytes
 
-    provider = lookup.provider("quantizer", config.quantizer["name"])
-    quantizer = {
-        "name": config.quantizer["name"],
-        "distribution": provider.distribution,
-        "version": provider.version,
-    }
+    plugins = {"modality": _origin("modality", (facts or {}).get("run", {}).get("modality", "audio"))}
+    if hasattr(config, "quantizer"):
+        plugins["quantizer"] = _origin("quantizer", config.quantizer["name"])
     description = {
         "format": FORMAT,
         "vqspeech": vqspeech.__version__,
         "step": step,
         "speakers": list(speakers),
         "model": plain(config),
-        "plugins": {"quantizer": quantizer},
+        "plugins": plugins,
         **(facts or {}),
     }
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
@@ -208,6 +206,31 @@ def save(
         torch.save(dict(state), buffer)
         files["train_state.pt"] = buffer.getbuffer()
     checkpoint.write(directory, files)
+
+
+def _origin(kind: str, name: str) -> dict[str, str]:
+    """Who gives a name, for a checkpoint."""
+    provider = lookup.provider(kind, name)
+    return {"name": name, "distribution": provider.distribution, "version": provider.version}
+
+
+def load_weights(path: Path, model: torch.nn.Module) -> None:
+    """Load the weights of a checkpoint directory into a model of any modality.
+
+    Raises
+    ------
+    CheckpointError : when they are damaged or do not fit the model
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        broken = checkpoint.damage(path, ["model.safetensors"])
+        if broken is not None:
+            raise OSError(broken)
+        model.load_state_dict(load_file(path / "model.safetensors"), strict=True)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise CheckpointError(f"{path}/model.safetensors cannot be loaded, another checkpoint may: {error}") from error
 
 
 def checkpoints(run: Path) -> list[Path]:
@@ -280,10 +303,10 @@ def load(run: Path | str, which: str = "last", device: torch.device | str = "cpu
     CheckpointError : as in `describe`, and when the weights are torn or do not fit the configuration
     PluginError : when a plugin that the model needs is not installed; says which
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     path, facts = describe(Path(run), which)
+    modality = facts.get("plugins", {}).get("modality", {}).get("name", "audio")
+    if modality != "audio":
+        raise CheckpointError(f"{path} is a model of the modality {modality!r}; this takes models of speech")
     try:
         values, speakers, step = {**facts["model"], "preset": None}, tuple(facts["speakers"]), int(facts["step"])
     except (KeyError, TypeError, ValueError) as error:
@@ -299,13 +322,7 @@ def load(run: Path | str, which: str = "last", device: torch.device | str = "cpu
         raise PluginError(
             f"{path} needs the quantizer {name!r} of {needed.get('distribution')} {needed.get('version')}: {error}"
         ) from error
-    try:
-        broken = checkpoint.damage(path, ["model.safetensors"])
-        if broken is not None:
-            raise OSError(broken)
-        model.load_state_dict(load_file(path / "model.safetensors"), strict=True)
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise CheckpointError(f"{path}/model.safetensors cannot be loaded, another checkpoint may: {error}") from error
+    load_weights(path, model)
     return Checkpoint(
         model=model.to(device).eval(),
         config=config,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +81,7 @@ def write_page(request: RecipeRequest, results: dict[str, Any]) -> Path:
             ),
         ),
         sections=tuple(sections),
-        command=_command(request),
+        command=request.command(),
         versions=results["versions"],
     )
     return write_report(request.out / "report", report)
@@ -127,13 +126,3 @@ def comparison(results: dict[str, Any]) -> Figure:
         axes.tick_params(axis="y", length=0, labelcolor=INK)
         axes.set_ylim(len(names) - 0.5, -0.5)
     return figure
-
-
-def _command(request: RecipeRequest) -> str:
-    words: list[str | Path] = ["vqspeech", "recipe", "run", request.name, "--corpus", request.corpus]
-    for option, given in (("--data-dir", request.data_dir), ("--config", request.config), ("--seed", request.seed)):
-        words += [option, str(given)] if given is not None else []
-    words += ["--out", request.out]
-    for setting in request.overrides:
-        words += ["--set", setting]
-    return shlex.join(str(word) for word in words)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
@@ -209,7 +208,7 @@ class _Recipe:
             converted=converted,
             scored=scored,
             choices=self.settings.choices,
-            command=_command(self.request),
+            command=self.request.command(),
         )
         page = write_page(evidence)
         return RecipeOutcome(report=page, results=path, message=_summary(results, path))
@@ -260,21 +259,6 @@ def _shower(label: str) -> Callable[[int, int], None]:
         progress[0].update(done)
 
     return show
-
-
-def _command(request: RecipeRequest) -> str:
-    """The command line that repeats a request, from the same folder."""
-    words: list[str | Path] = ["vqspeech", "recipe", "run", request.name, "--corpus", request.corpus]
-    if request.data_dir is not None:
-        words += ["--data-dir", request.data_dir]
-    words += ["--out", request.out]
-    if request.config is not None:
-        words += ["--config", request.config]
-    if request.seed is not None:
-        words += ["--seed", str(request.seed)]
-    for setting in request.overrides:
-        words += ["--set", setting]
-    return shlex.join(str(word) for word in words)
 
 
 def _summary(results: dict[str, Any], path: Path) -> str:

@@ -61,3 +61,9 @@ def test_its_state_goes_there_and_back():
     usage.add(torch.tensor([[[3]]]), torch.ones(1, 1, dtype=torch.bool))
     assert other.steps == 1
     assert other.counts[0].tolist() == [1, 2, 0, 0]
+
+
+def test_a_model_without_codes_has_no_figures():
+    usage = CodebookUsage(())
+    usage.add(torch.zeros(2, 0, 3, dtype=torch.int64), torch.ones(2, 3, dtype=torch.bool))
+    assert usage.figures() == {}

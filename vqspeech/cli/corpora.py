@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,7 +26,7 @@ def list_corpora(as_json: AsJson = False) -> None:
     from vqspeech.registry.specs import CorpusSpec
 
     specs = [spec for spec in lookup.specs("corpus") if isinstance(spec, CorpusSpec)]
-    fields = ("name", "licence", "summary", "homepage", "needs_data_dir")
+    fields = ("name", "licence", "summary", "homepage", "needs_data_dir", "media")
     if as_json:
         print(json.dumps([{field: getattr(spec, field) for field in fields} for spec in specs], indent=2))
         return
@@ -51,6 +51,9 @@ def check(
     from vqspeech.errors import CorpusError
 
     read = _reader(name, data_dir)
+    if _media(name) != "audio":
+        _check_other_media(read(data_dir), as_json)
+        return
     options: dict[str, Any] = {"split_by": split_by}
     if mic is not None:
         options["mic"] = _mic_for(name, read, mic)
@@ -77,8 +80,13 @@ def prepare(
 ) -> None:
     """Decode a corpus once, for `vqspeech encode`; run again, it goes on where it stopped."""
     from vqspeech.corpora.store import prepare as prepare_store
+    from vqspeech.errors import CorpusError
     from vqspeech.training.metrics import Progress
 
+    if _media(name) != "audio":
+        raise CorpusError(
+            f"the corpus {name!r} holds {_media(name)}, not recordings; `vqspeech train` prepares it in the run's folder"
+        )
     corpus = _reader(name, data_dir)(data_dir)
     progress = Progress("prepare", len(corpus.utterances))
     store = prepare_store(
@@ -135,6 +143,42 @@ def _reader(name: str, data_dir: Path | None) -> Callable[..., Any]:
     if data_dir is None and isinstance(spec, CorpusSpec) and spec.needs_data_dir:
         raise CorpusError(f"the corpus {name!r} needs a data folder; give it with --data-dir DIR")
     return read
+
+
+def _media(name: str) -> str:
+    from vqspeech.registry import lookup
+    from vqspeech.registry.specs import CorpusSpec
+
+    spec = lookup.spec("corpus", name)
+    assert isinstance(spec, CorpusSpec)
+    return spec.media
+
+
+def _check_other_media(corpus: Any, as_json: bool) -> None:
+    """What every corpus can tell, whatever it holds: see `vqspeech.registry.specs.CorpusSpec`."""
+    skipped = dict(corpus.skipped)
+    facts = {
+        "corpus": corpus.name,
+        "root": str(corpus.root),
+        "variant": corpus.variant,
+        **corpus.counts,
+        "skipped": skipped,
+        "notes": list(corpus.notes),
+    }
+    if as_json:
+        print(json.dumps(facts, indent=2, ensure_ascii=False))
+        return
+    lines = [f"corpus      {corpus.name}: {corpus.variant}", f"folder      {corpus.root}"]
+    lines += [f"{what:11} {count}" for what, count in corpus.counts.items()]
+    lines += _skipped_lines(f"skipped     {len(skipped)} files", skipped)
+    print("\n".join([*lines, *(f"note        {note}" for note in corpus.notes)]))
+
+
+def _skipped_lines(head: str, skipped: Mapping[str, str]) -> list[str]:
+    lines = [head, *(f"  {path}: {reason}" for path, reason in list(skipped.items())[:_SHOWN_FILES])]
+    if len(skipped) > _SHOWN_FILES:
+        lines.append(f"  ... and {len(skipped) - _SHOWN_FILES} more; --json lists all")
+    return lines
 
 
 def _mic_for(name: str, read: Callable[..., Any], mic: str) -> str:
@@ -201,12 +245,9 @@ def _described(facts: dict[str, Any]) -> str:
         f"length      {facts['hours']:.2f} h ({facts['hours'] * 60:.1f} min)",
         f"text        {facts['with_text']} of {facts['utterances']} utterances",
         f"alignments  {alignments}{', ' + str(facts['phone_labels']) + ' phone labels' if facts['phone_labels'] else ''}",
-        f"skipped     {len(skipped)} files"
-        + ("" if facts["decoded"] else " (headers only; --deep decodes every file)"),
     ]
-    lines += [f"  {path}: {reason}" for path, reason in list(skipped.items())[:_SHOWN_FILES]]
-    if len(skipped) > _SHOWN_FILES:
-        lines.append(f"  ... and {len(skipped) - _SHOWN_FILES} more; --json lists all")
+    depth = "" if facts["decoded"] else " (headers only; --deep decodes every file)"
+    lines += _skipped_lines(f"skipped     {len(skipped)} files{depth}", skipped)
     return "\n".join([*lines, *(f"note        {note}" for note in facts["notes"])])
 
 

@@ -23,18 +23,21 @@ def info(run: Run, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(facts, indent=1))
         return
-    model, corpus = facts["model"], facts["corpus"]
-    quantizer = facts["plugins"]["quantizer"]
+    corpus, plugins = facts.get("corpus", {}), facts["plugins"]
     lines = {
         "checkpoint": f"{path} (step {facts['step']}, format {facts['format']}, vqspeech {facts['vqspeech']})",
-        "corpus": corpus["variant"] + (" (synthetic)" if corpus["synthetic"] else ""),
-        "speakers": f"{len(facts['speakers'])}, see `vqspeech speakers {run}`",
-        "preset": model["preset"] or "none",
-        "encoder": json.dumps(model["encoder"]),
-        "quantizer": f"{json.dumps(model['quantizer'])} by {quantizer['distribution']} {quantizer['version']}",
-        "decoder": json.dumps(model["decoder"]),
-        "validation": json.dumps(facts["validation"]),
+        "corpus": corpus.get("variant", "not told") + (" (synthetic)" if corpus.get("synthetic") else ""),
     }
+    if facts["speakers"]:
+        lines["speakers"] = f"{len(facts['speakers'])}, see `vqspeech speakers {run}`"
+    for name, value in facts["model"].items():  # of whatever modality; single values say little without the others
+        if isinstance(value, dict):
+            lines[name] = json.dumps(value)
+    single = {name: value for name, value in facts["model"].items() if not isinstance(value, dict)}
+    lines["model"] = json.dumps(single)
+    for kind, origin in plugins.items():
+        lines[kind] = f"{lines.get(kind, origin['name'])} by {origin['distribution']} {origin['version']}"
+    lines["validation"] = json.dumps(facts["validation"])
     for name, text in lines.items():
         typer.echo(f"{name:11} {text}")
 

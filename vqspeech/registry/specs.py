@@ -67,18 +67,20 @@ class QuantizerSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusSpec(Spec):
-    """A corpus. The target is ``read(root: Path | None, **options) -> vqspeech.corpora.base.Corpus``.
+    """A corpus. The target is ``read(root: Path | None, **options)``. For audio it gives a `vqspeech.corpora.base.Corpus`, for other media what the modality that reads it asks for, with ``name``, ``root``, ``variant``, ``skipped``, ``notes`` and ``counts`` (what there is -> how much) for listings.
 
     Parameters
     ----------
     licence, homepage : where the data comes from and under which terms
-    needs_data_dir : False for corpora that make their own audio
+    needs_data_dir : False for corpora that need no folder
+    media : what it holds
     """
 
     kind: ClassVar[str] = "corpus"
     licence: str
     homepage: str = ""
     needs_data_dir: bool = True
+    media: Literal["audio", "image", "video", "text", "other"] = "audio"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from vqspeech.corpora.store import AudioStore, prepare
 from vqspeech.errors import ConfigError
 from vqspeech.nn.vqvae import SpeechBatch
 from vqspeech.registry import lookup
+from vqspeech.registry.specs import CorpusSpec
 from vqspeech.training.batches import START, VALID, SpeechBatches
 
 
@@ -93,7 +94,11 @@ class AudioModality:
         model = parse_model(config.model)
         with torch.random.fork_rng(devices=[]):
             models.build_quantizer(model.quantizer, model.encoder.dim)
-        lookup.find("corpus", config.corpus.name)
+        spec = lookup.spec("corpus", config.corpus.name)
+        if isinstance(spec, CorpusSpec) and spec.media != "audio":
+            raise ConfigError(
+                f"the corpus {spec.name!r} holds {spec.media}, and models of the modality 'audio' are trained on recordings"
+            )
         hop = model.encoder.hop_samples
         if config.train.crop_samples < hop:
             raise ConfigError(f"train.crop_samples = {config.train.crop_samples} is less than one code, {hop} samples")

@@ -103,7 +103,8 @@ class _Loop:
                 rate = (self.step - before) * self.task.samples_per_step / watch.seconds
                 log.write(self._row("train", log) | figures | {"samples_per_second": rate})
                 if progress is not None:
-                    said = f"nll {figures['nll_bits']:.3f} bit  codes {figures['codes_used']:.0f}  {rate / 1e3:.0f}k samples/s"
+                    codes = f"  codes {figures['codes_used']:.0f}" if "codes_used" in figures else ""
+                    said = f"nll {figures['nll_bits']:.3f} bit{codes}  {rate / 1e3:.0f}k samples/s"
                     progress.update(self.step, said)
                 watch, before = Stopwatch(), self.step
             with watch.paused():

@@ -28,7 +28,8 @@ class Task(Protocol):
     """A model and its data, ready for the loop.
 
     The model is a module with ``loss(batch, generator) -> Terms``, ``shuffled_nll(batch) -> Tensor``, ``start(batch, generator)`` and
-    ``update(generator)``. Batches are pure functions of the step and have ``to(device)``.
+    ``update(generator)``. Batches are pure functions of the step and have ``to(device)``. A model without codes, such as a continuous VAE,
+    has no `codebook_sizes`, and its codes are (batch, 0, time).
     """
 
     model: nn.Module

@@ -17,7 +17,7 @@ class CodebookUsage:
 
     Parameters
     ----------
-    codebook_sizes : one per codebook
+    codebook_sizes : one per codebook; empty for a model without codes
     """
 
     def __init__(self, codebook_sizes: Sequence[int]) -> None:
@@ -44,7 +44,9 @@ class CodebookUsage:
         return whole
 
     def figures(self) -> dict[str, float]:
-        """``codes_used``, ``perplexity`` (exp of the entropy) and ``normalised_entropy`` (entropy / log K), means over codebooks."""
+        """``codes_used``, ``perplexity`` (exp of the entropy) and ``normalised_entropy`` (entropy / log K), means over codebooks; nothing without any."""
+        if not self.counts:
+            return {}
         rows = []
         for counts in self.counts:
             share = counts.double() / counts.sum().clamp_min(1)

@@ -1,0 +1,69 @@
+"""Cached sampling of a gated PixelCNN beside naive sampling, in one run: ``python benchmarks/prior_sampling.py [--json FILE]``.
+
+Naive sampling runs the whole network for each code, so each position costs the same; `--positions` of them are timed and the rest is
+extrapolated. Rounds alternate, so that whatever else the machine does falls on both; the ratio is that of the medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import time
+from pathlib import Path
+
+import torch
+from vqspeech_image.nn.pixelcnn import GatedPixelCNN
+from vqspeech_image.sampling import sample
+from vqspeech_image.sampling.draws import uniform_grid
+from vqspeech_image.sampling.naive import sample_naive
+
+CASES = {"32x32, batch 16": (32, 16), "21x21, batch 1": (21, 1)}
+LAYERS, WIDTH, CODES, HEAD = 12, 64, 512, 256
+
+
+def measure(side: int, batch: int, rounds: int, positions: int) -> dict[str, float]:
+    """Seconds of both ways to draw `batch` grids of `side` x `side`, and their ratio."""
+    torch.manual_seed(0)
+    model = GatedPixelCNN((CODES,), layers=LAYERS, width=WIDTH, head_width=HEAD).eval()
+    uniform = uniform_grid(0, range(batch), 1, (side, side))
+    sample(model, uniform[:, :, :2])  # whatever is compiled or allocated once
+    cached, naive = [], []
+    for _ in range(rounds):
+        begin = time.perf_counter()
+        sample(model, uniform)
+        middle = time.perf_counter()
+        sample_naive(model, uniform, positions=positions)
+        cached.append(middle - begin)
+        naive.append((time.perf_counter() - middle) * side * side / positions)
+    return {
+        "cached_s": statistics.median(cached),
+        "naive_s": statistics.median(naive),
+        "ratio": statistics.median(naive) / statistics.median(cached),
+        "rounds": rounds,
+        "naive_positions_timed": positions,
+    }
+
+
+def main() -> None:
+    """Measure, print, and write JSON where it is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--positions", type=int, default=6, help="of the naive way that are timed in each round")
+    parser.add_argument("--threads", type=int, default=1)
+    chosen = parser.parse_args()
+    torch.set_num_threads(chosen.threads)
+    cases = {name: measure(*size, chosen.rounds, chosen.positions) for name, size in CASES.items()}
+    for name, figures in cases.items():
+        print(f"{name}: cached {figures['cached_s']:.3f} s, naive {figures['naive_s']:.1f} s, {figures['ratio']:.0f} x")
+    if chosen.json is not None:
+        model = {"layers": LAYERS, "width": WIDTH, "codes": CODES, "head_width": HEAD}
+        machine = {"processor": platform.processor() or platform.machine(), "threads": chosen.threads}
+        facts = {"model": model, "machine": machine, "torch": torch.__version__, "cases": cases}
+        chosen.json.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""All modalities keep the contract of modalities, with every kind of model; importing the plugin is cheap."""
+
+import pytest
+from conftest import gradients
+from layouts import idx
+
+from vqspeech.testing import assert_light_import, modality_checks
+from vqspeech.training import run as runs
+
+TINY = {"width": 8, "dim": 8, "residual_blocks": 1, "likelihood": "logistic", "mixtures": 2, "pixel_share": 0.5}
+BOOKS = {"name": "grouped", "groups": 2, "codebook_size": 8}
+TRAIN = {"batch_size": 4, "start_crops": 16, "gradient_clip": 0.0, "warmup_steps": 0}
+
+
+def images(**model):
+    def setup(folder):
+        idx(folder, gradients)
+        return {"corpus": {"name": "mnist"}, "model": {**TINY, "quantizer": BOOKS, **model}, "train": TRAIN}, folder
+
+    return setup
+
+
+def codes(folder):
+    """The run of a small model, whose codes the prior is trained on."""
+    values, data_dir = images()(folder)
+    config = runs.checked({**values, "modality": "image", "train": {**TRAIN, "steps": 2, "accelerator": "cpu"}})
+    run = folder / "run"
+    runs.open_run(run, config)
+    runs.train(config, run, runs.prepare(config, run, data_dir))
+    model = {"layers": 2, "width": 8, "head_width": 8, "by_class": True}
+    return {"model": model, "train": {**TRAIN, "weight_average": 0.0}}, run
+
+
+@modality_checks("image", images())
+def test_vqvae(check):
+    check()
+
+
+@modality_checks("image", images(quantizer={"name": "vq", "codebook_size": 8}, grid="single", likelihood="bernoulli"))
+def test_one_code_of_the_whole_image(check):
+    check()
+
+
+@modality_checks("image", images(kind="vae", likelihood="gaussian"))
+def test_vae(check):
+    check()
+
+
+@modality_checks("image", images(kind="vimco", vimco={"samples": 3, "categories": 5}, likelihood="softmax256"))
+def test_vimco(check):
+    check()
+
+
+@modality_checks("image-prior", codes)
+def test_prior(check):
+    check()
+
+
+def second_stage(folder):
+    _, run = codes(folder)
+    quantizer = {"name": "grouped", "groups": 3, "codebook_size": 8}
+    model = {"dim": 6, "encoder_width": 8, "layers": 2, "width": 8, "head_width": 8, "quantizer": quantizer}
+    return {"model": model, "train": {**TRAIN, "weight_average": 0.0}}, run
+
+
+@modality_checks("image-two-stage", second_stage)
+def test_two_stage(check):
+    check()
+
+
+@pytest.mark.parametrize("module", ["vqspeech_image"])
+def test_importing_it_is_cheap(module):
+    assert_light_import(module)

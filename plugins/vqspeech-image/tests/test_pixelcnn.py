@@ -1,0 +1,82 @@
+"""The prior sees all of the past and nothing of the future, and what it gives are probabilities."""
+
+import itertools
+
+import pytest
+import torch
+from vqspeech_image.nn.pixelcnn import GatedPixelCNN
+
+SIDE = 7
+
+
+def prior(sizes=(5,), seed=0, **values):
+    torch.manual_seed(seed)
+    return (
+        GatedPixelCNN(sizes, **{"layers": 4, "width": 8, "first_kernel": 5, "head_width": 8, **values}).double().eval()
+    )
+
+
+def reach_of(model, row, column):
+    """Which positions of the grid the features at one position depend on, by the gradient."""
+    torch.manual_seed(1)
+    embedded = torch.randn(1, model.width, SIDE, SIDE, dtype=torch.float64, requires_grad=True)
+    model.embedded = lambda codes: embedded
+    model.features(torch.zeros(1, 1, SIDE, SIDE, dtype=torch.int64))[0, row, column].sum().backward()
+    return embedded.grad.abs().sum((0, 1)) > 0
+
+
+@pytest.mark.parametrize("row, column", [(0, 0), (0, 6), (3, 0), (3, 3), (3, 6), (6, 2), (6, 6)])
+@pytest.mark.parametrize("kernels", [(5, 3), (7, 3), (3, 3), (3, 5)])
+def test_it_sees_all_of_the_past_and_nothing_else(row, column, kernels):
+    """No blind spot: with layers enough to span the grid, every earlier position matters, the far right of the row above too."""
+    first, kernel = kernels
+    seen = reach_of(prior(first_kernel=first, kernel=kernel, layers=8), row, column)
+    place = torch.arange(SIDE * SIDE).view(SIDE, SIDE)
+    assert torch.equal(seen, place < row * SIDE + column)
+
+
+def test_one_layer_sees_just_its_filter():
+    seen = reach_of(prior(layers=1, first_kernel=3), 3, 3)
+    wanted = torch.zeros(SIDE, SIDE, dtype=torch.bool)
+    wanted[2, 2:5] = wanted[3, 2] = True
+    assert torch.equal(seen, wanted)
+
+
+@pytest.mark.parametrize("sizes", [(5,), (5, 3, 4)])
+def test_a_later_code_changes_no_earlier_logit(sizes):
+    model = prior(sizes)
+    torch.manual_seed(2)
+    codes = torch.stack([torch.randint(size, (1, SIDE, SIDE)) for size in sizes], 1)
+    before = model(codes)
+    for place in (0, 10, 24, 48):
+        row, column = divmod(place, SIDE)
+        for book, size in enumerate(sizes):
+            changed = codes.clone()
+            changed[0, book, row, column] = (changed[0, book, row, column] + 1) % size
+            for other, (one, two) in enumerate(zip(before, model(changed), strict=True)):
+                same = torch.isclose(one, two, rtol=0, atol=0).all(-1).flatten()
+                until = place + (other <= book)
+                assert same[:until].all(), f"codebook {book} at {place} changes codebook {other} before it"
+                if other > book:
+                    assert not same[place], f"codebook {other} does not see codebook {book} at its own position"
+                elif place + 1 < SIDE * SIDE and column + 1 < SIDE:
+                    assert not same[place + 1], f"the next position does not see codebook {book}"
+
+
+@pytest.mark.parametrize("sizes, grid", [((2,), (2, 3)), ((2, 3), (1, 3)), ((2, 2), (2, 2))])
+def test_probabilities_of_all_grids_sum_to_one(sizes, grid):
+    model = prior(sizes)
+    rows, columns = grid
+    each = [range(size) for size in sizes] * (rows * columns)
+    codes = torch.tensor(list(itertools.product(*each))).view(-1, rows, columns, len(sizes)).permute(0, 3, 1, 2)
+    total = (-model.nll(codes).flatten(1).sum(1).double()).exp().sum()
+    assert total.item() == pytest.approx(1, abs=1e-5)
+
+
+def test_classes_matter_and_only_where_they_are_told():
+    model = prior(classes=3)
+    codes = torch.zeros(2, 1, SIDE, SIDE, dtype=torch.int64)
+    one, two = model(codes, torch.tensor([0, 2]))[0]
+    assert not torch.allclose(one, two)
+    same, again = model(codes, torch.tensor([1, 1]))[0]
+    assert torch.equal(same, again)

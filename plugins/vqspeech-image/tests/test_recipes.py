@@ -1,0 +1,209 @@
+"""The recipes end to end at a tiny size: figures that add up, stages that are not repeated, codes that are not mixed up."""
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import pytest
+from layouts import cifar, idx
+from typer.testing import CliRunner
+from vqspeech_image.models import load_images, load_prior, require_same_codes
+from vqspeech_image.recipes.settings import PAPER, SMALL, settle
+from vqspeech_image.store import ImageStore
+
+from vqspeech.cli.main import app
+from vqspeech.errors import CheckpointError, InputError
+from vqspeech.recipes.base import RecipeRequest
+
+TINY = [
+    "model.width=8", "model.dim=8", "model.residual_blocks=1", "model.quantizer.groups=2", "model.quantizer.codebook_size=8",
+    "train.steps=4", "train.batch_size=8", "train.start_crops=16", "train.validate_every=2", "train.validation_batches=1",
+    "train.accelerator=cpu", "train.precision=32-true", "baselines.vae.model.dim=4", "baselines.vimco.train.steps=2",
+    "baselines.vimco.train.batch_size=2", "baselines.vimco.model.vimco={samples=3, variables=2, categories=8}",
+    "prior.model.layers=2", "prior.model.width=8", "prior.model.head_width=8", "prior.train.steps=4",
+    "prior.train.accelerator=cpu", "prior.train.precision=32-true", "sample.images=4", "evaluate.vimco_images=4",
+]  # fmt: skip
+
+
+def recipe(name, out, *arguments, settings=TINY, data=None):
+    words = ["recipe", "run", name, "--out", str(out), "--set", "preset=small", *arguments]
+    words += [word for setting in settings for word in ("--set", setting)]
+    return CliRunner().invoke(app, words + (["--data-dir", str(data)] if data else []))
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    from conftest import gradients
+
+    data, out = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("runs") / "cifar10"
+    cifar(data, gradients)
+    result = recipe("cifar10", out, data=data)
+    assert result.exit_code == 0, result.output
+    return data, out, result
+
+
+def test_results_add_up(done):
+    results = json.loads((done[1] / "results.json").read_text())
+    uniform, unigram, learned, vae, vimco = results["bits_per_dimension"]
+    assert uniform["latent_nats"] == pytest.approx(8 * 8 * 2 * math.log(8))
+    for one in (uniform, unigram, learned, vae):
+        assert one["total_nats"] == pytest.approx(one["reconstruction_nats"] + one["latent_nats"])
+        assert one["bits_per_dimension"] == pytest.approx(one["total_nats"] / (3072 * math.log(2)))
+    assert learned["latent_nats"] == pytest.approx(results["nats_per_code"]["prior"] * 128)
+    assert vimco["images"] == 4 and vae["images"] == 12 and results["evaluated_on"] == "test"
+    assert results["steps"] == 4 and len(results["codes_used"]) == 2 and results["psnr_db"]["vqvae"] > 5
+    assert results["sampling"]["images"] == 4
+
+
+def test_the_sum_is_printed_term_by_term(done):
+    text = done[2].output
+    assert "reconstruction" in text and "8 x 8 x 2 codes x log 8, uniform prior" in text and "bits/dim" in text
+
+
+def test_the_report_shows_grids_and_the_paper_s_figures(done):
+    page = (done[1] / "report" / "index.html").read_text()
+    for word in ("4.67", "4.51", "5.14", "samples.png", "reconstructions.png", "dequantised", "part of CIFAR-10"):
+        assert word in page
+    assert (done[1] / "report" / "figures" / "samples.png").stat().st_size > 100
+
+
+def test_a_second_call_repeats_nothing_and_another_sample_only_that(done):
+    data, out, _ = done
+    again = recipe("cifar10", out, data=data)
+    assert again.exit_code == 0 and again.output.count("done before") == 8
+    other = recipe("cifar10", out, data=data, settings=[*TINY, "sample.images=5"])
+    assert other.output.count("done before") == 7 and "[sample]\n" in other.output
+
+
+def test_stages_one_by_one(done, tmp_path):
+    data, _, _ = done
+    first = recipe("cifar10", tmp_path / "run", "--stages", "prepare,train", data=data)
+    assert first.exit_code == 0 and "stages done: prepare, train" in first.output
+    assert not (tmp_path / "run" / "prior" / "store").exists()
+    early = recipe("cifar10", tmp_path / "run", "--stages", "sample", data=data)
+    assert early.exit_code == 2 and "has not run" in early.output
+
+
+def test_info_tells_what_a_run_is(done):
+    told = CliRunner().invoke(app, ["info", str(done[1])]).output
+    assert "grouped" in told and "vqspeech-image" in told and "52 of 60,000" in told
+    assert "vqspeech-image" in CliRunner().invoke(app, ["info", str(done[1] / "prior")]).output
+
+
+def test_a_prior_on_other_codes_is_refused(done, tmp_path):
+    _, out, _ = done
+    require_same_codes(load_images(out), load_prior(out / "prior"))
+    first = next(iter(sorted((out / "checkpoints").glob("step-*"))))
+    copy = shutil.copytree(out / "baselines" / "vimco" / "checkpoints" / "step-00000002", tmp_path / "other")
+    assert first != copy
+    with pytest.raises(CheckpointError, match=r"trained on the codes of .*train it on these"):
+        require_same_codes(load_images(copy), load_prior(out / "prior"))
+
+
+def test_speech_commands_refuse_an_image_model(done, tmp_path):
+    result = CliRunner().invoke(app, ["speakers", str(done[1])])
+    assert result.exit_code == 0 and not result.output.strip()
+    (tmp_path / "a.wav").write_bytes(b"x")
+    encoded = CliRunner().invoke(
+        app, ["encode", str(done[1]), str(tmp_path / "a.wav"), "--out", str(tmp_path / "c.parquet")]
+    )
+    assert encoded.exit_code == 2 and "modality 'image'" in " ".join(encoded.output.split())
+
+
+def test_without_data_it_says_where_to_get_it(tmp_path):
+    result = recipe("cifar10", tmp_path / "run")
+    assert result.exit_code == 2 and "cifar-10-python.tar.gz" in result.output
+
+
+KMNIST = [
+    "model.width=8", "model.dim=4", "model.quantizer.codebook_size=8", "train.steps=3", "train.batch_size=8", "train.start_crops=16",
+    "train.validate_every=3", "train.accelerator=cpu", "prior.model.layers=2", "prior.model.width=8", "prior.model.head_width=8",
+    "prior.train.steps=3", "prior.train.accelerator=cpu", "sample.images=10", "evaluate.images=20",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("grid", ["full", "single"])
+def test_kmnist(tmp_path, images, grid):
+    idx(tmp_path, images)
+    result = recipe("kmnist", tmp_path / "run", settings=[*KMNIST, f"model.grid={grid}"], data=tmp_path)
+    assert result.exit_code == 0, result.output
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["grid"] == ([7, 7] if grid == "full" else [1, 1]) and results["sampling"]["by_class"]
+    assert "black and white" in (tmp_path / "run" / "report" / "index.html").read_text()
+
+
+@pytest.mark.parametrize("name", ["cifar10", "kmnist", "imagenet"])
+@pytest.mark.parametrize("preset", [SMALL, PAPER])
+def test_every_preset_can_be_used(name, preset):
+    request = RecipeRequest(name=name, out=Path("unused"), overrides=(f"preset={preset}", "train.steps=7"), seed=3)
+    settings = settle(request, f"vqspeech_image.recipes.{name}", "image-folder" if name == "imagenet" else name)
+    assert settings.run.train.steps == 7 and settings.run.seed == settings.prior.seed == 3 and settings.preset == preset
+    assert settings.run.model["kind"] == "vqvae"
+
+
+@pytest.mark.parametrize(
+    "setting, says",
+    [
+        ("preset=big", "preset"),
+        ("prior.modle.width=3", "prior.modle"),
+        ("sample.images=0", "sample.images"),
+        ("evaluate.image=5", "evaluate.image"),
+        ("train.crop_samples=50", "crops of sound"),
+        ("corpus.name=vctk", "no images"),
+    ],
+)
+def test_settings_that_cannot_be(setting, says):
+    request = RecipeRequest(name="cifar10", out=Path("unused"), overrides=(setting,))
+    with pytest.raises(InputError, match=says):
+        settle(request, "vqspeech_image.recipes.cifar10", "cifar10")
+
+
+SUBSET = Path(__file__).parents[4] / "shared" / "data" / "cifar10"
+
+
+@pytest.mark.skipif(not SUBSET.is_dir(), reason="the CIFAR-10 subset of ../shared/data is not here")
+def test_the_real_subset_is_read(tmp_path):
+    from vqspeech_image.corpora.cifar import read
+    from vqspeech_image.store import prepare
+
+    store = prepare(read(SUBSET), tmp_path / "store")
+    assert isinstance(store, ImageStore) and len(store.indices("test")) == 1500
+    assert len(store.indices("train")) + len(store.indices("valid")) == 6000
+    assert 0.058 < float((store.pixels[:2000] / 255.0).var()) < 0.068  # 0.0633 on the full training set
+
+
+def test_a_folder_of_photographs(tmp_path, images):
+    from PIL import Image
+
+    data = tmp_path / "data"
+    data.mkdir()
+    for number, pixels in enumerate(images(30, 20, 24, 3)):
+        Image.fromarray(pixels).save(data / f"{number}.png")
+    (data / "notes.txt").write_text("x")
+    settings = [*(one for one in KMNIST if "batch_size" not in one), "train.batch_size=4", "corpus.options.size=16"]
+    result = recipe("imagenet", tmp_path / "run", settings=settings, data=data)
+    assert result.exit_code == 0, result.output
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["grid"] == [4, 4] and results["corpus"]["skipped"] == 1 and "notes.txt" in result.output
+
+
+def test_a_prior_by_class_needs_every_class(tmp_path, images):
+    from PIL import Image
+
+    from vqspeech.errors import ConfigError
+    from vqspeech.training import run as runs
+
+    (tmp_path / "data" / "cats").mkdir(parents=True)
+    for number, pixels in enumerate(images(8, 8, 8, 3)):
+        place = tmp_path / "data" / ("cats" if number % 2 else "")
+        Image.fromarray(pixels).save(place / f"{number}.png")
+    train = {"steps": 1, "batch_size": 2, "start_crops": 4, "accelerator": "cpu"}
+    model = {"width": 4, "dim": 4, "quantizer": {"name": "vq", "codebook_size": 4}}
+    values = {"modality": "image", "corpus": {"name": "image-folder"}, "model": model, "train": train}
+    run, config = tmp_path / "run", runs.checked(values)
+    runs.open_run(run, config)
+    runs.train(config, run, runs.prepare(config, run, tmp_path / "data"))
+    prior = runs.checked({"modality": "image-prior", "model": {"by_class": True}, "train": train})
+    with pytest.raises(ConfigError, match="4 of 8 have none"):
+        runs.train(prior, run / "prior", runs.prepare(prior, run / "prior", run))

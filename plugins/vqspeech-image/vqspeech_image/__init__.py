@@ -1,0 +1,110 @@
+"""Images for vqspeech: modalities ``image``, ``image-prior`` and ``image-two-stage``, corpora and recipes. Importing this is cheap: torch loads on first use."""
+
+import vqspeech
+from vqspeech.registry.specs import CorpusSpec, ModalitySpec, RecipeSpec
+
+STAGES = ("prepare", "train", "baselines", "reconstruct", "encode", "prior", "sample", "evaluate", "report")
+
+
+@vqspeech.hookimpl
+def register_modalities() -> list[ModalitySpec]:
+    """Images, and the codes of images."""
+    return [
+        ModalitySpec(
+            name="image",
+            target="vqspeech_image.training.images:ImageModality",
+            summary="images: convolutional VQ-VAE, and VAE and VIMCO on the same encoder and decoder",
+            media="image",
+        ),
+        ModalitySpec(
+            name="image-prior",
+            target="vqspeech_image.training.codes:PriorModality",
+            summary="the codes of a trained image model: a gated PixelCNN over them",
+            media="image",
+        ),
+        ModalitySpec(
+            name="image-two-stage",
+            target="vqspeech_image.training.codes:TwoStageModality",
+            summary="the codes of a trained image model: a second VQ-VAE over them, a few latents for a whole image",
+            media="image",
+        ),
+    ]
+
+
+@vqspeech.hookimpl
+def register_corpora() -> list[CorpusSpec]:
+    """The image corpora whose layout is read."""
+    return [
+        CorpusSpec(
+            name="cifar10",
+            target="vqspeech_image.corpora.cifar:read",
+            summary="CIFAR-10 in its original batches: 60,000 colour images of 32 x 32, ten classes",
+            licence="free for research (Krizhevsky 2009)",
+            homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
+            media="image",
+        ),
+        CorpusSpec(
+            name="mnist",
+            target="vqspeech_image.corpora.idx:read_mnist",
+            summary="MNIST as idx, idx.gz or npz: 70,000 digits of 28 x 28",
+            licence="CC BY-SA 3.0",
+            homepage="http://yann.lecun.com/exdb/mnist",
+            media="image",
+        ),
+        CorpusSpec(
+            name="kmnist",
+            target="vqspeech_image.corpora.idx:read_kmnist",
+            summary="Kuzushiji-MNIST as idx, idx.gz or npz: 70,000 cursive characters of 28 x 28",
+            licence="CC BY-SA 4.0",
+            homepage="https://github.com/rois-codh/kmnist",
+            media="image",
+        ),
+        CorpusSpec(
+            name="image-folder",
+            target="vqspeech_image.corpora.folder:read",
+            summary="your own images: a folder per class, or one without classes (ImageNet's layout)",
+            licence="yours",
+            media="image",
+        ),
+        CorpusSpec(
+            name="digits",
+            target="vqspeech_image.corpora.digits:read",
+            summary="1,797 digits of 8 x 8 that come with scikit-learn, enlarged to 28 x 28; nothing to download",
+            licence="CC BY 4.0 (UCI Optical Recognition of Handwritten Digits)",
+            homepage="https://archive.ics.uci.edu/dataset/80",
+            needs_data_dir=False,
+            media="image",
+        ),
+        CorpusSpec(
+            name="image-codes",
+            target="vqspeech_image.code_store:read_run",
+            summary="the codes of the images of a run, by its model: what the modalities image-prior and image-two-stage are trained on",
+            licence="that of the images",
+            media="other",
+        ),
+    ]
+
+
+@vqspeech.hookimpl
+def register_recipes() -> list[RecipeSpec]:
+    """The experiments on images."""
+    return [
+        RecipeSpec(
+            name="cifar10",
+            target="vqspeech_image.recipes.cifar10.recipe:run",
+            summary="the paper's CIFAR-10 comparison: bits per dimension of VQ-VAE, VAE and VIMCO, a PixelCNN prior, samples, a report",
+            stages=STAGES,
+        ),
+        RecipeSpec(
+            name="imagenet",
+            target="vqspeech_image.recipes.imagenet.recipe:run",
+            summary="ImageNet or a folder of photographs: 128 x 128 pixels as 32 x 32 codes, a prior over them, samples, a report",
+            stages=STAGES,
+        ),
+        RecipeSpec(
+            name="kmnist",
+            target="vqspeech_image.recipes.kmnist.recipe:run",
+            summary="one or a few codes per character, a prior over them, samples, a report; without data on scikit-learn's digits",
+            stages=STAGES,
+        ),
+    ]

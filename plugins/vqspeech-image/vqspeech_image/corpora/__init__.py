@@ -1,0 +1,1 @@
+"""Where images come from: readers of the usual layouts, all giving an `ImageCorpus`."""

@@ -1,0 +1,159 @@
+"""Bits per dimension, term by term.
+
+The paper's figure for CIFAR-10 is [-log p(x | z_q(x)) + N log K] / (3072 log 2) with N codes under a uniform prior (van den Oord et al. 2017,
+section 3.2: log p(x) >= log p(x | z_q(x)) p(z_q(x)) by Jensen). A prior that was learned afterwards replaces N log K by what it gives to the codes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from vqspeech_image.nn.batch import ImageBatch
+from vqspeech_image.store import ImageStore
+
+AT_ONCE = 32
+"""Images whose likelihood is computed together; a softmax of 256 over 32 images of 32 x 32 x 3 takes 100 MB."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accounting:
+    """An upper bound of -log2 p(x) per dimension, as the terms that it is the sum of; nats are means over images.
+
+    Parameters
+    ----------
+    model : what it is of
+    images, dimensions : how many, and height * width * channels of each
+    total_nats : of the bound
+    reconstruction_nats, latent_nats : its two terms; None where it is no sum of them
+    latent_words : how the second term comes about
+    standard_error : of the bits per dimension, over images; None where it was not measured
+    """
+
+    model: str
+    images: int
+    dimensions: int
+    total_nats: float
+    reconstruction_nats: float | None
+    latent_nats: float | None
+    latent_words: str
+    standard_error: float | None
+
+    @property
+    def bits_per_dimension(self) -> float:
+        """total_nats / (dimensions * log 2)."""
+        return self.total_nats / (self.dimensions * math.log(2))
+
+    def lines(self) -> list[str]:
+        """The sum as a reader can check it."""
+        per = f"({self.dimensions} log 2)"
+        head = f"{self.model}, {self.images} images of {self.dimensions} dimensions"
+        if self.reconstruction_nats is None or self.latent_nats is None:
+            return [
+                f"{head}: {self.total_nats:.2f} nats / {per} = {self.bits_per_dimension:.4f} bits/dim; {self.latent_words}"
+            ]
+        scale = self.dimensions * math.log(2)
+        error = "" if self.standard_error is None else f", standard error {self.standard_error:.4f}"
+        return [
+            head,
+            f"  reconstruction  {self.reconstruction_nats:12.2f} nats  {self.reconstruction_nats / scale:8.4f} bits/dim",
+            f"  latents         {self.latent_nats:12.2f} nats  {self.latent_nats / scale:8.4f} bits/dim   {self.latent_words}",
+            f"  sum             {self.total_nats:12.2f} nats  {self.bits_per_dimension:8.4f} bits/dim   / {per}{error}",
+        ]
+
+    def summary(self) -> dict[str, Any]:
+        """The same as JSON values."""
+        return {
+            "model": self.model,
+            "images": self.images,
+            "dimensions": self.dimensions,
+            "reconstruction_nats": self.reconstruction_nats,
+            "latent_nats": self.latent_nats,
+            "latents": self.latent_words,
+            "total_nats": self.total_nats,
+            "bits_per_dimension": self.bits_per_dimension,
+            "standard_error": self.standard_error,
+        }
+
+
+def account(
+    model: Any, name: str, store: ImageStore, rows: npt.NDArray[np.int64], *, at_once: int = AT_ONCE
+) -> Accounting:
+    """The bound of a model on some images of a store.
+
+    Parameters
+    ----------
+    model : of `vqspeech_image.models`, in evaluation mode
+    name : for the listing
+    rows : which images
+    at_once : images in memory at a time
+    """
+    totals, reconstructions, latents = [], [], []
+    device = next(model.parameters()).device
+    for begin in range(0, len(rows), at_once):
+        mine = rows[begin : begin + at_once]
+        batch = ImageBatch(torch.from_numpy(np.array(store.pixels[mine])), torch.from_numpy(store.labels[mine]))
+        bound = model.bound(batch.to(device))
+        totals.append(bound.total.double().cpu())
+        if bound.reconstruction is not None and bound.latent is not None:
+            reconstructions.append(bound.reconstruction.double().cpu())
+            latents.append(bound.latent.double().cpu())
+    total = torch.cat(totals)
+    dimensions = math.prod(store.shape)
+    return Accounting(
+        model=name,
+        images=len(rows),
+        dimensions=dimensions,
+        total_nats=float(total.mean()),
+        reconstruction_nats=float(torch.cat(reconstructions).mean()) if reconstructions else None,
+        latent_nats=float(torch.cat(latents).mean()) if latents else None,
+        latent_words=_words(model),
+        standard_error=float(total.std() / math.sqrt(len(total)) / (dimensions * math.log(2)))
+        if len(total) > 1
+        else 0.0,
+    )
+
+
+def _words(model: Any) -> str:
+    samples = getattr(model, "samples", None)
+    if samples is not None:
+        return f"one bound of {samples} samples for pixels and latents together"
+    if not model.codebook_sizes:
+        return "KL divergence of the posterior from N(0, 1), one sample"
+    rows, columns = model.encoder.grid
+    return uniform_words((rows, columns), model.codebook_sizes)
+
+
+def uniform_words(grid: tuple[int, int], sizes: tuple[int, ...]) -> str:
+    """The cost of codes under a uniform prior, in words: ``8 x 8 x 8 codes x log 128``."""
+    count = grid[0] * grid[1]
+    if len(set(sizes)) == 1:
+        return f"{grid[0]} x {grid[1]} x {len(sizes)} codes x log {sizes[0]}, uniform prior"
+    return f"{count} positions x (log {' + log '.join(map(str, sizes))}), uniform prior"
+
+
+def with_prior(uniform: Accounting, prior_nats: float, words: str) -> Accounting:
+    """The same reconstruction with a learned prior's cost of the codes instead of the uniform one.
+
+    Parameters
+    ----------
+    uniform : of a model with codes
+    prior_nats : -log p(codes) of an image, mean
+    words : what the prior is
+    """
+    assert uniform.reconstruction_nats is not None
+    return Accounting(
+        model=uniform.model,
+        images=uniform.images,
+        dimensions=uniform.dimensions,
+        total_nats=uniform.reconstruction_nats + prior_nats,
+        reconstruction_nats=uniform.reconstruction_nats,
+        latent_nats=prior_nats,
+        latent_words=words,
+        standard_error=None,
+    )

@@ -1,0 +1,66 @@
+"""How codes are used, and what they cost under priors of rising strength: uniform, by frequency, learned."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from vqspeech.analysis.codebook import usage_of_counts
+from vqspeech_image.code_store import CodeStore
+from vqspeech_image.nn.pixelcnn import GatedPixelCNN
+
+AT_ONCE = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class BookUse:
+    """Use of one codebook: size, codes that occur, perplexity 2^H, and occurrences (K,)."""
+
+    size: int
+    used: int
+    perplexity: float
+    counts: tuple[int, ...]
+
+
+def book_uses(store: CodeStore, rows: npt.NDArray[np.int64]) -> tuple[BookUse, ...]:
+    """Use of each codebook over some images."""
+    uses = []
+    for book, size in enumerate(store.facts.codebook_sizes):
+        use = usage_of_counts(np.bincount(store.codes[rows, book].ravel(), minlength=size), 1.0)
+        uses.append(BookUse(size=size, used=use.codes_used, perplexity=use.perplexity, counts=use.counts))
+    return tuple(uses)
+
+
+def uniform_nats(store: CodeStore) -> float:
+    """log K, mean over the codebooks: what a code costs when nothing is known."""
+    return sum(math.log(size) for size in store.facts.codebook_sizes) / len(store.facts.codebook_sizes)
+
+
+def unigram_nats(store: CodeStore, train: npt.NDArray[np.int64], test: npt.NDArray[np.int64]) -> float:
+    """Mean nats of a test code under its frequency among the training codes, half a count added to each (Krichevsky and Trofimov 1981)."""
+    costs = []
+    for book, size in enumerate(store.facts.codebook_sizes):
+        counts = np.bincount(store.codes[train, book].ravel(), minlength=size) + 0.5
+        costs.append(-np.log(counts / counts.sum())[store.codes[test, book]].mean())
+    return float(np.mean(costs))
+
+
+@torch.no_grad()
+def prior_nats(model: GatedPixelCNN, store: CodeStore, rows: npt.NDArray[np.int64]) -> float:
+    """Mean nats of a code under a prior, over some images of a store.
+
+    Parameters
+    ----------
+    model : in evaluation mode
+    """
+    total = 0.0
+    for begin in range(0, len(rows), AT_ONCE):
+        mine = rows[begin : begin + AT_ONCE]
+        codes = torch.from_numpy(store.codes[mine].astype(np.int64))
+        labels = torch.from_numpy(store.labels[mine]) if model.classes else None
+        total += float(model.nll(codes, labels).double().sum())
+    return total / (len(rows) * math.prod(store.codes.shape[1:]))

@@ -1,0 +1,98 @@
+"""The continuous VAE of the paper's comparison: the same encoder and decoder, Gaussian latents on the same grid."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from vqspeech_image.nn.autoencoder import ConvDecoder, ConvEncoder, drawn_positions
+from vqspeech_image.nn.batch import Bound, ImageBatch, Part, Terms, shared_terms, uniforms
+from vqspeech_image.nn.likelihoods import Likelihood
+from vqspeech_image.nn.vqvae import pixel_nll, to_pixels
+
+
+class GaussianVAE(nn.Module):
+    """A VAE with a diagonal Gaussian posterior and a standard normal prior (Kingma and Welling 2014, appendix B).
+
+    loss = (-log p(x | z) + KL(q(z | x) || N(0, 1))) per dimension, with one sample of z.
+
+    Parameters
+    ----------
+    encoder : gives means and log-variances, 2 * dim channels
+    decoder, likelihood, pixel_share : as in `VQVAE`
+    """
+
+    codebook_sizes: tuple[int, ...] = ()
+
+    def __init__(
+        self, encoder: ConvEncoder, decoder: ConvDecoder, likelihood: Likelihood, *, pixel_share: float = 1.0
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.likelihood = likelihood
+        self.pixel_share = pixel_share
+
+    def start(self, batch: ImageBatch, generator: torch.Generator) -> None:
+        """Nothing: there is no codebook to place."""
+
+    def update(self, generator: torch.Generator) -> None:
+        """Nothing."""
+
+    def loss(self, batch: ImageBatch, generator: torch.Generator | None = None) -> Terms:
+        """The negative evidence lower bound; ``nll`` is all of it, ``reconstruction_nll`` the first term, in nats per dimension.
+
+        Parameters
+        ----------
+        batch : images
+        generator : for the latents; without it, or in evaluation mode, they are drawn from the same numbers every time
+        """
+        generator = generator if self.training else None
+        count = batch.pixels[0, ..., 0].numel()
+        positions = drawn_positions(count, self.pixel_share, generator, batch.pixels.device)
+        reconstruction, kl = self._terms(batch, positions, generator)
+        total = (reconstruction + kl).mean()
+        codes = torch.zeros(len(batch.pixels), 0, 1, dtype=torch.int64, device=total.device)
+        terms = {"nll": total, "bound_nll": total, "reconstruction_nll": reconstruction.mean(), "kl": kl.mean()}
+        return shared_terms(batch, total, terms, codes)
+
+    @torch.no_grad()
+    def shuffled_nll(self, batch: ImageBatch) -> Tensor:
+        """Mean nats per dimension of the reconstruction when each image is given the latents of the next one."""
+        mean, _ = self._posterior(batch.pixels)
+        return pixel_nll(self.likelihood, self.decoder(mean.roll(1, 0)), batch.pixels, None).mean()
+
+    @torch.no_grad()
+    def bound(self, batch: ImageBatch) -> Bound:
+        """-log p(x | z) for one sample of z, and the divergence; in nats per image."""
+        dimensions = batch.pixels[0].numel()
+        reconstruction, kl = self._terms(batch, None, None)
+        return Bound((reconstruction + kl) * dimensions, reconstruction * dimensions, kl * dimensions)
+
+    @torch.no_grad()
+    def reconstruct(self, pixels: Tensor) -> Tensor:
+        """Expected pixels (batch, height, width, channels) uint8 at the mean of the posterior."""
+        return to_pixels(self.likelihood, self.decoder(self._posterior(pixels)[0]))
+
+    def _posterior(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        mean, log_variance = self.encoder(pixels).float().chunk(2, 1)
+        return mean, log_variance.clamp(-12, 6)
+
+    def _terms(
+        self, batch: ImageBatch, positions: Tensor | None, generator: torch.Generator | None
+    ) -> tuple[Tensor, Tensor]:
+        """Reconstruction and divergence, each (batch,) in nats per dimension."""
+        mean, log_variance = self._posterior(batch.pixels)
+        noise = standard_normals(tuple(mean.shape), batch.part, generator, mean.device)
+        z = mean + torch.exp(0.5 * log_variance) * noise
+        reconstruction = pixel_nll(self.likelihood, self.decoder(z), batch.pixels, positions)
+        kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).flatten(1).sum(1)
+        return reconstruction, kl / batch.pixels[0].numel()
+
+
+def standard_normals(
+    shape: tuple[int, ...], part: Part | None, generator: torch.Generator | None, device: torch.device
+) -> Tensor:
+    """Normal numbers from `uniforms`, by the inverse of the distribution function."""
+    drawn = uniforms(shape, part, generator, device)
+    return torch.special.ndtri(drawn.clamp(1e-12, 1 - 1e-12)).float()

@@ -1,0 +1,1 @@
+"""The experiments on images; `vqspeech_image.recipes.experiment` is what they share."""

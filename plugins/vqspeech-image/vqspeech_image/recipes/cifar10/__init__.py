@@ -1,0 +1,1 @@
+"""The paper's comparison on CIFAR-10."""

@@ -1,0 +1,26 @@
+"""CIFAR-10: VQ-VAE, VAE and VIMCO in bits per dimension, and a prior over the codes (van den Oord et al. 2017, section 4.1)."""
+
+from __future__ import annotations
+
+from vqspeech.errors import InputError
+from vqspeech.recipes.base import RecipeOutcome, RecipeRequest
+from vqspeech_image.recipes.experiment import Experiment
+from vqspeech_image.recipes.settings import settle
+
+HOW = (
+    "download and unpack cifar-10-python.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html and give --data-dir DIR; "
+    "without data there is `vqspeech recipe run kmnist`"
+)
+
+
+def run(request: RecipeRequest) -> RecipeOutcome:
+    """Run the wanted stages and write the report.
+
+    Raises
+    ------
+    InputError : for settings that cannot be used, or a missing data folder
+    """
+    corpus = "cifar10" if request.corpus == "auto" else request.corpus
+    if corpus == "cifar10" and request.data_dir is None:
+        raise InputError(f"the recipe cifar10 needs CIFAR-10: {HOW}")
+    return Experiment(request, settle(request, __package__, corpus), "Discrete codes of CIFAR-10").run()

@@ -1,0 +1,299 @@
+"""What the recipes on images share: prepare, train, baselines, reconstruct, encode, prior, sample, evaluate, report."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from vqspeech.config import RunConfig, plain
+from vqspeech.errors import InputError
+from vqspeech.recipes.base import RecipeOutcome, RecipeRequest
+from vqspeech.recipes.vctk.stages import Result, Stages
+from vqspeech.training import run as runs
+from vqspeech_image import STAGES
+from vqspeech_image.code_store import CodeStore
+from vqspeech_image.evaluation import codes as of_codes
+from vqspeech_image.evaluation.accounting import account, with_prior
+from vqspeech_image.evaluation.yardsticks import gaussian_bits, histogram_bits, psnr_db
+from vqspeech_image.models import LoadedImages, load_images, load_prior, require_same_codes
+from vqspeech_image.recipes.page import write_page
+from vqspeech_image.recipes.pictures import save_grid, side_by_side
+from vqspeech_image.recipes.results import Evidence
+from vqspeech_image.recipes.settings import Settings
+from vqspeech_image.sampling import sample
+from vqspeech_image.sampling.draws import uniform_grid
+from vqspeech_image.store import ImageStore
+
+SHOWN = 12
+"""Held-out images that are shown with their reconstructions."""
+AT_ONCE = 64
+
+FITTED_BYTES = 2**30
+"""Yardsticks are fitted on the first training images that fit into this: all 50,000 of CIFAR-10, some of ImageNet."""
+
+MADE_FROM = {
+    "train": ("prepare",),
+    "baselines": ("prepare",),
+    "reconstruct": ("train", "baselines"),
+    "encode": ("train",),
+    "prior": ("encode",),
+    "sample": ("train", "prior"),
+    "evaluate": ("train", "baselines", "prior"),
+}
+"""Stage -> those whose results it is made from; when one of them has another result, it runs again."""
+
+
+class Experiment:
+    """One run of a recipe: stages whose inputs are unchanged are not repeated.
+
+    Parameters
+    ----------
+    request : what was asked for
+    settings : what follows from it
+    title : of the page
+    """
+
+    def __init__(self, request: RecipeRequest, settings: Settings, title: str) -> None:
+        self.request, self.settings, self.title = request, settings, title
+        self.out = request.out
+        self.pictures = self.out / "pictures"
+        self.stages = Stages(self.out / "stages", say)
+        self.results: dict[str, Result] = {}
+        self._loaded: dict[Path, LoadedImages] = {}
+        self._store: ImageStore | None = None
+
+    def run(self) -> RecipeOutcome:
+        """Run the wanted stages.
+
+        Raises
+        ------
+        InputError : for a directory of another run, or a stage whose forerunners have not run
+        """
+        settings, out = self.settings, self.out
+        for sentence in settings.choices:
+            say(sentence)
+        runs.open_run(out, settings.run, fresh=self.request.fresh)
+        for name, other in self._others().items():
+            runs.open_run(out / name, other, fresh=self.request.fresh)
+        data = str(settings.data_dir.absolute()) if settings.data_dir else None
+        config, prior = plain(settings.run), plain(settings.prior)
+        baselines = {name: plain(other) for name, other in settings.baselines.items()}
+        images, codes = (out / "store",), (out / "prior" / "store",)
+        plan: list[tuple[str, Any, Callable[[], Result], tuple[Path, ...]]] = [
+            ("prepare", {"corpus": config["corpus"], "data_dir": data}, self._prepare, images),
+            ("train", config, self._train, (out / "checkpoints",)),
+            ("baselines", baselines, self._baselines, images),
+            ("reconstruct", settings.evaluate.images, self._reconstruct, (self.pictures,)),
+            ("encode", None, self._encode, codes),
+            ("prior", prior, self._prior, (out / "prior" / "checkpoints",)),
+            ("sample", plain(settings.sample), self._sample, (self.pictures,)),
+            ("evaluate", plain(settings.evaluate), self._evaluate, images),
+        ]
+        last = STAGES[-1] if self.request.stages is None else self.request.stages[-1]
+        for name, own, work, made in plan:
+            before = MADE_FROM.get(name, ())
+            if self.request.wants(name):
+                self._require(before)
+            inputs = {"own": own, "from": {stage: self.results.get(stage) for stage in before}}
+            found = self.stages.run(name, inputs, work, wanted=self.request.wants(name), made=made)
+            if found is not None:
+                self.results[name] = found
+            if name == last:
+                stages = ", ".join(self.request.stages or ())
+                return RecipeOutcome(
+                    message=f"stages done: {stages}; without --stages the rest follows, with the report"
+                )
+        self._require(STAGES[:-1])
+        return self._report()
+
+    def _others(self) -> dict[str, RunConfig]:
+        """Run directories below this one."""
+        return {
+            "prior": self.settings.prior,
+            **{f"baselines/{name}": config for name, config in self.settings.baselines.items()},
+        }
+
+    def _require(self, stages: tuple[str, ...]) -> None:
+        for stage in stages:
+            if stage not in self.results:
+                raise InputError(
+                    f"stage {stage!r} has not run in {self.out}; add it to --stages, or leave --stages away"
+                )
+
+    @property
+    def store(self) -> ImageStore:
+        """The images."""
+        if self._store is None:
+            self._store = ImageStore.open(self.out / "store")
+        return self._store
+
+    def _model(self, name: str = "") -> LoadedImages:
+        path = self.out / "baselines" / name if name else self.out
+        if path not in self._loaded:
+            self._loaded[path] = load_images(path, device="cuda" if torch.cuda.is_available() else "cpu")
+        return self._loaded[path]
+
+    def _prepare(self) -> Result:
+        store = runs.prepare(self.settings.run, self.out, self.settings.data_dir)
+        corpus = store.corpus
+        counts = {split: len(store.indices(split)) for split in ("train", "valid", "test")}
+        said = ", ".join(f"{split} {count}" for split, count in counts.items())
+        say(f"{corpus.variant}: {said}")
+        for path, reason in list(corpus.skipped.items())[:5]:
+            say(f"skipped {path}: {reason}")
+        if corpus.skipped:
+            say(f"skipped {len(corpus.skipped)} files in all")
+        return {"fingerprint": store.fingerprint, "counts": counts, "skipped": len(corpus.skipped)}
+
+    def _train(self) -> Result:
+        return self._trained(self.settings.run, self.out, self.store)
+
+    def _baselines(self) -> Result:
+        trained = {}
+        for name, config in self.settings.baselines.items():
+            say(f"baseline {name}")
+            trained[name] = self._trained(config, self.out / "baselines" / name, self.store)
+        return trained
+
+    def _trained(self, config: RunConfig, directory: Path, store: Any) -> Result:
+        result = runs.train(config, directory, store)
+        return {
+            "steps": result.step,
+            "seconds": result.seconds,
+            "checkpoint": result.checkpoint.name,
+            "images_seen": result.step * config.train.batch_size,
+        }
+
+    def _reconstruct(self) -> Result:
+        split, rows = self.store.held_out()
+        chosen = rows[: self.settings.evaluate.images]
+        shown = chosen[: min(SHOWN, len(chosen))]
+        fidelity, versions = {}, [np.asarray(self.store.pixels[shown])]
+        for name in ("", *self.settings.baselines):
+            rebuilt = self._rebuilt(name, chosen)
+            fidelity[name or "vqvae"] = psnr_db(self.store.pixels[chosen], rebuilt)
+            versions.append(rebuilt[: len(shown)])
+        save_grid(side_by_side(versions), len(shown), self.pictures / "reconstructions.png")
+        return {"split": split, "images": len(chosen), "psnr_db": fidelity, "shown": len(shown)}
+
+    def _rebuilt(self, name: str, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+        loaded, pieces = self._model(name), []
+        for begin in range(0, len(rows), AT_ONCE):
+            pixels = torch.from_numpy(np.array(self.store.pixels[rows[begin : begin + AT_ONCE]]))
+            pieces.append(loaded.model.reconstruct(pixels.to(loaded.device)).cpu().numpy())
+        return np.concatenate(pieces)
+
+    def _encode(self) -> Result:
+        directory = self.out / "prior"
+        for left in (directory / "store", directory / "checkpoints"):  # of another model, or this stage would not run
+            shutil.rmtree(left, ignore_errors=True)
+        store = runs.prepare(self.settings.prior, directory, self.out)
+        _, rows = self.store.held_out()
+        uses = of_codes.book_uses(store, rows)
+        return {
+            "of": store.of,
+            "grid": list(store.facts.grid),
+            "codebooks": [
+                {"size": use.size, "codes_used": use.used, "perplexity": use.perplexity, "counts": list(use.counts)}
+                for use in uses
+            ],
+        }
+
+    def _prior(self) -> Result:
+        directory = self.out / "prior"
+        return self._trained(self.settings.prior, directory, CodeStore.open(directory / "store"))
+
+    def _sample(self) -> Result:
+        prior, images, chosen = load_prior(self.out / "prior"), self._model(), self.settings.sample
+        require_same_codes(images, prior)
+        uniform = uniform_grid(
+            self.settings.run.seed, range(chosen.images), len(prior.codes.codebook_sizes), prior.codes.grid
+        )
+        labels = torch.arange(chosen.images) % prior.codes.classes if prior.config.by_class else None
+        begin = time.monotonic()
+        codes = sample(prior.model, uniform, labels, temperature=chosen.temperature)
+        seconds = time.monotonic() - begin
+        pixels = torch.cat([images.model.decode(part.to(images.device)).cpu() for part in codes.split(AT_ONCE)])
+        columns = prior.codes.classes if prior.config.by_class else max(1, round(chosen.images**0.5))
+        save_grid(pixels.numpy(), columns, self.pictures / "samples.png")
+        return {
+            "images": chosen.images,
+            "seconds": seconds,
+            "by_class": prior.config.by_class,
+            "distinct": distinct(codes),
+        }
+
+    def _evaluate(self) -> Result:
+        settings, store = self.settings.evaluate, self.store
+        split, rows = store.held_out()
+        rows = rows[: settings.images]
+        train = store.indices("train")[: max(2, FITTED_BYTES // int(np.prod(store.shape)))]
+        codes, prior = CodeStore.open(self.out / "prior" / "store"), load_prior(self.out / "prior")
+        per_code = int(np.prod(codes.codes.shape[1:]))
+        nats = {
+            "uniform": of_codes.uniform_nats(codes),
+            "unigram": of_codes.unigram_nats(codes, train, rows),
+            "prior": of_codes.prior_nats(prior.model, codes, rows),
+        }
+        uniform = account(self._model().model, "VQ-VAE", store, rows)
+        told = " given its class" if prior.config.by_class else ""
+        accounts = [
+            uniform,
+            with_prior(
+                uniform, nats["unigram"] * per_code, f"{per_code} codes x {nats['unigram']:.4f} nats, by frequency"
+            ),
+            with_prior(
+                uniform, nats["prior"] * per_code, f"{per_code} codes x {nats['prior']:.4f} nats, PixelCNN prior{told}"
+            ),
+        ]
+        for name, config in self.settings.baselines.items():
+            model, mine = self._model(name).model, rows
+            several = config.model["kind"] == "vimco"
+            if several:
+                mine = rows[: settings.vimco_images]
+            accounts.append(account(model, name.upper(), store, mine, at_once=8 if several else 32))
+        for one in accounts:
+            for line in one.lines():
+                say(line)
+        held = np.asarray(store.pixels[rows])
+        pixels = np.asarray(store.pixels[train])
+        return {
+            "split": split,
+            "accounts": [one.summary() for one in accounts],
+            "nats_per_code": nats,
+            "codes_per_image": per_code,
+            "yardsticks": {
+                "histogram_bits": histogram_bits(pixels, held),
+                "gaussian_bits": gaussian_bits(pixels, held, self.settings.run.seed) if settings.gaussian else None,
+            },
+        }
+
+    def _report(self) -> RecipeOutcome:
+        say("[report]")
+        evidence = Evidence(
+            out=self.out,
+            title=self.title,
+            settings=self.settings,
+            store=self.store,
+            stages=self.results,
+            command=self.request.command(),
+        )
+        return write_page(evidence)
+
+
+def distinct(codes: torch.Tensor) -> int:
+    """How many of some grids of codes (images, ...) differ from all others."""
+    return len(torch.unique(codes.flatten(1), dim=0))
+
+
+def say(line: str) -> None:
+    """Tell the user a line."""
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,1 @@
+"""Photographs from a folder: one code per position, a prior over them."""

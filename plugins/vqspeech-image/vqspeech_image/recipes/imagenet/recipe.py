@@ -1,0 +1,23 @@
+"""ImageNet, or any folder of photographs: 128 x 128 x 3 pixels as 32 x 32 codes of 512 (van den Oord et al. 2017, section 4.2)."""
+
+from __future__ import annotations
+
+from vqspeech.errors import InputError
+from vqspeech.recipes.base import RecipeOutcome, RecipeRequest
+from vqspeech_image.recipes.experiment import Experiment
+from vqspeech_image.recipes.settings import settle
+
+
+def run(request: RecipeRequest) -> RecipeOutcome:
+    """Run the wanted stages and write the report.
+
+    Raises
+    ------
+    InputError : for settings that cannot be used, or a missing data folder
+    """
+    corpus = "image-folder" if request.corpus == "auto" else request.corpus
+    if corpus == "image-folder" and request.data_dir is None:
+        raise InputError(
+            "the recipe imagenet needs a folder of images, one below it for each class or none: give --data-dir DIR"
+        )
+    return Experiment(request, settle(request, __package__, corpus), "Discrete codes of photographs").run()

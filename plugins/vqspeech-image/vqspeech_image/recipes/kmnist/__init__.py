@@ -1,0 +1,1 @@
+"""Characters and digits: a quick look at codes of small grey images."""

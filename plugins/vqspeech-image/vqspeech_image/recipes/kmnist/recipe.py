@@ -1,0 +1,46 @@
+"""KMNIST, MNIST, or scikit-learn's digits where there is no data: a few codes per character and a prior by class over them."""
+
+from __future__ import annotations
+
+from vqspeech.errors import CorpusError
+from vqspeech.recipes.base import RecipeOutcome, RecipeRequest
+from vqspeech.registry import lookup
+from vqspeech_image.recipes.experiment import Experiment
+from vqspeech_image.recipes.settings import settle
+
+OWN = ("kmnist", "mnist")
+STAND_IN = "digits"
+
+
+def run(request: RecipeRequest) -> RecipeOutcome:
+    """Run the wanted stages and write the report.
+
+    Raises
+    ------
+    InputError : for settings that cannot be used
+    """
+    corpus, choices = _corpus(request)
+    return Experiment(request, settle(request, __package__, corpus, choices), f"Discrete codes of {corpus}").run()
+
+
+def _corpus(request: RecipeRequest) -> tuple[str, tuple[str, ...]]:
+    if request.corpus != "auto":
+        return request.corpus, ()
+    if request.data_dir is None:
+        return STAND_IN, (
+            "corpus: the digits that come with scikit-learn, since neither --data-dir nor VQSPEECH_DATA is given. KMNIST: download its idx or "
+            "npz files from https://github.com/rois-codh/kmnist and give --data-dir DIR",
+        )
+    problems = []
+    for name in OWN:
+        try:
+            found = lookup.get("corpus", name)(request.data_dir)
+        except CorpusError as error:
+            problems.append(str(error))
+            continue
+        folder = request.data_dir.name.lower()
+        named = next((other for other in OWN if other in folder), name)  # both have the same file names
+        return named, (
+            f"corpus: {named} in {found.root}; --corpus {OWN[1] if named == OWN[0] else OWN[0]} reads it as the other",
+        )
+    raise CorpusError(f"{problems[0]}. As {OWN[1]}: {problems[1]}. --corpus NAME reads another corpus")

@@ -1,0 +1,68 @@
+"""Grids of images as PNG files, and curves of training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vqspeech.analysis.figures import BLUE, GREEN, ORANGE, PURPLE, new_figure, plain
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+GAP = 2
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
+
+
+def grid(images: npt.NDArray[np.uint8], columns: int) -> npt.NDArray[np.uint8]:
+    """Images (count, height, width, channels) in rows of `columns`, with white gaps; (height, width, channels) uint8."""
+    count, height, width, channels = images.shape
+    rows = -(-count // columns)
+    sheet = np.full((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, channels), 255, np.uint8)
+    for number, image in enumerate(images):
+        row, column = divmod(number, columns)
+        top, left = row * (height + GAP), column * (width + GAP)
+        sheet[top : top + height, left : left + width] = image
+    return sheet
+
+
+def save_grid(images: npt.NDArray[np.uint8], columns: int, path: Path, least_side: int = 64) -> Path:
+    """Write `grid` as PNG, each image enlarged by a whole number until its side is at least `least_side`; returns the path."""
+    from PIL import Image
+
+    sheet = grid(images, columns)
+    scale = max(1, -(-least_side // images.shape[1]))
+    sheet = sheet.repeat(scale, 0).repeat(scale, 1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(sheet[..., 0] if sheet.shape[-1] == 1 else sheet).save(path, optimize=True)
+    return path
+
+
+def side_by_side(rows: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+    """Several versions of the same images, (count, height, width, channels) each, as one list for `grid`: a version a row."""
+    return np.concatenate(list(rows))
+
+
+def curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], key: str, unit: str) -> Figure:
+    """A validation figure over seconds of training, a line for each run.
+
+    Parameters
+    ----------
+    runs : name -> rows of its metrics.jsonl
+    key : of the figure in the rows
+    unit : for the axis
+    """
+    figure = new_figure(3.2)
+    axes = plain(figure.subplots(), x="seconds of training", y=unit)
+    for colour, (name, rows) in zip(COLOURS, runs.items(), strict=False):
+        points = [(row["seconds"], row[key]) for row in rows if row["split"] == "valid" and key in row]
+        if points:
+            seconds, values = zip(*points, strict=True)
+            axes.plot(seconds, values, "-o", color=colour, markersize=3, linewidth=1.4, label=name)
+    if axes.lines:
+        axes.legend(frameon=False, fontsize=9)
+    return figure

@@ -1,0 +1,89 @@
+"""What a run of a recipe on images found: results.json, and its main figures in lines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from vqspeech.config import plain
+from vqspeech_image.recipes.settings import Settings
+from vqspeech_image.store import ImageStore
+
+VERSIONS = ("vqspeech", "vqspeech-image", "torch", "numpy", "pillow")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evidence:
+    """Everything the page shows: the run directory, its images, and what the stages found."""
+
+    out: Path
+    title: str
+    settings: Settings
+    store: ImageStore
+    stages: dict[str, dict[str, Any]]
+    command: str
+
+
+def results_of(evidence: Evidence) -> dict[str, Any]:
+    """The contents of results.json."""
+    stages, corpus = evidence.stages, evidence.store.corpus
+    measured, rebuilt, encoded = stages["evaluate"], stages["reconstruct"], stages["encode"]
+    books = encoded["codebooks"]
+    return {
+        "corpus": {
+            "name": corpus.name,
+            "variant": corpus.variant,
+            "images": stages["prepare"]["counts"],
+            "skipped": stages["prepare"]["skipped"],
+            "stand_in": corpus.stand_in,
+            "fingerprint": evidence.store.fingerprint,
+        },
+        "seed": evidence.settings.run.seed,
+        "preset": evidence.settings.preset,
+        "evaluated_on": measured["split"],
+        "steps": stages["train"]["steps"],
+        "train_seconds": stages["train"]["seconds"],
+        "prior_steps": stages["prior"]["steps"],
+        "prior_seconds": stages["prior"]["seconds"],
+        "baselines": stages["baselines"],
+        "bits_per_dimension": measured["accounts"],
+        "yardsticks": measured["yardsticks"],
+        "nats_per_code": measured["nats_per_code"],
+        "codes_per_image": measured["codes_per_image"],
+        "grid": encoded["grid"],
+        "codebook_size": [book["size"] for book in books],
+        "codes_used": [book["codes_used"] for book in books],
+        "perplexity": [book["perplexity"] for book in books],
+        "psnr_db": rebuilt["psnr_db"],
+        "sampling": stages["sample"],
+        "config": plain(evidence.settings.run),
+        "prior_config": plain(evidence.settings.prior),
+        "versions": {name: version(name) for name in VERSIONS} | {"python": sys.version.split()[0]},
+    }
+
+
+def write_results(path: Path, results: dict[str, Any]) -> Path:
+    """Write results.json, whole or not at all; returns its path."""
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
+    return path
+
+
+def summary(results: dict[str, Any], path: Path) -> str:
+    """The main numbers, a line each."""
+    lines = [f"results: {path}"]
+    for one in results["bits_per_dimension"]:
+        lines.append(f"{one['model']}: {one['bits_per_dimension']:.3f} bits/dim ({one['latents']})")
+    nats = results["nats_per_code"]
+    lines.append(
+        f"prior: {nats['prior']:.3f} nats per code, by frequency {nats['unigram']:.3f}, uniform {nats['uniform']:.3f}"
+    )
+    lines.append(
+        f"reconstruction: {results['psnr_db']['vqvae']:.1f} dB PSNR; codes used {results['codes_used']} of {results['codebook_size']}"
+    )
+    return "\n".join(lines)

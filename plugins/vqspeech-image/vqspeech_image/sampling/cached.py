@@ -1,0 +1,130 @@
+"""Sampling with caches: the vertical stack once for each row, the horizontal stack once for each position.
+
+What a layer computed for earlier rows and columns does not change when later codes are drawn, so it is kept: the last rows of every
+layer's vertical input, and the current row of every layer's horizontal input. The cost of a code is that of one column of one row, whatever the size of
+the grid (Ramachandran et al. 2017, arXiv 1704.06001).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from vqspeech_image.nn.pixelcnn import GatedLayer, GatedPixelCNN, gate
+from vqspeech_image.sampling.draws import checked_temperature, draw
+
+
+class _Horizontal(NamedTuple):
+    """Of a layer: the horizontal bias (2 * width, 1, 1) and filter (taps * width, 2 * width), the residual filter (width, width) and bias (width,)."""
+
+    taps: int
+    first: bool
+    shift: Tensor
+    filter: Tensor
+    residual: Tensor
+    bias: Tensor
+
+
+@torch.no_grad()
+def sample_cached(
+    model: GatedPixelCNN, uniform: Tensor, told: Tensor | None = None, *, temperature: float = 1.0
+) -> Tensor:
+    """Codes (batch, codebooks, rows, columns) int64, draw for draw those of `sample_naive`.
+
+    Parameters
+    ----------
+    model : in evaluation mode, on the CPU
+    uniform : (batch, codebooks, rows, columns) in [0, 1), one number for each code
+    told : (batch,) int64 classes, or (batch, latents), for a model that is told them
+    temperature : see `draw`
+    """
+    return _Sampler(model, uniform, told, checked_temperature(temperature)).run()
+
+
+class _Sampler:
+    def __init__(self, model: GatedPixelCNN, uniform: Tensor, told: Tensor | None, temperature: float) -> None:
+        self.model, self.uniform, self.told, self.temperature = model, uniform, told, temperature
+        self.batch, self.books, self.rows, self.columns = uniform.shape
+        self.layers: list[GatedLayer] = list(model.layers)  # type: ignore[arg-type]
+        self.codes = torch.zeros(self.batch, self.books, self.rows, self.columns, dtype=torch.int64)
+        width, columns = model.width, self.columns
+        self.above = [  # of each layer: the rows of its vertical input that its filter still needs, with its padding
+            torch.zeros(self.batch, width, layer.rows, columns + 2 * layer.reach) for layer in self.layers
+        ]
+        self.left = [  # of each layer: the current row of its horizontal input, with its padding
+            torch.zeros(self.batch, columns + layer.reach, width) for layer in self.layers
+        ]
+        self.horizontal = [_packed(layer) for layer in self.layers]
+
+    def run(self) -> Tensor:
+        for row in range(self.rows):
+            bases = self._vertical()
+            for left in self.left:
+                left.zero_()
+            for column in range(self.columns):
+                self._position(row, column, bases)
+            self._keep_row(row)
+        return self.codes
+
+    def _vertical(self) -> list[Tensor]:
+        """Run the vertical stack for the next row; what it tells the horizontal stack, of each layer (columns, batch, 2 * width)."""
+        bases = []
+        for number, layer in enumerate(self.layers):
+            both = layer.vertical(self.above[number])
+            shift = layer.shift(self.told)
+            told = layer.across(both) + shift + self.horizontal[number].shift
+            bases.append(told[:, :, 0].permute(2, 0, 1).contiguous())
+            if number + 1 < len(self.layers):
+                self._push(number + 1, gate(both + shift)[:, :, 0])
+        return bases
+
+    def _push(self, number: int, row: Tensor) -> None:
+        """A new row (batch, width, columns) at the bottom of what a layer's vertical filter sees."""
+        above, reach = self.above[number], self.layers[number].reach
+        if above.shape[2] > 1:
+            above[:, :, :-1] = above[:, :, 1:].clone()
+        above[:, :, -1, reach : reach + self.columns] = row
+
+    def _position(self, row: int, column: int, bases: list[Tensor]) -> None:
+        features = self._features(column, bases)
+        drawn: list[Tensor] = []
+        for book in range(self.books):
+            logits = self.model.book_logits(features, drawn)
+            drawn.append(draw(logits, self.uniform[:, book, row, column], self.temperature))
+        self.codes[:, :, row, column] = torch.stack(drawn, 1)
+        embedded = self.model.embeddings[0](drawn[0])
+        for book in range(1, self.books):
+            embedded = embedded + self.model.embeddings[book](drawn[book])
+        self.left[0][:, column + self.layers[0].reach] = embedded
+
+    def _features(self, column: int, bases: list[Tensor]) -> Tensor:
+        """The horizontal stack at a column, (batch, width)."""
+        width, below = self.model.width, self.left[0]
+        for number, layer in enumerate(self.horizontal):
+            taps = self.left[number][:, column : column + layer.taps].flatten(1)
+            both = torch.addmm(bases[number][column], taps, layer.filter)
+            mixed = torch.addmm(layer.bias, both[:, :width].tanh() * both[:, width:].sigmoid(), layer.residual)
+            if not layer.first:
+                mixed += self.left[number][:, column + layer.taps - 1]
+            if number + 1 < len(self.layers):
+                below = self.left[number + 1]
+                below[:, column + self.layers[number + 1].reach] = mixed
+        return mixed.relu()
+
+    def _keep_row(self, row: int) -> None:
+        embedded = self.model.embedded(self.codes[:, :, row : row + 1])
+        self._push(0, embedded[:, :, 0])
+
+
+def _packed(layer: GatedLayer) -> _Horizontal:
+    kernel = layer.horizontal.weight[:, :, 0]  # (2 * width, width, taps), as it meets the padded row
+    return _Horizontal(
+        taps=layer.taps,
+        first=layer.first,
+        shift=layer.horizontal.get_parameter("bias")[:, None, None],
+        filter=kernel.permute(2, 1, 0).flatten(0, 1).contiguous(),
+        residual=layer.residual.weight[:, :, 0, 0].T.contiguous(),
+        bias=layer.residual.bias,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,49 @@
+"""One code from logits and one uniform number: what makes samplers agree draw for draw."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vqspeech.errors import InputError
+
+
+def uniform_grid(seed: int, images: range, codebooks: int, grid: tuple[int, int]) -> Tensor:
+    """Uniform numbers (images, codebooks, rows, columns) float64 in [0, 1), a function of (seed, number of the image) alone.
+
+    Philox (Salmon et al. 2011) with key (seed, image): the n-th image is the same whatever else is drawn with it.
+
+    Parameters
+    ----------
+    seed : of the samples
+    images : their numbers
+    codebooks, grid : codes of one image
+    """
+    rows = []
+    for image in images:
+        key = np.array([seed % 2**64, image], dtype=np.uint64)
+        rows.append(np.random.Generator(np.random.Philox(key=key)).random((*grid, codebooks)).transpose(2, 0, 1))
+    return torch.from_numpy(np.stack(rows)) if rows else torch.zeros(0, codebooks, *grid, dtype=torch.float64)
+
+
+def draw(logits: Tensor, uniform: Tensor, temperature: float) -> Tensor:
+    """Codes (batch,) int64: the inverse of the distribution function at uniform numbers (batch,), in float64.
+
+    Parameters
+    ----------
+    logits : (batch, K)
+    temperature : divides the logits; 0 takes the likeliest
+    """
+    if temperature == 0:
+        return logits.argmax(1)
+    scaled = logits.double() / temperature
+    cumulative = (scaled - scaled.amax(1, keepdim=True)).exp().cumsum(1)
+    return (cumulative <= uniform[:, None] * cumulative[:, -1:]).sum(1).clamp_max(logits.shape[1] - 1)
+
+
+def checked_temperature(temperature: float) -> float:
+    """The temperature, or `InputError` when it is negative or no number."""
+    if not 0 <= temperature < float("inf"):
+        raise InputError(f"temperature {temperature} cannot be used; 0 (likeliest) or more, 1 is the model's own")
+    return temperature

@@ -1,0 +1,39 @@
+"""Sampling the obvious way: the whole network for every code. Slow, and plainly right: what the other samplers are held against."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vqspeech_image.nn.pixelcnn import GatedPixelCNN
+from vqspeech_image.sampling.draws import checked_temperature, draw
+
+
+@torch.no_grad()
+def sample_naive(
+    model: GatedPixelCNN,
+    uniform: Tensor,
+    told: Tensor | None = None,
+    *,
+    temperature: float = 1.0,
+    positions: int | None = None,
+) -> Tensor:
+    """Codes (batch, codebooks, rows, columns) int64.
+
+    Parameters
+    ----------
+    model : in evaluation mode
+    uniform : (batch, codebooks, rows, columns) in [0, 1), one number for each code
+    told : (batch,) int64 classes, or (batch, latents), for a model that is told them
+    temperature : see `draw`
+    positions : stop after so many positions, leaving zeros; for measuring what one costs
+    """
+    checked_temperature(temperature)
+    batch, books, rows, columns = uniform.shape
+    codes = torch.zeros(batch, books, rows, columns, dtype=torch.int64)
+    for place in range(rows * columns if positions is None else positions):
+        row, column = divmod(place, columns)
+        for book in range(books):
+            logits = model(codes, told)[book][:, row, column]
+            codes[:, book, row, column] = draw(logits, uniform[:, book, row, column], temperature)
+    return codes

@@ -1,0 +1,148 @@
+"""The modalities of codes: ``image-prior``, a gated PixelCNN over the codes of a run's images, and ``image-two-stage``, a second VQ-VAE over them.
+
+``vqspeech train prior.toml --data-dir RUN --out RUN/prior`` trains on the codes of the model in RUN.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from vqspeech import model as checkpoints
+from vqspeech.config import CorpusConfig, RunConfig, plain
+from vqspeech.errors import ConfigError
+from vqspeech_image.code_store import CodeStore, encode_run
+from vqspeech_image.config import prior_model, refuse_crops, two_stage_model
+from vqspeech_image.models import build_prior, build_two_stage
+from vqspeech_image.nn.batch import CodeBatch, Part
+from vqspeech_image.training.batches import RowBatches
+
+CORPUS = CorpusConfig(name="image-codes")
+
+
+class CodeTask:
+    """A model of codes and the codes of a store; see `vqspeech.training.task.Task`.
+
+    Parameters
+    ----------
+    config : of the run
+    store : codes
+    model_config, model : the model and its configuration
+    """
+
+    def __init__(self, config: RunConfig, store: CodeStore, model_config: Any, model: Any) -> None:
+        self.config = config
+        self.store = store
+        self.model_config = model_config
+        self.model = model
+        self.codebook_sizes: tuple[int, ...] = model.codebook_sizes
+        held_out = store.indices("valid")
+        rows = {"seed": config.seed, "batch_size": config.train.batch_size}
+        self._train = RowBatches(store.indices("train"), **rows)
+        self._valid = RowBatches(held_out if len(held_out) else store.indices("train"), **rows)
+        self.steps_per_epoch = self._train.steps_per_epoch
+        self.samples_per_step = config.train.batch_size * int(np.prod(store.codes.shape[1:]))
+        self.fingerprint = store.fingerprint
+
+    def batch(self, step: int, rank: int, ranks: int) -> CodeBatch:
+        """Grids of the training split."""
+        return self._grids(self._train.training(step), rank, ranks)
+
+    def validation_batch(self, number: int, rank: int, ranks: int) -> CodeBatch:
+        """Grids of the validation split, or of the training split where that is empty."""
+        return self._grids(self._valid.fixed(number, max(2, self.config.train.batch_size)), rank, ranks)
+
+    def start_batch(self) -> CodeBatch:
+        """``train.start_crops`` grids of the training split."""
+        return self._grids(self._train.start(self.config.train.start_crops), 0, 1)
+
+    def save(self, directory: Path, weights: Mapping[str, Tensor], step: int, state: Mapping[str, Any]) -> None:
+        """A checkpoint directory, which names the model whose codes these are; see `vqspeech.model.save`."""
+        facts = self.store.facts
+        checkpoints.save(
+            directory,
+            weights,
+            config=self.model_config,
+            step=step,
+            state=state,
+            facts={
+                "run": plain(self.config),
+                "corpus": {"name": CORPUS.name, "variant": self.store.corpus.variant},
+                "codes": {
+                    "grid": list(facts.grid),
+                    "codebook_sizes": list(facts.codebook_sizes),
+                    "classes": facts.classes,
+                    "of": self.store.of,
+                },
+                "data": self.fingerprint,
+            },
+        )
+
+    def _grids(self, rows: npt.NDArray[np.int64], rank: int, ranks: int) -> CodeBatch:
+        mine = rows[rank::ranks]
+        part = None if ranks == 1 else Part(rank, ranks, len(rows))
+        codes = torch.from_numpy(self.store.codes[mine].astype(np.int64))
+        return CodeBatch(codes, torch.from_numpy(self.store.labels[mine]), part)
+
+
+class _CodeModality:
+    """What modalities of codes share: their data."""
+
+    def prepare(
+        self, config: RunConfig, data_dir: Path | None, directory: Path, progress: Callable[[int, int], None] | None
+    ) -> CodeStore:
+        """Encode the images of the run `data_dir` by its model."""
+        return encode_run(data_dir, directory, progress)
+
+    def open(self, directory: Path) -> CodeStore:
+        """A `CodeStore`."""
+        return CodeStore.open(directory)
+
+
+class PriorModality(_CodeModality):
+    """A prior over the codes of images; see `vqspeech.training.task.Modality`."""
+
+    def check(self, config: RunConfig) -> RunConfig:
+        """The configuration with its model checked."""
+        return _checked(config, prior_model(config.model))
+
+    def task(self, config: RunConfig, store: CodeStore) -> CodeTask:
+        """A prior and the codes of the store."""
+        model_config, unlabelled = prior_model(config.model), int((store.labels < 0).sum())
+        if model_config.by_class and unlabelled:
+            raise ConfigError(
+                f"model.by_class = true needs the class of every image, and {unlabelled} of {len(store.labels)} have none"
+            )
+        return CodeTask(config, store, model_config, build_prior(model_config, store.facts))
+
+
+class TwoStageModality(_CodeModality):
+    """A second VQ-VAE over the codes of images; see `vqspeech.training.task.Modality`."""
+
+    def check(self, config: RunConfig) -> RunConfig:
+        """The configuration with its model checked, against the registered quantizers too."""
+        model = two_stage_model(config.model)
+        with torch.random.fork_rng(devices=[]):
+            checkpoints.build_quantizer(model.quantizer, model.dim)
+        return _checked(config, model)
+
+    def task(self, config: RunConfig, store: CodeStore) -> CodeTask:
+        """A second stage and the codes of the store."""
+        model_config = two_stage_model(config.model)
+        return CodeTask(config, store, model_config, build_two_stage(model_config, store.facts))
+
+
+def _checked(config: RunConfig, model: Any) -> RunConfig:
+    refuse_crops(config)
+    if config.corpus not in (CORPUS, CorpusConfig()):
+        raise ConfigError(
+            f"corpus.name = {config.corpus.name!r}: codes come from a run, which --data-dir names; leave [corpus] away"
+        )
+    return dataclasses.replace(config, corpus=CORPUS, model=plain(model))
