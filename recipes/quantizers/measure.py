@@ -17,7 +17,7 @@ from vqspeech.codes import CodeTable
 from vqspeech.corpora.store import AudioStore
 from vqspeech.encoding import encode_store
 from vqspeech.model import load
-from vqspeech.recipes.vctk.stages import last_row
+from vqspeech.recipes.stages import last_row
 
 PROTOCOL = 1
 """Number of this way to measure; results of another one are measured again."""

@@ -17,7 +17,7 @@ from vqspeech.recipes.base import RecipeOutcome, RecipeRequest
 from vqspeech.recipes.quantizers.measure import PROTOCOL, Result, measure
 from vqspeech.recipes.quantizers.page import write_page
 from vqspeech.recipes.quantizers.settings import Settings, settle
-from vqspeech.recipes.vctk.stages import Stages
+from vqspeech.recipes.stages import Stages
 from vqspeech.training import run as runs
 from vqspeech.training.stopping import Interrupted
 

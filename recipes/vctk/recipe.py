@@ -19,10 +19,10 @@ from vqspeech.encoding import encode_store
 from vqspeech.errors import InputError
 from vqspeech.model import Checkpoint, checkpoints, load
 from vqspeech.recipes.base import RecipeOutcome, RecipeRequest
+from vqspeech.recipes.stages import Result, Stages, last_row
 from vqspeech.recipes.vctk import listening
 from vqspeech.recipes.vctk.page import Evidence, write_page
 from vqspeech.recipes.vctk.settings import Settings, settle
-from vqspeech.recipes.vctk.stages import Result, Stages, last_row
 from vqspeech.training import run as runs
 from vqspeech.training.metrics import Progress
 

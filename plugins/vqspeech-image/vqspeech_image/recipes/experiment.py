@@ -16,7 +16,7 @@ import torch
 from vqspeech.config import RunConfig, plain
 from vqspeech.errors import InputError
 from vqspeech.recipes.base import RecipeOutcome, RecipeRequest
-from vqspeech.recipes.vctk.stages import Result, Stages
+from vqspeech.recipes.stages import Result, Stages
 from vqspeech.training import run as runs
 from vqspeech_image import STAGES
 from vqspeech_image.code_store import CodeStore
