@@ -28,7 +28,11 @@ def nearest_code(frames: Tensor, codebook: Tensor, *, chunk_bytes: int = CHUNK_B
         codebook = codebook.float()
         half_norms = codebook.square().sum(1) / 2
         rows = max(1, chunk_bytes // (4 * len(codebook)))
-        pieces = [_least(torch.addmm(half_norms, piece.float(), codebook.T, alpha=-1)) for piece in frames.split(rows)]
+        scores = codebook.new_empty(min(rows, len(frames)), len(codebook))  # one for all pieces: allocators keep what is freed
+        pieces = [
+            _least(torch.addmm(half_norms, piece.float(), codebook.T, alpha=-1, out=scores[: len(piece)]))
+            for piece in frames.split(rows)
+        ]
         return torch.cat(pieces) if pieces else torch.zeros(0, dtype=torch.int64, device=frames.device)
 
 
