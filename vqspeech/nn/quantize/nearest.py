@@ -28,7 +28,9 @@ def nearest_code(frames: Tensor, codebook: Tensor, *, chunk_bytes: int = CHUNK_B
         codebook = codebook.float()
         half_norms = codebook.square().sum(1) / 2
         rows = max(1, chunk_bytes // (4 * len(codebook)))
-        scores = codebook.new_empty(min(rows, len(frames)), len(codebook))  # one for all pieces: allocators keep what is freed
+        scores = codebook.new_empty(
+            min(rows, len(frames)), len(codebook)
+        )  # one for all pieces: allocators keep what is freed
         pieces = [
             _least(torch.addmm(half_norms, piece.float(), codebook.T, alpha=-1, out=scores[: len(piece)]))
             for piece in frames.split(rows)
