@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from vqspeech.corpora.base import Split
-from vqspeech.errors import CheckpointError, CorpusError, InputError
-from vqspeech_image.corpora.base import split_index
-from vqspeech_image.models import CodeFacts, LoadedImages, load_images, weights_checksum
+from vqspeech.errors import CheckpointError, CorpusError
+from vqspeech_image.building import CodeFacts
+from vqspeech_image.models import LoadedImages, load_images, weights_checksum
+from vqspeech_image.storage import RowStore, whole_directory
 from vqspeech_image.store import ImageStore
 
 CODES, ABOUT, FACTS = "codes.npy", "about.npz", "facts.json"
@@ -38,30 +37,20 @@ class CodeCorpus:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class CodeStore:
+class CodeStore(RowStore):
     """Grids of codes.
 
     Parameters
     ----------
     codes : (images, codebooks, rows, columns) int32, memory-mapped
-    labels, splits : as in `ImageStore`
     facts : grid, codebooks and number of classes
     of : ``checkpoint`` and ``weights`` (sha256) of the model that made them
-    corpus : where they come from
-    fingerprint : sha256 of codes, labels and splits
     """
 
     codes: npt.NDArray[np.int32]
-    labels: npt.NDArray[np.int64]
-    splits: npt.NDArray[np.uint8]
     facts: CodeFacts
     of: dict[str, str]
     corpus: CodeCorpus
-    fingerprint: str
-
-    def indices(self, split: Split) -> npt.NDArray[np.int64]:
-        """Which images are in a split."""
-        return np.flatnonzero(self.splits == split_index(split))
 
     @classmethod
     def open(cls, directory: Path) -> CodeStore:
@@ -134,10 +123,7 @@ def encode_run(
     """
     run, images, store = _opened(root)
     about = _grid_and_books(images)
-    partial = directory.with_name(f".{directory.name}.part")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
+    with whole_directory(directory, "codes") as partial:
         shape = (len(store.labels), len(about.codebook_sizes), *about.grid)
         codes = np.lib.format.open_memmap(partial / CODES, mode="w+", dtype=np.int32, shape=shape)
         for begin in range(0, len(codes), ENCODED_AT_ONCE):
@@ -161,11 +147,6 @@ def encode_run(
             "fingerprint": digest.hexdigest(),
         }
         (partial / FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-        partial.rename(directory)
-    except OSError as error:
-        raise InputError(f"cannot write the codes to {directory}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return CodeStore.open(directory)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vqspeech.corpora.base import SPLITS, Split
-from vqspeech.errors import CheckpointError, CorpusError, InputError
+from vqspeech.corpora.base import SPLITS
+from vqspeech.errors import CheckpointError, CorpusError
 from vqspeech_image.corpora.base import ImageCorpus, split_index
+from vqspeech_image.storage import RowStore, whole_directory
 
 PIXELS, ABOUT, FACTS = "pixels.bin", "about.npz", "facts.json"
 
@@ -34,41 +34,22 @@ class StoredCorpus:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ImageStore:
+class ImageStore(RowStore):
     """Images of one size.
 
     Parameters
     ----------
     pixels : (images, height, width, channels) uint8, memory-mapped
-    labels : (images,) int64, indices into ``corpus.class_names`` or -1
-    splits : (images,) uint8, indices into `SPLITS`
-    corpus : where they come from
-    fingerprint : sha256 of pixels, labels and splits
     """
 
     pixels: npt.NDArray[np.uint8]
-    labels: npt.NDArray[np.int64]
-    splits: npt.NDArray[np.uint8]
     corpus: StoredCorpus
-    fingerprint: str
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """(height, width, channels)."""
         height, width, channels = self.pixels.shape[1:]
         return height, width, channels
-
-    def indices(self, split: Split) -> npt.NDArray[np.int64]:
-        """Which images are in a split."""
-        return np.flatnonzero(self.splits == split_index(split))
-
-    def held_out(self) -> tuple[Split, npt.NDArray[np.int64]]:
-        """The images to evaluate on: those of the test split, else of validation, else of training; and which split that is."""
-        for split in ("test", "valid", "train"):
-            found = self.indices(split)
-            if len(found):
-                return split, found
-        raise CorpusError(f"{self.corpus.root} holds no images")
 
     @classmethod
     def open(cls, directory: Path) -> ImageStore:
@@ -108,17 +89,9 @@ def prepare(corpus: ImageCorpus, directory: Path, progress: Callable[[int, int],
     CorpusError : when fewer than two images can be decoded, or none is left to train on
     InputError : when the disk refuses
     """
-    partial = directory.with_name(f".{directory.name}.part")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
+    with whole_directory(directory, "images") as partial:
         facts = _decode(corpus, partial, progress)
         (partial / FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-        partial.rename(directory)
-    except OSError as error:
-        raise InputError(f"cannot write the images to {directory}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return ImageStore.open(directory)
 
 

@@ -6,29 +6,28 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from vqspeech import model as checkpoints
 from vqspeech.config import CorpusConfig, RunConfig, plain
 from vqspeech.errors import ConfigError
+from vqspeech_image.building import build_prior, build_two_stage
 from vqspeech_image.code_store import CodeStore, encode_run
 from vqspeech_image.config import prior_model, refuse_crops, two_stage_model
-from vqspeech_image.models import build_prior, build_two_stage
 from vqspeech_image.nn.batch import CodeBatch, Part
-from vqspeech_image.training.batches import RowBatches
+from vqspeech_image.training.task import StoreTask
 
 CORPUS = CorpusConfig(name="image-codes")
 
 
-class CodeTask:
-    """A model of codes and the codes of a store; see `vqspeech.training.task.Task`.
+class CodeTask(StoreTask):
+    """A model of codes and the codes of a store.
 
     Parameters
     ----------
@@ -38,58 +37,17 @@ class CodeTask:
     """
 
     def __init__(self, config: RunConfig, store: CodeStore, model_config: Any, model: Any) -> None:
-        self.config = config
         self.store = store
-        self.model_config = model_config
-        self.model = model
-        self.codebook_sizes: tuple[int, ...] = model.codebook_sizes
-        held_out = store.indices("valid")
-        rows = {"seed": config.seed, "batch_size": config.train.batch_size}
-        self._train = RowBatches(store.indices("train"), **rows)
-        self._valid = RowBatches(held_out if len(held_out) else store.indices("train"), **rows)
-        self.steps_per_epoch = self._train.steps_per_epoch
-        self.samples_per_step = config.train.batch_size * int(np.prod(store.codes.shape[1:]))
-        self.fingerprint = store.fingerprint
+        super().__init__(config, store, model_config, model, store.codes.shape[1:])
 
-    def batch(self, step: int, rank: int, ranks: int) -> CodeBatch:
-        """Grids of the training split."""
-        return self._grids(self._train.training(step), rank, ranks)
+    def rows(self, chosen: npt.NDArray[np.int64], part: Part | None) -> CodeBatch:
+        """Grids of codes."""
+        codes = torch.from_numpy(self.store.codes[chosen].astype(np.int64))
+        return CodeBatch(codes, torch.from_numpy(self.store.labels[chosen]), part)
 
-    def validation_batch(self, number: int, rank: int, ranks: int) -> CodeBatch:
-        """Grids of the validation split, or of the training split where that is empty."""
-        return self._grids(self._valid.fixed(number, max(2, self.config.train.batch_size)), rank, ranks)
-
-    def start_batch(self) -> CodeBatch:
-        """``train.start_crops`` grids of the training split."""
-        return self._grids(self._train.start(self.config.train.start_crops), 0, 1)
-
-    def save(self, directory: Path, weights: Mapping[str, Tensor], step: int, state: Mapping[str, Any]) -> None:
-        """A checkpoint directory, which names the model whose codes these are; see `vqspeech.model.save`."""
-        facts = self.store.facts
-        checkpoints.save(
-            directory,
-            weights,
-            config=self.model_config,
-            step=step,
-            state=state,
-            facts={
-                "run": plain(self.config),
-                "corpus": {"name": CORPUS.name, "variant": self.store.corpus.variant},
-                "codes": {
-                    "grid": list(facts.grid),
-                    "codebook_sizes": list(facts.codebook_sizes),
-                    "classes": facts.classes,
-                    "of": self.store.of,
-                },
-                "data": self.fingerprint,
-            },
-        )
-
-    def _grids(self, rows: npt.NDArray[np.int64], rank: int, ranks: int) -> CodeBatch:
-        mine = rows[rank::ranks]
-        part = None if ranks == 1 else Part(rank, ranks, len(rows))
-        codes = torch.from_numpy(self.store.codes[mine].astype(np.int64))
-        return CodeBatch(codes, torch.from_numpy(self.store.labels[mine]), part)
+    def facts(self) -> dict[str, Any]:
+        """Grid and codebooks, and the model whose codes these are."""
+        return {"codes": {**self.store.facts._asdict(), "of": self.store.of}}
 
 
 class _CodeModality:

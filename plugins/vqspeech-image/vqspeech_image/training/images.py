@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from vqspeech import model as checkpoints
 from vqspeech.config import CorpusConfig, RunConfig, plain
@@ -18,65 +17,30 @@ from vqspeech.errors import ConfigError
 from vqspeech.registry import lookup
 from vqspeech.registry.specs import CorpusSpec
 from vqspeech_image import store as stores
+from vqspeech_image.building import build, check_shape
 from vqspeech_image.config import image_model, refuse_crops
 from vqspeech_image.corpora.base import ImageCorpus
-from vqspeech_image.models import build, check_shape
 from vqspeech_image.nn.batch import ImageBatch, Part
 from vqspeech_image.store import ImageStore
-from vqspeech_image.training.batches import RowBatches
+from vqspeech_image.training.task import StoreTask
 
 
-class ImageTask:
-    """A model and images of a store; see `vqspeech.training.task.Task`."""
+class ImageTask(StoreTask):
+    """A model and images of a store."""
 
     def __init__(self, config: RunConfig, store: ImageStore) -> None:
-        self.config = config
         self.store = store
-        self.model_config = image_model(config.model)
-        self.model = build(self.model_config, store.shape)
-        self.codebook_sizes = self.model.codebook_sizes
-        held_out = store.indices("valid")
-        rows = {"seed": config.seed, "batch_size": config.train.batch_size}
-        self._train = RowBatches(store.indices("train"), **rows)
-        self._valid = RowBatches(held_out if len(held_out) else store.indices("train"), **rows)
-        self.steps_per_epoch = self._train.steps_per_epoch
-        self.samples_per_step = config.train.batch_size * int(np.prod(store.shape))
-        self.fingerprint = store.fingerprint
+        model_config = image_model(config.model)
+        super().__init__(config, store, model_config, build(model_config, store.shape), store.shape)
 
-    def batch(self, step: int, rank: int, ranks: int) -> ImageBatch:
-        """Images of the training split."""
-        return self._images(self._train.training(step), rank, ranks)
+    def rows(self, chosen: npt.NDArray[np.int64], part: Part | None) -> ImageBatch:
+        """Images."""
+        pixels = torch.from_numpy(self.store.pixels[chosen])
+        return ImageBatch(pixels, torch.from_numpy(self.store.labels[chosen]), part)
 
-    def validation_batch(self, number: int, rank: int, ranks: int) -> ImageBatch:
-        """Images of the validation split, or of the training split where that is empty; at least two, to swap codes between."""
-        return self._images(self._valid.fixed(number, max(2, self.config.train.batch_size)), rank, ranks)
-
-    def start_batch(self) -> ImageBatch:
-        """``train.start_crops`` images of the training split."""
-        return self._images(self._train.start(self.config.train.start_crops), 0, 1)
-
-    def save(self, directory: Path, weights: Mapping[str, Tensor], step: int, state: Mapping[str, Any]) -> None:
-        """A checkpoint directory; see `vqspeech.model.save`."""
-        corpus = self.store.corpus
-        checkpoints.save(
-            directory,
-            weights,
-            config=self.model_config,
-            step=step,
-            state=state,
-            facts={
-                "run": plain(self.config),
-                "corpus": {"name": corpus.name, "variant": corpus.variant},
-                "images": {"shape": list(self.store.shape), "class_names": list(corpus.class_names)},
-                "data": self.fingerprint,
-            },
-        )
-
-    def _images(self, rows: npt.NDArray[np.int64], rank: int, ranks: int) -> ImageBatch:
-        mine = rows[rank::ranks]
-        part = None if ranks == 1 else Part(rank, ranks, len(rows))
-        pixels = torch.from_numpy(self.store.pixels[mine])
-        return ImageBatch(pixels, torch.from_numpy(self.store.labels[mine]), part)
+    def facts(self) -> dict[str, Any]:
+        """Shape and classes of the images."""
+        return {"images": {"shape": list(self.store.shape), "class_names": list(self.store.corpus.class_names)}}
 
 
 class ImageModality:
