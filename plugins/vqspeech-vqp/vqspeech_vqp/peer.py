@@ -33,6 +33,8 @@ class PeerQuantizer(Quantizer):
     codebook_sizes : codes of each codebook
     """
 
+    peer: Any  # a module whose package has no types
+
     def __init__(self, peer: nn.Module, dim: int, codebook_sizes: tuple[int, ...]) -> None:
         super().__init__()
         self.peer = peer
