@@ -9,6 +9,7 @@ from vqspeech.training import run as runs
 
 TINY = {"width": 8, "dim": 8, "residual_blocks": 1, "likelihood": "logistic", "mixtures": 2, "pixel_share": 0.5}
 BOOKS = {"name": "grouped", "groups": 2, "codebook_size": 8}
+EMA = {"name": "ema", "codebook_size": 8}
 TRAIN = {"batch_size": 4, "start_crops": 16, "gradient_clip": 0.0, "warmup_steps": 0}
 
 
@@ -20,9 +21,9 @@ def images(**model):
     return setup
 
 
-def codes(folder):
+def codes(folder, **model):
     """The run of a small model, whose codes the prior is trained on."""
-    values, data_dir = images()(folder)
+    values, data_dir = images(**model)(folder)
     config = runs.checked({**values, "modality": "image", "train": {**TRAIN, "steps": 2, "accelerator": "cpu"}})
     run = folder / "run"
     runs.open_run(run, config)
@@ -41,6 +42,24 @@ def test_one_code_of_the_whole_image(check):
     check()
 
 
+@modality_checks("image", images(kind="vqvae2", residual_blocks=0, top_downsamplings=1, downsamplings=1))
+def test_two_levels(check):
+    check()
+
+
+TOP = {"kind": "vqvae2", "downsamplings": 1, "top_quantizer": {"name": "fsq", "levels": [5, 3]}, "quantizer": EMA}
+
+
+@modality_checks("image", images(**TOP, likelihood="softmax256"))
+def test_two_levels_of_different_quantizers(check):
+    check()
+
+
+@modality_checks("image", images(network="tfp", grid="single", likelihood="bernoulli", dim=4, quantizer=EMA))
+def test_the_blog_s_network(check):
+    check()
+
+
 @modality_checks("image", images(kind="vae", likelihood="gaussian"))
 def test_vae(check):
     check()
@@ -53,6 +72,24 @@ def test_vimco(check):
 
 @modality_checks("image-prior", codes)
 def test_prior(check):
+    check()
+
+
+def prior_of(level, **attention):
+    def setup(folder):
+        values, run = codes(folder, **TOP)
+        return {**values, "model": {**values["model"], "level": level, "top_blocks": 1, "attention": attention}}, run
+
+    return setup
+
+
+@modality_checks("image-prior", prior_of("top", blocks=1, heads=2, head_width=4))
+def test_prior_of_the_top_codes_with_attention(check):
+    check()
+
+
+@modality_checks("image-prior", prior_of("bottom"))
+def test_prior_of_the_bottom_codes(check):
     check()
 
 

@@ -8,6 +8,7 @@ import torch
 from vqspeech_image.evaluation.accounting import Accounting, uniform_words, with_prior
 from vqspeech_image.evaluation.codes import prior_nats, unigram_nats
 from vqspeech_image.evaluation.yardsticks import gaussian_bits, histogram_bits, psnr_db
+from vqspeech_image.nn.levels import Level
 from vqspeech_image.nn.pixelcnn import GatedPixelCNN
 
 
@@ -17,7 +18,7 @@ def paper():
     reconstruction = 2.795 * 3072 * math.log(2)
     return Accounting(
         model="VQ-VAE", images=10, dimensions=3072, total_nats=reconstruction + latent, reconstruction_nats=reconstruction,
-        latent_nats=latent, latent_words=uniform_words((8, 8), (512,) * 10), standard_error=0.01,
+        latent_nats=latent, latent_words=uniform_words([Level("", (8, 8), (512,) * 10)]), standard_error=0.01,
     )  # fmt: skip
 
 
@@ -30,6 +31,14 @@ def test_the_paper_s_sum():
     assert "8 x 8 x 10 codes x log 512, uniform prior" in text
 
 
+def test_levels_are_added_up():
+    levels = [Level("top", (4, 4), (16, 16)), Level("bottom", (8, 8), (512, 8))]
+    assert levels[0].nats == pytest.approx(32 * math.log(16)) and levels[0].codes == 32
+    assert levels[1].nats == pytest.approx(64 * (math.log(512) + math.log(8)))
+    wanted = "4 x 4 x 2 codes x log 16 and 8 x 8 positions x (log 512 + log 8), uniform prior"
+    assert uniform_words(levels) == wanted
+
+
 def test_a_learned_prior_replaces_the_uniform_one_and_nothing_else():
     learned = with_prior(paper(), 640 * 5.0, "PixelCNN")
     assert learned.reconstruction_nats == paper().reconstruction_nats
@@ -37,6 +46,8 @@ def test_a_learned_prior_replaces_the_uniform_one_and_nothing_else():
 
 
 class Codes:
+    top = None
+
     def __init__(self, codes, sizes):
         self.codes, self.labels = np.asarray(codes, np.int32), np.zeros(len(codes), np.int64)
         self.facts = type("Facts", (), {"codebook_sizes": sizes})

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 import torch
+from vqspeech_image.nn.attention import CausalAttention, places
 from vqspeech_image.nn.pixelcnn import GatedPixelCNN
 
 SIDE = 7
@@ -42,9 +43,73 @@ def test_one_layer_sees_just_its_filter():
     assert torch.equal(seen, wanted)
 
 
+ATTENTION = {"attention_blocks": 2, "attention_heads": 2, "attention_width": 4}
+
+
+@pytest.mark.parametrize("row, column", [(0, 0), (0, 1), (0, 6), (3, 3), (6, 0), (6, 6)])
+@pytest.mark.parametrize("blocks", [1, 2, 3])
+def test_attention_sees_all_of_the_past_at_once(row, column, blocks):
+    """Three layers of small filters do not reach the corners; with attention every earlier position matters, and no other."""
+    small = {"layers": 3, "first_kernel": 3}
+    place, seen = torch.arange(SIDE * SIDE).view(SIDE, SIDE), reach_of(prior(**small), 6, 6)
+    assert not seen[0].any() and not seen[:, 0].any()
+    seen = reach_of(prior(**small, **{**ATTENTION, "attention_blocks": blocks}), row, column)
+    assert torch.equal(seen, place < row * SIDE + column)
+
+
+def test_attention_knows_where_positions_are():
+    """The same codes in another order of rows give another answer."""
+    block = CausalAttention(4, 2, 3).double()
+    torch.manual_seed(0)
+    codes, stack = torch.randn(2, 1, 4, 3, 3, dtype=torch.float64)
+    order = [1, 0, 2]
+    assert not torch.allclose(block(codes, stack)[:, :, 2], block(codes[:, :, order], stack[:, :, order])[:, :, 2])
+
+
+def test_attention_is_its_formula():
+    """Against a loop over positions and heads."""
+    torch.manual_seed(0)
+    block, (rows, columns) = CausalAttention(4, 2, 3).double(), (2, 3)
+    codes, stack = torch.randn(2, 1, 4, rows, columns, dtype=torch.float64)
+    place = places(rows, columns).double()
+    seen = torch.cat([stack[0].flatten(1).T, place], 1)
+    known = block.known(torch.cat([codes[0].flatten(1).T, seen], 1))
+    asked, wanted = block.asked(seen), []
+    for here in range(rows * columns):
+        answers = []
+        for head in range(2):
+            mine = slice(3 * head, 3 * head + 3)
+            weights = [torch.zeros((), dtype=torch.float64)]  # of nothing
+            weights += [asked[here, mine] @ known[before, :6][mine] / 3**0.5 for before in range(here)]
+            shares = torch.stack(weights).softmax(0)[1:]
+            answers.append(sum((w * known[b, 6:][mine] for b, w in enumerate(shares)), torch.zeros(3).double()))
+        left = seen[here, :4]
+        first, second = block.answered(torch.cat([left, *answers])).chunk(2)
+        wanted.append(left + block.residual(first.tanh() * second.sigmoid()))
+    assert torch.allclose(block(codes, stack)[0].flatten(1).T, torch.stack(wanted))
+
+
+@pytest.mark.parametrize("more", [{}, ATTENTION])
+def test_every_coarser_code_is_seen_where_it_lies(more):
+    """A change of the coarse grid changes logits of its own cell and, through the codes' stacks, of those after it."""
+    model = prior(
+        (5,), top_codebook_sizes=(4, 3), top_blocks=0, first_kernel=3, layers=1, width=32, head_width=32, **more
+    )
+    torch.manual_seed(3)
+    codes, top = torch.randint(5, (1, 1, 6, 6)), torch.stack([torch.randint(size, (1, 3, 3)) for size in (4, 3)], 1)
+    before = model(codes, top=top)[0]
+    for book, size in enumerate((4, 3)):
+        changed = top.clone()
+        changed[0, book, 1, 1] = (changed[0, book, 1, 1] + 1) % size
+        moved = (model(codes, top=changed)[0] != before).any(-1)[0]
+        assert moved[2:4, 2:4].all() and not moved[:2].any() and not moved[2, :2].any()
+        assert bool(more) == bool(moved[4:].any())
+
+
+@pytest.mark.parametrize("more", [{}, ATTENTION])
 @pytest.mark.parametrize("sizes", [(5,), (5, 3, 4)])
-def test_a_later_code_changes_no_earlier_logit(sizes):
-    model = prior(sizes)
+def test_a_later_code_changes_no_earlier_logit(sizes, more):
+    model = prior(sizes, **more)
     torch.manual_seed(2)
     codes = torch.stack([torch.randint(size, (1, SIDE, SIDE)) for size in sizes], 1)
     before = model(codes)
@@ -63,9 +128,10 @@ def test_a_later_code_changes_no_earlier_logit(sizes):
                     assert not same[place + 1], f"the next position does not see codebook {book}"
 
 
+@pytest.mark.parametrize("more", [{}, ATTENTION])
 @pytest.mark.parametrize("sizes, grid", [((2,), (2, 3)), ((2, 3), (1, 3)), ((2, 2), (2, 2))])
-def test_probabilities_of_all_grids_sum_to_one(sizes, grid):
-    model = prior(sizes)
+def test_probabilities_of_all_grids_sum_to_one(sizes, grid, more):
+    model = prior(sizes, **more)
     rows, columns = grid
     each = [range(size) for size in sizes] * (rows * columns)
     codes = torch.tensor(list(itertools.product(*each))).view(-1, rows, columns, len(sizes)).permute(0, 3, 1, 2)

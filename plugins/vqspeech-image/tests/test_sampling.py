@@ -19,18 +19,38 @@ def prior(sizes, seed=0, **values):
     return model
 
 
-@pytest.mark.parametrize("seed", range(16))
+@pytest.mark.parametrize("seed", range(24))
 def test_cached_is_naive_draw_for_draw(seed):
-    """Over grids, codebooks, kernels, depths and classes of all sorts, a single column and a single row among them."""
+    """Over grids, codebooks, kernels, depths, attention, classes and coarser codes of all sorts, a single column and a single row among them."""
     choose = np.random.default_rng(seed)
     rows, columns = (1, 6) if seed == 0 else (6, 1) if seed == 1 else choose.integers(1, 7, 2).tolist()
     batch, layers, classes = int(choose.integers(1, 4)), int(choose.integers(1, 5)), int(choose.choice([0, 4]))
     sizes = ((7,), (5, 3), (2, 4, 3))[choose.integers(3)]
     first, kernel = ((3, 3), (5, 3), (7, 3), (3, 5))[choose.integers(4)]
-    model = prior(sizes, seed, layers=layers, first_kernel=first, kernel=kernel, classes=classes)
+    attention = {"attention_blocks": min(layers, seed % 4), "attention_heads": 1 + seed % 3, "attention_width": 4}
+    coarse = ((), (6,), (3, 2))[choose.integers(3)]
+    model = prior(
+        sizes, seed, layers=layers, first_kernel=first, kernel=kernel, classes=classes, top_codebook_sizes=coarse, top_blocks=1, **attention
+    )  # fmt: skip
     uniform = uniform_grid(seed, range(batch), len(sizes), (rows, columns))
     labels = torch.arange(batch) % classes if classes else None
-    assert torch.equal(sample_cached(model, uniform, labels), sample_naive(model, uniform, labels))
+    shape = batch, -(-rows // 2), -(-columns // 2)
+    top = torch.stack([torch.randint(size, shape) for size in coarse], 1) if coarse else None
+    wanted = sample_naive(model, uniform, labels, top=top)
+    assert torch.equal(sample_cached(model, uniform, labels, top=top), wanted)
+
+
+@pytest.mark.parametrize("blocks", [0, 2])
+def test_cost_of_a_code_does_not_grow_with_the_grid(blocks):
+    """Multiplications of a position, counted: the same on grids of 4 x 6 and 12 x 6, beside attention's own weights times values (not counted)."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    model, costs = prior((5,), attention_blocks=blocks), []
+    for rows in (4, 12):
+        with FlopCounterMode(display=False) as counter:
+            sample_cached(model, uniform_grid(0, range(2), 1, (rows, 6)))
+        costs.append(counter.get_total_flops() / (rows * 6))
+    assert costs[0] == costs[1] > 0
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.5, 2.0])

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from vqspeech import model as models
 from vqspeech.errors import ConfigError
+from vqspeech.nn.quantize import Quantizer
 from vqspeech_image.config import ImageModelConfig, PriorConfig, TwoStageConfig
 from vqspeech_image.nn.autoencoder import ConvDecoder, ConvEncoder
-from vqspeech_image.nn.likelihoods import make_likelihood
+from vqspeech_image.nn.likelihoods import BernoulliLogits, make_likelihood
 from vqspeech_image.nn.pixelcnn import GatedPixelCNN
+from vqspeech_image.nn.tfp import TFPDecoder, TFPEncoder
 from vqspeech_image.nn.two_stage import CodeVQVAE
 from vqspeech_image.nn.vae import GaussianVAE
 from vqspeech_image.nn.vimco import CategoricalVIMCO
 from vqspeech_image.nn.vqvae import VQVAE
+from vqspeech_image.nn.vqvae2 import VQVAE2
 
 Shape = tuple[int, int, int]
-ImageModel = VQVAE | GaussianVAE | CategoricalVIMCO
+ImageModel = VQVAE | VQVAE2 | GaussianVAE | CategoricalVIMCO
 
 
 class CodeFacts(NamedTuple):
@@ -27,19 +31,36 @@ class CodeFacts(NamedTuple):
     grid : (rows, columns) of the codes
     codebook_sizes : of each position's codebooks
     classes : how many there are; 0 for none
+    top : of the coarser codes of the same images, where these are the finer ones of two levels
     """
 
     grid: tuple[int, int]
     codebook_sizes: tuple[int, ...]
     classes: int
+    top: CodeFacts | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {**self._asdict(), "top": self.top.plain() if self.top else None}
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any]) -> CodeFacts:
+        """From what `plain` gave; raises KeyError, TypeError or ValueError."""
+        rows, columns = values["grid"]
+        top = values.get("top")
+        sizes = tuple(int(size) for size in values["codebook_sizes"])
+        return cls((int(rows), int(columns)), sizes, int(values["classes"]), cls.parse(top) if top else None)
 
 
 def check_shape(config: ImageModelConfig, shape: Shape) -> None:
     """Raise `ConfigError` unless images (height, width, channels) can be halved as often as the model does."""
     height, width, _ = shape
+    halvings = f"model.downsamplings = {config.downsamplings}"
+    if config.kind == "vqvae2":
+        halvings += f" and model.top_downsamplings = {config.top_downsamplings}"
     if height % config.stride or width % config.stride:
         raise ConfigError(
-            f"images of {width} x {height} do not fit model.downsamplings = {config.downsamplings}: both sides must be multiples of "
+            f"images of {width} x {height} do not fit {halvings}: both sides must be multiples of "
             f"{config.stride}. Choose another size (corpus.options.size of image-folder) or fewer downsamplings"
         )
 
@@ -53,6 +74,15 @@ def build(config: ImageModelConfig, shape: Shape) -> ImageModel:
     UnknownNameError : when nobody registers the quantizer
     """
     check_shape(config, shape)
+    quantizers = [models.build_quantizer(one, config.dim) for one in config.quantizers]
+    if config.network == "tfp":
+        encoder, decoder = TFPEncoder(shape, config.dim), TFPDecoder(shape, config.dim)
+        return VQVAE(encoder, quantizers[0], decoder, BernoulliLogits(shape[2]), pixel_share=config.pixel_share)
+    return _build_residual(config, shape, quantizers)
+
+
+def _build_residual(config: ImageModelConfig, shape: Shape, quantizers: list[Quantizer]) -> ImageModel:
+    """A model on the paper's encoder and decoder."""
     common: dict[str, Any] = {
         "width": config.width,
         "downsamplings": config.downsamplings,
@@ -60,17 +90,31 @@ def build(config: ImageModelConfig, shape: Shape) -> ImageModel:
         "normalised": config.normalisation == "batch",
         "single": config.grid == "single",
     }
-    outputs = config.dim
-    if config.kind == "vae":
-        outputs = 2 * config.dim
-    elif config.kind == "vimco":
-        outputs = config.vimco.variables * config.vimco.categories
+    outputs = {
+        "vqvae": config.dim,
+        "vqvae2": config.width,
+        "vae": 2 * config.dim,
+        "vimco": config.vimco.variables * config.vimco.categories,
+    }[config.kind]
     encoder = ConvEncoder(shape, outputs=outputs, **common)
-    quantizer = models.build_quantizer(config.quantizer, config.dim) if config.kind == "vqvae" else None
-    decoder = ConvDecoder(shape, inputs=config.dim, **common)
+    decoder = ConvDecoder(shape, inputs=config.dim * max(1, len(quantizers)), **common)
     likelihood = make_likelihood(config.likelihood, config.width, shape[2], config.mixtures)
-    if quantizer is not None:
-        return VQVAE(encoder, quantizer, decoder, likelihood, pixel_share=config.pixel_share)
+    if config.kind == "vqvae":
+        return VQVAE(encoder, quantizers[0], decoder, likelihood, pixel_share=config.pixel_share)
+    if config.kind == "vqvae2":
+        top, bottom = quantizers
+        return VQVAE2(
+            encoder,
+            decoder,
+            top,
+            bottom,
+            likelihood,
+            width=config.width,
+            residual_blocks=config.residual_blocks,
+            normalised=config.normalisation == "batch",
+            top_downsamplings=config.top_downsamplings,
+            pixel_share=config.pixel_share,
+        )
     if config.kind == "vae":
         return GaussianVAE(encoder, decoder, likelihood, pixel_share=config.pixel_share)
     return CategoricalVIMCO(
@@ -102,6 +146,11 @@ def build_prior(config: PriorConfig, codes: CodeFacts) -> GatedPixelCNN:
         kernel=config.kernel,
         head_width=config.head_width,
         classes=codes.classes if config.by_class else 0,
+        attention_blocks=config.attention.blocks,
+        attention_heads=config.attention.heads,
+        attention_width=config.attention.head_width,
+        top_codebook_sizes=codes.top.codebook_sizes if codes.top else (),
+        top_blocks=config.top_blocks,
     )
 
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from vqspeech.errors import CheckpointError, CorpusError
+from vqspeech.errors import CheckpointError, ConfigError, CorpusError
 from vqspeech_image.building import CodeFacts
 from vqspeech_image.models import LoadedImages, load_images, weights_checksum
+from vqspeech_image.nn.levels import Level, codes_of
 from vqspeech_image.storage import RowStore, whole_directory
 from vqspeech_image.store import ImageStore
 
-CODES, ABOUT, FACTS = "codes.npy", "about.npz", "facts.json"
+ABOUT, FACTS = "about.npz", "facts.json"
 ENCODED_AT_ONCE = 64
 
 
@@ -38,19 +38,57 @@ class CodeCorpus:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CodeStore(RowStore):
-    """Grids of codes.
+    """Grids of codes, of one level or of two.
 
     Parameters
     ----------
-    codes : (images, codebooks, rows, columns) int32, memory-mapped
-    facts : grid, codebooks and number of classes
+    levels : grids and codebooks, the coarsest first
+    grids : of each level (images, codebooks, rows, columns) int32, memory-mapped
     of : ``checkpoint`` and ``weights`` (sha256) of the model that made them
+    level : the name of that whose codes `codes` are
     """
 
-    codes: npt.NDArray[np.int32]
-    facts: CodeFacts
+    levels: tuple[Level, ...]
+    grids: tuple[npt.NDArray[np.int32], ...]
     of: dict[str, str]
     corpus: CodeCorpus
+    level: str = ""
+
+    def at(self, level: str) -> CodeStore:
+        """The same store, with the codes of a level.
+
+        Raises
+        ------
+        ConfigError : when it has no such level
+        """
+        names = [one.name for one in self.levels]
+        if level not in names:
+            known = " or ".join(f"model.level = {name!r}" for name in names)
+            raise ConfigError(f"model.level = {level!r}, but the codes of {self.of['checkpoint']} need {known}")
+        return replace(self, level=level)
+
+    @property
+    def codes(self) -> npt.NDArray[np.int32]:
+        """(images, codebooks, rows, columns) of the level."""
+        return self.grids[self._number]
+
+    @property
+    def top(self) -> npt.NDArray[np.int32] | None:
+        """The same of the level above, where there is one."""
+        return self.grids[self._number - 1] if self._number else None
+
+    @property
+    def facts(self) -> CodeFacts:
+        """Of the level."""
+        facts: CodeFacts | None = None
+        for one in self.levels[: self._number + 1]:
+            facts = CodeFacts(one.grid, one.codebook_sizes, len(self.corpus.class_names), facts)
+        assert facts is not None
+        return facts
+
+    @property
+    def _number(self) -> int:
+        return [one.name for one in self.at(self.level).levels].index(self.level)
 
     @classmethod
     def open(cls, directory: Path) -> CodeStore:
@@ -62,33 +100,39 @@ class CodeStore(RowStore):
         """
         try:
             facts = json.loads((directory / FACTS).read_text(encoding="utf-8"))
-            codes = np.load(directory / CODES, mmap_mode="r", allow_pickle=False)
             with np.load(directory / ABOUT, allow_pickle=False) as about:
                 labels, splits = about["labels"], about["splits"]
+            levels, grids = [], []
+            for name, sizes in facts["levels"].items():
+                codes = np.load(directory / _file_of(name), mmap_mode="r", allow_pickle=False)
+                levels.append(Level(name, (codes.shape[2], codes.shape[3]), tuple(sizes)))
+                grids.append(codes)
             corpus = facts["corpus"]
-            about_codes = CodeFacts(
-                (codes.shape[2], codes.shape[3]), tuple(facts["codebook_sizes"]), len(corpus["class_names"])
-            )
-        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-            raise CheckpointError(
-                f"the codes in {directory} cannot be read: {error}; delete that folder to make them again"
-            ) from error
-        return cls(
-            codes=codes,
-            labels=labels,
-            splits=splits,
-            facts=about_codes,
-            of=facts["of"],
-            corpus=CodeCorpus(
+            found = CodeCorpus(
                 Path(corpus["root"]),
                 "image-codes",
                 corpus["variant"],
                 tuple(corpus["class_names"]),
                 corpus["counts"],
                 {},
-            ),
+            )
+        except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+            raise CheckpointError(
+                f"the codes in {directory} cannot be read: {error}; delete that folder to make them again"
+            ) from error
+        return cls(
+            labels=labels,
+            splits=splits,
+            levels=tuple(levels),
+            grids=tuple(grids),
+            of=facts["of"],
+            corpus=found,
             fingerprint=facts["fingerprint"],
         )
+
+
+def _file_of(level: str) -> str:
+    return f"codes-{level}.npy" if level else "codes.npy"
 
 
 def read_run(root: Path | str | None) -> CodeCorpus:
@@ -100,8 +144,8 @@ def read_run(root: Path | str | None) -> CodeCorpus:
     CheckpointError : when its model cannot be used
     """
     run, images, store = _opened(root)
-    about = _grid_and_books(images)
-    counts = {"images": len(store.labels), "codes of an image": math.prod(about.grid) * len(about.codebook_sizes)}
+    levels = _levels(images)
+    counts = {"images": len(store.labels), "codes of an image": sum(level.codes for level in levels)}
     return CodeCorpus(run, "image-codes", _variant(images, store), store.corpus.class_names, counts, {})
 
 
@@ -122,27 +166,38 @@ def encode_run(
     InputError : when the disk refuses
     """
     run, images, store = _opened(root)
-    about = _grid_and_books(images)
+    levels = _levels(images)
     with whole_directory(directory, "codes") as partial:
-        shape = (len(store.labels), len(about.codebook_sizes), *about.grid)
-        codes = np.lib.format.open_memmap(partial / CODES, mode="w+", dtype=np.int32, shape=shape)
-        for begin in range(0, len(codes), ENCODED_AT_ONCE):
-            codes[begin : begin + ENCODED_AT_ONCE] = encoded(images, store, slice(begin, begin + ENCODED_AT_ONCE))
+        count = len(store.labels)
+        grids = [
+            np.lib.format.open_memmap(
+                partial / _file_of(level.name),
+                mode="w+",
+                dtype=np.int32,
+                shape=(count, len(level.codebook_sizes), *level.grid),
+            )
+            for level in levels
+        ]
+        for begin in range(0, count, ENCODED_AT_ONCE):
+            rows = slice(begin, begin + ENCODED_AT_ONCE)
+            for grid, codes in zip(grids, encoded(images, store, rows), strict=True):
+                grid[rows] = codes
             if progress is not None:
-                progress(min(begin + ENCODED_AT_ONCE, len(codes)), len(codes))
-        codes.flush()
+                progress(min(begin + ENCODED_AT_ONCE, count), count)
         digest = hashlib.sha256()
-        for values in (codes, store.labels, store.splits):
+        for values in (*grids, store.labels, store.splits):
             digest.update(np.ascontiguousarray(values).tobytes())
+        for grid in grids:
+            grid.flush()
         np.savez(partial / ABOUT, labels=store.labels, splits=store.splits)
         facts = {
-            "codebook_sizes": list(about.codebook_sizes),
+            "levels": {level.name: list(level.codebook_sizes) for level in levels},
             "of": {"checkpoint": str(images.path), "weights": weights_checksum(images.path)},
             "corpus": {
                 "root": str(run),
                 "variant": _variant(images, store),
                 "class_names": list(store.corpus.class_names),
-                "counts": {"images": len(codes)},
+                "counts": {"images": count},
             },
             "fingerprint": digest.hexdigest(),
         }
@@ -150,11 +205,12 @@ def encode_run(
     return CodeStore.open(directory)
 
 
-def encoded(images: LoadedImages, store: ImageStore, rows: slice) -> npt.NDArray[np.int32]:
-    """Codes (images, codebooks, rows, columns) of some images of a store."""
+def encoded(images: LoadedImages, store: ImageStore, rows: slice) -> list[npt.NDArray[np.int32]]:
+    """Codes (images, codebooks, rows, columns) of each level, of some images of a store."""
     pixels = torch.from_numpy(np.array(store.pixels[rows]))
     with torch.no_grad():
-        return images.model.encode(pixels.to(images.device)).cpu().numpy().astype(np.int32)
+        found = codes_of(images.model, pixels.to(images.device))
+    return [codes.cpu().numpy().astype(np.int32) for codes in found]
 
 
 def _opened(root: Path | str | None) -> tuple[Path, LoadedImages, ImageStore]:
@@ -167,14 +223,14 @@ def _opened(root: Path | str | None) -> tuple[Path, LoadedImages, ImageStore]:
     return run, load_images(run, device=device), ImageStore.open(run / "store")
 
 
-def _grid_and_books(images: LoadedImages) -> CodeFacts:
-    if not images.model.codebook_sizes:
+def _levels(images: LoadedImages) -> tuple[Level, ...]:
+    levels: tuple[Level, ...] = images.model.levels
+    if not levels:
         raise CorpusError(
-            f"{images.path} is a {images.config.kind}, which has no codes; a prior needs a vqvae or vimco"
+            f"{images.path} is a {images.config.kind}, which has no codes; a prior needs a vqvae, vqvae2 or vimco"
         )
-    return CodeFacts(images.model.encoder.grid, images.model.codebook_sizes, len(images.class_names))
+    return levels
 
 
 def _variant(images: LoadedImages, store: ImageStore) -> str:
-    rows, columns = images.model.encoder.grid
-    return f"codes {rows} x {columns} x {len(images.model.codebook_sizes)} of {store.corpus.variant}"
+    return f"codes {' and '.join(str(level) for level in _levels(images))} of {store.corpus.variant}"

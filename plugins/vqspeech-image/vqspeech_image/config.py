@@ -9,7 +9,9 @@ from typing import Any, ClassVar, Literal
 from vqspeech.config import RunConfig, TrainConfig, parse
 from vqspeech.errors import ConfigError
 
-Kind = Literal["vqvae", "vae", "vimco"]
+Kind = Literal["vqvae", "vqvae2", "vae", "vimco"]
+Network = Literal["residual", "tfp"]
+LevelName = Literal["", "top", "bottom"]
 Grid = Literal["full", "single"]
 LikelihoodName = Literal["softmax256", "logistic", "gaussian", "bernoulli"]
 
@@ -35,7 +37,9 @@ class ImageModelConfig:
 
     Parameters
     ----------
-    kind : ``vqvae``, or a baseline on the same encoder and decoder
+    kind : ``vqvae``, ``vqvae2`` (two levels), or a baseline on the same encoder and decoder
+    network : ``residual``, the paper's; ``tfp``, that of the TensorFlow Probability blog, see `vqspeech_image.nn.tfp`: one latent
+        of a whole image, kind ``vqvae``, likelihood ``bernoulli``, and no use for the sizes below
     width : channels of all hidden layers
     downsamplings : 4 x 4 convolutions of stride 2; the grid of latents is 2^downsamplings times smaller than the image
     residual_blocks : in the encoder, and in the decoder
@@ -45,13 +49,16 @@ class ImageModelConfig:
     likelihood : of pixels given latents
     mixtures : logistics of the ``logistic`` likelihood
     pixel_share : of the positions, drawn anew for each step, on which the training loss is taken
-    quantizer : ``name`` and hyper-parameters; of ``vqvae`` alone
+    quantizer : ``name`` and hyper-parameters; of ``vqvae``, and of the finer grid of ``vqvae2``
+    top_quantizer : of the coarser grid of ``vqvae2``; where it is empty as `quantizer`
+    top_downsamplings : between the two grids of ``vqvae2``
     vimco : of ``vimco`` alone
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     kind: Kind = "vqvae"
+    network: Network = "residual"
     width: int = 256
     downsamplings: int = 2
     residual_blocks: int = 2
@@ -64,20 +71,58 @@ class ImageModelConfig:
     quantizer: dict[str, Any] = field(
         default_factory=lambda: {"name": "grouped", "groups": 8, "codebook_size": 128, "decay": 0.999}
     )
+    top_quantizer: dict[str, Any] = field(default_factory=dict)
+    top_downsamplings: int = 1
     vimco: VimcoConfig = field(default_factory=VimcoConfig)
 
     def __post_init__(self) -> None:
-        _at_least(1, self, "model", "width", "downsamplings", "dim", "mixtures")
+        _at_least(1, self, "model", "width", "downsamplings", "dim", "mixtures", "top_downsamplings")
         _at_least(0, self, "model", "residual_blocks")
         if not 0 < self.pixel_share <= 1:
             raise ConfigError(f"model.pixel_share = {self.pixel_share}; above 0 and at most 1")
         if not isinstance(self.quantizer.get("name"), str):
             raise ConfigError("model.quantizer.name: the name of a quantizer")
+        if self.top_quantizer and not isinstance(self.top_quantizer.get("name"), str):
+            raise ConfigError("model.top_quantizer.name: the name of a quantizer")
+        if self.kind == "vqvae2" and self.grid != "full":
+            raise ConfigError(
+                f"model.grid = {self.grid!r} makes one latent; model.kind = 'vqvae2' has two grids of them"
+            )
+        if self.network == "tfp":
+            wanted = {"kind": "vqvae", "grid": "single", "downsamplings": 2, "likelihood": "bernoulli"}
+            for name, value in wanted.items():
+                if getattr(self, name) != value:
+                    raise ConfigError(
+                        f"model.{name} = {getattr(self, name)!r}; model.network = 'tfp' is one latent of black and white pixels: "
+                        f"{', '.join(f'{key} = {one!r}' for key, one in wanted.items())}"
+                    )
+
+    @property
+    def quantizers(self) -> tuple[dict[str, Any], ...]:
+        """``name`` and hyper-parameters of the quantizer of each level, the coarsest first; none for a baseline."""
+        if self.kind == "vqvae2":
+            return self.top_quantizer or self.quantizer, self.quantizer
+        return (self.quantizer,) if self.kind == "vqvae" else ()
 
     @property
     def stride(self) -> int:
-        """Pixels of one position of the grid of latents, in either direction."""
-        return int(2**self.downsamplings)
+        """Pixels of one position of the coarsest grid of latents, in either direction."""
+        return int(2 ** (self.downsamplings + (self.top_downsamplings if self.kind == "vqvae2" else 0)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionConfig:
+    """Causal self-attention within a PixelCNN: `blocks` spread evenly over its layers (0 for none), `heads` of `head_width` channels each."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    blocks: int = 0
+    heads: int = 4
+    head_width: int = 16
+
+    def __post_init__(self) -> None:
+        _at_least(0, self, "model.attention", "blocks")
+        _at_least(1, self, "model.attention", "heads", "head_width")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +136,9 @@ class PriorConfig:
     first_kernel, kernel : odd sides of the first layer's filters and of the others'
     head_width : channels between the stacks and the logits
     by_class : whether it is told the class of each image
+    level : of the codes of a model of two levels: ``top``, or ``bottom``, which is told the top codes; empty for a model of one
+    top_blocks : residual blocks over the top codes, for ``bottom``
+    attention : self-attention, as PixelSNAIL has
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -101,10 +149,18 @@ class PriorConfig:
     kernel: int = 3
     head_width: int = 256
     by_class: bool = False
+    level: LevelName = ""
+    top_blocks: int = 3
+    attention: AttentionConfig = field(default_factory=AttentionConfig)
 
     def __post_init__(self) -> None:
         _at_least(1, self, "model", "layers", "width", "head_width")
+        _at_least(0, self, "model", "top_blocks")
         _odd_kernels(self)
+        if self.attention.blocks > self.layers:
+            raise ConfigError(
+                f"model.attention.blocks = {self.attention.blocks}; at most one behind each of {self.layers} layers"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +173,7 @@ class TwoStageConfig:
     encoder_width, downsamplings : of the convolutions that read the grid of codes
     quantizer : ``name`` and hyper-parameters; of the three latents of 512 of the paper, each with its own codebook, by default
     layers, width, first_kernel, kernel, head_width : of the decoder, as in `PriorConfig`
+    level : ``top`` for the coarser codes of a model of two levels; empty for a model of one
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -132,6 +189,7 @@ class TwoStageConfig:
     first_kernel: int = 5
     kernel: int = 3
     head_width: int = 128
+    level: Literal["", "top"] = ""
 
     def __post_init__(self) -> None:
         _at_least(1, self, "model", "dim", "encoder_width", "layers", "width", "head_width")

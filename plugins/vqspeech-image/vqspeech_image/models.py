@@ -143,9 +143,7 @@ def _about_codes(path: Path, facts: dict[str, Any], modality: str) -> dict[str, 
         if found != modality:
             raise CheckpointError(f"{path} is a model of the modality {found!r}, not {modality!r}")
         about = facts["codes"]
-        rows, columns = about["grid"]
-        codes = CodeFacts((rows, columns), tuple(about["codebook_sizes"]), int(about["classes"]))
-        return {"codes": codes, "of": dict(about["of"]), "step": int(facts["step"])}
+        return {"codes": CodeFacts.parse(about), "of": dict(about["of"]), "step": int(facts["step"])}
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}/config.json is not that of a model of codes: {error}") from error
 

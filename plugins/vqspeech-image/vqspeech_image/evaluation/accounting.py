@@ -7,6 +7,7 @@ section 3.2: log p(x) >= log p(x | z_q(x)) p(z_q(x)) by Jensen). A prior that wa
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 import torch
 
 from vqspeech_image.nn.batch import ImageBatch
+from vqspeech_image.nn.levels import Level
 from vqspeech_image.store import ImageStore
 
 AT_ONCE = 32
@@ -125,16 +127,19 @@ def _words(model: Any) -> str:
         return f"one bound of {samples} samples for pixels and latents together"
     if not model.codebook_sizes:
         return "KL divergence of the posterior from N(0, 1), one sample"
-    rows, columns = model.encoder.grid
-    return uniform_words((rows, columns), model.codebook_sizes)
+    return uniform_words(model.levels)
 
 
-def uniform_words(grid: tuple[int, int], sizes: tuple[int, ...]) -> str:
-    """The cost of codes under a uniform prior, in words: ``8 x 8 x 8 codes x log 128``."""
-    count = grid[0] * grid[1]
-    if len(set(sizes)) == 1:
-        return f"{grid[0]} x {grid[1]} x {len(sizes)} codes x log {sizes[0]}, uniform prior"
-    return f"{count} positions x (log {' + log '.join(map(str, sizes))}), uniform prior"
+def uniform_words(levels: Sequence[Level]) -> str:
+    """The cost of codes under a uniform prior, in words: ``8 x 8 x 8 codes x log 128``, and so on for each level."""
+    parts = []
+    for level in levels:
+        sizes = level.codebook_sizes
+        if len(set(sizes)) == 1:
+            parts.append(f"{level} codes x log {sizes[0]}")
+        else:
+            parts.append(f"{level.grid[0]} x {level.grid[1]} positions x (log {' + log '.join(map(str, sizes))})")
+    return f"{' and '.join(parts)}, uniform prior"
 
 
 def with_prior(uniform: Accounting, prior_nats: float, words: str) -> Accounting:

@@ -1,4 +1,4 @@
-"""How codes are used, and what they cost under priors of rising strength: uniform, by frequency, learned."""
+"""How codes are used, and what they cost under priors of rising strength: uniform, by frequency, learned. Stores are those of one level."""
 
 from __future__ import annotations
 
@@ -62,5 +62,6 @@ def prior_nats(model: GatedPixelCNN, store: CodeStore, rows: npt.NDArray[np.int6
         mine = rows[begin : begin + AT_ONCE]
         codes = torch.from_numpy(store.codes[mine].astype(np.int64))
         labels = torch.from_numpy(store.labels[mine]) if model.classes else None
-        total += float(model.nll(codes, labels).double().sum())
+        top = None if store.top is None else torch.from_numpy(store.top[mine].astype(np.int64))
+        total += float(model.nll(codes, labels, top).double().sum())
     return total / (len(rows) * math.prod(store.codes.shape[1:]))

@@ -60,13 +60,7 @@ class ConvEncoder(nn.Module):
         super().__init__()
         height, breadth, channels = shape
         stride = 2**downsamplings
-        layers: list[nn.Module] = []
-        for number in range(downsamplings):
-            layers += [nn.ReLU()] if number else []
-            layers += [
-                nn.Conv2d(width if number else channels, width, 4, 2, 1, bias=not normalised),
-                *_norm(width, normalised),
-            ]
+        layers = strided(channels, width, downsamplings, normalised)
         layers += [ResidualBlock(width, normalised) for _ in range(residual_blocks)]
         kernel = (height // stride, breadth // stride) if single else (1, 1)
         layers += [nn.ReLU(), nn.Conv2d(width, outputs, kernel)]
@@ -106,17 +100,30 @@ class ConvDecoder(nn.Module):
         first = nn.ConvTranspose2d(inputs, width, kernel, bias=not normalised)
         layers: list[nn.Module] = [first, *_norm(width, normalised)]
         layers += [ResidualBlock(width, normalised) for _ in range(residual_blocks)]
-        for _ in range(downsamplings):
-            layers += [
-                nn.ReLU(),
-                nn.ConvTranspose2d(width, width, 4, 2, 1, bias=not normalised),
-                *_norm(width, normalised),
-            ]
+        layers += transposed(width, downsamplings, normalised)
         self.layers = nn.Sequential(*layers, nn.ReLU())
 
     def forward(self, latents: Tensor) -> Tensor:
         """Features (batch, height, width, width) of latents (batch, inputs, *grid), channels last."""
         return self.layers(latents).permute(0, 2, 3, 1)
+
+
+def strided(inputs: int, width: int, count: int, normalised: bool) -> list[nn.Module]:
+    """Convolutions of 4 x 4 and stride 2, each with its BatchNorm, with ReLU between them."""
+    layers: list[nn.Module] = []
+    for number in range(count):
+        layers += [nn.ReLU()] if number else []
+        layers.append(nn.Conv2d(width if number else inputs, width, 4, 2, 1, bias=not normalised))
+        layers += _norm(width, normalised)
+    return layers
+
+
+def transposed(width: int, count: int, normalised: bool) -> list[nn.Module]:
+    """ReLU, transposed convolution of 4 x 4 and stride 2 and its BatchNorm, `count` times."""
+    layers: list[nn.Module] = []
+    for _ in range(count):
+        layers += [nn.ReLU(), nn.ConvTranspose2d(width, width, 4, 2, 1, bias=not normalised), *_norm(width, normalised)]
+    return layers
 
 
 def _norm(width: int, normalised: bool) -> list[nn.Module]:

@@ -52,15 +52,18 @@ class CodeBatch(NamedTuple):
     codes : (batch, codebooks, height, width) int64
     labels : (batch,) int64 classes, -1 where unknown
     part : as in `ImageBatch`
+    top : (batch, codebooks, height, width) int64 codes of the same images on a coarser grid, for a prior that is told them
     """
 
     codes: Tensor
     labels: Tensor
     part: Part | None = None
+    top: Tensor | None = None
 
     def to(self, device: torch.device) -> CodeBatch:
         """The batch on a device."""
-        return CodeBatch(self.codes.to(device), self.labels.to(device), self.part)
+        top = None if self.top is None else self.top.to(device)
+        return CodeBatch(self.codes.to(device), self.labels.to(device), self.part, top)
 
     @property
     def share(self) -> float:

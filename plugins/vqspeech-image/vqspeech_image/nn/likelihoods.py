@@ -168,6 +168,18 @@ class Bernoulli(Likelihood):
         return self.parameters_of(features).sigmoid() * 255
 
 
+class BernoulliLogits(Bernoulli):
+    """`Bernoulli` of a decoder whose features are the logits already."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, channels)
+        del self.head
+
+    def parameters_of(self, features: Tensor) -> Tensor:
+        """The features, in float32."""
+        return features.float()
+
+
 def make_likelihood(name: str, width: int, channels: int, mixtures: int) -> Likelihood:
     """The likelihood of a name of `vqspeech_image.config.LikelihoodName`."""
     if name == "logistic":

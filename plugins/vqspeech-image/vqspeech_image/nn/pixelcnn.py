@@ -8,13 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqspeech_image.nn.attention import CausalAttention
 from vqspeech_image.nn.batch import CodeBatch, Terms, shared_terms
-
-
-def gate(both: Tensor) -> Tensor:
-    """tanh(first half) * sigmoid(second half) of the channels (batch, 2 * width, ...)."""
-    first, second = both.chunk(2, 1)
-    return first.tanh() * second.sigmoid()
+from vqspeech_image.nn.condition import CodeMap
+from vqspeech_image.nn.gate import gate
 
 
 class GatedLayer(nn.Module):
@@ -31,9 +28,12 @@ class GatedLayer(nn.Module):
     first : mask A: the horizontal stack does not see (i, j) itself, and there is no residual connection
     classes : number of classes that shift the gates; 0 for none
     latents : channels of a vector that shifts the gates instead; 0 for none
+    mapped : whether a map of the grid shifts them too, each position by what it says there
     """
 
-    def __init__(self, width: int, kernel: int, *, first: bool, classes: int = 0, latents: int = 0) -> None:
+    def __init__(
+        self, width: int, kernel: int, *, first: bool, classes: int = 0, latents: int = 0, mapped: bool = False
+    ) -> None:
         super().__init__()
         self.first = first
         self.reach = kernel // 2
@@ -46,21 +46,32 @@ class GatedLayer(nn.Module):
         self.by_told: nn.Module | None = None
         if classes or latents:
             self.by_told = nn.Embedding(classes, 2 * width) if classes else nn.Linear(latents, 2 * width)
+        self.by_map = nn.Conv2d(width, 2 * width, 1, bias=False) if mapped else None
 
-    def shift(self, told: Tensor | None) -> Tensor | float:
-        """What a class (batch,) or a vector (batch, latents) adds to the gates of both stacks: (batch, 2 * width, 1, 1), or nothing."""
-        if self.by_told is None:
-            return 0.0
-        assert told is not None
-        shift: Tensor = self.by_told(told)
-        return shift[:, :, None, None]
+    def shift(self, told: Tensor | None, map_: Tensor | None) -> Tensor | float:
+        """What a class (batch,) or a vector (batch, latents), and a map (batch, width, rows, columns), add to the gates of both stacks.
 
-    def forward(self, above: Tensor, left: Tensor, told: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Outputs of the vertical and the horizontal stack, of their inputs, all (batch, width, rows, columns)."""
+        Returns
+        -------
+        (batch, 2 * width, 1, 1), with a map (batch, 2 * width, rows, columns), or 0.0 when there is nothing to tell
+        """
+        shift: Tensor | float = 0.0
+        if self.by_told is not None:
+            assert told is not None
+            shift = self.by_told(told)[:, :, None, None]
+        if self.by_map is not None:
+            assert map_ is not None
+            shift = self.by_map(map_) + shift
+        return shift
+
+    def forward(
+        self, above: Tensor, left: Tensor, told: Tensor | None, map_: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Outputs of the vertical and the horizontal stack, of their inputs, all (batch, width, rows, columns); `told` and `map_` as above."""
         rows, columns = above.shape[2:]
         padded = F.pad(above, (self.reach, self.reach, self.reach, 0))
         both = self.vertical(padded)[:, :, :rows]
-        shift = self.shift(told)
+        shift = self.shift(told, map_)
         seen = self.horizontal(F.pad(left, (self.reach, 0)))[..., :columns]
         mixed = gate(seen + self.across(both) + shift)
         mixed = self.residual(mixed)
@@ -79,6 +90,10 @@ class GatedPixelCNN(nn.Module):
     layers, width, first_kernel, kernel, head_width : as in `vqspeech_image.config.PriorConfig`
     classes : number of classes it is told; 0 for none
     latents : channels of a vector that it is told instead of a class; 0 for none
+    attention_blocks : of `CausalAttention`, spread evenly behind the layers; 0 for none
+    attention_heads, attention_width : of each block, and channels of each head
+    top_codebook_sizes : codes of each codebook of a coarser grid that it is told; empty for none
+    top_blocks : residual blocks over them
     """
 
     def __init__(
@@ -92,6 +107,11 @@ class GatedPixelCNN(nn.Module):
         head_width: int = 256,
         classes: int = 0,
         latents: int = 0,
+        attention_blocks: int = 0,
+        attention_heads: int = 4,
+        attention_width: int = 16,
+        top_codebook_sizes: Sequence[int] = (),
+        top_blocks: int = 3,
     ) -> None:
         super().__init__()
         self.codebook_sizes = tuple(codebook_sizes)
@@ -99,9 +119,23 @@ class GatedPixelCNN(nn.Module):
         self.classes = classes
         self.embeddings = nn.ModuleList(nn.Embedding(size, width) for size in codebook_sizes)
         self.layers = nn.ModuleList(
-            GatedLayer(width, kernel if number else first_kernel, first=number == 0, classes=classes, latents=latents)
+            GatedLayer(
+                width,
+                kernel if number else first_kernel,
+                first=number == 0,
+                classes=classes,
+                latents=latents,
+                mapped=bool(top_codebook_sizes),
+            )
             for number in range(layers)
         )
+        behind = {(block + 1) * layers // attention_blocks - 1 for block in range(attention_blocks)}
+        self.attention = nn.ModuleDict(
+            {str(number): CausalAttention(width, attention_heads, attention_width) for number in sorted(behind)}
+        )
+        self.top_map: CodeMap | None = None
+        if top_codebook_sizes:
+            self.top_map = CodeMap(top_codebook_sizes, width, top_blocks)
         self.hidden = nn.ModuleList(nn.Linear(width, head_width) for _ in codebook_sizes)
         self.chosen = nn.ModuleList(nn.Embedding(size, head_width) for size in self.codebook_sizes[:-1])
         self.logits = nn.ModuleList(nn.Linear(head_width, size) for size in codebook_sizes)
@@ -111,11 +145,22 @@ class GatedPixelCNN(nn.Module):
         parts = [embedding(codes[:, book]) for book, embedding in enumerate(self.embeddings)]
         return torch.stack(parts).sum(0).permute(0, 3, 1, 2)
 
-    def features(self, codes: Tensor, told: Tensor | None = None) -> Tensor:
+    def map_of(self, top: Tensor | None, grid: tuple[int, int]) -> Tensor | None:
+        """What all layers are told of codes (batch, codebooks, rows, columns) of the coarser grid: (batch, width, *grid), or nothing."""
+        if self.top_map is None:
+            return None
+        assert top is not None
+        found: Tensor = self.top_map(top, grid)
+        return found
+
+    def features(self, codes: Tensor, told: Tensor | None = None, top: Tensor | None = None) -> Tensor:
         """What each position is told by those before it: (batch, rows, columns, width)."""
-        above = left = self.embedded(codes)
-        for layer in self.layers:
-            above, left = layer(above, left, told)
+        map_ = self.map_of(top, (codes.shape[2], codes.shape[3]))
+        embedded = above = left = self.embedded(codes)
+        for number, layer in enumerate(self.layers):
+            above, left = layer(above, left, told, map_)
+            if str(number) in self.attention:
+                left = self.attention[str(number)](embedded, left)
         return left.permute(0, 2, 3, 1).relu()
 
     def book_logits(self, features: Tensor, before: Sequence[Tensor]) -> Tensor:
@@ -126,22 +171,23 @@ class GatedPixelCNN(nn.Module):
             hidden = hidden + self.chosen[number](codes)
         return self.logits[book](hidden.relu())
 
-    def forward(self, codes: Tensor, told: Tensor | None = None) -> list[Tensor]:
+    def forward(self, codes: Tensor, told: Tensor | None = None, top: Tensor | None = None) -> list[Tensor]:
         """Logits of every code: for each codebook (batch, rows, columns, K).
 
         Parameters
         ----------
         codes : (batch, codebooks, rows, columns) int64
         told : (batch,) int64 classes, or (batch, latents), for a prior that is told them
+        top : (batch, codebooks, rows, columns) int64 codes of the coarser grid, for a prior that is told them
         """
-        features = self.features(codes, told)
+        features = self.features(codes, told, top)
         books = codes.unbind(1)
         return [self.book_logits(features, books[:book]) for book in range(len(books))]
 
-    def nll(self, codes: Tensor, told: Tensor | None = None) -> Tensor:
+    def nll(self, codes: Tensor, told: Tensor | None = None, top: Tensor | None = None) -> Tensor:
         """-log p in nats of every code, (batch, codebooks, rows, columns)."""
         parts = []
-        for book, logits in enumerate(self(codes, told)):
+        for book, logits in enumerate(self(codes, told, top)):
             losses = F.cross_entropy(logits.float().flatten(0, 2), codes[:, book].flatten(), reduction="none")
             parts.append(losses.view(codes[:, book].shape))
         return torch.stack(parts, 1)
@@ -154,14 +200,15 @@ class GatedPixelCNN(nn.Module):
 
     def loss(self, batch: CodeBatch, generator: torch.Generator | None = None) -> Terms:
         """Mean nats per code of a batch."""
-        nll = self.nll(batch.codes, self._labels(batch)).mean()
+        nll = self.nll(batch.codes, self._labels(batch), batch.top).mean()
         return shared_terms(batch, nll, {"nll": nll}, batch.codes.flatten(2))
 
     @torch.no_grad()
     def shuffled_nll(self, batch: CodeBatch) -> Tensor:
-        """Mean nats per code when each grid is told the class of the next one; without classes there is nothing to shuffle."""
+        """Mean nats per code when each grid is told class and coarser codes of the next one; a prior that is told nothing has nothing to shuffle."""
         labels = self._labels(batch)
-        return self.nll(batch.codes, None if labels is None else labels.roll(1, 0)).mean()
+        swapped = None if labels is None else labels.roll(1, 0)
+        return self.nll(batch.codes, swapped, None if batch.top is None else batch.top.roll(1, 0)).mean()
 
     def _labels(self, batch: CodeBatch) -> Tensor | None:
         return batch.labels if self.classes else None

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from vqspeech_image.nn.autoencoder import ConvDecoder, ConvEncoder, drawn_positions
 from vqspeech_image.nn.batch import Bound, ImageBatch, Part, Terms, shared_terms, uniforms
+from vqspeech_image.nn.levels import Level
 from vqspeech_image.nn.likelihoods import Likelihood
 from vqspeech_image.nn.vqvae import pixel_nll, to_pixels
 
@@ -23,6 +24,7 @@ class GaussianVAE(nn.Module):
     """
 
     codebook_sizes: tuple[int, ...] = ()
+    levels: tuple[Level, ...] = ()
 
     def __init__(
         self, encoder: ConvEncoder, decoder: ConvDecoder, likelihood: Likelihood, *, pixel_share: float = 1.0

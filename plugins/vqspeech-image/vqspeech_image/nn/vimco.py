@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from vqspeech_image.nn.autoencoder import ConvDecoder, ConvEncoder, drawn_positions
 from vqspeech_image.nn.batch import Bound, ImageBatch, Part, Terms, shared_terms, uniforms
+from vqspeech_image.nn.levels import Level
 from vqspeech_image.nn.likelihoods import Likelihood
 from vqspeech_image.nn.vqvae import pixel_nll, to_pixels
 
@@ -55,6 +56,11 @@ class CategoricalVIMCO(nn.Module):
     def codebook_sizes(self) -> tuple[int, ...]:
         """Categories of each variable."""
         return (self.categories,) * self.variables
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The one grid."""
+        return (Level("", self.encoder.grid, self.codebook_sizes),)
 
     def start(self, batch: ImageBatch, generator: torch.Generator) -> None:
         """Nothing: there is no codebook to place."""

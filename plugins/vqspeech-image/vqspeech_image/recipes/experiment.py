@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,16 +19,14 @@ from vqspeech.recipes.stages import Result, Stages
 from vqspeech.training import run as runs
 from vqspeech_image import STAGES
 from vqspeech_image.code_store import CodeStore
-from vqspeech_image.evaluation import codes as of_codes
-from vqspeech_image.evaluation.accounting import account, with_prior
+from vqspeech_image.evaluation.accounting import account
 from vqspeech_image.evaluation.yardsticks import gaussian_bits, histogram_bits, psnr_db
-from vqspeech_image.models import LoadedImages, load_images, load_prior, require_same_codes
+from vqspeech_image.models import LoadedImages, load_images
+from vqspeech_image.recipes import levels
 from vqspeech_image.recipes.page import write_page
 from vqspeech_image.recipes.pictures import save_grid, side_by_side
-from vqspeech_image.recipes.results import Evidence
+from vqspeech_image.recipes.results import MODELS, Evidence
 from vqspeech_image.recipes.settings import Settings
-from vqspeech_image.sampling import sample
-from vqspeech_image.sampling.draws import uniform_grid
 from vqspeech_image.store import ImageStore
 
 SHOWN = 12
@@ -84,16 +81,17 @@ class Experiment:
         for name, other in self._others().items():
             runs.open_run(out / name, other, fresh=self.request.fresh)
         data = str(settings.data_dir.absolute()) if settings.data_dir else None
-        config, prior = plain(settings.run), plain(settings.prior)
+        config, priors = plain(settings.run), {name: plain(prior) for name, prior in settings.priors.items()}
         baselines = {name: plain(other) for name, other in settings.baselines.items()}
-        images, codes = (out / "store",), (out / "prior" / "store",)
+        images, codes = (out / "store",), (levels.store_directory(out, settings),)
+        trained = tuple(out / name / "checkpoints" for name in priors)
         plan: list[tuple[str, Any, Callable[[], Result], tuple[Path, ...]]] = [
             ("prepare", {"corpus": config["corpus"], "data_dir": data}, self._prepare, images),
             ("train", config, self._train, (out / "checkpoints",)),
             ("baselines", baselines, self._baselines, images),
             ("reconstruct", settings.evaluate.images, self._reconstruct, (self.pictures,)),
             ("encode", None, self._encode, codes),
-            ("prior", prior, self._prior, (out / "prior" / "checkpoints",)),
+            ("prior", priors, self._prior, trained),
             ("sample", plain(settings.sample), self._sample, (self.pictures,)),
             ("evaluate", plain(settings.evaluate), self._evaluate, images),
         ]
@@ -117,7 +115,7 @@ class Experiment:
     def _others(self) -> dict[str, RunConfig]:
         """Run directories below this one."""
         return {
-            "prior": self.settings.prior,
+            **self.settings.priors,
             **{f"baselines/{name}": config for name, config in self.settings.baselines.items()},
         }
 
@@ -179,7 +177,7 @@ class Experiment:
         fidelity, versions = {}, [np.asarray(self.store.pixels[shown])]
         for name in ("", *self.settings.baselines):
             rebuilt = self._rebuilt(name, chosen)
-            fidelity[name or "vqvae"] = psnr_db(self.store.pixels[chosen], rebuilt)
+            fidelity[name or self.settings.run.model["kind"]] = psnr_db(self.store.pixels[chosen], rebuilt)
             versions.append(rebuilt[: len(shown)])
         save_grid(side_by_side(versions), len(shown), self.pictures / "reconstructions.png")
         return {"split": split, "images": len(chosen), "psnr_db": fidelity, "shown": len(shown)}
@@ -192,68 +190,42 @@ class Experiment:
         return np.concatenate(pieces)
 
     def _encode(self) -> Result:
-        directory = self.out / "prior"
-        for left in (directory / "store", directory / "checkpoints"):  # of another model, or this stage would not run
-            shutil.rmtree(left, ignore_errors=True)
-        store = runs.prepare(self.settings.prior, directory, self.out)
-        _, rows = self.store.held_out()
-        uses = of_codes.book_uses(store, rows)
-        return {
-            "of": store.of,
-            "grid": list(store.facts.grid),
-            "codebooks": [
-                {"size": use.size, "codes_used": use.used, "perplexity": use.perplexity, "counts": list(use.counts)}
-                for use in uses
-            ],
-        }
+        for name in self.settings.priors:  # of another model, or this stage would not run
+            for left in ("store", "checkpoints"):
+                shutil.rmtree(self.out / name / left, ignore_errors=True)
+        directory = levels.store_directory(self.out, self.settings)
+        store = runs.prepare(next(iter(self.settings.priors.values())), directory.parent, self.out)
+        return levels.encoding(store, self.store.held_out()[1])
 
     def _prior(self) -> Result:
-        directory = self.out / "prior"
-        return self._trained(self.settings.prior, directory, CodeStore.open(directory / "store"))
+        trained = {}
+        for name, config in self.settings.priors.items():
+            say(name)
+            trained[name] = self._trained(config, self.out / name, self._codes())
+        return trained
+
+    def _codes(self) -> CodeStore:
+        return CodeStore.open(levels.store_directory(self.out, self.settings))
 
     def _sample(self) -> Result:
-        prior, images, chosen = load_prior(self.out / "prior"), self._model(), self.settings.sample
-        require_same_codes(images, prior)
-        uniform = uniform_grid(
-            self.settings.run.seed, range(chosen.images), len(prior.codes.codebook_sizes), prior.codes.grid
-        )
-        labels = torch.arange(chosen.images) % prior.codes.classes if prior.config.by_class else None
-        begin = time.monotonic()
-        codes = sample(prior.model, uniform, labels, temperature=chosen.temperature)
-        seconds = time.monotonic() - begin
-        pixels = torch.cat([images.model.decode(part.to(images.device)).cpu() for part in codes.split(AT_ONCE)])
-        columns = prior.codes.classes if prior.config.by_class else max(1, round(chosen.images**0.5))
+        priors = levels.loaded_priors(self.out, self.settings)
+        chosen = self.settings.sample
+        pixels, told = levels.drawn_images(self._model(), priors, chosen, self.settings.run.seed)
+        columns = priors[0].codes.classes if told["by_class"] else max(1, round(chosen.images**0.5))
         save_grid(pixels.numpy(), columns, self.pictures / "samples.png")
-        return {
-            "images": chosen.images,
-            "seconds": seconds,
-            "by_class": prior.config.by_class,
-            "distinct": distinct(codes),
-        }
+        return told
 
     def _evaluate(self) -> Result:
         settings, store = self.settings.evaluate, self.store
         split, rows = store.held_out()
         rows = rows[: settings.images]
         train = store.indices("train")[: max(2, FITTED_BYTES // int(np.prod(store.shape)))]
-        codes, prior = CodeStore.open(self.out / "prior" / "store"), load_prior(self.out / "prior")
-        per_code = int(np.prod(codes.codes.shape[1:]))
-        nats = {
-            "uniform": of_codes.uniform_nats(codes),
-            "unigram": of_codes.unigram_nats(codes, train, rows),
-            "prior": of_codes.prior_nats(prior.model, codes, rows),
-        }
-        uniform = account(self._model().model, "VQ-VAE", store, rows)
-        told = " given its class" if prior.config.by_class else ""
-        accounts = [
-            uniform,
-            with_prior(
-                uniform, nats["unigram"] * per_code, f"{per_code} codes x {nats['unigram']:.4f} nats, by frequency"
-            ),
-            with_prior(
-                uniform, nats["prior"] * per_code, f"{per_code} codes x {nats['prior']:.4f} nats, PixelCNN prior{told}"
-            ),
-        ]
+        priors = levels.loaded_priors(self.out, self.settings)
+        found = levels.costs(self._codes(), {prior.config.level: prior for prior in priors}, train, rows)
+        kind = MODELS[self.settings.run.model["kind"]]
+        uniform = account(self._model().model, kind, store, rows)
+        told = " given its class" if any(prior.config.by_class for prior in priors) else ""
+        accounts = levels.priced(uniform, found, told)
         for name, config in self.settings.baselines.items():
             model, mine = self._model(name).model, rows
             several = config.model["kind"] == "vimco"
@@ -268,8 +240,9 @@ class Experiment:
         return {
             "split": split,
             "accounts": [one.summary() for one in accounts],
-            "nats_per_code": nats,
-            "codes_per_image": per_code,
+            "levels": found,
+            "nats_per_code": levels.over_levels(found),
+            "codes_per_image": sum(one["codes"] for one in found),
             "yardsticks": {
                 "histogram_bits": histogram_bits(pixels, held),
                 "gaussian_bits": gaussian_bits(pixels, held, self.settings.run.seed) if settings.gaussian else None,
@@ -287,11 +260,6 @@ class Experiment:
             command=self.request.command(),
         )
         return write_page(evidence)
-
-
-def distinct(codes: torch.Tensor) -> int:
-    """How many of some grids of codes (images, ...) differ from all others."""
-    return len(torch.unique(codes.flatten(1), dim=0))
 
 
 def say(line: str) -> None:

@@ -10,7 +10,7 @@ from vqspeech.analysis.report import Headline, Picture, Report, Section, Table, 
 from vqspeech.recipes.base import RecipeOutcome
 from vqspeech.training.metrics import read_metrics
 from vqspeech_image.recipes.pictures import curves
-from vqspeech_image.recipes.results import Evidence, results_of, summary, write_results
+from vqspeech_image.recipes.results import MODELS, Evidence, results_of, summary, write_results
 
 PAPER = {"vqvae": 4.67, "vae": 4.51, "vimco": 5.14}
 """Bits per dimension of CIFAR-10 in van den Oord et al. 2017, section 4.1, after 250,000 steps."""
@@ -26,16 +26,16 @@ def write_page(evidence: Evidence) -> RecipeOutcome:
         warning = f"These are {corpus.variant}: they show that everything works, and are no figures of the literature's data sets."
     report = Report(
         title=evidence.title,
-        subtitle="A convolutional VQ-VAE, a PixelCNN over its codes, and what both are worth in bits",
+        subtitle=f"A convolutional {_name(results)}, a PixelCNN over its codes, and what both are worth in bits",
         warning=warning,
         facts=_facts(evidence, results),
         headlines=_headlines(results),
         sections=(
             _likelihood(evidence, results),
-            _reconstructions(evidence),
+            _reconstructions(evidence, results),
             _samples(evidence, results),
             _codes(evidence),
-            _training(evidence),
+            _training(evidence, results),
         ),
         command=evidence.command,
         versions=results["versions"],
@@ -47,15 +47,21 @@ def write_page(evidence: Evidence) -> RecipeOutcome:
 def _facts(evidence: Evidence, results: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     corpus, model = evidence.store.corpus, results["config"]["model"]
     counts = ", ".join(f"{split} {count:,}" for split, count in results["corpus"]["images"].items())
-    rows, columns = results["grid"]
+    grids = ", ".join(
+        f"{level['name']} {level['grid'][0]} x {level['grid'][1]} x {level['codebooks']}".strip()
+        for level in results["levels"]
+    )
+    priors = ", ".join(
+        f"{name} {run['steps']:,} steps in {run['seconds'] / 60:.1f} min" for name, run in results["priors"].items()
+    )
     facts = [
         ("Data", f"{corpus.variant} ({counts})"),
-        ("Codes", f"{rows} x {columns} x {len(results['codebook_size'])}, quantizer `{model['quantizer']['name']}`"),
-        ("Model", f"width {model['width']}, likelihood `{model['likelihood']}`"),
+        ("Codes", f"{grids}, quantizer `{model['quantizer']['name']}`"),
+        ("Model", f"{_network(model)}, likelihood `{model['likelihood']}`"),
         (
             "Training",
             f"{results['steps']:,} steps of {results['config']['train']['batch_size']} images in {results['train_seconds'] / 60:.1f} min, "
-            f"prior {results['prior_steps']:,} steps in {results['prior_seconds'] / 60:.1f} min, seed {results['seed']}",
+            f"{priors}, seed {results['seed']}",
         ),
         (
             "Measured on",
@@ -66,6 +72,12 @@ def _facts(evidence: Evidence, results: dict[str, Any]) -> tuple[tuple[str, str]
         facts.append(("Skipped files", str(results["corpus"]["skipped"])))
     facts += [("Note", note) for note in corpus.notes]
     return (*facts, *(("Choice", sentence) for sentence in evidence.settings.choices))
+
+
+def _network(model: dict[str, Any]) -> str:
+    if model["network"] == "tfp":
+        return "the network of the TensorFlow Probability blog"
+    return f"width {model['width']}"
 
 
 def _headlines(results: dict[str, Any]) -> tuple[Headline, ...]:
@@ -85,7 +97,11 @@ def _headlines(results: dict[str, Any]) -> tuple[Headline, ...]:
             unit="nats",
             comparison=f"by frequency {nats['unigram']:.3f}, uniform {nats['uniform']:.3f}",
         ),
-        Headline(name="reconstructions", value=f"{results['psnr_db']['vqvae']:.1f}", unit="dB PSNR"),
+        Headline(
+            name="reconstructions",
+            value=f"{results['psnr_db'][results['config']['model']['kind']]:.1f}",
+            unit="dB PSNR",
+        ),
         Headline(
             name="codes used",
             value=f"{sum(used)}",
@@ -110,7 +126,7 @@ def _likelihood(evidence: Evidence, results: dict[str, Any]) -> Section:
         scale = one["total_nats"] / one["bits_per_dimension"] if one["bits_per_dimension"] else 1.0
         parts = [None if nats is None else nats / scale for nats in (one["reconstruction_nats"], one["latent_nats"])]
         known = PAPER.get(one["model"].replace("-", "").lower()) if paper else None
-        if one is not results["bits_per_dimension"][0] and one["model"] == "VQ-VAE":
+        if one is not results["bits_per_dimension"][0] and one["model"] == _name(results):
             known = None
         rows.append(
             (
@@ -175,30 +191,35 @@ def _likelihood(evidence: Evidence, results: dict[str, Any]) -> Section:
         figures=(
             Picture(
                 source=curves(_metrics(evidence), "bound_nll_bits", "bits/dim, held out"),
-                caption="the bound on validation images over time of training; the VQ-VAE's under a uniform prior",
+                caption=f"the bound on validation images over time of training; the {_name(results)}'s under a uniform prior",
                 alt="curves of bits per dimension",
             ),
         ),
     )
 
 
+def _name(results: dict[str, Any]) -> str:
+    """How the model of a run is called."""
+    return MODELS[results["config"]["model"]["kind"]]
+
+
 def _metrics(evidence: Evidence) -> dict[str, list[dict[str, Any]]]:
-    runs = {"VQ-VAE": read_metrics(evidence.out / "metrics.jsonl")}
+    runs = {MODELS[evidence.settings.run.model["kind"]]: read_metrics(evidence.out / "metrics.jsonl")}
     for name in evidence.settings.baselines:
         runs[name.upper()] = read_metrics(evidence.out / "baselines" / name / "metrics.jsonl")
     return runs
 
 
-def _reconstructions(evidence: Evidence) -> Section:
+def _reconstructions(evidence: Evidence, results: dict[str, Any]) -> Section:
     found = evidence.stages["reconstruct"]
-    names = ["VQ-VAE", *(name.upper() for name in evidence.settings.baselines)]
+    names = [_name(results), *(name.upper() for name in evidence.settings.baselines)]
     return Section(
         title="Reconstructions",
         text=f"Held-out images, each through its codes and back. Rows: original, {', '.join(names)}.",
         tables=(
             Table(
                 columns=("model", "PSNR, dB"),
-                rows=tuple((name.upper().replace("VQVAE", "VQ-VAE"), db) for name, db in found["psnr_db"].items()),
+                rows=tuple(zip(names, found["psnr_db"].values(), strict=True)),
                 caption=f"of the mean squared error over {found['images']:,} images of the split {found['split']}",
             ),
         ),
@@ -213,21 +234,22 @@ def _reconstructions(evidence: Evidence) -> Section:
 
 
 def _samples(evidence: Evidence, results: dict[str, Any]) -> Section:
-    found, nats = results["sampling"], results["nats_per_code"]
+    found = results["sampling"]
     order = " Each column is one class." if found["by_class"] else ""
     return Section(
         title="Samples",
         text="Codes drawn from the prior one after the other and decoded." + order,
-        tables=(
+        tables=tuple(
             Table(
                 columns=("prior", "nats per code", "bits per image"),
                 rows=tuple(
-                    (name, nats[key], nats[key] * results["codes_per_image"] / math.log(2))
+                    (name, level["nats_per_code"][key], level["nats_per_code"][key] * level["codes"] / math.log(2))
                     for key, name in (("uniform", "uniform"), ("unigram", "by frequency"), ("prior", "PixelCNN"))
                 ),
-                caption="on held-out images",
+                caption=f"{level['name']} codes, on held-out images".strip(),
                 emphasis=2,
-            ),
+            )
+            for level in results["levels"]
         ),
         figures=(
             Picture(
@@ -248,7 +270,7 @@ def _codes(evidence: Evidence) -> Section:
             Table(
                 columns=("codebook", "codes", "used", "perplexity"),
                 rows=tuple(
-                    (str(number), book["size"], book["codes_used"], book["perplexity"])
+                    (f"{book['level']} {number}".strip(), book["size"], book["codes_used"], book["perplexity"])
                     for number, book in enumerate(books)
                 ),
             ),
@@ -263,9 +285,9 @@ def _codes(evidence: Evidence) -> Section:
     )
 
 
-def _training(evidence: Evidence) -> Section:
-    prior = {"prior": read_metrics(evidence.out / "prior" / "metrics.jsonl")}
-    trained = {"VQ-VAE": evidence.stages["train"], "prior": evidence.stages["prior"]}
+def _training(evidence: Evidence, results: dict[str, Any]) -> Section:
+    priors = {name: read_metrics(evidence.out / name / "metrics.jsonl") for name in evidence.settings.priors}
+    trained = {_name(results): evidence.stages["train"], **results["priors"]}
     trained |= {name.upper(): found for name, found in evidence.stages["baselines"].items()}
     return Section(
         title="Training",
@@ -277,9 +299,9 @@ def _training(evidence: Evidence) -> Section:
         ),
         figures=(
             Picture(
-                source=curves(prior, "nll_bits", "bits per code, held out"),
-                caption="the prior on validation images",
-                alt="curve of the prior's likelihood",
+                source=curves(priors, "nll_bits", "bits per code, held out"),
+                caption="priors on validation images",
+                alt="curves of the priors' likelihood",
             ),
         ),
     )

@@ -13,6 +13,9 @@ from vqspeech.config import plain
 from vqspeech_image.recipes.settings import Settings
 from vqspeech_image.store import ImageStore
 
+MODELS = {"vqvae": "VQ-VAE", "vqvae2": "VQ-VAE-2", "vae": "VAE", "vimco": "VIMCO"}
+"""Kind of a model -> how it is called."""
+
 VERSIONS = ("vqspeech", "vqspeech-image", "torch", "numpy", "pillow")
 
 
@@ -47,21 +50,20 @@ def results_of(evidence: Evidence) -> dict[str, Any]:
         "evaluated_on": measured["split"],
         "steps": stages["train"]["steps"],
         "train_seconds": stages["train"]["seconds"],
-        "prior_steps": stages["prior"]["steps"],
-        "prior_seconds": stages["prior"]["seconds"],
+        "priors": stages["prior"],
         "baselines": stages["baselines"],
         "bits_per_dimension": measured["accounts"],
         "yardsticks": measured["yardsticks"],
         "nats_per_code": measured["nats_per_code"],
         "codes_per_image": measured["codes_per_image"],
-        "grid": encoded["grid"],
+        "levels": [{**grid, **cost} for grid, cost in zip(encoded["levels"], measured["levels"], strict=True)],
         "codebook_size": [book["size"] for book in books],
         "codes_used": [book["codes_used"] for book in books],
         "perplexity": [book["perplexity"] for book in books],
         "psnr_db": rebuilt["psnr_db"],
         "sampling": stages["sample"],
         "config": plain(evidence.settings.run),
-        "prior_config": plain(evidence.settings.prior),
+        "prior_configs": {name: plain(config) for name, config in evidence.settings.priors.items()},
         "versions": {name: version(name) for name in VERSIONS} | {"python": sys.version.split()[0]},
     }
 
@@ -79,11 +81,12 @@ def summary(results: dict[str, Any], path: Path) -> str:
     lines = [f"results: {path}"]
     for one in results["bits_per_dimension"]:
         lines.append(f"{one['model']}: {one['bits_per_dimension']:.3f} bits/dim ({one['latents']})")
-    nats = results["nats_per_code"]
+    for level in results["levels"]:
+        nats, name = level["nats_per_code"], f"prior {level['name']}".strip()
+        lines.append(
+            f"{name}: {nats['prior']:.3f} nats per code, by frequency {nats['unigram']:.3f}, uniform {nats['uniform']:.3f}"
+        )
     lines.append(
-        f"prior: {nats['prior']:.3f} nats per code, by frequency {nats['unigram']:.3f}, uniform {nats['uniform']:.3f}"
-    )
-    lines.append(
-        f"reconstruction: {results['psnr_db']['vqvae']:.1f} dB PSNR; codes used {results['codes_used']} of {results['codebook_size']}"
+        f"reconstruction: {results['psnr_db'][results['config']['model']['kind']]:.1f} dB PSNR; codes used {results['codes_used']} of {results['codebook_size']}"
     )
     return "\n".join(lines)

@@ -17,6 +17,10 @@ from vqspeech.registry import lookup
 from vqspeech.training import run as runs
 
 SMALL, PAPER = "small", "paper"
+"""The presets that every recipe has: for a machine without and with a GPU. A recipe may have others beside them, each a TOML file."""
+
+LEVELS = {"vqvae2": ("top", "bottom")}
+"""Kind of model -> its levels of codes, where there are several."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +59,8 @@ class Settings:
 
     Parameters
     ----------
-    run, prior : checked configurations of the model and of the prior over its codes
+    run : checked configuration of the model
+    priors : directory -> checked configuration of the prior over its codes; of a model of several levels one for each, the coarsest first
     baselines : name -> checked configuration; each is trained on the same images
     sample, evaluate : how much
     data_dir : folder of the corpus, or None
@@ -64,7 +69,7 @@ class Settings:
     """
 
     run: RunConfig
-    prior: RunConfig
+    priors: dict[str, RunConfig]
     baselines: dict[str, RunConfig]
     sample: SampleConfig
     evaluate: EvaluateConfig
@@ -78,7 +83,7 @@ def settle(request: RecipeRequest, package: str, corpus: str, choices: tuple[str
 
     Parameters
     ----------
-    package : where ``small.toml`` and ``paper.toml`` lie
+    package : where ``small.toml``, ``paper.toml`` and other presets lie
     corpus : name of the corpus
     choices : what was chosen so far
 
@@ -86,7 +91,7 @@ def settle(request: RecipeRequest, package: str, corpus: str, choices: tuple[str
     ------
     InputError : for unknown keys, names and values, before any work
     """
-    preset, overrides = _preset(request.overrides)
+    preset, overrides = _preset(request.overrides, package)
     said = list(choices)
     if request.config is not None:
         values, preset = read_toml(request.config), ""
@@ -106,9 +111,10 @@ def settle(request: RecipeRequest, package: str, corpus: str, choices: tuple[str
     evaluate = parse(EvaluateConfig, values.pop("evaluate", {}), "evaluate.")
     prior, baselines = values.pop("prior", {}), values.pop("baselines", {})
     shared = {**values, "modality": "image"}
+    run = runs.checked(shared)
     return Settings(
-        run=runs.checked(shared),
-        prior=_prior(shared, prior),
+        run=run,
+        priors=_priors(LEVELS.get(run.model["kind"], ()), run.seed, prior),
         baselines={name: _baseline(name, shared, changes) for name, changes in baselines.items()},
         sample=sample,
         evaluate=evaluate,
@@ -118,18 +124,36 @@ def settle(request: RecipeRequest, package: str, corpus: str, choices: tuple[str
     )
 
 
-def _preset(overrides: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
+def _preset(overrides: tuple[str, ...], package: str) -> tuple[str | None, tuple[str, ...]]:
     """What ``--set preset=...`` names, and the other overrides."""
     chosen = [one.partition("=")[2].strip(" \"'") for one in overrides if one.partition("=")[0].strip() == "preset"]
     rest = tuple(one for one in overrides if one.partition("=")[0].strip() != "preset")
-    if chosen and chosen[-1] not in (SMALL, PAPER):
-        raise unknown_name("preset", chosen[-1], (SMALL, PAPER))
+    known = presets(package)
+    if chosen and chosen[-1] not in known:
+        raise unknown_name("preset", chosen[-1], known)
     return (chosen[-1] if chosen else None), rest
 
 
-def _prior(shared: dict[str, Any], values: dict[str, Any]) -> RunConfig:
-    _only("prior", values, ("model", "train"))
-    return runs.checked({"modality": "image-prior", "seed": shared.get("seed", 0), **values})
+def presets(package: str) -> tuple[str, ...]:
+    """Names of the presets of a recipe, by its package."""
+    files = (path.name for path in resources.files(package).iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in files if name.endswith(".toml")))
+
+
+def _priors(levels: tuple[str, ...], seed: int, values: dict[str, Any]) -> dict[str, RunConfig]:
+    """``[prior]``: of several levels what they share, with ``[prior.top]`` and ``[prior.bottom]`` beside it."""
+    _only("prior", values, ("model", "train", *levels))
+    shared = {"modality": "image-prior", "seed": seed} | {
+        name: values[name] for name in ("model", "train") if name in values
+    }
+    if not levels:
+        return {"prior": runs.checked(shared)}
+    found = {}
+    for level in levels:
+        own = values.get(level, {})
+        _only(f"prior.{level}", own, ("model", "train"))
+        found[f"prior-{level}"] = runs.checked(merge(merge(shared, own), {"model": {"level": level}}))
+    return found
 
 
 def _baseline(name: str, shared: dict[str, Any], changes: dict[str, Any]) -> RunConfig:

@@ -2,7 +2,8 @@
 
 What a layer computed for earlier rows and columns does not change when later codes are drawn, so it is kept: the last rows of every
 layer's vertical input, and the current row of every layer's horizontal input. The cost of a code is that of one column of one row, whatever the size of
-the grid (Ramachandran et al. 2017, arXiv 1704.06001).
+the grid (Ramachandran et al. 2017, arXiv 1704.06001). Attention keeps keys and values of the positions before; each code asks all of them,
+so that this part, and only this part, grows with the grid.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from vqspeech_image.nn.pixelcnn import GatedLayer, GatedPixelCNN, gate
+from vqspeech_image.nn.attention import CausalAttention, places
+from vqspeech_image.nn.gate import gate
+from vqspeech_image.nn.pixelcnn import GatedLayer, GatedPixelCNN
 from vqspeech_image.sampling.draws import checked_temperature, draw
 
 
@@ -29,7 +33,12 @@ class _Horizontal(NamedTuple):
 
 @torch.no_grad()
 def sample_cached(
-    model: GatedPixelCNN, uniform: Tensor, told: Tensor | None = None, *, temperature: float = 1.0
+    model: GatedPixelCNN,
+    uniform: Tensor,
+    told: Tensor | None = None,
+    *,
+    top: Tensor | None = None,
+    temperature: float = 1.0,
 ) -> Tensor:
     """Codes (batch, codebooks, rows, columns) int64, draw for draw those of `sample_naive`.
 
@@ -38,14 +47,41 @@ def sample_cached(
     model : in evaluation mode, on the CPU
     uniform : (batch, codebooks, rows, columns) in [0, 1), one number for each code
     told : (batch,) int64 classes, or (batch, latents), for a model that is told them
+    top : (batch, codebooks, rows, columns) codes of the coarser grid, for a model that is told them
     temperature : see `draw`
     """
-    return _Sampler(model, uniform, told, checked_temperature(temperature)).run()
+    return _Sampler(model, uniform, told, top, checked_temperature(temperature)).run()
+
+
+class _Memory:
+    """What an attention block keeps: keys and values (batch, heads, 1 + positions, head_width), the first of them zero."""
+
+    def __init__(self, block: CausalAttention, batch: int, rows: int, columns: int) -> None:
+        self.block = block
+        self.places = places(rows, columns)
+        shape = batch, block.heads, 1 + rows * columns, block.head_width
+        self.keys, self.values = torch.zeros(shape), torch.zeros(shape)
+        self.left = torch.zeros(batch, 1, 0)
+
+    def asked(self, place: int, left: Tensor) -> Tensor:
+        """The stack (batch, width) at a place, behind the block."""
+        self.left = left[:, None]
+        queries = self.block.queries(self.left, self.places[place : place + 1])
+        known = place + 1
+        answer = F.scaled_dot_product_attention(queries, self.keys[:, :, :known], self.values[:, :, :known])
+        return self.block.merged(self.left, answer)[:, 0]
+
+    def keep(self, place: int, embedded: Tensor) -> None:
+        """Remember a place, now that its codes (batch, width) are drawn."""
+        keys, values = self.block.keys_values(embedded[:, None], self.left, self.places[place : place + 1])
+        self.keys[:, :, place + 1], self.values[:, :, place + 1] = keys[:, :, 0], values[:, :, 0]
 
 
 class _Sampler:
-    def __init__(self, model: GatedPixelCNN, uniform: Tensor, told: Tensor | None, temperature: float) -> None:
-        self.model, self.uniform, self.told, self.temperature = model, uniform, told, temperature
+    def __init__(
+        self, model: GatedPixelCNN, uniform: Tensor, told: Tensor | None, top: Tensor | None, temperature: float
+    ) -> None:
+        self.model, self.uniform, self.temperature = model, uniform, temperature
         self.batch, self.books, self.rows, self.columns = uniform.shape
         self.layers: list[GatedLayer] = list(model.layers)  # type: ignore[arg-type]
         self.codes = torch.zeros(self.batch, self.books, self.rows, self.columns, dtype=torch.int64)
@@ -57,10 +93,16 @@ class _Sampler:
             torch.zeros(self.batch, columns + layer.reach, width) for layer in self.layers
         ]
         self.horizontal = [_packed(layer) for layer in self.layers]
+        map_ = model.map_of(top, (self.rows, self.columns))
+        self.shifts = [layer.shift(told, map_) for layer in self.layers]
+        self.memories = {
+            int(number): _Memory(block, self.batch, self.rows, self.columns)  # type: ignore[arg-type]
+            for number, block in model.attention.items()
+        }
 
     def run(self) -> Tensor:
         for row in range(self.rows):
-            bases = self._vertical()
+            bases = self._vertical(row)
             for left in self.left:
                 left.zero_()
             for column in range(self.columns):
@@ -68,12 +110,14 @@ class _Sampler:
             self._keep_row(row)
         return self.codes
 
-    def _vertical(self) -> list[Tensor]:
-        """Run the vertical stack for the next row; what it tells the horizontal stack, of each layer (columns, batch, 2 * width)."""
+    def _vertical(self, row: int) -> list[Tensor]:
+        """Run the vertical stack for a row; what it tells the horizontal stack, of each layer (columns, batch, 2 * width)."""
         bases = []
         for number, layer in enumerate(self.layers):
             both = layer.vertical(self.above[number])
-            shift = layer.shift(self.told)
+            shift = self.shifts[number]
+            if isinstance(shift, Tensor) and shift.shape[2] > 1:
+                shift = shift[:, :, row : row + 1]
             told = layer.across(both) + shift + self.horizontal[number].shift
             bases.append(told[:, :, 0].permute(2, 0, 1).contiguous())
             if number + 1 < len(self.layers):
@@ -88,7 +132,7 @@ class _Sampler:
         above[:, :, -1, reach : reach + self.columns] = row
 
     def _position(self, row: int, column: int, bases: list[Tensor]) -> None:
-        features = self._features(column, bases)
+        features = self._features(row, column, bases)
         drawn: list[Tensor] = []
         for book in range(self.books):
             logits = self.model.book_logits(features, drawn)
@@ -98,9 +142,11 @@ class _Sampler:
         for book in range(1, self.books):
             embedded = embedded + self.model.embeddings[book](drawn[book])
         self.left[0][:, column + self.layers[0].reach] = embedded
+        for memory in self.memories.values():
+            memory.keep(row * self.columns + column, embedded)
 
-    def _features(self, column: int, bases: list[Tensor]) -> Tensor:
-        """The horizontal stack at a column, (batch, width)."""
+    def _features(self, row: int, column: int, bases: list[Tensor]) -> Tensor:
+        """The horizontal stack at a position, (batch, width)."""
         width, below = self.model.width, self.left[0]
         for number, layer in enumerate(self.horizontal):
             taps = self.left[number][:, column : column + layer.taps].flatten(1)
@@ -108,6 +154,8 @@ class _Sampler:
             mixed = torch.addmm(layer.bias, both[:, :width].tanh() * both[:, width:].sigmoid(), layer.residual)
             if not layer.first:
                 mixed += self.left[number][:, column + layer.taps - 1]
+            if number in self.memories:
+                mixed = self.memories[number].asked(row * self.columns + column, mixed)
             if number + 1 < len(self.layers):
                 below = self.left[number + 1]
                 below[:, column + self.layers[number + 1].reach] = mixed

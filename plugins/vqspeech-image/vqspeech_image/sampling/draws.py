@@ -9,21 +9,23 @@ from torch import Tensor
 from vqspeech.errors import InputError
 
 
-def uniform_grid(seed: int, images: range, codebooks: int, grid: tuple[int, int]) -> Tensor:
-    """Uniform numbers (images, codebooks, rows, columns) float64 in [0, 1), a function of (seed, number of the image) alone.
+def uniform_grid(seed: int, images: range, codebooks: int, grid: tuple[int, int], *, level: int = 0) -> Tensor:
+    """Uniform numbers (images, codebooks, rows, columns) float64 in [0, 1), a function of (seed, level, number of the image) alone.
 
-    Philox (Salmon et al. 2011) with key (seed, image): the n-th image is the same whatever else is drawn with it.
+    Philox (Salmon et al. 2011) with key (seed, image) and counter level * 2^192: the n-th image is the same whatever else is drawn with it.
 
     Parameters
     ----------
     seed : of the samples
     images : their numbers
     codebooks, grid : codes of one image
+    level : of these codes; those of different levels are independent
     """
     rows = []
     for image in images:
         key = np.array([seed % 2**64, image], dtype=np.uint64)
-        rows.append(np.random.Generator(np.random.Philox(key=key)).random((*grid, codebooks)).transpose(2, 0, 1))
+        numbers = np.random.Philox(key=key, counter=np.array([0, 0, 0, level], dtype=np.uint64))
+        rows.append(np.random.Generator(numbers).random((*grid, codebooks)).transpose(2, 0, 1))
     return torch.from_numpy(np.stack(rows)) if rows else torch.zeros(0, codebooks, *grid, dtype=torch.float64)
 
 

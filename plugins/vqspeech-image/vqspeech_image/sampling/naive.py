@@ -15,6 +15,7 @@ def sample_naive(
     uniform: Tensor,
     told: Tensor | None = None,
     *,
+    top: Tensor | None = None,
     temperature: float = 1.0,
     positions: int | None = None,
 ) -> Tensor:
@@ -25,6 +26,7 @@ def sample_naive(
     model : in evaluation mode
     uniform : (batch, codebooks, rows, columns) in [0, 1), one number for each code
     told : (batch,) int64 classes, or (batch, latents), for a model that is told them
+    top : (batch, codebooks, rows, columns) codes of the coarser grid, for a model that is told them
     temperature : see `draw`
     positions : stop after so many positions, leaving zeros; for measuring what one costs
     """
@@ -34,6 +36,6 @@ def sample_naive(
     for place in range(rows * columns if positions is None else positions):
         row, column = divmod(place, columns)
         for book in range(books):
-            logits = model(codes, told)[book][:, row, column]
+            logits = model(codes, told, top)[book][:, row, column]
             codes[:, book, row, column] = draw(logits, uniform[:, book, row, column], temperature)
     return codes

@@ -32,7 +32,7 @@ class CodeTask(StoreTask):
     Parameters
     ----------
     config : of the run
-    store : codes
+    store : codes of one level
     model_config, model : the model and its configuration
     """
 
@@ -43,11 +43,12 @@ class CodeTask(StoreTask):
     def rows(self, chosen: npt.NDArray[np.int64], part: Part | None) -> CodeBatch:
         """Grids of codes."""
         codes = torch.from_numpy(self.store.codes[chosen].astype(np.int64))
-        return CodeBatch(codes, torch.from_numpy(self.store.labels[chosen]), part)
+        top = None if self.store.top is None else torch.from_numpy(self.store.top[chosen].astype(np.int64))
+        return CodeBatch(codes, torch.from_numpy(self.store.labels[chosen]), part, top)
 
     def facts(self) -> dict[str, Any]:
         """Grid and codebooks, and the model whose codes these are."""
-        return {"codes": {**self.store.facts._asdict(), "of": self.store.of}}
+        return {"codes": {**self.store.facts.plain(), "level": self.store.level, "of": self.store.of}}
 
 
 class _CodeModality:
@@ -78,7 +79,8 @@ class PriorModality(_CodeModality):
             raise ConfigError(
                 f"model.by_class = true needs the class of every image, and {unlabelled} of {len(store.labels)} have none"
             )
-        return CodeTask(config, store, model_config, build_prior(model_config, store.facts))
+        codes = store.at(model_config.level)
+        return CodeTask(config, codes, model_config, build_prior(model_config, codes.facts))
 
 
 class TwoStageModality(_CodeModality):
@@ -94,7 +96,8 @@ class TwoStageModality(_CodeModality):
     def task(self, config: RunConfig, store: CodeStore) -> CodeTask:
         """A second stage and the codes of the store."""
         model_config = two_stage_model(config.model)
-        return CodeTask(config, store, model_config, build_two_stage(model_config, store.facts))
+        codes = store.at(model_config.level)
+        return CodeTask(config, codes, model_config, build_two_stage(model_config, codes.facts))
 
 
 def _checked(config: RunConfig, model: Any) -> RunConfig:

@@ -50,9 +50,9 @@ class ImageModality:
         """The configuration with its model checked, against the registered quantizers too."""
         refuse_crops(config)
         model = image_model(config.model)
-        if model.kind == "vqvae":
-            with torch.random.fork_rng(devices=[]):
-                checkpoints.build_quantizer(model.quantizer, model.dim)
+        with torch.random.fork_rng(devices=[]):
+            for quantizer in model.quantizers:
+                checkpoints.build_quantizer(quantizer, model.dim)
         spec = lookup.spec("corpus", config.corpus.name)
         if not isinstance(spec, CorpusSpec) or spec.media != "image":
             known = ", ".join(one.name for one in lookup.specs("corpus") if getattr(one, "media", "") == "image")

@@ -1,0 +1,51 @@
+"""Levels of codes: the grids that a model makes of an image, the coarsest first."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+
+class Level(NamedTuple):
+    """One grid of codes.
+
+    Parameters
+    ----------
+    name : ``top`` or ``bottom``; empty where there is only one
+    grid : (rows, columns)
+    codebook_sizes : of each position's codebooks
+    """
+
+    name: str
+    grid: tuple[int, int]
+    codebook_sizes: tuple[int, ...]
+
+    @property
+    def nats(self) -> float:
+        """What the codes of an image cost under a uniform prior: positions * sum of log K over codebooks."""
+        rows, columns = self.grid
+        return rows * columns * sum(math.log(size) for size in self.codebook_sizes)
+
+    @property
+    def codes(self) -> int:
+        """Of an image."""
+        return self.grid[0] * self.grid[1] * len(self.codebook_sizes)
+
+    def __str__(self) -> str:
+        """``8 x 8 x 10``: rows, columns, codebooks."""
+        return f"{self.grid[0]} x {self.grid[1]} x {len(self.codebook_sizes)}"
+
+
+class TwoLevels(NamedTuple):
+    """Codes (batch, codebooks, rows, columns) int64 of a coarse and of a fine grid."""
+
+    top: Tensor
+    bottom: Tensor
+
+
+def codes_of(model: Any, pixels: Tensor) -> tuple[Tensor, ...]:
+    """Codes of every level, in the order of ``model.levels``, of pixels (batch, height, width, channels) uint8."""
+    found = model.encode(pixels)
+    return (found,) if isinstance(found, Tensor) else tuple(found)
