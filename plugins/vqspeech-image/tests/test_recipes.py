@@ -9,7 +9,7 @@ import pytest
 from layouts import cifar, idx
 from typer.testing import CliRunner
 from vqspeech_image.models import load_images, load_prior, require_same_codes
-from vqspeech_image.recipes.settings import PAPER, SMALL, settle
+from vqspeech_image.recipes.settings import PAPER, SMALL, presets, settle
 from vqspeech_image.store import ImageStore
 
 from vqspeech.cli.main import app
@@ -123,23 +123,58 @@ KMNIST = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("grid", ["full", "single"])
-def test_kmnist(tmp_path, images, grid):
+@pytest.mark.parametrize("preset, grid", [("small", [1, 1]), ("grid", [7, 7])])
+def test_kmnist(tmp_path, images, preset, grid):
     idx(tmp_path, images)
-    result = recipe("kmnist", tmp_path / "run", settings=[*KMNIST, f"model.grid={grid}"], data=tmp_path)
+    result = recipe("kmnist", tmp_path / "run", "--set", f"preset={preset}", settings=KMNIST, data=tmp_path)
     assert result.exit_code == 0, result.output
     results = json.loads((tmp_path / "run" / "results.json").read_text())
-    assert results["grid"] == ([7, 7] if grid == "full" else [1, 1]) and results["sampling"]["by_class"]
+    assert [level["grid"] for level in results["levels"]] == [grid] and results["sampling"]["by_class"]
     assert "black and white" in (tmp_path / "run" / "report" / "index.html").read_text()
 
 
-@pytest.mark.parametrize("name", ["cifar10", "kmnist", "imagenet"])
-@pytest.mark.parametrize("preset", [SMALL, PAPER])
+TWO = [one for one in TINY if "baselines" not in one] + [
+    "model.top_quantizer.groups=1", "model.top_quantizer.codebook_size=4", "prior.top.model.layers=2", "prior.bottom.model.layers=2",
+    "prior.bottom.model.top_blocks=1", "prior.top.train.steps=3", "prior.bottom.train.steps=2",
+]  # fmt: skip
+
+
+def test_two_levels_end_to_end(tmp_path, images):
+    cifar(tmp_path / "data", images)
+    out = tmp_path / "run"
+    result = recipe("cifar10", out, "--set", "preset=vqvae2", settings=TWO, data=tmp_path / "data")
+    assert result.exit_code == 0, result.output
+    results = json.loads((out / "results.json").read_text())
+    top, bottom = results["levels"]
+    assert (top["name"], top["grid"], top["codes"]) == ("top", [4, 4], 16)
+    assert (bottom["name"], bottom["grid"], bottom["codes"]) == ("bottom", [8, 8], 128)
+    uniform, _, learned = results["bits_per_dimension"]
+    assert uniform["latent_nats"] == pytest.approx(16 * math.log(4) + 128 * math.log(8))
+    assert learned["latent_nats"] == pytest.approx(
+        16 * top["nats_per_code"]["prior"] + 128 * bottom["nats_per_code"]["prior"]
+    )
+    assert [results["priors"][name]["steps"] for name in ("prior-top", "prior-bottom")] == [3, 2]
+    assert results["codebook_size"] == [4, 8, 8] and results["psnr_db"]["vqvae2"] > 5
+    page = (out / "report" / "index.html").read_text()
+    assert "VQ-VAE-2" in page and "top 4 x 4 x 1, bottom 8 x 8 x 2" in page and "prior-bottom" in page
+    again = recipe("cifar10", out, "--set", "preset=vqvae2", settings=TWO, data=tmp_path / "data")
+    assert again.exit_code == 0 and again.output.count("done before") == 8
+
+
+ALL = [(name, preset) for name in ("cifar10", "kmnist", "imagenet") for preset in presets(f"vqspeech_image.recipes.{name}")]  # fmt: skip
+
+
+def test_every_recipe_has_the_two_presets_that_machines_choose():
+    assert {(name, preset) for name in ("cifar10", "kmnist", "imagenet") for preset in (SMALL, PAPER)} < set(ALL)
+
+
+@pytest.mark.parametrize("name, preset", ALL)
 def test_every_preset_can_be_used(name, preset):
     request = RecipeRequest(name=name, out=Path("unused"), overrides=(f"preset={preset}", "train.steps=7"), seed=3)
     settings = settle(request, f"vqspeech_image.recipes.{name}", "image-folder" if name == "imagenet" else name)
-    assert settings.run.train.steps == 7 and settings.run.seed == settings.prior.seed == 3 and settings.preset == preset
-    assert settings.run.model["kind"] == "vqvae"
+    assert settings.run.train.steps == 7 and settings.run.seed == 3 and settings.preset == preset
+    assert all(prior.seed == 3 for prior in settings.priors.values())
+    assert settings.run.model["kind"] == ("vqvae2" if preset == "vqvae2" else "vqvae")
 
 
 @pytest.mark.parametrize(
@@ -185,7 +220,7 @@ def test_a_folder_of_photographs(tmp_path, images):
     result = recipe("imagenet", tmp_path / "run", settings=settings, data=data)
     assert result.exit_code == 0, result.output
     results = json.loads((tmp_path / "run" / "results.json").read_text())
-    assert results["grid"] == [4, 4] and results["corpus"]["skipped"] == 1 and "notes.txt" in result.output
+    assert results["levels"][0]["grid"] == [4, 4] and results["corpus"]["skipped"] == 1 and "notes.txt" in result.output
 
 
 def test_a_prior_by_class_needs_every_class(tmp_path, images):

@@ -64,9 +64,7 @@ class GatedLayer(nn.Module):
             shift = self.by_map(map_) + shift
         return shift
 
-    def forward(
-        self, above: Tensor, left: Tensor, told: Tensor | None, map_: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, above: Tensor, left: Tensor, told: Tensor | None, map_: Tensor | None) -> tuple[Tensor, Tensor]:
         """Outputs of the vertical and the horizontal stack, of their inputs, all (batch, width, rows, columns); `told` and `map_` as above."""
         rows, columns = above.shape[2:]
         padded = F.pad(above, (self.reach, self.reach, self.reach, 0))
