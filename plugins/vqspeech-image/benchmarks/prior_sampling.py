@@ -23,10 +23,10 @@ CASES = {"32x32, batch 16": (32, 16), "21x21, batch 1": (21, 1)}
 LAYERS, WIDTH, CODES, HEAD = 12, 64, 512, 256
 
 
-def measure(side: int, batch: int, rounds: int, positions: int) -> dict[str, float]:
-    """Seconds of both ways to draw `batch` grids of `side` x `side`, and their ratio."""
+def measure(side: int, batch: int, rounds: int, positions: int, attention: int) -> dict[str, float]:
+    """Seconds of both ways to draw `batch` grids of `side` x `side`, and their ratio; `attention` blocks in the model."""
     torch.manual_seed(0)
-    model = GatedPixelCNN((CODES,), layers=LAYERS, width=WIDTH, head_width=HEAD).eval()
+    model = GatedPixelCNN((CODES,), layers=LAYERS, width=WIDTH, head_width=HEAD, attention_blocks=attention).eval()
     uniform = uniform_grid(0, range(batch), 1, (side, side))
     sample(model, uniform[:, :, :2])  # whatever is compiled or allocated once
     cached, naive = [], []
@@ -52,14 +52,15 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write the figures here")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--positions", type=int, default=6, help="of the naive way that are timed in each round")
+    parser.add_argument("--attention", type=int, default=0, help="blocks of attention; the figures asked for are without")
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
-    cases = {name: measure(*size, chosen.rounds, chosen.positions) for name, size in CASES.items()}
+    cases = {name: measure(*size, chosen.rounds, chosen.positions, chosen.attention) for name, size in CASES.items()}
     for name, figures in cases.items():
         print(f"{name}: cached {figures['cached_s']:.3f} s, naive {figures['naive_s']:.1f} s, {figures['ratio']:.0f} x")
     if chosen.json is not None:
-        model = {"layers": LAYERS, "width": WIDTH, "codes": CODES, "head_width": HEAD}
+        model = {"layers": LAYERS, "width": WIDTH, "codes": CODES, "head_width": HEAD, "attention_blocks": chosen.attention}
         machine = {"processor": platform.processor() or platform.machine(), "threads": chosen.threads}
         facts = {"model": model, "machine": machine, "torch": torch.__version__, "cases": cases}
         chosen.json.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")

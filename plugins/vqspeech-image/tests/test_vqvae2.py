@@ -131,7 +131,7 @@ def trained(tmp_path_factory):
 
 def test_the_store_holds_the_codes_of_both_levels(trained):
     model, store = load_images(trained.run).model, CodeStore.open(trained.priors["top"] / "store")
-    image = torch.from_numpy(ImageStore.open(trained.run / "store").pixels[3:4])
+    image = torch.from_numpy(ImageStore.open(trained.run / "store").pixels[3:4].copy())
     codes = model.encode(image)
     top, bottom = store.at("top"), store.at("bottom")
     assert (top.codes[3] == codes.top[0].numpy()).all() and top.top is None and top.facts.top is None
