@@ -52,7 +52,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write the figures here")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--positions", type=int, default=6, help="of the naive way that are timed in each round")
-    parser.add_argument("--attention", type=int, default=0, help="blocks of attention; the figures asked for are without")
+    parser.add_argument(
+        "--attention", type=int, default=0, help="blocks of attention; the figures asked for are without"
+    )
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
@@ -60,7 +62,13 @@ def main() -> None:
     for name, figures in cases.items():
         print(f"{name}: cached {figures['cached_s']:.3f} s, naive {figures['naive_s']:.1f} s, {figures['ratio']:.0f} x")
     if chosen.json is not None:
-        model = {"layers": LAYERS, "width": WIDTH, "codes": CODES, "head_width": HEAD, "attention_blocks": chosen.attention}
+        model = {
+            "layers": LAYERS,
+            "width": WIDTH,
+            "codes": CODES,
+            "head_width": HEAD,
+            "attention_blocks": chosen.attention,
+        }
         machine = {"processor": platform.processor() or platform.machine(), "threads": chosen.threads}
         facts = {"model": model, "machine": machine, "torch": torch.__version__, "cases": cases}
         chosen.json.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")

@@ -4,8 +4,11 @@ import itertools
 
 import pytest
 import torch
+from vqspeech_image.config import prior_model
 from vqspeech_image.nn.attention import CausalAttention, places
 from vqspeech_image.nn.pixelcnn import GatedPixelCNN
+
+from vqspeech.errors import ConfigError
 
 SIDE = 7
 
@@ -55,6 +58,15 @@ def test_attention_sees_all_of_the_past_at_once(row, column, blocks):
     assert not seen[0].any() and not seen[:, 0].any()
     seen = reach_of(prior(**small, **{**ATTENTION, "attention_blocks": blocks}), row, column)
     assert torch.equal(seen, place < row * SIDE + column)
+
+
+def test_blocks_of_attention_are_spread_evenly_and_no_more_than_layers():
+    assert list(prior(layers=6, attention_blocks=2).attention) == ["2", "5"]
+    assert list(prior(layers=3, attention_blocks=3).attention) == ["0", "1", "2"]
+    with pytest.raises(ConfigError, match="attention.blocks = 3; at most one behind each of 2 layers"):
+        prior_model({"layers": 2, "attention": {"blocks": 3}})
+    with pytest.raises(ConfigError, match=r"attention.heads = 0"):
+        prior_model({"attention": {"blocks": 1, "heads": 0}})
 
 
 def test_attention_knows_where_positions_are():

@@ -9,11 +9,9 @@ from vqspeech.analysis.figures import codebook_usage
 from vqspeech.analysis.report import Headline, Picture, Report, Section, Table, write_report
 from vqspeech.recipes.base import RecipeOutcome
 from vqspeech.training.metrics import read_metrics
+from vqspeech_image.recipes.bits import bits_section
 from vqspeech_image.recipes.pictures import curves
-from vqspeech_image.recipes.results import MODELS, Evidence, results_of, summary, write_results
-
-PAPER = {"vqvae": 4.67, "vae": 4.51, "vimco": 5.14}
-"""Bits per dimension of CIFAR-10 in van den Oord et al. 2017, section 4.1, after 250,000 steps."""
+from vqspeech_image.recipes.results import Evidence, model_name, results_of, summary, write_results
 
 
 def write_page(evidence: Evidence) -> RecipeOutcome:
@@ -26,12 +24,12 @@ def write_page(evidence: Evidence) -> RecipeOutcome:
         warning = f"These are {corpus.variant}: they show that everything works, and are no figures of the literature's data sets."
     report = Report(
         title=evidence.title,
-        subtitle=f"A convolutional {_name(results)}, a PixelCNN over its codes, and what both are worth in bits",
+        subtitle=f"A convolutional {model_name(results)}, a PixelCNN over its codes, and what both are worth in bits",
         warning=warning,
         facts=_facts(evidence, results),
         headlines=_headlines(results),
         sections=(
-            _likelihood(evidence, results),
+            bits_section(evidence, results),
             _reconstructions(evidence, results),
             _samples(evidence, results),
             _codes(evidence),
@@ -118,101 +116,9 @@ def _yardstick(results: dict[str, Any]) -> str:
     return text
 
 
-def _likelihood(evidence: Evidence, results: dict[str, Any]) -> Section:
-    binary = results["config"]["model"]["likelihood"] == "bernoulli"
-    paper = evidence.store.corpus.name == "cifar10"
-    rows = []
-    for one in results["bits_per_dimension"]:
-        scale = one["total_nats"] / one["bits_per_dimension"] if one["bits_per_dimension"] else 1.0
-        parts = [None if nats is None else nats / scale for nats in (one["reconstruction_nats"], one["latent_nats"])]
-        known = PAPER.get(one["model"].replace("-", "").lower()) if paper else None
-        if one is not results["bits_per_dimension"][0] and one["model"] == _name(results):
-            known = None
-        rows.append(
-            (
-                one["model"],
-                one["latents"],
-                one["images"],
-                *parts,
-                one["bits_per_dimension"],
-                one["standard_error"],
-                known,
-            )
-        )
-    yardsticks = results["yardsticks"]
-    names = {
-        "histogram_bits": "pixels from each channel's histogram",
-        "gaussian_bits": "one Gaussian, full covariance, on pixels with noise",
-    }
-    for key, name in names.items():
-        if yardsticks[key] is not None and not binary:
-            rows.append(
-                (
-                    name,
-                    "no latents",
-                    results["bits_per_dimension"][0]["images"],
-                    None,
-                    None,
-                    yardsticks[key],
-                    None,
-                    None,
-                )
-            )
-    text = (
-        "Every row is an upper bound of -log2 p(x) per dimension: [reconstruction + cost of the latents] in nats, divided by dimensions times log 2. "
-        f"An image has {results['bits_per_dimension'][0]['dimensions']:,} dimensions and {results['codes_per_image']} codes."
-    )
-    if paper:
-        text += (
-            "\n\nThe paper's column is for all of CIFAR-10 after 250,000 steps at a width of 256. On the full set one Gaussian on dequantised pixels reaches "
-            "about the same 4.67 without any latents, so the figure says less about images than it seems to."
-        )
-    if binary:
-        text += "\n\nThe likelihood is Bernoulli: bits are those of images in black and white, which are not comparable with bits of 8-bit images."
-    return Section(
-        title="Bits per dimension",
-        text=text,
-        tables=(
-            Table(
-                columns=(
-                    "model",
-                    "latents",
-                    "images",
-                    "reconstruction",
-                    "latents, bits/dim",
-                    "bits/dim",
-                    "standard error",
-                    "paper",
-                ),
-                rows=tuple(rows),
-                emphasis=0,
-            ),
-        ),
-        figures=(
-            Picture(
-                source=curves(_metrics(evidence), "bound_nll_bits", "bits/dim, held out"),
-                caption=f"the bound on validation images over time of training; the {_name(results)}'s under a uniform prior",
-                alt="curves of bits per dimension",
-            ),
-        ),
-    )
-
-
-def _name(results: dict[str, Any]) -> str:
-    """How the model of a run is called."""
-    return MODELS[results["config"]["model"]["kind"]]
-
-
-def _metrics(evidence: Evidence) -> dict[str, list[dict[str, Any]]]:
-    runs = {MODELS[evidence.settings.run.model["kind"]]: read_metrics(evidence.out / "metrics.jsonl")}
-    for name in evidence.settings.baselines:
-        runs[name.upper()] = read_metrics(evidence.out / "baselines" / name / "metrics.jsonl")
-    return runs
-
-
 def _reconstructions(evidence: Evidence, results: dict[str, Any]) -> Section:
     found = evidence.stages["reconstruct"]
-    names = [_name(results), *(name.upper() for name in evidence.settings.baselines)]
+    names = [model_name(results), *(name.upper() for name in evidence.settings.baselines)]
     return Section(
         title="Reconstructions",
         text=f"Held-out images, each through its codes and back. Rows: original, {', '.join(names)}.",
@@ -235,10 +141,13 @@ def _reconstructions(evidence: Evidence, results: dict[str, Any]) -> Section:
 
 def _samples(evidence: Evidence, results: dict[str, Any]) -> Section:
     found = results["sampling"]
+    how = "Codes drawn from the prior one after the other"
+    if len(results["levels"]) > 1:
+        how = "Top codes drawn one after the other, then bottom codes given them"
     order = " Each column is one class." if found["by_class"] else ""
     return Section(
         title="Samples",
-        text="Codes drawn from the prior one after the other and decoded." + order,
+        text=f"{how}, and decoded.{order}",
         tables=tuple(
             Table(
                 columns=("prior", "nats per code", "bits per image"),
@@ -287,7 +196,7 @@ def _codes(evidence: Evidence) -> Section:
 
 def _training(evidence: Evidence, results: dict[str, Any]) -> Section:
     priors = {name: read_metrics(evidence.out / name / "metrics.jsonl") for name in evidence.settings.priors}
-    trained = {_name(results): evidence.stages["train"], **results["priors"]}
+    trained = {model_name(results): evidence.stages["train"], **results["priors"]}
     trained |= {name.upper(): found for name, found in evidence.stages["baselines"].items()}
     return Section(
         title="Training",

@@ -68,6 +68,11 @@ def results_of(evidence: Evidence) -> dict[str, Any]:
     }
 
 
+def model_name(results: dict[str, Any]) -> str:
+    """How the model of a run is called."""
+    return MODELS[results["config"]["model"]["kind"]]
+
+
 def write_results(path: Path, results: dict[str, Any]) -> Path:
     """Write results.json, whole or not at all; returns its path."""
     partial = path.with_name(path.name + ".part")
