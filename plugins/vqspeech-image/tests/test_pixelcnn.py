@@ -63,7 +63,7 @@ def test_attention_sees_all_of_the_past_at_once(row, column, blocks):
 def test_blocks_of_attention_are_spread_evenly_and_no_more_than_layers():
     assert list(prior(layers=6, attention_blocks=2).attention) == ["2", "5"]
     assert list(prior(layers=3, attention_blocks=3).attention) == ["0", "1", "2"]
-    with pytest.raises(ConfigError, match="attention.blocks = 3; at most one behind each of 2 layers"):
+    with pytest.raises(ConfigError, match=r"attention.blocks = 3; at most one behind each of 2 layers"):
         prior_model({"layers": 2, "attention": {"blocks": 3}})
     with pytest.raises(ConfigError, match=r"attention.heads = 0"):
         prior_model({"attention": {"blocks": 1, "heads": 0}})
