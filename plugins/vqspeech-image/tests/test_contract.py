@@ -93,15 +93,28 @@ def test_prior_of_the_bottom_codes(check):
     check()
 
 
-def second_stage(folder):
-    _, run = codes(folder)
+def second_stage(folder, level="", **of):
+    _, run = codes(folder, **of)
     quantizer = {"name": "grouped", "groups": 3, "codebook_size": 8}
-    model = {"dim": 6, "encoder_width": 8, "layers": 2, "width": 8, "head_width": 8, "quantizer": quantizer}
+    model = {
+        "dim": 6,
+        "encoder_width": 8,
+        "layers": 2,
+        "width": 8,
+        "head_width": 8,
+        "quantizer": quantizer,
+        "level": level,
+    }
     return {"model": model, "train": {**TRAIN, "weight_average": 0.0}}, run
 
 
 @modality_checks("image-two-stage", second_stage)
 def test_two_stage(check):
+    check()
+
+
+@modality_checks("image-two-stage", lambda folder: second_stage(folder, "top", **TOP))
+def test_two_stage_over_top_codes(check):
     check()
 
 
