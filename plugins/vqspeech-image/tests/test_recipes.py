@@ -155,7 +155,9 @@ def test_two_levels_end_to_end(tmp_path, images):
     )
     assert [results["priors"][name]["steps"] for name in ("prior-top", "prior-bottom")] == [3, 2]
     assert results["codebook_size"] == [4, 8, 8] and results["psnr_db"]["vqvae2"] > 5
+    assert top["swapped_bits"] > 0 < bottom["swapped_bits"]
     page = (out / "report" / "index.html").read_text()
+    assert "with the bottom codes of another image" in page
     assert "VQ-VAE-2" in page and "top 4 x 4 x 1, bottom 8 x 8 x 2" in page and "prior-bottom" in page
     again = recipe("cifar10", out, "--set", "preset=vqvae2", settings=TWO, data=tmp_path / "data")
     assert again.exit_code == 0 and again.output.count("done before") == 8

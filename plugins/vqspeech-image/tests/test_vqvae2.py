@@ -3,12 +3,14 @@
 import math
 from typing import ClassVar
 
+import numpy as np
 import pytest
 import torch
 from test_contract import TOP, TRAIN, images
 from vqspeech_image.building import build
 from vqspeech_image.code_store import CodeStore, read_run
 from vqspeech_image.config import image_model
+from vqspeech_image.evaluation.codes import swapped_bits
 from vqspeech_image.models import load_images, load_prior
 from vqspeech_image.nn.batch import CodeBatch, ImageBatch
 from vqspeech_image.sampling.draws import uniform_grid
@@ -138,6 +140,18 @@ def test_the_store_holds_the_codes_of_both_levels(trained):
     assert (bottom.codes[3] == codes.bottom[0].numpy()).all() and (bottom.top == top.codes).all()
     assert bottom.facts.top == top.facts and bottom.facts.grid == (14, 14) and top.facts.grid == (7, 7)
     assert read_run(trained.run).counts["codes of an image"] == 7 * 7 + 14 * 14
+
+
+def test_swapping_a_level_takes_the_codes_of_the_next_image(trained):
+    model, store = load_images(trained.run).model, ImageStore.open(trained.run / "store")
+    rows, codes = np.array([2, 7, 4]), CodeStore.open(trained.priors["top"] / "store")
+    pixels = torch.from_numpy(store.pixels[rows])
+    top, bottom = model.encode(pixels)
+    found = swapped_bits(model, store, codes, rows)
+    wanted = model.nll_of(pixels, top[[1, 2, 0]], bottom).mean().item() / math.log(2)
+    assert found["top"] == pytest.approx(wanted, rel=1e-5)
+    wanted = model.nll_of(pixels, top, bottom[[1, 2, 0]]).mean().item() / math.log(2)
+    assert found["bottom"] == pytest.approx(wanted, rel=1e-5)
 
 
 def test_samples_are_drawn_from_the_top_down(trained):

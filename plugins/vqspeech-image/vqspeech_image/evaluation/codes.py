@@ -12,6 +12,8 @@ import torch
 from vqspeech.analysis.codebook import usage_of_counts
 from vqspeech_image.code_store import CodeStore
 from vqspeech_image.nn.pixelcnn import GatedPixelCNN
+from vqspeech_image.nn.vqvae import DiscreteVAE
+from vqspeech_image.store import ImageStore
 
 AT_ONCE = 64
 
@@ -65,3 +67,34 @@ def prior_nats(model: GatedPixelCNN, store: CodeStore, rows: npt.NDArray[np.int6
         top = None if store.top is None else torch.from_numpy(store.top[mine].astype(np.int64))
         total += float(model.nll(codes, labels, top).double().sum())
     return total / (len(rows) * math.prod(store.codes.shape[1:]))
+
+
+@torch.no_grad()
+def swapped_bits(
+    model: DiscreteVAE, images: ImageStore, codes: CodeStore, rows: npt.NDArray[np.int64]
+) -> dict[str, float]:
+    """Bits per dimension of the reconstruction when one level's codes are those of the next image and the others its own: whether a level is used.
+
+    Parameters
+    ----------
+    model : in evaluation mode
+    images, codes : pixels of some images, and their codes by this model
+    rows : which images, at least two
+
+    Returns
+    -------
+    by name of the level
+    """
+    device, next_rows, found = next(model.parameters()).device, np.roll(rows, -1), {}
+    for swapped in codes.levels:
+        total = 0.0
+        for begin in range(0, len(rows), AT_ONCE):
+            mine, others = rows[begin : begin + AT_ONCE], next_rows[begin : begin + AT_ONCE]
+            pixels = torch.from_numpy(np.array(images.pixels[mine])).to(device)
+            grids = [
+                torch.from_numpy(codes.at(level.name).codes[others if level is swapped else mine].astype(np.int64))
+                for level in codes.levels
+            ]
+            total += float(model.nll_of(pixels, *(grid.to(device) for grid in grids)).double().sum())
+        found[swapped.name] = total / (len(rows) * math.log(2))
+    return found

@@ -97,16 +97,19 @@ class DiscreteVAE(nn.Module, ABC):
     @torch.no_grad()
     def shuffled_nll(self, batch: ImageBatch) -> Tensor:
         """Mean nats per dimension when each image is given the codes of the next one."""
-        raised = self.raised(*codes_of(self, batch.pixels))
-        return self._nll_per_dimension(raised.roll(1, 0), batch.pixels, None).mean()
+        return self.nll_of(batch.pixels, *(codes.roll(1, 0) for codes in codes_of(self, batch.pixels))).mean()
 
     @torch.no_grad()
     def bound(self, batch: ImageBatch) -> Bound:
         """-log p(x | z_q(x)) and the cost of the codes under a uniform prior, which together bound -log p(x) (section 3.2)."""
-        raised = self.raised(*codes_of(self, batch.pixels))
-        reconstruction = self._nll_per_dimension(raised, batch.pixels, None) * batch.pixels[0].numel()
+        reconstruction = self.nll_of(batch.pixels, *codes_of(self, batch.pixels)) * batch.pixels[0].numel()
         latent = torch.full_like(reconstruction, self.latent_nats)
         return Bound(reconstruction + latent, reconstruction, latent)
+
+    @torch.no_grad()
+    def nll_of(self, pixels: Tensor, *codes: Tensor) -> Tensor:
+        """(batch,) mean nats per dimension of pixels given codes (batch, codebooks, rows, columns) of each level."""
+        return self._nll_per_dimension(self.raised(*codes), pixels, None)
 
     @torch.no_grad()
     def decode(self, *codes: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from vqspeech.training import run as runs
 from vqspeech_image import STAGES
 from vqspeech_image.code_store import CodeStore
 from vqspeech_image.evaluation.accounting import account
+from vqspeech_image.evaluation.codes import swapped_bits
 from vqspeech_image.evaluation.yardsticks import gaussian_bits, histogram_bits, psnr_db
 from vqspeech_image.models import LoadedImages, load_images
 from vqspeech_image.recipes import levels
@@ -222,6 +223,9 @@ class Experiment:
         train = store.indices("train")[: max(2, FITTED_BYTES // int(np.prod(store.shape)))]
         priors = levels.loaded_priors(self.out, self.settings)
         found = levels.costs(self._codes(), {prior.config.level: prior for prior in priors}, train, rows)
+        if len(found) > 1:
+            swapped = swapped_bits(self._model().model, store, self._codes(), rows)
+            found = [{**one, "swapped_bits": swapped[one["name"]]} for one in found]
         kind = MODELS[self.settings.run.model["kind"]]
         uniform = account(self._model().model, kind, store, rows)
         told = " given its class" if any(prior.config.by_class for prior in priors) else ""

@@ -118,6 +118,16 @@ def _yardstick(results: dict[str, Any]) -> str:
 
 def _reconstructions(evidence: Evidence, results: dict[str, Any]) -> Section:
     found = evidence.stages["reconstruct"]
+    swapped = tuple(
+        (f"with the {level['name']} codes of another image", level["swapped_bits"])
+        for level in results["levels"]
+        if "swapped_bits" in level
+    )
+    use = Table(
+        columns=("the reconstruction", "bits/dim"),
+        rows=swapped,
+        caption="what each level of codes is worth to the decoder",
+    )
     names = [model_name(results), *(name.upper() for name in evidence.settings.baselines)]
     return Section(
         title="Reconstructions",
@@ -128,6 +138,7 @@ def _reconstructions(evidence: Evidence, results: dict[str, Any]) -> Section:
                 rows=tuple(zip(names, found["psnr_db"].values(), strict=True)),
                 caption=f"of the mean squared error over {found['images']:,} images of the split {found['split']}",
             ),
+            *((use,) if swapped else ()),
         ),
         figures=(
             Picture(
