@@ -13,14 +13,15 @@ ROOT = Path(__file__).parents[1]
 BASE = {"errors", "files", "config", "audio", "audio_stream", "codes", "checkpoint"}
 """Modules at the bottom; they import each other and nothing else of vqspeech."""
 
-MODEL = BASE | {"alignment", "nn", "registry", "model"}
+MODEL = BASE | {"alignment", "kernels", "nn", "registry", "model"}
 WORK = {"analysis", "conversion", "encoding", "training", "sampling", "corpora"}
 
 ALLOWED: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),
     "": {"registry", *BASE},  # vqspeech/__init__.py: its names are strings, loaded on use
     "alignment": BASE | {"alignment"},
-    "nn": {"nn", "errors"},
+    "kernels": {"kernels"},
+    "nn": {"nn", "kernels", "errors"},
     "registry": BASE | {"registry"},
     "model": MODEL,
     **dict.fromkeys(WORK, MODEL | WORK),

@@ -2,7 +2,8 @@
 
 A small WaveNet in training is bound by memory traffic, not by its products: on two cores half of a step went into zero-filled slices,
 copies and separate passes of tanh, sigmoid and product. Here every layer is one product over its taps, one tanh over both halves of its
-gates, and one fused pass for their product; what the backward pass needs is the hidden state and the tanh of each layer.
+gates, and one fused pass for their product; what the backward pass needs is the hidden state and the tanh of each layer. On CPUs
+`vqspeech.nn.gated_cpu` goes further.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from vqspeech.kernels import fit
 
 
 def gated_stack(
@@ -41,7 +44,10 @@ def gated_stack(
     """
     dtype, width = hidden.dtype, hidden.shape[-1]
     halves = torch.cat([torch.ones(width), torch.full((width,), 0.5)]).to(hidden)
-    return _GatedStack.apply(
+    apply: Any = _GatedStack.apply
+    if fit(hidden, width):
+        from vqspeech.nn.gated_cpu import apply
+    return apply(
         hidden,
         conditions.to(dtype) * halves,
         tuple(dilations),

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vqspeech.kernels import fit
+
 PIECE = 4096
 """Rows whose logits exist at a time: 256 of them in fp32 are 4 MiB."""
 
@@ -26,7 +28,10 @@ def softmax_nll(hidden: Tensor, weight: Tensor, bias: Tensor, levels: Tensor) ->
     -------
     (rows,) float32, or float64 for float64; differentiable in the first three
     """
-    return _SoftmaxNLL.apply(hidden, weight.to(hidden.dtype), bias.to(hidden.dtype), levels)
+    apply: Any = _SoftmaxNLL.apply
+    if hidden.dtype == torch.bfloat16 and fit(hidden, len(weight)):
+        from vqspeech.nn.softmax_cpu import apply
+    return apply(hidden, weight.to(hidden.dtype), bias.to(hidden.dtype), levels)
 
 
 class _SoftmaxNLL(torch.autograd.Function):
@@ -35,7 +40,7 @@ class _SoftmaxNLL(torch.autograd.Function):
         ctx.save_for_backward(hidden, weight, bias, levels)
         dtype = torch.promote_types(hidden.dtype, torch.float32)
         nll = hidden.new_empty(len(hidden), dtype=dtype)
-        for rows in _pieces(len(hidden)):
+        for rows in pieces(len(hidden)):
             logits = torch.addmm(bias, hidden[rows], weight.T).to(dtype)
             nll[rows] = F.cross_entropy(logits, levels[rows], reduction="none")
         return nll
@@ -47,7 +52,7 @@ class _SoftmaxNLL(torch.autograd.Function):
         dtype = torch.promote_types(hidden.dtype, torch.float32)
         grad_hidden = torch.empty_like(hidden)
         grad_weight, grad_bias = weight.new_zeros(weight.shape, dtype=dtype), bias.new_zeros(bias.shape, dtype=dtype)
-        for rows in _pieces(len(hidden)):
+        for rows in pieces(len(hidden)):
             error = torch.addmm(bias, hidden[rows], weight.T).softmax(-1, dtype=dtype)
             error.scatter_add_(1, levels[rows, None], error.new_full((len(error), 1), -1.0))
             error = (error * grad[rows, None]).to(hidden.dtype)
@@ -57,5 +62,6 @@ class _SoftmaxNLL(torch.autograd.Function):
         return grad_hidden, grad_weight.to(weight.dtype), grad_bias.to(bias.dtype), None
 
 
-def _pieces(rows: int) -> list[slice]:
+def pieces(rows: int) -> list[slice]:
+    """Parts of so many rows."""
     return [slice(first, first + PIECE) for first in range(0, rows, PIECE)]

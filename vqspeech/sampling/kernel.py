@@ -1,31 +1,19 @@
 """The loop over samples of the CPU engine, in numba: every product is made of register tiles (see `tile`).
 
-Numba keeps the machine code in ``__pycache__``, by the date of this file: touch it after a change of `tile`.
+Numba keeps the machine code in ``__pycache__``, by the date of this file: touch it after a change of `tile` or `numeric`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-import numba
 import numpy as np
-from numba import float32, float64, int32, int64
+from numba import float32, float64, int64
 
+from vqspeech.kernels.numeric import compiled, exp32, float_of_bits
 from vqspeech.nn.mulaw import LEVELS
-from vqspeech.sampling.tile import LANES, SHARED, float_of_bits, make_tile
+from vqspeech.sampling.tile import LANES, SHARED, make_tile
 
 tile_1x8, tile_1x4, tile_1x2, tile_1x1 = (make_tile(1, vectors) for vectors in (8, 4, 2, 1))
 tile_4x4, tile_4x2, tile_4x1 = (make_tile(4, vectors) for vectors in (4, 2, 1))
-
-
-def compiled(function: Callable[..., Any]) -> Any:
-    """Compile at the first call and keep the result on disk, where there is a folder that can be written to."""
-    options: Any = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # "no locator available"
-        return numba.njit(**options)(function)
 
 
 @compiled
@@ -71,8 +59,8 @@ def gate(g, at, z, to, width):  # type: ignore[no-untyped-def]
     """z = tanh(f) sigmoid(h) of [f | h] = g, as (a - 1) / ((a + 1) (b + 1)) with a = exp(2 f), b = exp(-h); error below 3e-7."""
     f, h, z = g[at : at + width], g[at + width : at + 2 * width], z[to : to + width]
     for n in range(width):
-        a = _exp32(float32(2) * min(max(f[n], float32(-10)), float32(10)))
-        b = _exp32(min(max(-h[n], float32(-80)), float32(80)))
+        a = exp32(float32(2) * min(max(f[n], float32(-10)), float32(10)))
+        b = exp32(min(max(-h[n], float32(-80)), float32(80)))
         z[n] = (a - float32(1)) / ((a + float32(1)) * (b + float32(1)))
 
 
@@ -98,20 +86,6 @@ def rectify(array, at, count):  # type: ignore[no-untyped-def]
     array = array[at : at + count]
     for n in range(count):
         array[n] = max(array[n], float32(0))
-
-
-@compiled
-def _exp32(x):  # type: ignore[no-untyped-def]
-    """exp of a float32 in [-80, 80] with a relative error below 2e-7: x = n log 2 + r, and a polynomial in r (Cephes, expf)."""
-    n = np.floor(x * float32(1.44269504088896341) + float32(0.5))
-    r = x - n * float32(0.693359375) + n * float32(2.12194440e-4)
-    p = float32(1.9875691500e-4) * r + float32(1.3981999507e-3)
-    p = p * r + float32(8.3334519073e-3)
-    p = p * r + float32(4.1665795894e-2)
-    p = p * r + float32(1.6666665459e-1)
-    p = p * r + float32(5.0000001201e-1)
-    p = p * r * r + r + float32(1)
-    return p * float_of_bits(int32((int32(n) + 127) << 23))
 
 
 @compiled

@@ -112,14 +112,3 @@ def _multiply_add(builder: Any, left: Any, right: Any, addend: Any) -> Any:
     kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
     function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.v{LANES}f32")
     return builder.call(function, [left, right, addend])
-
-
-@intrinsic
-def float_of_bits(typingctx, bits):  # type: ignore[no-untyped-def]
-    """The float32 (float64) whose bits are an int32 (int64)."""
-    result = {types.int32: types.float32, types.int64: types.float64}[bits]
-
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return builder.bitcast(values[0], context.get_value_type(result))
-
-    return result(bits), generate
