@@ -20,10 +20,10 @@ class ResidualBlock(nn.Module):
         self.body = nn.Sequential(
             nn.ReLU(),
             nn.Conv2d(width, width, 3, padding=1, bias=not normalised),
-            *_norm(width, normalised),
+            *norm(width, normalised),
             nn.ReLU(),
             nn.Conv2d(width, width, 1, bias=not normalised),
-            *_norm(width, normalised),
+            *norm(width, normalised),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -98,7 +98,7 @@ class ConvDecoder(nn.Module):
         stride = 2**downsamplings
         kernel = (height // stride, breadth // stride) if single else (1, 1)
         first = nn.ConvTranspose2d(inputs, width, kernel, bias=not normalised)
-        layers: list[nn.Module] = [first, *_norm(width, normalised)]
+        layers: list[nn.Module] = [first, *norm(width, normalised)]
         layers += [ResidualBlock(width, normalised) for _ in range(residual_blocks)]
         layers += transposed(width, downsamplings, normalised)
         self.layers = nn.Sequential(*layers, nn.ReLU())
@@ -114,7 +114,7 @@ def strided(inputs: int, width: int, count: int, normalised: bool) -> list[nn.Mo
     for number in range(count):
         layers += [nn.ReLU()] if number else []
         layers.append(nn.Conv2d(width if number else inputs, width, 4, 2, 1, bias=not normalised))
-        layers += _norm(width, normalised)
+        layers += norm(width, normalised)
     return layers
 
 
@@ -122,11 +122,12 @@ def transposed(width: int, count: int, normalised: bool) -> list[nn.Module]:
     """ReLU, transposed convolution of 4 x 4 and stride 2 and its BatchNorm, `count` times."""
     layers: list[nn.Module] = []
     for _ in range(count):
-        layers += [nn.ReLU(), nn.ConvTranspose2d(width, width, 4, 2, 1, bias=not normalised), *_norm(width, normalised)]
+        layers += [nn.ReLU(), nn.ConvTranspose2d(width, width, 4, 2, 1, bias=not normalised), *norm(width, normalised)]
     return layers
 
 
-def _norm(width: int, normalised: bool) -> list[nn.Module]:
+def norm(width: int, normalised: bool) -> list[nn.Module]:
+    """A BatchNorm of `width` channels, where there is to be one."""
     return [nn.BatchNorm2d(width)] if normalised else []
 
 
