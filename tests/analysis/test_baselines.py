@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqspeech.analysis.baselines import kmeans, mfcc_at_codes, random_codes
+from vqspeech.analysis.baselines import kmeans, kmeans_variants, mfcc_at_codes, normalised_variants, random_codes
 from vqspeech.analysis.features import mel_filters, mel_power, mfcc
 from vqspeech.analysis.phonemes import score
 from vqspeech.codes import CodeTable, UtteranceCodes
@@ -51,6 +51,24 @@ def test_features_of_a_steady_sound_have_no_slope_and_a_mean_like_their_centre()
     assert features["mfcc13+delta, centre"].shape == (10, 26)
     assert np.abs(features["mfcc13+delta, centre"][:, 13:]).max() < 1e-2
     assert features["mfcc13, mean"] == pytest.approx(features["mfcc13, centre"], abs=1e-2)
+
+
+def test_normalised_features_do_not_hear_the_microphone() -> None:
+    """A filter of two taps over the whole recording, as a microphone has one, moves MFCC, and hardly those less their mean."""
+    sound = np.random.default_rng(1).normal(0, 0.1, RATE).astype(np.float32)
+    frames = np.arange(5, 15)
+    plain, filtered = (mfcc_at_codes(wave, RATE, 640, frames) for wave in (sound, np.convolve(sound, [1, 0.9])[:RATE]))
+    moved = {name: np.abs(filtered[name] - values).mean() for name, values in plain.items()}
+    assert moved["mfcc13 less its mean, mean"] < 0.2 * moved["mfcc13, mean"]
+
+
+def test_the_normalised_rivals_are_the_two_liftered_kinds() -> None:
+    wave = np.random.default_rng(2).normal(0, 0.1, RATE).astype(np.float32)
+    features = mfcc_at_codes(wave, RATE, 640, np.arange(25))
+    assert len(kmeans_variants(features, features, 3, seed=0)) == 8
+    found = normalised_variants(features, features, 3, seed=0)
+    assert set(found) == {"mfcc13, mean, liftered", "mfcc13 less its mean, mean, liftered"}
+    assert np.array_equal(*found.values())  # one utterance: its mean moves all frames alike
 
 
 def test_kmeans_makes_no_more_clusters_than_there_are_points() -> None:

@@ -116,7 +116,7 @@ def _beside(result: Result) -> list[str]:
     lines = []
     low, high = result["above_kmeans_ci95"] or (None, None)
     interval = f" (95 %: {100 * low:+.1f} to {100 * high:+.1f})" if low is not None and high is not None else ""
-    lines.append(f"above the better k-means: {100 * result['above_kmeans']:+.1f} points{interval}")
+    lines.append(f"above the best k-means: {100 * result['above_kmeans']:+.1f} points{interval}")
     if result["accuracy_other_speakers"] is not None:
         loss = 100 * (result["accuracy"] - result["accuracy_other_speakers"])
         lines.append(f"loss when the map is fitted on other speakers: {loss:.1f} points")

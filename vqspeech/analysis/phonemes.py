@@ -17,7 +17,16 @@ import numpy as np
 from vqspeech.alignment.base import Alignment
 from vqspeech.alignment.inventories import AUTO, fold_all
 from vqspeech.analysis import abx, latents, mapping, training_audio
-from vqspeech.analysis.baselines import KMEANS_SCORED, KMEANS_TRAINING, RANDOM, UNTRAINED, mfcc_of, random_codes, rivals
+from vqspeech.analysis.baselines import (
+    KMEANS_SCORED,
+    KMEANS_TRAINING,
+    RANDOM,
+    RIVALS,
+    UNTRAINED,
+    mfcc_of,
+    random_codes,
+    rivals,
+)
 from vqspeech.analysis.frames import Dropped, LabelBy, LabelledFrames, label_frames, one_codebook
 from vqspeech.analysis.leakage import SpeakerLeakage, speaker_leakage
 from vqspeech.analysis.resampling import bootstrap_interval
@@ -50,7 +59,7 @@ class PhonemeScores:
     kmeans_mfcc_training_audio : with the clusters fitted on the audio that the model was trained on, the fair one, again the best of its variants; None
         when that audio is not at hand
     untrained_encoder : k-means on the latents of an encoder with random weights, fitted on the training audio where it is at hand; None without a model
-    above_kmeans, above_kmeans_ci95 : `accuracy` less that of the better k-means, and its paired interval over the same resamples
+    above_kmeans, above_kmeans_ci95 : `accuracy` less that of the best k-means of all kinds, and its paired interval over the same resamples
     accuracy_other_speakers : map fitted on other speakers, in up to 20 folds of whole speakers; None with one speaker.
         `prior_other_speakers` and `kmeans_mfcc_other_speakers` are the baselines of this protocol
     frames, speakers, utterances, phones, codes : how many; `codes` is K
@@ -168,13 +177,13 @@ def score(
     chance = list(random_codes(len(frames.codes), n_codes, seed))
     nominal = float(np.log2(table.codebook_sizes).sum())
     units = {CODES: yardstick.score(frames.codes, n_codes, nominal_bits=nominal)}
-    for name in (KMEANS_TRAINING, KMEANS_SCORED, UNTRAINED):
+    for name in (*RIVALS, UNTRAINED):
         if name in best:
             units[name] = yardstick.score(best[name], n_codes)
     units[RANDOM] = yardstick.score(chance[0], n_codes)
 
     counts = mapping.joint_counts(frames.code, frames.label, n_codes, n_phones)
-    rival = max((KMEANS_TRAINING, KMEANS_SCORED), key=lambda name: units[name].accuracy if name in units else 0.0)
+    rival = max(RIVALS, key=lambda name: units[name].accuracy if name in units else 0.0)
     gain = yardstick.correct(frames.codes, n_codes).astype(float) - yardstick.correct(best[rival], n_codes)
     one = np.zeros_like(frames.code)
     prior_across = None
