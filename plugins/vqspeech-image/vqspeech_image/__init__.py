@@ -3,7 +3,7 @@
 import vqspeech
 from vqspeech.registry.specs import CorpusSpec, ModalitySpec, RecipeSpec
 
-STAGES = ("prepare", "train", "baselines", "reconstruct", "encode", "prior", "sample", "evaluate", "report")
+STAGES = ("prepare", "train", "baselines", "reconstruct", "encode", "prior", "second", "sample", "evaluate", "report")
 
 
 @vqspeech.hookimpl
@@ -76,6 +76,22 @@ def register_corpora() -> list[CorpusSpec]:
             media="image",
         ),
         CorpusSpec(
+            name="vizdoom",
+            target="vqspeech_image.corpora.vizdoom:read",
+            summary="first-person views of ViZDoom's rooms, rendered on the spot; needs the extra vizdoom, nothing to download",
+            licence="BSD-3-Clause (Freedoom's levels and textures)",
+            homepage="https://vizdoom.farama.org",
+            needs_data_dir=False,
+            media="image",
+        ),
+        CorpusSpec(
+            name="frames",
+            target="vqspeech_image.corpora.frames:read",
+            summary="your own clips: .npy files of (frames, height, width, channels) uint8, of which whole ones are held out",
+            licence="yours",
+            media="image",
+        ),
+        CorpusSpec(
             name="image-codes",
             target="vqspeech_image.code_store:read_run",
             summary="the codes of the images of a run, by its model: what the modalities image-prior and image-two-stage are trained on",
@@ -93,6 +109,12 @@ def register_recipes() -> list[RecipeSpec]:
             name="cifar10",
             target="vqspeech_image.recipes.cifar10.recipe:run",
             summary="the paper's CIFAR-10 comparison: bits per dimension of VQ-VAE, VAE and VIMCO, a PixelCNN prior, samples, a report",
+            stages=STAGES,
+        ),
+        RecipeSpec(
+            name="frames",
+            target="vqspeech_image.recipes.frames.recipe:run",
+            summary="84 x 84 frames of a walk as 21 x 21 codes, a prior over them, a second VQ-VAE of three latents for a whole frame, a report",
             stages=STAGES,
         ),
         RecipeSpec(

@@ -1,4 +1,4 @@
-"""What the recipes on images share: prepare, train, baselines, reconstruct, encode, prior, sample, evaluate, report."""
+"""What the recipes on images share: prepare, train, baselines, reconstruct, encode, prior, second, sample, evaluate, report."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ from vqspeech_image.evaluation.accounting import account
 from vqspeech_image.evaluation.codes import swapped_bits
 from vqspeech_image.evaluation.yardsticks import gaussian_bits, histogram_bits, psnr_db
 from vqspeech_image.models import LoadedImages, load_images
-from vqspeech_image.recipes import levels
+from vqspeech_image.recipes import levels, second
 from vqspeech_image.recipes.page import write_page
 from vqspeech_image.recipes.pictures import save_grid, side_by_side
 from vqspeech_image.recipes.results import MODELS, Evidence
+from vqspeech_image.recipes.second import SECOND
 from vqspeech_image.recipes.settings import Settings
 from vqspeech_image.store import ImageStore
 
@@ -43,8 +44,9 @@ MADE_FROM = {
     "reconstruct": ("train", "baselines"),
     "encode": ("train",),
     "prior": ("encode",),
-    "sample": ("train", "prior"),
-    "evaluate": ("train", "baselines", "prior"),
+    "second": ("encode",),
+    "sample": ("train", "prior", "second"),
+    "evaluate": ("train", "baselines", "prior", "second"),
 }
 """Stage -> those whose results it is made from; when one of them has another result, it runs again."""
 
@@ -86,6 +88,7 @@ class Experiment:
         baselines = {name: plain(other) for name, other in settings.baselines.items()}
         images, codes = (out / "store",), (levels.store_directory(out, settings),)
         trained = tuple(out / name / "checkpoints" for name in priors)
+        last_codes = (out / SECOND / "checkpoints",) if settings.second else ()
         plan: list[tuple[str, Any, Callable[[], Result], tuple[Path, ...]]] = [
             ("prepare", {"corpus": config["corpus"], "data_dir": data}, self._prepare, images),
             ("train", config, self._train, (out / "checkpoints",)),
@@ -93,6 +96,7 @@ class Experiment:
             ("reconstruct", settings.evaluate.images, self._reconstruct, (self.pictures,)),
             ("encode", None, self._encode, codes),
             ("prior", priors, self._prior, trained),
+            ("second", plain(settings.second) if settings.second else None, self._second, last_codes),
             ("sample", plain(settings.sample), self._sample, (self.pictures,)),
             ("evaluate", plain(settings.evaluate), self._evaluate, images),
         ]
@@ -117,6 +121,7 @@ class Experiment:
         """Run directories below this one."""
         return {
             **self.settings.priors,
+            **({SECOND: self.settings.second} if self.settings.second else {}),
             **{f"baselines/{name}": config for name, config in self.settings.baselines.items()},
         }
 
@@ -191,7 +196,7 @@ class Experiment:
         return np.concatenate(pieces)
 
     def _encode(self) -> Result:
-        for name in self.settings.priors:  # of another model, or this stage would not run
+        for name in (*self.settings.priors, SECOND):  # of another model, or this stage would not run
             for left in ("store", "checkpoints"):
                 shutil.rmtree(self.out / name / left, ignore_errors=True)
         directory = levels.store_directory(self.out, self.settings)
@@ -205,6 +210,12 @@ class Experiment:
             trained[name] = self._trained(config, self.out / name, self._codes())
         return trained
 
+    def _second(self) -> Result:
+        if self.settings.second is None:
+            return {}
+        say("second stage")
+        return self._trained(self.settings.second, self.out / SECOND, self._codes())
+
     def _codes(self) -> CodeStore:
         return CodeStore.open(levels.store_directory(self.out, self.settings))
 
@@ -214,6 +225,11 @@ class Experiment:
         pixels, told = levels.drawn_images(self._model(), priors, chosen, self.settings.run.seed)
         columns = priors[0].codes.classes if told["by_class"] else max(1, round(chosen.images**0.5))
         save_grid(pixels.numpy(), columns, self.pictures / "samples.png")
+        if self.settings.second is not None:
+            shown = self.store.held_out()[1][:: max(1, len(self.store.held_out()[1]) // SHOWN)][:SHOWN]
+            versions = second.remembered(self.out, self._model(), self._codes(), shown, self.settings.run.seed)
+            originals = np.asarray(self.store.pixels[shown])
+            save_grid(side_by_side([originals, *versions]), len(shown), self.pictures / "second.png")
         return told
 
     def _evaluate(self) -> Result:
@@ -247,6 +263,7 @@ class Experiment:
             "levels": found,
             "nats_per_code": levels.over_levels(found),
             "codes_per_image": sum(one["codes"] for one in found),
+            "second": second.measured(self.out, self._codes(), rows) if self.settings.second else None,
             "yardsticks": {
                 "histogram_bits": histogram_bits(pixels, held),
                 "gaussian_bits": gaussian_bits(pixels, held, self.settings.run.seed) if settings.gaussian else None,

@@ -11,6 +11,7 @@ from vqspeech.recipes.base import RecipeOutcome
 from vqspeech.training.metrics import read_metrics
 from vqspeech_image.recipes.bits import bits_section
 from vqspeech_image.recipes.pictures import curves
+from vqspeech_image.recipes.second import SECOND, second_section
 from vqspeech_image.recipes.results import Evidence, model_name, results_of, summary, write_results
 
 
@@ -32,6 +33,7 @@ def write_page(evidence: Evidence) -> RecipeOutcome:
             bits_section(evidence, results),
             _reconstructions(evidence, results),
             _samples(evidence, results),
+            *((second_section(evidence, results),) if results["second"] else ()),
             _codes(evidence),
             _training(evidence, results),
         ),
@@ -208,6 +210,9 @@ def _codes(evidence: Evidence) -> Section:
 def _training(evidence: Evidence, results: dict[str, Any]) -> Section:
     priors = {name: read_metrics(evidence.out / name / "metrics.jsonl") for name in evidence.settings.priors}
     trained = {model_name(results): evidence.stages["train"], **results["priors"]}
+    if results["second"]:
+        trained["second stage"] = evidence.stages["second"]
+        priors["second stage"] = read_metrics(evidence.out / SECOND / "metrics.jsonl")
     trained |= {name.upper(): found for name, found in evidence.stages["baselines"].items()}
     return Section(
         title="Training",

@@ -51,6 +51,7 @@ def results_of(evidence: Evidence) -> dict[str, Any]:
         "steps": stages["train"]["steps"],
         "train_seconds": stages["train"]["seconds"],
         "priors": stages["prior"],
+        "second": {**stages["second"], **(measured["second"] or {})} or None,
         "baselines": stages["baselines"],
         "bits_per_dimension": measured["accounts"],
         "yardsticks": measured["yardsticks"],
@@ -63,6 +64,7 @@ def results_of(evidence: Evidence) -> dict[str, Any]:
         "psnr_db": rebuilt["psnr_db"],
         "sampling": stages["sample"],
         "config": plain(evidence.settings.run),
+        "second_config": plain(evidence.settings.second) if evidence.settings.second else None,
         "prior_configs": {name: plain(config) for name, config in evidence.settings.priors.items()},
         "versions": {name: version(name) for name in VERSIONS} | {"python": sys.version.split()[0]},
     }
@@ -90,6 +92,12 @@ def summary(results: dict[str, Any], path: Path) -> str:
         nats, name = level["nats_per_code"], f"prior {level['name']}".strip()
         lines.append(
             f"{name}: {nats['prior']:.3f} nats per code, by frequency {nats['unigram']:.3f}, uniform {nats['uniform']:.3f}"
+        )
+    if results["second"]:
+        nats = results["second"]["nats_per_code"]
+        entropies = ", ".join(f"{bits:.2f}" for bits in results["second"]["entropy_bits"])
+        lines.append(
+            f"second stage: {nats['true']:.3f} nats per code, {nats['shuffled']:.3f} with the latents of another image; entropies {entropies} bits"
         )
     lines.append(
         f"reconstruction: {results['psnr_db'][results['config']['model']['kind']]:.1f} dB PSNR; codes used {results['codes_used']} of {results['codebook_size']}"

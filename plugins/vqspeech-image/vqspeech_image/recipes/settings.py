@@ -61,6 +61,7 @@ class Settings:
     ----------
     run : checked configuration of the model
     priors : directory -> checked configuration of the prior over its codes; of a model of several levels one for each, the coarsest first
+    second : checked configuration of a second stage over the codes, or None
     baselines : name -> checked configuration; each is trained on the same images
     sample, evaluate : how much
     data_dir : folder of the corpus, or None
@@ -70,6 +71,7 @@ class Settings:
 
     run: RunConfig
     priors: dict[str, RunConfig]
+    second: RunConfig | None
     baselines: dict[str, RunConfig]
     sample: SampleConfig
     evaluate: EvaluateConfig
@@ -109,12 +111,13 @@ def settle(request: RecipeRequest, package: str, corpus: str, choices: tuple[str
     values = override(values, overrides)
     sample = parse(SampleConfig, values.pop("sample", {}), "sample.")
     evaluate = parse(EvaluateConfig, values.pop("evaluate", {}), "evaluate.")
-    prior, baselines = values.pop("prior", {}), values.pop("baselines", {})
+    prior, second, baselines = values.pop("prior", {}), values.pop("second", {}), values.pop("baselines", {})
     shared = {**values, "modality": "image"}
     run = runs.checked(shared)
     return Settings(
         run=run,
         priors=_priors(LEVELS.get(run.model["kind"], ()), run.seed, prior),
+        second=_of_codes("second", "image-two-stage", run.seed, second) if second else None,
         baselines={name: _baseline(name, shared, changes) for name, changes in baselines.items()},
         sample=sample,
         evaluate=evaluate,
@@ -142,18 +145,24 @@ def presets(package: str) -> tuple[str, ...]:
 
 def _priors(levels: tuple[str, ...], seed: int, values: dict[str, Any]) -> dict[str, RunConfig]:
     """``[prior]``: of several levels what they share, with ``[prior.top]`` and ``[prior.bottom]`` beside it."""
+    if not levels:
+        return {"prior": _of_codes("prior", "image-prior", seed, values)}
     _only("prior", values, ("model", "train", *levels))
     shared = {"modality": "image-prior", "seed": seed} | {
         name: values[name] for name in ("model", "train") if name in values
     }
-    if not levels:
-        return {"prior": runs.checked(shared)}
     found = {}
     for level in levels:
         own = values.get(level, {})
         _only(f"prior.{level}", own, ("model", "train"))
         found[f"prior-{level}"] = runs.checked(merge(merge(shared, own), {"model": {"level": level}}))
     return found
+
+
+def _of_codes(table: str, modality: str, seed: int, values: dict[str, Any]) -> RunConfig:
+    """A table of a model of codes."""
+    _only(table, values, ("model", "train"))
+    return runs.checked({**values, "modality": modality, "seed": seed})
 
 
 def _baseline(name: str, shared: dict[str, Any], changes: dict[str, Any]) -> RunConfig:

@@ -1,0 +1,82 @@
+"""Your own clips: arrays of frames, a file each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from vqspeech.corpora.selection import count_and_name, existing_root
+from vqspeech.errors import CorpusError
+from vqspeech_image.corpora.base import ImageCorpus, counted
+from vqspeech_image.corpora.clips import blocks_of_clips, splits_of_frames
+
+SUFFIX = ".npy"
+
+
+def read(root: Path | str | None, *, valid: float = 0.05, test: float = 0.1) -> ImageCorpus:
+    """The clips below a folder: ``.npy`` files of (frames, height, width) or (frames, height, width, 1 or 3) uint8, all of one size.
+
+    Headers are read here, frames later. Whole clips are held out.
+
+    Parameters
+    ----------
+    root : the folder
+    valid, test : shares of the clips held out, by a hash of the path below the folder
+
+    Raises
+    ------
+    CorpusError : when there are fewer than two usable clips, or their frames differ in size
+    ConfigError : for shares that leave nothing to train on
+    """
+    folder = existing_root(root, "frames")
+    found: dict[Path, tuple[int, int, int, int]] = {}
+    skipped: dict[str, str] = {}
+    for path in sorted(folder.rglob(f"*{SUFFIX}")):
+        try:
+            found[path] = _open(path).shape
+        except (OSError, ValueError, EOFError) as error:
+            skipped[str(path)] = str(error)
+    if len(found) < 2:
+        reasons = "; ".join(f"{path}: {reason}" for path, reason in list(skipped.items())[:3])
+        raise CorpusError(
+            f"{folder}: {len(found)} usable clip{'s' if len(found) != 1 else ''}, at least 2 are needed: {SUFFIX} files of "
+            f"(frames, height, width, 1 or 3) uint8. First problems: {reasons or 'none'}"
+        )
+    shapes: dict[tuple[int, int, int], Path] = {}
+    for path, (_, *shape) in found.items():
+        shapes.setdefault((shape[0], shape[1], shape[2]), path)
+    if len(shapes) > 1:
+        two = ", ".join(f"{path} {shape}" for shape, path in list(shapes.items())[:2])
+        raise CorpusError(f"{folder}: frames of {len(shapes)} sizes, and one is needed: {two}")
+    keys = [path.relative_to(folder).as_posix() for path in found]
+    lengths = [frames for frames, *_ in found.values()]
+    splits = splits_of_frames(keys, lengths, valid, test)
+
+    def clips() -> Iterator[npt.NDArray[np.uint8]]:
+        for path in found:
+            yield np.asarray(_open(path))
+
+    height, width, channels = next(iter(shapes))
+    return ImageCorpus(
+        name="frames",
+        root=folder,
+        variant=f"{sum(lengths):,} frames of {len(found):,} clips of {folder.name}, {width} x {height}",
+        shape=(height, width, channels),
+        class_names=(),
+        counts=counted(np.concatenate(splits)),
+        blocks=blocks_of_clips(clips, splits),
+        skipped=skipped,
+        notes=(f"{count_and_name([Path(path).name for path in skipped])} skipped.",) if skipped else (),
+    )
+
+
+def _open(path: Path) -> npt.NDArray[np.uint8]:
+    """A clip, memory-mapped; raises OSError, ValueError or EOFError when it is none."""
+    frames = np.load(path, mmap_mode="r", allow_pickle=False)
+    frames = frames[..., None] if frames.ndim == 3 else frames
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] not in (1, 3) or 0 in frames.shape:
+        raise ValueError(f"{frames.dtype} of shape {frames.shape} is no clip: (frames, height, width, 1 or 3) uint8")
+    return frames

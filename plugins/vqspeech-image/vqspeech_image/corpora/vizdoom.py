@@ -1,0 +1,117 @@
+"""First-person views of the rooms of ViZDoom (Kempka et al. 2016, arXiv 1605.02097), rendered on the spot: a stand-in for DeepMind Lab.
+
+Nothing is downloaded: the game's free levels come with the package (``pip install 'vqspeech-image[vizdoom]'``). The engine writes into its
+working directory, talks on standard output, and when it fails takes the process with it; so it runs in a process and a folder of its own.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from vqspeech.errors import ConfigError, CorpusError
+from vqspeech_image.corpora.base import ImageCorpus, counted
+from vqspeech_image.corpora.clips import blocks_of_clips, splits_of_frames
+
+CHANNELS = 3
+
+
+def read(
+    root: Path | str | None = None,
+    *,
+    scenario: str = "my_way_home",
+    clips: int = 1150,
+    clip_frames: int = 16,
+    size: int = 84,
+    seed: int = 0,
+    valid: float = 0.05,
+    test: float = 0.1,
+) -> ImageCorpus:
+    """Clips of a walk through a scenario, each from a room of its own; the same options give the same frames.
+
+    The walker keeps its action with probability 0.75 and else draws one: forward (0.6), left (0.2), right (0.2), each held for four tics
+    of 1/35 s, of which the last is shown.
+
+    Parameters
+    ----------
+    root : ignored; the levels lie in the package
+    scenario : of those that come with ViZDoom
+    clips, clip_frames : how many, and frames of each
+    size : side of the frames in pixels, up to 120: the centre of 160 x 120, shrunk by averaging
+    seed : of rooms and walks
+    valid, test : shares of the clips held out, by a hash of their numbers
+
+    Raises
+    ------
+    CorpusError : when ViZDoom is not installed, or fails
+    ConfigError : for options that cannot be
+    """
+    for name, value, most in (("clips", clips, 10**6), ("clip_frames", clip_frames, 500), ("size", size, 120)):
+        least = 2 if name == "clips" else 1
+        if not least <= value <= most:
+            raise ConfigError(f"corpus.options.{name} = {value}; between {least} and {most}")
+    folder = _scenarios()
+    known = sorted(path.stem for path in folder.glob("*.cfg"))
+    if scenario not in known:
+        raise ConfigError(f"corpus.options.scenario = {scenario!r}; one of {', '.join(known)}")
+    keys = [f"vizdoom/{scenario}/{seed}/{number}" for number in range(clips)]
+    splits = splits_of_frames(keys, [clip_frames] * clips, valid, test)
+    wanted = {"config": str(folder / f"{scenario}.cfg"), "clips": clips, "clip_frames": clip_frames, "size": size}
+
+    def rendered() -> Iterator[npt.NDArray[np.uint8]]:
+        return _rendered({**wanted, "seed": seed}, clips, (clip_frames, size, size, CHANNELS))
+
+    return ImageCorpus(
+        name="vizdoom",
+        root=folder,
+        variant=f"ViZDoom's {scenario}, {clips * clip_frames:,} frames of {clips:,} clips, {size} x {size}, seed {seed}",
+        shape=(size, size, CHANNELS),
+        class_names=(),
+        counts=counted(np.concatenate(splits)),
+        blocks=blocks_of_clips(rendered, splits),
+        notes=("A stand-in for DeepMind Lab: first-person views of textured rooms and corridors.",),
+    )
+
+
+def _scenarios() -> Path:
+    """Where ViZDoom keeps its scenarios."""
+    spec = importlib.util.find_spec("vizdoom")
+    if spec is None or spec.origin is None:
+        raise CorpusError("the corpus vizdoom needs ViZDoom, not installed here: pip install 'vqspeech-image[vizdoom]'")
+    return Path(spec.origin).parent / "scenarios"
+
+
+def _rendered(
+    wanted: dict[str, object], clips: int, shape: tuple[int, int, int, int]
+) -> Iterator[npt.NDArray[np.uint8]]:
+    """Clips as they come from the renderer's pipe."""
+    with tempfile.TemporaryDirectory(prefix="vqspeech-vizdoom-") as scratch:
+        said = Path(scratch) / "said"
+        command = [sys.executable, "-m", "vqspeech_image.corpora.vizdoom_renderer", json.dumps(wanted)]
+        with said.open("wb") as errors:
+            process = subprocess.Popen(
+                command, cwd=scratch, stdout=subprocess.PIPE, stderr=errors, env={**os.environ, "PYTHONSAFEPATH": "1"}
+            )
+        assert process.stdout is not None
+        try:
+            for number in range(clips):
+                content = process.stdout.read(int(np.prod(shape)))
+                if len(content) < np.prod(shape):
+                    last = said.read_text(errors="replace").strip().splitlines()[-3:]
+                    raise CorpusError(
+                        f"ViZDoom ended after {number} of {clips} clips with code {process.wait()}: {' / '.join(last) or 'it said nothing'}"
+                    )
+                yield np.frombuffer(content, np.uint8).reshape(shape)
+        finally:
+            process.stdout.close()
+            process.kill()
+            process.wait()

@@ -1,0 +1,79 @@
+"""The process in which ViZDoom runs: ``python -m vqspeech_image.corpora.vizdoom_renderer JSON`` writes the frames of all clips to its standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+ACTIONS = ([1, 0, 0], [0, 1, 0], [0, 0, 1])
+"""Forward, left, right, as ViZDoom wants its buttons."""
+SHARES = (0.6, 0.2, 0.2)
+KEPT = 0.75
+"""Probability of going on with the last action: a walker that draws anew every time sticks to the walls."""
+TICS = 4
+"""Of 1/35 s, for which an action is held."""
+
+
+def render(wanted: dict[str, Any], write: Any) -> None:
+    """Render the clips of `vqspeech_image.corpora.vizdoom.read` and hand the bytes of each to `write`."""
+    game = _game(wanted["config"])
+    try:
+        for clip in range(wanted["clips"]):
+            draw = np.random.Generator(np.random.Philox(key=[wanted["seed"] % 2**64, clip]))
+            write(_clip(game, draw, wanted["clip_frames"], wanted["size"]).tobytes())
+    finally:
+        game.close()
+
+
+def _game(config: str) -> Any:
+    import vizdoom
+
+    game = vizdoom.DoomGame()
+    game.load_config(config)
+    game.set_available_buttons([vizdoom.Button.MOVE_FORWARD, vizdoom.Button.TURN_LEFT, vizdoom.Button.TURN_RIGHT])
+    game.set_screen_resolution(vizdoom.ScreenResolution.RES_160X120)
+    game.set_screen_format(vizdoom.ScreenFormat.RGB24)
+    game.set_window_visible(False)
+    for part in ("hud", "weapon", "crosshair"):
+        getattr(game, f"set_render_{part}")(False)
+    game.add_game_args("-nosound")  # without it some scenarios end in an assertion of OpenAL
+    game.init()
+    return game
+
+
+def _clip(game: Any, draw: np.random.Generator, frames: int, size: int) -> npt.NDArray[np.uint8]:
+    """(frames, size, size, 3); where the episode ends too early, another room is tried."""
+    while True:
+        game.set_seed(int(draw.integers(2**31)))
+        game.new_episode()
+        shown: list[npt.NDArray[np.uint8]] = []
+        action = 0
+        while len(shown) < frames and not game.is_episode_finished():
+            shown.append(_view(game.get_state().screen_buffer, size))
+            if draw.random() >= KEPT:
+                action = int(draw.choice(len(ACTIONS), p=SHARES))
+            game.make_action(ACTIONS[action], TICS)
+        if len(shown) == frames:
+            return np.stack(shown)
+
+
+def _view(screen: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
+    """The centred square of a screen (height, width, 3), shrunk."""
+    from PIL import Image
+
+    side = min(screen.shape[:2])
+    top, left = (screen.shape[0] - side) // 2, (screen.shape[1] - side) // 2
+    square = Image.fromarray(np.ascontiguousarray(screen[top : top + side, left : left + side]))
+    return np.asarray(square.resize((size, size), Image.Resampling.BOX))
+
+
+if __name__ == "__main__":
+    frames_go_to = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what the engine prints is no frame
+    with frames_go_to:
+        render(json.loads(sys.argv[1]), frames_go_to.write)
