@@ -89,6 +89,7 @@ def _build_residual(config: ImageModelConfig, shape: Shape, quantizers: list[Qua
         "residual_blocks": config.residual_blocks,
         "normalised": config.normalisation == "batch",
         "single": config.grid == "single",
+        "edge_width": config.edge_width,
     }
     outputs = {
         "vqvae": config.dim,
@@ -98,7 +99,7 @@ def _build_residual(config: ImageModelConfig, shape: Shape, quantizers: list[Qua
     }[config.kind]
     encoder = ConvEncoder(shape, outputs=outputs, **common)
     decoder = ConvDecoder(shape, inputs=config.dim * max(1, len(quantizers)), **common)
-    likelihood = make_likelihood(config.likelihood, config.width, shape[2], config.mixtures)
+    likelihood = make_likelihood(config.likelihood, config.edge_width or config.width, shape[2], config.mixtures)
     if config.kind == "vqvae":
         return VQVAE(encoder, quantizers[0], decoder, likelihood, pixel_share=config.pixel_share)
     if config.kind == "vqvae2":

@@ -40,7 +40,8 @@ class ImageModelConfig:
     kind : ``vqvae``, ``vqvae2`` (two levels), or a baseline on the same encoder and decoder
     network : ``residual``, the paper's; ``tfp``, that of the TensorFlow Probability blog, see `vqspeech_image.nn.tfp`: one latent
         of a whole image, kind ``vqvae``, likelihood ``bernoulli``, and no use for the sizes below
-    width : channels of all hidden layers
+    width : channels of all hidden layers, but for `edge_width`
+    edge_width : channels behind the first strided convolution and behind the last transposed one, whose grids are the largest; 0 for `width`
     downsamplings : 4 x 4 convolutions of stride 2; the grid of latents is 2^downsamplings times smaller than the image
     residual_blocks : in the encoder, and in the decoder
     normalisation : ``batch`` puts BatchNorm behind every convolution, ``none`` nothing
@@ -60,6 +61,7 @@ class ImageModelConfig:
     kind: Kind = "vqvae"
     network: Network = "residual"
     width: int = 256
+    edge_width: int = 0
     downsamplings: int = 2
     residual_blocks: int = 2
     normalisation: Literal["batch", "none"] = "batch"
@@ -77,7 +79,7 @@ class ImageModelConfig:
 
     def __post_init__(self) -> None:
         _at_least(1, self, "model", "width", "downsamplings", "dim", "mixtures", "top_downsamplings")
-        _at_least(0, self, "model", "residual_blocks")
+        _at_least(0, self, "model", "residual_blocks", "edge_width")
         if not 0 < self.pixel_share <= 1:
             raise ConfigError(f"model.pixel_share = {self.pixel_share}; above 0 and at most 1")
         if not isinstance(self.quantizer.get("name"), str):

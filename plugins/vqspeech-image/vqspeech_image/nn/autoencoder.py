@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -44,6 +46,7 @@ class ConvEncoder(nn.Module):
     outputs : channels of the latents
     normalised : whether there is BatchNorm
     single : one latent of the whole image instead of a grid
+    edge_width : as in `vqspeech_image.config.ImageModelConfig`
     """
 
     def __init__(
@@ -56,11 +59,12 @@ class ConvEncoder(nn.Module):
         outputs: int,
         normalised: bool,
         single: bool,
+        edge_width: int = 0,
     ) -> None:
         super().__init__()
         height, breadth, channels = shape
         stride = 2**downsamplings
-        layers = strided(channels, width, downsamplings, normalised)
+        layers = strided(channels, width, downsamplings, normalised, edge_width)
         layers += [ResidualBlock(width, normalised) for _ in range(residual_blocks)]
         kernel = (height // stride, breadth // stride) if single else (1, 1)
         layers += [nn.ReLU(), nn.Conv2d(width, outputs, kernel)]
@@ -79,7 +83,7 @@ class ConvDecoder(nn.Module):
     ----------
     shape : (height, width, channels) of the images
     inputs : channels of the latents
-    width, downsamplings, residual_blocks, normalised, single : as in `ConvEncoder`
+    width, downsamplings, residual_blocks, normalised, single, edge_width : as in `ConvEncoder`
     """
 
     def __init__(
@@ -92,6 +96,7 @@ class ConvDecoder(nn.Module):
         residual_blocks: int,
         normalised: bool,
         single: bool,
+        edge_width: int = 0,
     ) -> None:
         super().__init__()
         height, breadth, _ = shape
@@ -100,29 +105,29 @@ class ConvDecoder(nn.Module):
         first = nn.ConvTranspose2d(inputs, width, kernel, bias=not normalised)
         layers: list[nn.Module] = [first, *norm(width, normalised)]
         layers += [ResidualBlock(width, normalised) for _ in range(residual_blocks)]
-        layers += transposed(width, downsamplings, normalised)
+        layers += transposed(width, downsamplings, normalised, edge_width)
         self.layers = nn.Sequential(*layers, nn.ReLU())
 
     def forward(self, latents: Tensor) -> Tensor:
-        """Features (batch, height, width, width) of latents (batch, inputs, *grid), channels last."""
+        """Features (batch, height, width, edge_width or width) of latents (batch, inputs, *grid), channels last."""
         return self.layers(latents).permute(0, 2, 3, 1)
 
 
-def strided(inputs: int, width: int, count: int, normalised: bool) -> list[nn.Module]:
-    """Convolutions of 4 x 4 and stride 2, each with its BatchNorm, with ReLU between them."""
+def strided(inputs: int, width: int, count: int, normalised: bool, edge_width: int = 0) -> list[nn.Module]:
+    """Convolutions of 4 x 4 and stride 2, each with its BatchNorm, with ReLU between them; the first of several gives `edge_width` channels."""
+    widths = [inputs, *([edge_width or width] if count > 1 else []), *[width] * max(1, count - 1)]
     layers: list[nn.Module] = []
-    for number in range(count):
-        layers += [nn.ReLU()] if number else []
-        layers.append(nn.Conv2d(width if number else inputs, width, 4, 2, 1, bias=not normalised))
-        layers += norm(width, normalised)
+    for before, after in pairwise(widths):
+        layers += [nn.ReLU()] if layers else []
+        layers += [nn.Conv2d(before, after, 4, 2, 1, bias=not normalised), *norm(after, normalised)]
     return layers
 
 
-def transposed(width: int, count: int, normalised: bool) -> list[nn.Module]:
-    """ReLU, transposed convolution of 4 x 4 and stride 2 and its BatchNorm, `count` times."""
+def transposed(width: int, count: int, normalised: bool, edge_width: int = 0) -> list[nn.Module]:
+    """ReLU, transposed convolution of 4 x 4 and stride 2 and its BatchNorm, `count` times; the last gives `edge_width` channels."""
     layers: list[nn.Module] = []
-    for _ in range(count):
-        layers += [nn.ReLU(), nn.ConvTranspose2d(width, width, 4, 2, 1, bias=not normalised), *norm(width, normalised)]
+    for before, after in pairwise([*[width] * count, edge_width or width]):
+        layers += [nn.ReLU(), nn.ConvTranspose2d(before, after, 4, 2, 1, bias=not normalised), *norm(after, normalised)]
     return layers
 
 

@@ -11,8 +11,8 @@ from vqspeech.recipes.base import RecipeOutcome
 from vqspeech.training.metrics import read_metrics
 from vqspeech_image.recipes.bits import bits_section
 from vqspeech_image.recipes.pictures import curves
-from vqspeech_image.recipes.second import SECOND, second_section
 from vqspeech_image.recipes.results import Evidence, model_name, results_of, summary, write_results
+from vqspeech_image.recipes.second import SECOND, second_section
 
 
 def write_page(evidence: Evidence) -> RecipeOutcome:
