@@ -71,9 +71,9 @@ def test_the_report_shows_grids_and_the_paper_s_figures(done):
 def test_a_second_call_repeats_nothing_and_another_sample_only_that(done):
     data, out, _ = done
     again = recipe("cifar10", out, data=data)
-    assert again.exit_code == 0 and again.output.count("done before") == 8
+    assert again.exit_code == 0 and again.output.count("done before") == 9
     other = recipe("cifar10", out, data=data, settings=[*TINY, "sample.images=5"])
-    assert other.output.count("done before") == 7 and "[sample]\n" in other.output
+    assert other.output.count("done before") == 8 and "[sample]\n" in other.output
 
 
 def test_stages_one_by_one(done, tmp_path):
@@ -160,20 +160,59 @@ def test_two_levels_end_to_end(tmp_path, images):
     assert "with the bottom codes of another image" in page
     assert "VQ-VAE-2" in page and "top 4 x 4 x 1, bottom 8 x 8 x 2" in page and "prior-bottom" in page
     again = recipe("cifar10", out, "--set", "preset=vqvae2", settings=TWO, data=tmp_path / "data")
-    assert again.exit_code == 0 and again.output.count("done before") == 8
+    assert again.exit_code == 0 and again.output.count("done before") == 9
 
 
-ALL = [(name, preset) for name in ("cifar10", "kmnist", "imagenet") for preset in presets(f"vqspeech_image.recipes.{name}")]  # fmt: skip
+RECIPES = {"cifar10": "cifar10", "kmnist": "kmnist", "imagenet": "image-folder", "frames": "vizdoom"}
+SECOND = [
+    "model.width=8", "model.edge_width=4", "model.dim=8", "model.quantizer.codebook_size=8", "model.residual_blocks=1",
+    "train.steps=3", "train.batch_size=4", "train.start_crops=16", "train.validate_every=3", "train.accelerator=cpu",
+    "prior.model.layers=1", "prior.model.width=4", "prior.model.head_width=4", "prior.train.steps=2", "prior.train.accelerator=cpu",
+    "second.model.layers=1", "second.model.width=4", "second.model.head_width=4", "second.model.encoder_width=4", "second.model.dim=6",
+    "second.model.quantizer={name='grouped', groups=3, codebook_size=4}", "second.train.steps=2", "second.train.start_crops=8",
+    "second.train.accelerator=cpu", "sample.images=2",
+]  # fmt: skip
+
+
+def test_a_second_stage_over_the_codes_of_clips(tmp_path, images):
+    import numpy as np
+
+    (tmp_path / "clips").mkdir()
+    for number in range(20):
+        np.save(tmp_path / "clips" / f"{number}.npy", images(3, 16, 16, 3, number))
+    out = tmp_path / "run"
+    result = recipe("frames", out, settings=SECOND, data=tmp_path / "clips")
+    assert result.exit_code == 0, result.output
+    results = json.loads((out / "results.json").read_text())
+    second = results["second"]
+    assert results["corpus"]["name"] == "frames" and results["levels"][0]["grid"] == [4, 4]
+    assert (
+        second["latents"] == [4, 4, 4]
+        and second["steps"] == 2
+        and second["images"] == results["bits_per_dimension"][0]["images"]
+    )
+    assert second["nats_per_code"]["true"] > 0 and all(0 <= bits <= 2 for bits in second["entropy_bits"])
+    assert (
+        "second stage: " in result.output and "latents of another image" in (out / "report" / "index.html").read_text()
+    )
+    assert (out / "pictures" / "second.png").stat().st_size > 100
+    again = recipe("frames", out, settings=SECOND, data=tmp_path / "clips")
+    assert again.exit_code == 0 and again.output.count("done before") == 9
+    other = recipe("frames", out, settings=[*SECOND, "second.train.steps=3"], data=tmp_path / "clips")
+    assert other.exit_code == 2 and "second" in other.output
+
+
+ALL = [(name, preset) for name in RECIPES for preset in presets(f"vqspeech_image.recipes.{name}")]  # fmt: skip
 
 
 def test_every_recipe_has_the_two_presets_that_machines_choose():
-    assert {(name, preset) for name in ("cifar10", "kmnist", "imagenet") for preset in (SMALL, PAPER)} < set(ALL)
+    assert {(name, preset) for name in RECIPES for preset in (SMALL, PAPER)} < set(ALL)
 
 
 @pytest.mark.parametrize("name, preset", ALL)
 def test_every_preset_can_be_used(name, preset):
     request = RecipeRequest(name=name, out=Path("unused"), overrides=(f"preset={preset}", "train.steps=7"), seed=3)
-    settings = settle(request, f"vqspeech_image.recipes.{name}", "image-folder" if name == "imagenet" else name)
+    settings = settle(request, f"vqspeech_image.recipes.{name}", RECIPES[name])
     assert settings.run.train.steps == 7 and settings.run.seed == 3 and settings.preset == preset
     assert all(prior.seed == 3 for prior in settings.priors.values())
     assert settings.run.model["kind"] == ("vqvae2" if preset == "vqvae2" else "vqvae")

@@ -1,10 +1,16 @@
 """The second stage: a few latents of a whole image reach every code of it, and samples follow them."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
+from vqspeech_image.code_store import CodeCorpus, CodeStore
 from vqspeech_image.config import two_stage_model
+from vqspeech_image.evaluation.latents import latent_use, someone_else
 from vqspeech_image.models import CodeFacts, build_two_stage, load_prior, load_two_stage
 from vqspeech_image.nn.batch import CodeBatch
+from vqspeech_image.nn.levels import Level
 from vqspeech_image.sampling.cached import sample_cached
 from vqspeech_image.sampling.draws import uniform_grid
 from vqspeech_image.sampling.naive import sample_naive
@@ -75,3 +81,37 @@ def test_it_is_trained_saved_and_loaded(tmp_path):
     assert loaded.step == 2 and loaded.codes.grid == (7, 7) and loaded.model.codebook_sizes == (8, 8, 8)
     with pytest.raises(CheckpointError, match="'image-two-stage', not 'image-prior'"):
         load_prior(tmp_path / "two")
+
+
+def test_everyone_is_given_the_latents_of_someone_else():
+    for count in (2, 3, 10, 101):
+        others = someone_else(count, seed=count)
+        assert sorted(others) == list(range(count)) and (others != np.arange(count)).all()
+    assert not np.array_equal(someone_else(10, 0), someone_else(10, 1))
+
+
+def test_the_use_of_latents_is_what_the_model_says(store_of_codes):
+    two, store, rows = model(), store_of_codes(grids(70)), np.arange(3, 70)
+    use = latent_use(two, store, rows, seed=5)
+    codes = torch.from_numpy(store.codes[rows].astype(np.int64))
+    latents = two.encode(codes)
+    others = latents[torch.from_numpy(someone_else(len(rows), 5))]
+    assert use.true_nats == pytest.approx(float(two.decoder.nll(codes, two.told(latents)).mean()), rel=1e-5)
+    assert use.shuffled_nats == pytest.approx(float(two.decoder.nll(codes, two.told(others)).mean()), rel=1e-5)
+    for book in range(3):
+        shares = torch.bincount(latents[:, book]).double() / len(rows)
+        shares = shares[shares > 0]
+        assert use.entropy_bits[book] == pytest.approx(float(-(shares * shares.log2()).sum()))
+        assert use.used[book] == len(shares)
+
+
+@pytest.fixture
+def store_of_codes():
+    def make(codes):
+        level = Level("", (8, 9), FACTS.codebook_sizes)
+        return CodeStore(
+            labels=np.full(len(codes), -1), splits=np.zeros(len(codes), np.uint8), levels=(level,), of={}, fingerprint="",
+            grids=(codes.numpy().astype(np.int32),), corpus=CodeCorpus(Path(), "image-codes", "", (), {}, {}),
+        )  # fmt: skip
+
+    return make
