@@ -1,6 +1,7 @@
 """Clips: whole ones are held out, what cannot be used is named, and ViZDoom's renderer gives the same walk every time."""
 
 import importlib.util
+import os
 
 import numpy as np
 import pytest
@@ -128,7 +129,7 @@ def engine(tmp_path, monkeypatch):
     (package / "__init__.py").write_text(ENGINE)
     (package / "scenarios" / "my_way_home.cfg").write_text("")
     monkeypatch.syspath_prepend(str(package.parent))
-    monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    monkeypatch.setenv("PYTHONPATH", str(package.parent), prepend=os.pathsep)
     monkeypatch.chdir(tmp_path)
     return package
 

@@ -90,6 +90,7 @@ def test_everyone_is_given_the_latents_of_someone_else():
     assert not np.array_equal(someone_else(10, 0), someone_else(10, 1))
 
 
+@torch.no_grad()
 def test_the_use_of_latents_is_what_the_model_says(store_of_codes):
     two, store, rows = model(), store_of_codes(grids(70)), np.arange(3, 70)
     use = latent_use(two, store, rows, seed=5)

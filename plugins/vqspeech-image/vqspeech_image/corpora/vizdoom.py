@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -98,17 +97,16 @@ def _rendered(
         said = Path(scratch) / "said"
         command = [sys.executable, "-m", "vqspeech_image.corpora.vizdoom_renderer", json.dumps(wanted)]
         with said.open("wb") as errors:
-            process = subprocess.Popen(
-                command, cwd=scratch, stdout=subprocess.PIPE, stderr=errors, env={**os.environ, "PYTHONSAFEPATH": "1"}
-            )
+            process = subprocess.Popen(command, cwd=scratch, stdout=subprocess.PIPE, stderr=errors)
         assert process.stdout is not None
         try:
             for number in range(clips):
                 content = process.stdout.read(int(np.prod(shape)))
                 if len(content) < np.prod(shape):
-                    last = said.read_text(errors="replace").strip().splitlines()[-3:]
+                    code = process.wait()
+                    last = " / ".join(said.read_text(errors="replace").strip().splitlines()[-3:])
                     raise CorpusError(
-                        f"ViZDoom ended after {number} of {clips} clips with code {process.wait()}: {' / '.join(last) or 'it said nothing'}"
+                        f"ViZDoom ended after {number} of {clips} clips with code {code}: {last or 'it said nothing'}"
                     )
                 yield np.frombuffer(content, np.uint8).reshape(shape)
         finally:

@@ -14,7 +14,8 @@ def run(request: RecipeRequest) -> RecipeOutcome:
     ------
     InputError : for settings that cannot be used
     """
-    corpus, choices = request.corpus, ()
+    corpus = request.corpus
+    choices: tuple[str, ...] = ()
     if corpus == "auto" and request.data_dir is None:
         corpus = "vizdoom"
         choices = ("corpus: ViZDoom, rendered here; clips of your own as .npy files: --data-dir DIR",)
