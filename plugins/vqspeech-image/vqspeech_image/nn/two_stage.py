@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from vqspeech.nn.quantize import Quantizer
 from vqspeech_image.nn.batch import CodeBatch, Terms, shared_terms
 from vqspeech_image.nn.pixelcnn import GatedPixelCNN
+
+
+class LatentNorm(nn.BatchNorm1d):
+    """BatchNorm of latents (batch, dim), without which they run away from their codebooks together and one code is left; a row alone is normalised
+    by the running statistics."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape."""
+        if self.training and len(x) == 1:
+            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+        return super().forward(x)
 
 
 class CodeVQVAE(nn.Module):
@@ -38,7 +50,7 @@ class CodeVQVAE(nn.Module):
         for _ in range(downsamplings):
             layers += [nn.Conv2d(width, width, 4, 2, 1), nn.BatchNorm2d(width), nn.ReLU()]
             rows, columns = rows // 2, columns // 2
-        layers += [nn.Flatten(), nn.Linear(width * rows * columns, quantizer.dim), nn.LayerNorm(quantizer.dim)]
+        layers += [nn.Flatten(), nn.Linear(width * rows * columns, quantizer.dim), LatentNorm(quantizer.dim)]
         self.encoder = nn.Sequential(*layers)
 
     @property

@@ -179,12 +179,12 @@ class Experiment:
     def _reconstruct(self) -> Result:
         split, rows = self.store.held_out()
         chosen = rows[: self.settings.evaluate.images]
-        shown = chosen[: min(SHOWN, len(chosen))]
-        fidelity, versions = {}, [np.asarray(self.store.pixels[shown])]
+        shown = spread(len(chosen), SHOWN)
+        fidelity, versions = {}, [np.asarray(self.store.pixels[chosen[shown]])]
         for name in ("", *self.settings.baselines):
             rebuilt = self._rebuilt(name, chosen)
             fidelity[name or self.settings.run.model["kind"]] = psnr_db(self.store.pixels[chosen], rebuilt)
-            versions.append(rebuilt[: len(shown)])
+            versions.append(rebuilt[shown])
         save_grid(side_by_side(versions), len(shown), self.pictures / "reconstructions.png")
         return {"split": split, "images": len(chosen), "psnr_db": fidelity, "shown": len(shown)}
 
@@ -226,7 +226,8 @@ class Experiment:
         columns = priors[0].codes.classes if told["by_class"] else max(1, round(chosen.images**0.5))
         save_grid(pixels.numpy(), columns, self.pictures / "samples.png")
         if self.settings.second is not None:
-            shown = self.store.held_out()[1][:: max(1, len(self.store.held_out()[1]) // SHOWN)][:SHOWN]
+            held = self.store.held_out()[1]
+            shown = held[spread(len(held), SHOWN)]
             versions = second.remembered(self.out, self._model(), self._codes(), shown, self.settings.run.seed)
             originals = np.asarray(self.store.pixels[shown])
             save_grid(side_by_side([originals, *versions]), len(shown), self.pictures / "second.png")
@@ -281,6 +282,11 @@ class Experiment:
             command=self.request.command(),
         )
         return write_page(evidence)
+
+
+def spread(count: int, wanted: int) -> npt.NDArray[np.int64]:
+    """Numbers of at most `wanted` of `count` things, evenly spread: neighbours may be frames of one clip, or of one class."""
+    return np.linspace(0, count - 1, min(count, wanted)).round().astype(np.int64)
 
 
 def say(line: str) -> None:
