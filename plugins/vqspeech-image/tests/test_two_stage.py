@@ -57,6 +57,14 @@ def test_gradients_of_the_likelihood_reach_the_encoder():
     assert two.embeddings[0].weight.grad.abs().sum() > 0
 
 
+def test_latents_cannot_run_away_from_their_codebooks_together():
+    two = model().train()
+    with torch.no_grad():
+        latents = two._latents(grids(64))[:, :, 0]
+    assert latents.mean(0).abs().max() < 1e-5 and (latents.std(0, correction=0) - 1).abs().max() < 0.05
+    assert torch.isfinite(two._latents(grids(1))).all(), "a row alone"
+
+
 def test_samples_are_told_the_latents():
     two = model()
     told, uniform = two.told(two.encode(grids(3))), uniform_grid(0, range(3), 2, (8, 9))
