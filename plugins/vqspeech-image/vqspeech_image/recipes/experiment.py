@@ -88,7 +88,7 @@ class Experiment:
         baselines = {name: plain(other) for name, other in settings.baselines.items()}
         images, codes = (out / "store",), (levels.store_directory(out, settings),)
         trained = tuple(out / name / "checkpoints" for name in priors)
-        last_codes = (out / SECOND / "checkpoints",) if settings.second else ()
+        latents = (out / SECOND / "checkpoints",) if settings.second else ()
         plan: list[tuple[str, Any, Callable[[], Result], tuple[Path, ...]]] = [
             ("prepare", {"corpus": config["corpus"], "data_dir": data}, self._prepare, images),
             ("train", config, self._train, (out / "checkpoints",)),
@@ -96,7 +96,7 @@ class Experiment:
             ("reconstruct", settings.evaluate.images, self._reconstruct, (self.pictures,)),
             ("encode", None, self._encode, codes),
             ("prior", priors, self._prior, trained),
-            ("second", plain(settings.second) if settings.second else None, self._second, last_codes),
+            ("second", plain(settings.second) if settings.second else None, self._second, latents),
             ("sample", plain(settings.sample), self._sample, (self.pictures,)),
             ("evaluate", plain(settings.evaluate), self._evaluate, images),
         ]
