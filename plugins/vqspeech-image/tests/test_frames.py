@@ -104,7 +104,7 @@ class DoomGame:
         self.place = self.heading = self.actions = 0
 
     def is_episode_finished(self):
-        if self.seed % 100 == 99:
+        if self.seed < 0:
             raise RuntimeError("the engine died")
         return self.seed % 3 == 0 and self.actions >= 2
 
@@ -151,10 +151,16 @@ def test_a_walk_through_rooms(engine, tmp_path):
 
 
 def test_an_engine_that_dies_says_where(engine, tmp_path):
-    (engine / "__init__.py").write_text(ENGINE.replace("% 100 == 99", "% 2 == 0"))
+    (engine / "__init__.py").write_text(ENGINE.replace("self.seed < 0", "self.seed % 2 == 0"))
     with pytest.raises(CorpusError, match=r"ended after \d of 50 clips with code 1: .*the engine died"):
         prepare(vizdoom.read(clips=50), tmp_path / "run" / "store")
     assert not (tmp_path / "run" / "store").exists()
+
+
+def test_clips_longer_than_every_episode(engine):
+    (engine / "__init__.py").write_text(ENGINE.replace("self.seed % 3 == 0 and", ""))
+    with pytest.raises(CorpusError, match=r"0 of 2 clips with code 1: .*lasted 6 frames, the last one 2: lower"):
+        list(vizdoom.read(clips=2, clip_frames=6).blocks())
 
 
 @pytest.mark.parametrize(

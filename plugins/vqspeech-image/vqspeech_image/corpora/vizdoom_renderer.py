@@ -17,6 +17,8 @@ KEPT = 0.75
 """Probability of going on with the last action: a walker that draws anew every time sticks to the walls."""
 TICS = 4
 """Of 1/35 s, for which an action is held."""
+ROOMS = 100
+"""That are tried for one clip before it is given up."""
 
 
 def render(wanted: dict[str, Any], write: Any) -> None:
@@ -48,7 +50,7 @@ def _game(config: str) -> Any:
 
 def _clip(game: Any, draw: np.random.Generator, frames: int, size: int) -> npt.NDArray[np.uint8]:
     """(frames, size, size, 3); where the episode ends too early, another room is tried."""
-    while True:
+    for _ in range(ROOMS):
         game.set_seed(int(draw.integers(2**31)))
         game.new_episode()
         shown: list[npt.NDArray[np.uint8]] = []
@@ -60,6 +62,9 @@ def _clip(game: Any, draw: np.random.Generator, frames: int, size: int) -> npt.N
             game.make_action(ACTIONS[action], TICS)
         if len(shown) == frames:
             return np.stack(shown)
+    raise SystemExit(
+        f"no episode in {ROOMS} rooms lasted {frames} frames, the last one {len(shown)}: lower corpus.options.clip_frames"
+    )
 
 
 def _view(screen: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
