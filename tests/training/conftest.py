@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import soundfile
+from runs import folder, run
 
 from vqspeech.config import plain
 from vqspeech.corpora.folder import read
@@ -102,3 +103,13 @@ def prepared_run(store):
         return directory
 
     return make
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory, make_config, store):
+    """A run of eight steps that nobody stopped."""
+    directory = tmp_path_factory.mktemp("whole") / "run"
+    result = run(make_config(), directory, store)
+    assert result.step == 8
+    assert result.checkpoint == folder(directory, 8)
+    return directory

@@ -12,11 +12,12 @@ import time
 
 import pytest
 import torch
+from runs import same
 
 from vqspeech.model import checkpoints, load
 from vqspeech.training.checkpoints import Best, Checkpoints
 from vqspeech.training.metrics import read_metrics
-from vqspeech.training.run import open_run, train
+from vqspeech.training.run import train
 
 STEPS, KILLS = 100, 5
 
@@ -26,14 +27,6 @@ def contents(run, name):
     folder = run / "checkpoints" / name
     state = torch.load(folder / "train_state.pt", weights_only=True)
     return (folder / "model.safetensors").read_bytes(), state
-
-
-def same(one, two):
-    if isinstance(one, dict):
-        return one.keys() == two.keys() and all(same(one[key], two[key]) for key in one)
-    if isinstance(one, list | tuple):
-        return len(one) == len(two) and all(same(a, b) for a, b in zip(one, two, strict=True))
-    return torch.equal(one, two) if isinstance(one, torch.Tensor) else one == two
 
 
 def rows(run):
@@ -82,16 +75,6 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path, make_conf
 def newest(run):
     """The name of the newest checkpoint; empty before there is one."""
     return max((path.name for path in checkpoints(run)), default="")
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory, make_config, store):
-    """A finished run of eight steps with a checkpoint every second one."""
-    run = tmp_path_factory.mktemp("whole") / "run"
-    config = make_config()
-    open_run(run, config)
-    train(config, run, store)
-    return run
 
 
 @pytest.mark.parametrize("name", ["train_state.pt", "model.safetensors", "config.json"])
