@@ -28,8 +28,8 @@ RANDOM = "random codes"
 RIVALS = (KMEANS_TRAINING, KMEANS_SCORED, NORMALISED_TRAINING, NORMALISED_SCORED)
 """What codes have to beat, not all of them always there."""
 
-_LESS_MEAN = "mfcc13 less its mean, mean"
-_NORMALISED = ("mfcc13, mean", _LESS_MEAN)
+_PLAIN = ("mfcc13, centre", "mfcc13, mean", "mfcc13+delta, centre", "mfcc13+delta, mean")
+_NORMALISED = ("mfcc13, mean", "mfcc13 less its mean, mean")
 _LIFTER = np.arange(1, 14, dtype=np.float32) ** -0.3
 
 FIT_FRAMES = 100_000
@@ -71,7 +71,7 @@ def mfcc_at_codes(
         "mfcc13, mean": mean,
         "mfcc13+delta, centre": np.concatenate([centre, delta], axis=1),
         "mfcc13+delta, mean": np.concatenate([mean, delta], axis=1),
-        _LESS_MEAN: mean - mean.mean(axis=0),
+        "mfcc13 less its mean, mean": mean - mean.mean(axis=0),
     }
 
 
@@ -152,9 +152,8 @@ def kmeans_variants(
     fit_on : kind -> (frames, dimensions), frames that the clusters, means and deviations are fitted on
     """
     clusters = {}
-    for name, values in features.items():
-        if name == _LESS_MEAN:
-            continue
+    for name in _PLAIN:
+        values = features[name]
         sample, spread = fit_on[name], _spread(fit_on[name])
         clusters[f"{name}, raw"] = kmeans(values, n_clusters, seed, fit_on=sample)
         clusters[f"{name}, standardised"] = kmeans(values / spread, n_clusters, seed, fit_on=sample / spread)

@@ -227,11 +227,18 @@ def test_every_preset_can_be_used(name, preset):
         ("evaluate.image=5", "evaluate.image"),
         ("train.crop_samples=50", "crops of sound"),
         ("corpus.name=vctk", "no images"),
+        ("second.modle.layers=3", "second.modle"),
     ],
 )
 def test_settings_that_cannot_be(setting, says):
     request = RecipeRequest(name="cifar10", out=Path("unused"), overrides=(setting,))
     with pytest.raises(InputError, match=says):
+        settle(request, "vqspeech_image.recipes.cifar10", "cifar10")
+
+
+def test_a_second_stage_is_over_one_level():
+    request = RecipeRequest(name="cifar10", out=Path("unused"), overrides=("preset=vqvae2", "second.model.layers=2"))
+    with pytest.raises(InputError, match=r"codes of one level; model.kind = 'vqvae2' has 2"):
         settle(request, "vqspeech_image.recipes.cifar10", "cifar10")
 
 

@@ -115,7 +115,9 @@ class ConvDecoder(nn.Module):
 
 def strided(inputs: int, width: int, count: int, normalised: bool, edge_width: int = 0) -> list[nn.Module]:
     """Convolutions of 4 x 4 and stride 2, each with its BatchNorm, with ReLU between them; the first of several gives `edge_width` channels."""
-    widths = [inputs, *([edge_width or width] if count > 1 else []), *[width] * max(1, count - 1)]
+    widths = [inputs, *[width] * count]
+    if edge_width and count > 1:
+        widths[1] = edge_width
     layers: list[nn.Module] = []
     for before, after in pairwise(widths):
         layers += [nn.ReLU()] if layers else []

@@ -114,6 +114,10 @@ def settle(request: RecipeRequest, package: str, corpus: str, choices: tuple[str
     prior, second, baselines = values.pop("prior", {}), values.pop("second", {}), values.pop("baselines", {})
     shared = {**values, "modality": "image"}
     run = runs.checked(shared)
+    if second and run.model["kind"] in LEVELS:
+        raise ConfigError(
+            f"[second] is a stage over the codes of one level; model.kind = {run.model['kind']!r} has {len(LEVELS[run.model['kind']])}"
+        )
     return Settings(
         run=run,
         priors=_priors(LEVELS.get(run.model["kind"], ()), run.seed, prior),
