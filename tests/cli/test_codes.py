@@ -1,5 +1,7 @@
 """`vqspeech encode` as a user meets it: shares, what it says, exit codes."""
 
+import re
+
 import numpy as np
 import pytest
 import soundfile
@@ -44,7 +46,9 @@ def test_one_table_and_the_unreadable_named_and_counted(invoke, tmp_path):
     assert "3 files, 0.8 s of speech, 250 codes per second, 1 skipped: codes.parquet" in result.stdout
     assert "skipped" in result.stderr and "broken.wav" in result.stderr
     assert [row.id for row in CodeTable.read(tmp_path / "codes.parquet")] == ["0", "1", "2"]
-    assert "4 encoded before" in invoke("--out", "codes.parquet").stdout
+    assert re.search(r"^\d+ x real time$", result.stderr, re.MULTILINE)
+    again = invoke("--out", "codes.parquet")
+    assert "4 encoded before" in again.stdout and "real time" not in again.stderr
 
 
 def test_shares_by_option_and_by_torchrun(invoke, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -41,6 +42,7 @@ def encode(
             shown.append(Progress("encode", total, done - 1))
         shown[0].update(done)
 
+    begin = time.monotonic()
     try:
         result = encode_bulk(
             checkpoint, audio_files, out, share=share, engine=engine, workers=workers, rows=batch, progress=show
@@ -56,6 +58,8 @@ def encode(
         facts.append(f"{len(encoded.skipped)} skipped")
     if result.before:
         facts.append(f"{result.before} encoded before")
+    elif share.of == 1:  # otherwise some of these seconds may be the work of others
+        typer.echo(f"{encoded.seconds / (time.monotonic() - begin):.0f} x real time", err=True)
     where = result.table if result.complete else f"parts of {result.table}; the others are still missing"
     typer.echo(f"{', '.join(facts)}: {where}")
 
