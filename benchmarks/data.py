@@ -160,7 +160,7 @@ def model_of_the_recipe() -> Any:
 
     from vqspeech.config import read_toml
 
-    return read_toml(Path(str(resources.files("vqspeech.recipes.vctk") / "demo.toml")))
+    return read_toml(Path(str(resources.files("vqspeech_recipes.vctk") / "demo.toml")))
 
 
 def measure_train(folder: Path, kind: str, utterances: int, _: int) -> dict[str, float]:
@@ -185,9 +185,10 @@ def measure_encode(folder: Path, kind: str, utterances: int, _: int) -> dict[str
     """Encode a store, or the files of a folder of recordings, on one core with the demo model as it is built."""
     import torch
 
+    from vqspeech.checkpoints.store import save
     from vqspeech.config import parse_model
     from vqspeech.encoding.bulk import encode_bulk
-    from vqspeech.model import build, load, save
+    from vqspeech.model import build, load
 
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
     torch.set_num_threads(1)

@@ -25,7 +25,7 @@ import sampling_peer
 import torch
 from threadpoolctl import threadpool_limits
 
-from vqspeech.nn.wavenet import WaveNet
+from vqspeech.nn.decoders.wavenet import WaveNet
 from vqspeech.sampling import sample
 from vqspeech.sampling.cpu import CpuSampler
 
@@ -154,7 +154,7 @@ def two_cores(seconds: float) -> list[Row]:
 def overhead() -> list[Row]:
     """Time of the first and of later calls in a fresh process beyond the sampling itself, with an empty cache."""
     code = (
-        "import time, torch; from vqspeech.nn.wavenet import WaveNet; torch.set_num_threads(1); begin = time.perf_counter()\n"
+        "import time, torch; from vqspeech.nn.decoders.wavenet import WaveNet; torch.set_num_threads(1); begin = time.perf_counter()\n"
         "from vqspeech.sampling import sample\n"
         "net = WaveNet(dim=1, hop_samples=4, dilations=(1,), residual_channels=16, skip_channels=16)\n"
         "sample(net, [net.conditions(torch.zeros(1, 1, 1), None)[0].detach()], [4]); print(time.perf_counter() - begin)"
@@ -176,7 +176,7 @@ def likelihood(run: Path, audio_file: Path) -> list[Row]:
     """What bf16 weights change on speech: bits per sample, teacher-forced, with the codes of that speech."""
     from vqspeech import audio
     from vqspeech.model import load
-    from vqspeech.nn.mulaw import mu_law_encode
+    from vqspeech.nn.decoders.mulaw import mu_law_encode
 
     checkpoint = load(run)
     waveform = torch.from_numpy(audio.read(audio_file, checkpoint.config.sample_rate))[None]

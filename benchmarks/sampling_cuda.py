@@ -23,7 +23,7 @@ from pathlib import Path
 
 import torch
 
-from vqspeech.nn.wavenet import WaveNet
+from vqspeech.nn.decoders.wavenet import WaveNet
 from vqspeech.sampling.cpu import CpuSampler
 from vqspeech.sampling.cuda import CudaSampler
 from vqspeech.sampling.engines import cuda_trouble

@@ -26,7 +26,8 @@ MAKE_RUN = """
 import sys, torch
 from pathlib import Path
 from vqspeech.config import parse_model
-from vqspeech.model import build, save
+from vqspeech.checkpoints.store import save
+from vqspeech.model import build
 config = parse_model({
     "encoder": {"strides": [[4, 2]] * 6, "channels": 16, "dim": 16},
     "quantizer": {"name": "vq", "codebook_size": 64},

@@ -26,7 +26,7 @@ import torch
 from rows import Row
 from torch.nn import functional as F
 
-from vqspeech.nn.wavenet import WaveNet
+from vqspeech.nn.decoders.wavenet import WaveNet
 
 HOP, CROP = 320, 5120
 SHAPES = [(30, 64, 256, 2), (8, 32, 64, 8)]

@@ -6,10 +6,11 @@ import soundfile
 import torch
 
 from vqspeech import conversion
+from vqspeech.checkpoints.store import save
 from vqspeech.config import parse_model
 from vqspeech.conversion import Conversion, convert, convert_file, encode, stream_number
 from vqspeech.errors import AudioError, UnknownNameError
-from vqspeech.model import Checkpoint, build, save
+from vqspeech.model import Checkpoint, build
 
 SPEAKERS = ("p225", "p226")
 CONFIG = {

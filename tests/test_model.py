@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from vqspeech import model as models
+from vqspeech.checkpoints import store
 from vqspeech.config import parse_model
 from vqspeech.errors import CheckpointError, ConfigError, InputError, PluginError, UnknownNameError
 
@@ -36,7 +37,7 @@ def build(seed=0, **values):
 def write(run, step=7, **values):
     config, model = build(step, **values)
     directory = run / "checkpoints" / f"step-{step:08}"
-    models.save(directory, model.state_dict(), config=config, speakers=SPEAKERS, step=step, facts={"data": "abc"})
+    store.save(directory, model.state_dict(), config=config, speakers=SPEAKERS, step=step, facts={"data": "abc"})
     return directory, model
 
 
@@ -95,7 +96,7 @@ def test_writing_again_replaces_and_leaves_nothing_behind(tmp_path):
 def test_a_write_that_fails_leaves_the_old_checkpoint(tmp_path):
     directory, model = write(tmp_path)
     with pytest.raises(TypeError):
-        models.save(directory, model.state_dict(), config=build()[0], speakers=SPEAKERS, step=8, facts={"x": object()})
+        store.save(directory, model.state_dict(), config=build()[0], speakers=SPEAKERS, step=8, facts={"x": object()})
     assert models.load(tmp_path).step == 7
     assert len(list(directory.parent.iterdir())) == 1
 
@@ -230,7 +231,7 @@ def test_a_full_disk_names_the_checkpoint_and_leaves_nothing_behind(tmp_path, mo
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(InputError, match=r"cannot write the checkpoint .*step-1: No space left on device"):
-        models.save(tmp_path / "step-1", {"a": torch.zeros(2)}, config=parse_model({}), speakers=["s"], step=1)
+        store.save(tmp_path / "step-1", {"a": torch.zeros(2)}, config=parse_model({}), speakers=["s"], step=1)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -240,9 +241,9 @@ def test_a_model_without_a_quantizer_is_saved_and_its_weights_loaded(tmp_path):
         width: int
 
     layer, other = torch.nn.Linear(2, 3), torch.nn.Linear(2, 3)
-    models.save(tmp_path / "checkpoint", layer.state_dict(), config=Config(3), step=1)
-    models.load_weights(tmp_path / "checkpoint", other)
+    store.save(tmp_path / "checkpoint", layer.state_dict(), config=Config(3), step=1)
+    store.load_weights(tmp_path / "checkpoint", other)
     assert torch.equal(layer.weight, other.weight)
     assert "quantizer" not in json.loads((tmp_path / "checkpoint" / "config.json").read_text())["plugins"]
     with pytest.raises(CheckpointError, match="cannot be loaded"):
-        models.load_weights(tmp_path / "checkpoint", torch.nn.Linear(2, 4))
+        store.load_weights(tmp_path / "checkpoint", torch.nn.Linear(2, 4))

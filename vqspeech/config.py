@@ -44,7 +44,7 @@ class FrontEndConfig(_Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderConfig(_Strict):
-    """See `vqspeech.nn.encoder.ConvEncoder`; strides are (kernel, stride) pairs."""
+    """See `vqspeech.nn.encoders.conv.ConvEncoder`; strides are (kernel, stride) pairs."""
 
     front_end: FrontEndConfig = field(default_factory=FrontEndConfig)
     strides: tuple[tuple[int, int], ...] = ((4, 2),) * 6
@@ -71,7 +71,7 @@ class EncoderConfig(_Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class DecoderConfig(_Strict):
-    """See `vqspeech.nn.wavenet.WaveNet`; dilations are 1, 2, 4, ... in each of `cycles` cycles."""
+    """See `vqspeech.nn.decoders.wavenet.WaveNet`; dilations are 1, 2, 4, ... in each of `cycles` cycles."""
 
     cycles: int = 3
     layers_per_cycle: int = 10

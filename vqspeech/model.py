@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,21 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-import vqspeech
-from vqspeech import checkpoint
-from vqspeech.config import ModelConfig, parse_model, plain
+from vqspeech.checkpoints.store import describe, load_weights
+from vqspeech.config import ModelConfig, parse_model
 from vqspeech.errors import CheckpointError, ConfigError, PluginError, UnknownNameError, unknown_name
-from vqspeech.nn.encoder import ConvEncoder
-from vqspeech.nn.features import SpectralFeatures
+from vqspeech.nn.decoders.wavenet import WaveNet
+from vqspeech.nn.encoders.conv import ConvEncoder
+from vqspeech.nn.encoders.spectral import SpectralFeatures
 from vqspeech.nn.vqvae import VQVAE, SpectralHead
-from vqspeech.nn.wavenet import WaveNet
 from vqspeech.registry import lookup
 
 if TYPE_CHECKING:
     from vqspeech.nn.quantize import Quantizer
-
-FORMAT = 1
-"""Format of checkpoint directories that this release writes; newer ones are refused."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,134 +154,6 @@ def build_quantizer(values: Mapping[str, Any], dim: int) -> Quantizer:
         return make(dim, **options)
     except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         raise ConfigError(f"quantizer {values['name']!r} cannot be built with {options}: {error}") from error
-
-
-def save(
-    directory: Path,
-    weights: Mapping[str, torch.Tensor],
-    *,
-    config: Any,
-    speakers: Sequence[str] = (),
-    step: int,
-    state: Mapping[str, Any] | None = None,
-    facts: Mapping[str, Any] | None = None,
-) -> None:
-    """Write a checkpoint directory, whole or not at all (`vqspeech.checkpoint.write`); an existing one of that name is replaced.
-
-    Parameters
-    ----------
-    directory : to write
-    weights : what `load` or `load_weights` will load, name -> tensor
-    config : of the model, a dataclass; where it has a ``quantizer``, the checkpoint says which plugin gives that
-    state : what training needs to go on, saved apart as ``train_state.pt``
-    facts : further JSON values for config.json; ``run``, the configuration of the training, names the modality
-    """
-    from safetensors.torch import save as to_bytes
-
-    plugins = {"modality": _origin("modality", (facts or {}).get("run", {}).get("modality", "audio"))}
-    if hasattr(config, "quantizer"):
-        plugins["quantizer"] = _origin("quantizer", config.quantizer["name"])
-    description = {
-        "format": FORMAT,
-        "vqspeech": vqspeech.__version__,
-        "step": step,
-        "speakers": list(speakers),
-        "model": plain(config),
-        "plugins": plugins,
-        **(facts or {}),
-    }
-    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    files: dict[str, bytes | memoryview] = {
-        "config.json": (json.dumps(description, indent=1) + "\n").encode(),
-        "model.safetensors": to_bytes(on_cpu),
-    }
-    if state is not None:
-        buffer = io.BytesIO()  # torch.save into a file hides a full disk behind a RuntimeError
-        torch.save(dict(state), buffer)
-        files["train_state.pt"] = buffer.getbuffer()
-    checkpoint.write(directory, files)
-
-
-def _origin(kind: str, name: str) -> dict[str, str]:
-    """Who gives a name, for a checkpoint."""
-    provider = lookup.provider(kind, name)
-    return {"name": name, "distribution": provider.distribution, "version": provider.version}
-
-
-def load_weights(path: Path, model: torch.nn.Module) -> None:
-    """Load the weights of a checkpoint directory into a model of any modality.
-
-    Raises
-    ------
-    CheckpointError : when they are damaged or do not fit the model
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        broken = checkpoint.damage(path, ["model.safetensors"])
-        if broken is not None:
-            raise OSError(broken)
-        model.load_state_dict(load_file(path / "model.safetensors"), strict=True)
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise CheckpointError(f"{path}/model.safetensors cannot be loaded, another checkpoint may: {error}") from error
-
-
-def checkpoints(run: Path) -> list[Path]:
-    """Checkpoint directories of a run, oldest first."""
-    return sorted((run / "checkpoints").glob("step-*"))
-
-
-def describe(run: Path, which: str = "last") -> tuple[Path, dict[str, Any]]:
-    """Find a checkpoint and read its config.json.
-
-    Parameters
-    ----------
-    run : a run directory, or a checkpoint directory itself
-    which : ``"last"``, ``"best"`` (lowest validation loss), or a name such as ``"step-00002000"``
-
-    Raises
-    ------
-    CheckpointError : when there is none, it is torn, or of a newer format
-    """
-    if not run.is_dir():
-        raise CheckpointError(f"there is no run directory {run}; `vqspeech train` and `vqspeech recipe run` make one")
-    if (run / "model.safetensors").exists():
-        path = run
-    else:
-        found = checkpoints(run)
-        if not found:
-            raise CheckpointError(f"{run} holds no checkpoint (looked for {run}/checkpoints/step-*); train it first")
-        names = [item.name for item in found]
-        if which == "last":
-            path = found[-1]
-        elif which == "best":
-            path = _best(run) or found[-1]
-        elif which in names:
-            path = found[names.index(which)]
-        else:
-            raise unknown_name("checkpoint", which, ["last", "best", *names])
-    try:
-        facts = json.loads((path / "config.json").read_text(encoding="utf-8"))
-        version = int(facts["format"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} is not a readable checkpoint: {error}") from error
-    if version > FORMAT:
-        raise CheckpointError(
-            f"{path} has format {version}, written by vqspeech {facts.get('vqspeech')}; this is vqspeech "
-            f"{vqspeech.__version__}, which reads formats up to {FORMAT}. Upgrade: pip install -U vqspeech"
-        )
-    return path, facts
-
-
-def _best(run: Path) -> Path | None:
-    path = run / "checkpoints" / "best.json"
-    if not path.exists():
-        return None
-    try:
-        return path.parent / str(json.loads(path.read_text(encoding="utf-8"))["checkpoint"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} is damaged ({error}); name a checkpoint, or take the last one") from error
 
 
 def load(run: Path | str, which: str = "last", device: torch.device | str = "cpu") -> Checkpoint:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from vqspeech import audio
 from vqspeech import model as models
 from vqspeech.alignment.textgrid import Tier, write_textgrid
+from vqspeech.checkpoints import store
 from vqspeech.cli.main import app
 from vqspeech.config import parse_model
 
@@ -54,7 +55,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         torch.manual_seed(seed)
         path = tmp_path_factory.mktemp("runs") / f"seed{seed}"
         model = models.build(config, ("a",))
-        models.save(path / "checkpoints" / "step-00000001", model.state_dict(), config=config, speakers=("a",), step=1)
+        store.save(path / "checkpoints" / "step-00000001", model.state_dict(), config=config, speakers=("a",), step=1)
         found.append(path)
     return found
 
@@ -79,7 +80,7 @@ def test_a_table_with_its_baselines_figures_and_json(corpus: Path, runs: list[Pa
 def test_training_audio_can_be_given(corpus: Path, runs: list[Path], tmp_path: Path) -> None:
     facts = {"run": {"corpus": {"name": "folder", "options": {}}}}
     checkpoint = models.load(runs[0])
-    models.save(
+    store.save(
         tmp_path / "run",
         checkpoint.model.state_dict(),
         config=checkpoint.config,

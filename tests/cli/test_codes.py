@@ -8,11 +8,12 @@ import soundfile
 import torch
 from typer.testing import CliRunner
 
+from vqspeech.checkpoints.store import save
 from vqspeech.cli.main import app
 from vqspeech.codes import CodeTable
 from vqspeech.config import parse_model
 from vqspeech.encoding import plan
-from vqspeech.model import build, save
+from vqspeech.model import build
 
 MODEL = {
     "encoder": {"strides": [[16, 8], [16, 8]], "channels": 4, "dim": 3},

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from vqspeech.cli.main import app
-from vqspeech.recipes.base import RecipeRequest
+from vqspeech.experiments.request import RecipeRequest
 
 SPECS = """
     import vqspeech
@@ -24,7 +24,7 @@ SPECS = """
 """
 
 RECIPE = """
-from vqspeech.recipes.base import RecipeOutcome
+from vqspeech.experiments.request import RecipeOutcome
 
 requests = []
 

@@ -12,12 +12,13 @@ import torch
 from typer.testing import CliRunner
 
 from vqspeech import audio
+from vqspeech.checkpoints.store import save
 from vqspeech.cli.main import app
 from vqspeech.codes import CodeTable
 from vqspeech.config import parse_model
 from vqspeech.conversion import encode, stream_number
 from vqspeech.encoding import encode_files
-from vqspeech.model import build, load, save
+from vqspeech.model import build, load
 from vqspeech.sampling import LazyConditions, stream
 
 CONFIG = {

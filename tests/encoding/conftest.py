@@ -7,9 +7,10 @@ import pytest
 import soundfile
 import torch
 
+from vqspeech.checkpoints.store import save
 from vqspeech.config import parse_model
 from vqspeech.encoding import plan
-from vqspeech.model import Checkpoint, build, load, save
+from vqspeech.model import Checkpoint, build, load
 
 CONFIG = {
     "encoder": {"strides": [[16, 8], [16, 8]], "channels": 4, "dim": 3},

@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from vqspeech.analysis.codebook import usage
+from vqspeech.checkpoints.store import save
 from vqspeech.codes import CodeTable
 from vqspeech.config import parse_model
 from vqspeech.conversion import Conversion, convert
 from vqspeech.encoding import decode_table, encode_files
-from vqspeech.model import build, load, save
+from vqspeech.model import build, load
 
 SIZES = {
     "rvq": ({"codebooks": 3, "codebook_size": 8}, (8, 8, 8)),

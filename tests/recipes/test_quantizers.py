@@ -8,10 +8,10 @@ from typer.testing import CliRunner
 
 from vqspeech.cli.main import app
 from vqspeech.errors import UnknownNameError
-from vqspeech.recipes.base import RecipeRequest
-from vqspeech.recipes.quantizers import measure as measuring
-from vqspeech.recipes.quantizers import recipe as comparing
-from vqspeech.recipes.quantizers.settings import registered, settle
+from vqspeech.experiments.request import RecipeRequest
+from vqspeech_recipes.quantizers import measure as measuring
+from vqspeech_recipes.quantizers import recipe as comparing
+from vqspeech_recipes.quantizers.settings import registered, settle
 
 pytest.importorskip("espeakng_loader")
 

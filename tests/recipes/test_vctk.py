@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 from vqspeech.cli.main import app
 from vqspeech.codes import CodeTable
 from vqspeech.config import presets
-from vqspeech.recipes.base import RecipeRequest
-from vqspeech.recipes.vctk.settings import settle
+from vqspeech.experiments.request import RecipeRequest
 from vqspeech.training import run as runs
+from vqspeech_recipes.vctk.settings import settle
 
 pytest.importorskip("espeakng_loader")
 
@@ -160,7 +160,7 @@ def test_unknown_keys_and_names_are_errors_before_any_work(tmp_path, setting, me
 
 def test_shipped_configurations_are_whole():
     for name, corpus in (("demo.toml", "demo"), ("vctk.toml", "vctk"), ("phonemes.toml", "folder")):
-        values = tomllib.loads((resources.files("vqspeech.recipes.vctk") / name).read_text())
+        values = tomllib.loads((resources.files("vqspeech_recipes.vctk") / name).read_text())
         values.pop("listen", None)
         assert runs.checked(values).corpus.name == corpus
     assert {"paper-vctk", "paper-phoneme", "small-phoneme"} <= set(presets())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from vqspeech.nn.wavenet import WaveNet
+from vqspeech.nn.decoders.wavenet import WaveNet
 from vqspeech.sampling import LazyConditions, sample, stream
 from vqspeech.sampling.conditions import BLOCK_LATENTS
 

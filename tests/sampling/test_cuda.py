@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from vqspeech.errors import InputError, UnknownNameError
-from vqspeech.nn.mulaw import LEVELS, ZERO_LEVEL
-from vqspeech.nn.wavenet import WaveNet
+from vqspeech.nn.decoders.mulaw import LEVELS, ZERO_LEVEL
+from vqspeech.nn.decoders.wavenet import WaveNet
 from vqspeech.sampling import cuda, engines, sample
 from vqspeech.sampling.cpu import CpuSampler
 from vqspeech.sampling.cuda import REPLAYED_SAMPLES, CudaSampler

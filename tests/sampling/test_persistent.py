@@ -11,7 +11,7 @@ pytest.importorskip("triton")
 INTERPRETED = """
 import torch
 from triton.runtime import interpreter
-from vqspeech.nn.wavenet import WaveNet
+from vqspeech.nn.decoders.wavenet import WaveNet
 from vqspeech.sampling.cuda import CudaSampler
 from vqspeech.sampling.reference import ReferenceSampler
 from vqspeech.sampling.cpu import CpuSampler

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from vqspeech.nn.mulaw import LEVELS, ZERO_LEVEL
-from vqspeech.nn.wavenet import WaveNet
+from vqspeech.nn.decoders.mulaw import LEVELS, ZERO_LEVEL
+from vqspeech.nn.decoders.wavenet import WaveNet
 from vqspeech.sampling.reference import ReferenceSampler, choose
 
 configs = st.fixed_dictionaries(

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from vqspeech.errors import InputError, UnknownNameError
-from vqspeech.nn.mulaw import mu_law_decode
-from vqspeech.nn.wavenet import WaveNet
+from vqspeech.nn.decoders.mulaw import mu_law_decode
+from vqspeech.nn.decoders.wavenet import WaveNet
 from vqspeech.sampling import ENGINES, sample
 from vqspeech.sampling.sample import CHUNK_FRAMES, uniforms
 

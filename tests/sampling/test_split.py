@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqspeech.errors import InputError
-from vqspeech.nn.wavenet import WaveNet
+from vqspeech.nn.decoders.wavenet import WaveNet
 from vqspeech.sampling import sample
 from vqspeech.sampling.split import FADE_SAMPLES, LAG_SAMPLES, LONG_SAMPLES, Part, join, number_of_parts, plan
 

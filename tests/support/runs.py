@@ -2,7 +2,7 @@
 
 import torch
 
-from vqspeech.model import checkpoints
+from vqspeech.checkpoints.store import list_checkpoints
 from vqspeech.training.metrics import read_metrics
 from vqspeech.training.run import open_run, train
 
@@ -33,7 +33,7 @@ def same(one, two):
 
 
 def named(directory):
-    return [path.name for path in checkpoints(directory)]
+    return [path.name for path in list_checkpoints(directory)]
 
 
 def rows(directory, split):

@@ -14,8 +14,9 @@ import pytest
 import torch
 from runs import same
 
-from vqspeech.model import checkpoints, load
-from vqspeech.training.checkpoints import Best, Checkpoints
+from vqspeech.checkpoints.kept import Best, Checkpoints
+from vqspeech.checkpoints.store import list_checkpoints
+from vqspeech.model import load
 from vqspeech.training.metrics import read_metrics
 from vqspeech.training.run import train
 
@@ -62,8 +63,8 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path, make_conf
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "cannot be used" not in done.stderr
-    assert [path.name for path in checkpoints(run)] == [path.name for path in checkpoints(whole)]
-    for path in checkpoints(whole):
+    assert [path.name for path in list_checkpoints(run)] == [path.name for path in list_checkpoints(whole)]
+    for path in list_checkpoints(whole):
         assert same(contents(run, path.name), contents(whole, path.name))
     assert rows(run) == rows(whole)
     assert (run / "checkpoints" / "best.json").read_text() == (whole / "checkpoints" / "best.json").read_text()
@@ -74,7 +75,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path, make_conf
 
 def newest(run):
     """The name of the newest checkpoint; empty before there is one."""
-    return max((path.name for path in checkpoints(run)), default="")
+    return max((path.name for path in list_checkpoints(run)), default="")
 
 
 @pytest.mark.parametrize("name", ["train_state.pt", "model.safetensors", "config.json"])
@@ -112,7 +113,7 @@ def test_a_damaged_model_is_not_used_unnoticed(whole, tmp_path):
 def test_when_no_checkpoint_can_be_used_it_starts_again(whole, tmp_path, make_config, store):
     run = tmp_path / "run"
     shutil.copytree(whole, run)
-    for path in checkpoints(run):
+    for path in list_checkpoints(run):
         (path / "train_state.pt").write_bytes(b"")
     with pytest.warns(UserWarning, match="cannot be used"):
         train(make_config(), run, store)

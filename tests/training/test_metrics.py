@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from vqspeech.training.metrics import MetricsLog, Progress, _clock, read_metrics
+from vqspeech.progress import Progress, _clock
+from vqspeech.training.metrics import MetricsLog, read_metrics
 
 
 def rows(*steps):

@@ -6,7 +6,7 @@ from torch import nn
 
 from vqspeech.config import TrainConfig
 from vqspeech.errors import ConfigError
-from vqspeech.nn.wavenet import WaveNet
+from vqspeech.nn.decoders.wavenet import WaveNet
 from vqspeech.training.optimiser import Muon, optimisers, orthogonalised
 
 

@@ -9,7 +9,7 @@ import torch
 
 from vqspeech import model as models
 from vqspeech.model import Checkpoint
-from vqspeech.nn.encoder import ConvEncoder
+from vqspeech.nn.encoders.conv import ConvEncoder
 
 
 def untrained_encoder(checkpoint: Checkpoint, seed: int) -> ConvEncoder:

@@ -113,7 +113,7 @@ def _one(
     from vqspeech.analysis import training_audio
     from vqspeech.encoding import encode_files
     from vqspeech.model import load
-    from vqspeech.training.metrics import Progress
+    from vqspeech.progress import Progress
 
     checkpoint = load(run)
     paths = {utterance.id: utterance.path for utterance in speech.utterances}
@@ -140,7 +140,7 @@ def _alignments(speech: Corpus, place: Path | None, aligner: str | None, out: Pa
     """Utterance id -> alignment: those of a place, or the corpus's own, and made ones where there is none."""
     from vqspeech.alignment.textgrid import Tier, write_textgrid
     from vqspeech.corpora.alignments import find, make
-    from vqspeech.training.metrics import Progress
+    from vqspeech.progress import Progress
 
     if place is None:
         aligned = {u.id: u.alignment for u in speech.utterances if u.alignment is not None}

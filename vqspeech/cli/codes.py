@@ -31,7 +31,7 @@ def encode(
     from vqspeech.encoding.bulk import encode_bulk
     from vqspeech.encoding.plan import Share
     from vqspeech.model import load
-    from vqspeech.training.metrics import Progress
+    from vqspeech.progress import Progress
 
     share = Share.of_rank() if shard is None else Share.parse(shard)
     checkpoint = load(run, device=_device(device))

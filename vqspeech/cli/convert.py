@@ -25,7 +25,7 @@ def convert(
     from functools import partial
 
     from vqspeech import audio
-    from vqspeech.audio_stream import blocks
+    from vqspeech.audio.stream import blocks
     from vqspeech.conversion import Conversion
     from vqspeech.conversion import convert as convert_all
     from vqspeech.encoding import unique_names

@@ -81,7 +81,7 @@ def prepare(
     """Decode a corpus once, for `vqspeech encode`; run again, it goes on where it stopped."""
     from vqspeech.corpora.store import prepare as prepare_store
     from vqspeech.errors import CorpusError
-    from vqspeech.training.metrics import Progress
+    from vqspeech.progress import Progress
 
     if _media(name) != "audio":
         raise CorpusError(

@@ -58,7 +58,7 @@ def run(
     config: Annotated[Path | None, typer.Option(help="A TOML file instead of the recipe's own.")] = None,
 ) -> None:
     """Run a recipe, or continue it where it stopped."""
-    from vqspeech.recipes.base import RecipeOutcome, RecipeRequest
+    from vqspeech.experiments.request import RecipeOutcome, RecipeRequest
 
     entry = lookup.find("recipe", name)
     spec = entry.spec

@@ -14,7 +14,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 def info(run: Run, as_json: AsJson = False) -> None:
     """Say what a checkpoint is: configuration, steps, speakers, plugins, numbers."""
-    from vqspeech.model import describe
+    from vqspeech.checkpoints.store import describe
     from vqspeech.training.metrics import read_metrics
 
     path, facts = describe(run)
@@ -44,7 +44,7 @@ def info(run: Run, as_json: AsJson = False) -> None:
 
 def speakers(run: Run, as_json: AsJson = False) -> None:
     """List the speakers that a run can speak as."""
-    from vqspeech.model import describe
+    from vqspeech.checkpoints.store import describe
 
     names = describe(run)[1]["speakers"]
     typer.echo(json.dumps(names) if as_json else "\n".join(names))

@@ -13,9 +13,9 @@ import typer
 if TYPE_CHECKING:
     import numpy as np
 
-    from vqspeech.audio_stream import Writer
+    from vqspeech.audio.stream import Writer
+    from vqspeech.progress import Progress
     from vqspeech.sampling import Sampling
-    from vqspeech.training.metrics import Progress
 
 Seed = Annotated[int, typer.Option(help="Of the random draws.")]
 Temperature = Annotated[float, typer.Option(help="Below 1 is less noisy; 0 takes the most likely value.")]
@@ -48,8 +48,8 @@ def sample_to_files(label: str, targets: Sequence[Path], rate: int, work: Callab
     ------
     KeyboardInterrupt : at Ctrl-C, once the files are complete
     """
+    from vqspeech.progress import Progress
     from vqspeech.sampling import SamplingInterrupted
-    from vqspeech.training.metrics import Progress
 
     progress: list[Progress] = []
 
@@ -91,7 +91,7 @@ class WaveFiles:
 
     def deliver(self, utterance: int, waveform: np.ndarray, last: bool) -> None:
         """The next samples of an utterance; see `vqspeech.sampling.sample`."""
-        from vqspeech.audio_stream import Writer
+        from vqspeech.audio.stream import Writer
 
         if utterance not in self._open:
             self._open[utterance] = Writer(self._targets[utterance], self._rate)

@@ -1,4 +1,4 @@
-"""What a stack of dilated gated layers does between its products, each in one pass over memory; see `vqspeech.nn.gated`.
+"""What a stack of dilated gated layers does between its products, each in one pass over memory; see `vqspeech.nn.decoders.gated`.
 
 Rows are samples, (batch * time) of them; a frame is a stretch of rows with the same conditions. Tensors are bfloat16 or float32, arithmetic is
 float32. Arguments of the entries are addresses and sizes in the order of the functions that unpack them.

@@ -1,4 +1,4 @@
-"""The elementwise half of a softmax's likelihood and its gradient, in one pass over bfloat16 logits; see `vqspeech.nn.softmax`."""
+"""The elementwise half of a softmax's likelihood and its gradient, in one pass over bfloat16 logits; see `vqspeech.nn.decoders.softmax`."""
 
 from __future__ import annotations
 

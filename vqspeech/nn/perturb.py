@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vqspeech.nn.mulaw import LEVELS
+from vqspeech.nn.decoders.mulaw import LEVELS
 
 
 class Share(NamedTuple):

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vqspeech.nn.encoder import ConvEncoder
-from vqspeech.nn.features import SpectralFeatures
-from vqspeech.nn.mulaw import ZERO_LEVEL, mu_law_encode
+from vqspeech.nn.decoders.mulaw import ZERO_LEVEL, mu_law_encode
+from vqspeech.nn.decoders.wavenet import Conditioner, WaveNet
+from vqspeech.nn.encoders.conv import ConvEncoder
+from vqspeech.nn.encoders.spectral import SpectralFeatures
 from vqspeech.nn.perturb import Share, jitter, noisy
 from vqspeech.nn.quantize import Quantizer
-from vqspeech.nn.wavenet import Conditioner, WaveNet
 
 START_CROPS = 16
 """Crops that `VQVAE.start` encodes at a time; the paper's encoder takes about 20 MB for a crop of 20,480 samples."""

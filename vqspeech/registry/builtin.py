@@ -113,13 +113,13 @@ def register_recipes() -> list[RecipeSpec]:
     return [
         RecipeSpec(
             name="vctk",
-            target="vqspeech.recipes.vctk.recipe:run",
+            target="vqspeech_recipes.vctk.recipe:run",
             summary="the paper's VCTK experiment: codes, reconstruction, voice conversion, phonemes, a report with sound",
             stages=("prepare", "train", "encode", "reconstruct", "convert", "phonemes", "report"),
         ),
         RecipeSpec(
             name="quantizers",
-            target="vqspeech.recipes.quantizers.recipe:run",
+            target="vqspeech_recipes.quantizers.recipe:run",
             summary="every registered quantizer in the demo model under one budget: codes used, likelihood, phonemes, bit rate, speed",
             stages=("prepare", "runs", "report"),
         ),

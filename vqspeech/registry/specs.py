@@ -85,7 +85,7 @@ class CorpusSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeSpec(Spec):
-    """A recipe. The target is a `vqspeech.recipes` entry: ``run(request: RecipeRequest) -> RecipeOutcome``.
+    """A recipe. The target is a `vqspeech_recipes` entry: ``run(request: RecipeRequest) -> RecipeOutcome``.
 
     Parameters
     ----------

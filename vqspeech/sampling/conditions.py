@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from vqspeech.nn.wavenet import WaveNet
+from vqspeech.nn.decoders.wavenet import WaveNet
 
 BLOCK_LATENTS = 64
 """Latents whose conditions are computed together."""

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vqspeech.errors import InputError, unknown_name
-from vqspeech.nn.mulaw import LEVELS, ZERO_LEVEL
-from vqspeech.nn.wavenet import WaveNet
+from vqspeech.nn.decoders.mulaw import LEVELS, ZERO_LEVEL
+from vqspeech.nn.decoders.wavenet import WaveNet
 from vqspeech.sampling import kernel
 from vqspeech.sampling.engines import WEIGHTS
 from vqspeech.sampling.packing import Packed, aligned, pack

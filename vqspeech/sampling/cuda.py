@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vqspeech.errors import unknown_name
-from vqspeech.nn.wavenet import WaveNet
+from vqspeech.nn.decoders.wavenet import WaveNet
 from vqspeech.sampling.engines import WEIGHTS
 from vqspeech.sampling.persistent import PersistentStep
 from vqspeech.sampling.step import Step

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vqspeech.errors import InputError, VQSpeechError, unknown_name
-from vqspeech.nn.wavenet import WaveNet
+from vqspeech.nn.decoders.wavenet import WaveNet
 from vqspeech.sampling.reference import ReferenceSampler
 
 WEIGHTS = ("fp32", "bf16")

@@ -9,7 +9,7 @@ import numpy as np
 from numba import float32, float64, int64
 
 from vqspeech.kernels.numeric import compiled, exp32, float_of_bits
-from vqspeech.nn.mulaw import LEVELS
+from vqspeech.nn.decoders.mulaw import LEVELS
 from vqspeech.sampling.tile import LANES, SHARED, make_tile
 
 tile_1x8, tile_1x4, tile_1x2, tile_1x1 = (make_tile(1, vectors) for vectors in (8, 4, 2, 1))

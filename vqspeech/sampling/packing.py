@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from vqspeech.nn.mulaw import LEVELS
-from vqspeech.nn.wavenet import WaveNet
+from vqspeech.nn.decoders.mulaw import LEVELS
+from vqspeech.nn.decoders.wavenet import WaveNet
 from vqspeech.sampling.tile import LANES, SHARED
 
 AHEAD = 8

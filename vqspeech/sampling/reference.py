@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vqspeech.nn.mulaw import LEVELS, ZERO_LEVEL
-from vqspeech.nn.wavenet import WaveNet
+from vqspeech.nn.decoders.mulaw import LEVELS, ZERO_LEVEL
+from vqspeech.nn.decoders.wavenet import WaveNet
 
 
 class ReferenceSampler:

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from vqspeech.errors import InputError
-from vqspeech.nn.mulaw import mu_law_decode
-from vqspeech.nn.wavenet import WaveNet
+from vqspeech.nn.decoders.mulaw import mu_law_decode
+from vqspeech.nn.decoders.wavenet import WaveNet
 from vqspeech.sampling.draws import uniforms
 from vqspeech.sampling.engines import ENGINES, MOST_STREAMS, Engine, resolve
 from vqspeech.sampling.split import Assembly, Part, number_of_parts, plan

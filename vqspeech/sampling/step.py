@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from vqspeech.nn.mulaw import ZERO_LEVEL
-from vqspeech.nn.wavenet import WaveNet
+from vqspeech.nn.decoders.mulaw import ZERO_LEVEL
+from vqspeech.nn.decoders.wavenet import WaveNet
 from vqspeech.sampling.reference import pass_uniform
 
 

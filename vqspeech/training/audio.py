@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from vqspeech import model as models
+from vqspeech.checkpoints import store
 from vqspeech.config import RunConfig, parse_model, plain
 from vqspeech.corpora.store import AudioStore, prepare
 from vqspeech.errors import ConfigError
@@ -69,9 +70,9 @@ class AudioTask:
         return self._train(0, stream=START, crops=self.config.train.start_crops)
 
     def save(self, directory: Path, weights: Mapping[str, Tensor], step: int, state: Mapping[str, Any]) -> None:
-        """A checkpoint directory; see `vqspeech.model.save`."""
+        """A checkpoint directory; see `vqspeech.checkpoints.store.save`."""
         corpus = self.store.corpus
-        models.save(
+        store.save(
             directory,
             weights,
             config=self.model_config,

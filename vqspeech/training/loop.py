@@ -11,11 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vqspeech.checkpoints.kept import Best, Checkpoints
 from vqspeech.config import RunConfig
 from vqspeech.errors import CheckpointError
-from vqspeech.training.checkpoints import Best, Checkpoints
+from vqspeech.progress import Progress
 from vqspeech.training.means import StepMeans
-from vqspeech.training.metrics import MetricsLog, Progress, Stopwatch
+from vqspeech.training.metrics import MetricsLog, Stopwatch
 from vqspeech.training.optimiser import optimisers
 from vqspeech.training.processes import Processes
 from vqspeech.training.stopping import SAME_WISH_S, Interrupted, TrainingError, explained, noted_signals

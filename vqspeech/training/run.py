@@ -11,9 +11,9 @@ import torch
 
 from vqspeech.config import RunConfig, differences, merge, parse, plain
 from vqspeech.errors import CheckpointError, InputError
+from vqspeech.progress import Progress
 from vqspeech.registry import lookup
 from vqspeech.training.loop import TrainResult, fit
-from vqspeech.training.metrics import Progress
 from vqspeech.training.processes import Processes, alone
 from vqspeech.training.task import Modality
 

@@ -14,7 +14,7 @@ from vqspeech_image.store import ImageStore
 
 from vqspeech.cli.main import app
 from vqspeech.errors import CheckpointError, InputError
-from vqspeech.recipes.base import RecipeRequest
+from vqspeech.experiments.request import RecipeRequest
 
 TINY = [
     "model.width=8", "model.dim=8", "model.residual_blocks=1", "model.quantizer.groups=2", "model.quantizer.codebook_size=8",

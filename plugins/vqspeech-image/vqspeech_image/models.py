@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from vqspeech import model as models
+from vqspeech.checkpoints import store
 from vqspeech.errors import CheckpointError, ConfigError, PluginError, UnknownNameError
 from vqspeech_image.building import CodeFacts, Shape, build, build_prior, build_two_stage
 from vqspeech_image.config import (
@@ -73,7 +73,7 @@ def load_images(run: Path | str, which: str = "last", device: torch.device | str
 
     Parameters
     ----------
-    run, which : as in `vqspeech.model.describe`
+    run, which : as in `vqspeech.checkpoints.store.describe`
     device : where to put it
 
     Raises
@@ -81,7 +81,7 @@ def load_images(run: Path | str, which: str = "last", device: torch.device | str
     CheckpointError : when there is none, it is damaged, or it is no image model
     PluginError : when the plugin of its quantizer is not installed
     """
-    path, facts = models.describe(Path(run), which)
+    path, facts = store.describe(Path(run), which)
     try:
         config, about = image_model(facts["model"]), facts["images"]
         height, width, channels = about["shape"]
@@ -93,7 +93,7 @@ def load_images(run: Path | str, which: str = "last", device: torch.device | str
     except UnknownNameError as error:
         needed = facts.get("plugins", {}).get("quantizer", {})
         raise PluginError(f"{path} needs a quantizer of {needed.get('distribution')}: {error}") from error
-    models.load_weights(path, model)
+    store.load_weights(path, model)
     return LoadedImages(
         model=model.to(device).eval(),
         config=config,
@@ -128,11 +128,11 @@ def _load_codes(
     device: torch.device | str,
 ) -> Loaded:
     """A model of codes of a modality, from its checked configuration and `CodeFacts`."""
-    path, facts = models.describe(Path(run), which)
+    path, facts = store.describe(Path(run), which)
     about = _about_codes(path, facts, modality)
     config = parse(facts["model"])
     model = build(config, about["codes"])
-    models.load_weights(path, model)
+    store.load_weights(path, model)
     return kind(model=model.to(device).eval(), config=config, path=path, **about)
 
 

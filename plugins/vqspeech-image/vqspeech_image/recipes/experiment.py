@@ -14,8 +14,8 @@ import torch
 
 from vqspeech.config import RunConfig, plain
 from vqspeech.errors import InputError
-from vqspeech.recipes.base import RecipeOutcome, RecipeRequest
-from vqspeech.recipes.stages import Result, Stages
+from vqspeech.experiments.request import RecipeOutcome, RecipeRequest
+from vqspeech.experiments.stages import Result, Stages
 from vqspeech.training import run as runs
 from vqspeech_image import STAGES
 from vqspeech_image.code_store import CodeStore

@@ -12,7 +12,7 @@ import torch
 
 from vqspeech.config import RunConfig, merge, override, parse, read_toml
 from vqspeech.errors import ConfigError, unknown_name
-from vqspeech.recipes.base import RecipeRequest
+from vqspeech.experiments.request import RecipeRequest
 from vqspeech.registry import lookup
 from vqspeech.training import run as runs
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from vqspeech import model as checkpoints
+from vqspeech.checkpoints import store
 from vqspeech.config import RunConfig, plain
 from vqspeech_image.nn.batch import CodeBatch, ImageBatch, Part
 from vqspeech_image.storage import RowStore
@@ -67,9 +67,9 @@ class StoreTask(ABC):
         return self._share(self._train.start(self.config.train.start_crops), 0, 1)
 
     def save(self, directory: Path, weights: Mapping[str, Tensor], step: int, state: Mapping[str, Any]) -> None:
-        """A checkpoint directory; see `vqspeech.model.save`."""
+        """A checkpoint directory; see `vqspeech.checkpoints.store.save`."""
         facts = {"run": plain(self.config), "corpus": self._corpus, **self.facts(), "data": self.fingerprint}
-        checkpoints.save(directory, weights, config=self.model_config, step=step, state=state, facts=facts)
+        store.save(directory, weights, config=self.model_config, step=step, state=state, facts=facts)
 
     def _share(self, rows: npt.NDArray[np.int64], rank: int, ranks: int) -> ImageBatch | CodeBatch:
         return self.rows(rows[rank::ranks], None if ranks == 1 else Part(rank, ranks, len(rows)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vqspeech.errors import InputError
-from vqspeech.recipes.base import RecipeOutcome, RecipeRequest
+from vqspeech.experiments.request import RecipeOutcome, RecipeRequest
 from vqspeech_image.recipes.experiment import Experiment
 from vqspeech_image.recipes.settings import settle
 

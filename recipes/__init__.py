@@ -1,1 +1,0 @@
-"""Whole experiments, from a corpus to a report. This folder is the package ``vqspeech.recipes`` (see setup.py)."""

@@ -1,0 +1,187 @@
+"""The listening stages: reconstructions and conversions of held-out utterances, as files and as numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vqspeech import audio
+from vqspeech.analysis.listening import compare_all, f0_statistics, level
+from vqspeech.analysis.speakers import SpeakerClassifier
+from vqspeech.conversion import Conversion, convert
+from vqspeech.corpora.store import AudioStore
+from vqspeech.errors import VQSpeechError
+from vqspeech.model import Checkpoint
+from vqspeech_recipes.vctk.settings import ListenConfig
+
+CLASSIFIER_UTTERANCES = 10
+"""Original utterances of each speaker that the speaker classifier is fitted on."""
+
+Show = Callable[[int, int], None]
+
+
+def held_out(store: AudioStore, listen: ListenConfig) -> list[int]:
+    """Rows to listen to: held-out utterances (test, then valid, then any) of as many speakers as possible, in an order drawn by hash.
+
+    Utterances of less than a second come last.
+    """
+
+    def order(index: int) -> tuple[bool, int, str]:
+        row = store.rows[index]
+        rank = ("test", "valid", "train").index(row.split)
+        return row.n_samples < store.sample_rate, rank, hashlib.sha256(row.id.encode()).hexdigest()
+
+    ranked = sorted(range(len(store.rows)), key=order)
+    firsts: list[int] = []
+    others: list[int] = []
+    seen: set[str] = set()
+    for index in ranked:
+        speaker = store.rows[index].speaker
+        (others if speaker in seen else firsts).append(index)
+        seen.add(speaker)
+    return (firsts + others)[: listen.utterances]
+
+
+def original(store: AudioStore, index: int, listen: ListenConfig) -> np.ndarray:
+    """The start of a row, at most ``listen.max_seconds``: (time,) float32."""
+    return store.waveform(index)[: max(1, int(listen.max_seconds * store.sample_rate))]
+
+
+def reconstruct(
+    checkpoint: Checkpoint, store: AudioStore, listen: ListenConfig, folder: Path, seed: int, show: Show
+) -> dict[str, Any]:
+    """Resynthesise held-out utterances in their own speaker's voice, free-running; writes originals and reconstructions."""
+    rate, rows = store.sample_rate, held_out(store, listen)
+    originals = [original(store, index, listen) for index in rows]
+    items = [
+        Conversion(waveform=waveform, speaker=store.rows[index].speaker, key=store.rows[index].id)
+        for index, waveform in zip(rows, originals, strict=True)
+    ]
+    sampling = convert(
+        checkpoint, items, seed=seed, temperature=listen.temperature, engine=listen.engine, progress=show
+    )
+    clips = []
+    for item, waveform, generated in zip(items, originals, sampling.waveforms, strict=True):
+        files = {"original": f"{item.key}.wav", "reconstruction": f"{item.key}-reconstruction.wav"}
+        audio.write(folder / files["original"], waveform, rate)
+        audio.write(folder / files["reconstruction"], generated, rate)
+        clips.append({"id": item.key, "speaker": item.speaker, **files})
+    scores = dataclasses.asdict(compare_all(list(zip(originals, sampling.waveforms, strict=True)), rate))
+    for clip, comparison in zip(clips, scores.pop("each"), strict=True):
+        clip["measured"] = comparison
+    return {
+        "clips": clips,
+        "scores": scores,
+        "sampling": {
+            "samples_per_second": sampling.samples_per_second,
+            "real_time_factor": sampling.samples_per_second / rate,
+            "engine": sampling.engine,
+            "streams": len(items),
+        },
+    }
+
+
+def convert_voices(
+    checkpoint: Checkpoint, store: AudioStore, listen: ListenConfig, folder: Path, seed: int, show: Show
+) -> dict[str, Any]:
+    """Convert held-out utterances to other speakers, free-running; measures whose voice they have."""
+    if len(store.speakers) < 2 or listen.conversions < 1:
+        return {"clips": [], "scores": None, "reason": "conversion needs two speakers and listen.conversions >= 1"}
+    rate, voices = store.sample_rate, _Voices(store)
+    pairs = [
+        (index, target)
+        for index in held_out(store, listen)
+        for target in voices.targets(store.rows[index].speaker, listen.conversions)
+    ]
+    items = [
+        Conversion(waveform=original(store, index, listen), speaker=target, key=f"{store.rows[index].id}-to-{target}")
+        for index, target in pairs
+    ]
+    sampling = convert(
+        checkpoint, items, seed=seed, temperature=listen.temperature, engine=listen.engine, progress=show
+    )
+    clips = []
+    for (index, target), item, generated in zip(pairs, items, sampling.waveforms, strict=True):
+        audio.write(folder / f"{item.key}.wav", generated, rate)
+        clips.append(
+            {
+                "id": store.rows[index].id,
+                "source": store.rows[index].speaker,
+                "target": target,
+                "converted": f"{item.key}.wav",
+                "f0": dataclasses.asdict(f0_statistics(generated, rate)),
+                "level": dataclasses.asdict(level(generated, rate)),
+                "source_f0_hz": voices.f0(store.rows[index].speaker),
+                "target_f0_hz": voices.f0(target),
+            }
+        )
+    return {"clips": clips, "scores": _score(voices, sampling.waveforms, clips), "reason": None}
+
+
+def _score(voices: _Voices, waveforms: Sequence[np.ndarray], clips: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    scores: dict[str, Any] = {"pairs": len(clips)}
+    try:
+        classifier = SpeakerClassifier.fit(*voices.training(), voices.store.sample_rate)
+        sources, targets = [clip["source"] for clip in clips], [clip["target"] for clip in clips]
+        scores |= dataclasses.asdict(classifier.score_conversions(waveforms, sources, targets))
+    except VQSpeechError as error:
+        scores |= {"target_speaker_accuracy": None, "source_speaker_accuracy": None, "reason": str(error)}
+    voiced = [clip for clip in clips if clip["f0"]["median_hz"] and clip["target_f0_hz"] and clip["source_f0_hz"]]
+    inside = [clip["target_f0_hz"]["low"] <= clip["f0"]["median_hz"] <= clip["target_f0_hz"]["high"] for clip in voiced]
+    distances = [abs(12 * np.log2(clip["f0"]["median_hz"] / clip["target_f0_hz"]["median"])) for clip in voiced]
+    scores["f0_in_target_range"] = float(np.mean(inside)) if inside else None
+    scores["f0_error_semitones"] = float(np.mean(distances)) if distances else None
+    scores["voiced_clips"] = len(voiced)
+    return scores
+
+
+class _Voices:
+    """What the original recordings tell of each speaker."""
+
+    def __init__(self, store: AudioStore) -> None:
+        self.store = store
+        self._f0: dict[str, dict[str, float] | None] = {}
+        self._rows: dict[str, list[int]] = {speaker: [] for speaker in store.speakers}
+        for index, row in enumerate(store.rows):
+            if row.n_samples >= store.sample_rate // 2:
+                self._rows[row.speaker].append(index)
+
+    def training(self) -> tuple[list[np.ndarray], list[str]]:
+        """Waveforms and speakers to fit a classifier on."""
+        pairs = [(index, speaker) for speaker, rows in self._rows.items() for index in rows[:CLASSIFIER_UTTERANCES]]
+        return [self.store.waveform(index) for index, _ in pairs], [speaker for _, speaker in pairs]
+
+    def f0(self, speaker: str) -> dict[str, float] | None:
+        """Median F0 of a speaker's utterances in Hz, and the range of their low and high ends; None when nothing is voiced."""
+        if speaker not in self._f0:
+            statistics = [
+                f0_statistics(self.store.waveform(index), self.store.sample_rate) for index in self._rows[speaker][:5]
+            ]
+            medians = [item.median_hz for item in statistics if item.median_hz is not None]
+            lows = [item.low_hz for item in statistics if item.low_hz is not None]
+            highs = [item.high_hz for item in statistics if item.high_hz is not None]
+            self._f0[speaker] = None
+            if medians:
+                self._f0[speaker] = {"median": float(np.median(medians)), "low": min(lows), "high": max(highs)}
+        return self._f0[speaker]
+
+    def targets(self, source: str, count: int) -> list[str]:
+        """Other speakers to convert to, drawn by hash from those whose F0 is far from the source's and from the rest in turn."""
+        others = sorted(
+            (speaker for speaker in self.store.speakers if speaker != source),
+            key=lambda speaker: hashlib.sha256(f"{source}>{speaker}".encode()).hexdigest(),
+        )[: max(8, count)]
+        own = self.f0(source)
+
+        def distance(speaker: str) -> float:
+            f0 = self.f0(speaker)
+            return abs(np.log2(f0["median"] / own["median"])) if f0 and own else 0.0
+
+        far = sorted(others, key=distance, reverse=True)
+        in_turn = [speaker for pair in zip(far, others, strict=True) for speaker in pair]
+        return list(dict.fromkeys(in_turn))[:count]

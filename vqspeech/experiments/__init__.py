@@ -1,0 +1,1 @@
+"""Experiments: what every recipe is given and gives back, and stages that are not repeated."""

@@ -1,0 +1,1 @@
+"""Decoders: latents and speaker to waveforms."""

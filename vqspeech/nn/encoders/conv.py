@@ -1,0 +1,150 @@
+"""The encoder: strided convolutions that shorten the time axis, then dilated residual blocks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vqspeech.nn.encoders.spectral import SpectralFeatures
+
+
+@dataclass(frozen=True)
+class Span:
+    """The samples that code t depends on: from ``t * hop - before`` (included) to ``t * hop + after`` (excluded).
+
+    `delay_samples` is how far the centre of that span lies behind the centre of the samples the code stands for,
+    [t * hop, (t + 1) * hop); 0 means the code is centred on its own samples.
+    """
+
+    before: int
+    after: int
+    hop: int
+
+    @property
+    def receptive_field(self) -> int:
+        """Number of samples that one code depends on."""
+        return self.before + self.after
+
+    @property
+    def delay_samples(self) -> float:
+        """Distance of the centres, in samples; positive when the code looks more into the past."""
+        return (self.hop - (self.after - self.before)) / 2
+
+
+class ConvEncoder(nn.Module):
+    """Waveform (or spectral features of it) to latents.
+
+    The paper's VCTK encoder is six strided convolutions of kernel 4 and stride 2 over the waveform, 64 times shorter (van den Oord et
+    al. 2017, section 4.3); channel widths and non-linearities are not given there. Each convolution pads (kernel - stride) // 2 on
+    the left and the rest on the right, so that n * hop samples give n codes and code t covers samples [t * hop, (t + 1) * hop).
+    The end of a waveform is padded with silence to a multiple of the hop.
+
+    Parameters
+    ----------
+    strides : (kernel, stride) of each strided convolution, kernel >= stride
+    channels : width of all hidden layers
+    dim : channels of the latents
+    residual_dilations : one dilated residual block (kernel 3, pre-activation) each
+    front_end : spectral features to start from; None for the waveform
+    """
+
+    def __init__(
+        self,
+        *,
+        strides: Sequence[tuple[int, int]],
+        channels: int,
+        dim: int,
+        residual_dilations: Sequence[int] = (),
+        front_end: SpectralFeatures | None = None,
+    ) -> None:
+        super().__init__()
+        self.front_end = front_end
+        self.dim = dim
+        self.strides = tuple(strides)
+        self.residual_dilations = tuple(residual_dilations)
+        widths = [front_end.channels if front_end is not None else 1] + [channels] * len(self.strides)
+        self.down = nn.ModuleList(
+            nn.Conv1d(wide_in, wide_out, kernel, stride)
+            for (kernel, stride), wide_in, wide_out in zip(self.strides, widths, widths[1:], strict=False)
+        )
+        self.blocks = nn.ModuleList(_ResidualBlock(channels, dilation) for dilation in self.residual_dilations)
+        self.norm = nn.LayerNorm(channels)
+        self.head = nn.Linear(channels, dim)
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples per code."""
+        hop = self.front_end.hop_samples if self.front_end is not None else 1
+        return hop * math.prod(stride for _, stride in self.strides)
+
+    @property
+    def span(self) -> Span:
+        """The samples that a code depends on, computed from the layers."""
+        step, before, after = 1, 0, 1
+        if self.front_end is not None:
+            step = self.front_end.hop_samples
+            margin = self.front_end.receptive_field - step
+            before, after = margin // 2, step + margin - margin // 2
+        for kernel, stride in self.strides:
+            left = (kernel - stride) // 2
+            before += left * step
+            after += (kernel - 1 - left) * step
+            step *= stride
+        reach = sum(self.residual_dilations) * step
+        return Span(before=before + reach, after=after + reach, hop=step)
+
+    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Latents of a batch.
+
+        Parameters
+        ----------
+        waveform : (batch, time) float in [-1, 1]; any time, padded with silence to a multiple of the hop
+        lengths : (batch,) int64, samples of each waveform that are real, with zeros beyond them; what follows the end is then held
+            at zero in every layer, as it is for a waveform on its own, and latents beyond ``ceil(lengths / hop_samples)`` mean nothing
+
+        Returns
+        -------
+        (batch, dim, ceil(time / hop_samples))
+        """
+        waveform = F.pad(waveform, (0, -waveform.shape[-1] % self.hop_samples))
+        ends = None if lengths is None else -(-lengths // self.hop_samples) * self.hop_samples
+        if self.front_end is not None:
+            ends = None if ends is None else ends // self.front_end.hop_samples
+            hidden = _cut(self.front_end(waveform, ends), ends)
+        else:
+            hidden = waveform[:, None]
+        for convolution, (kernel, stride) in zip(self.down, self.strides, strict=True):
+            left = (kernel - stride) // 2
+            ends = None if ends is None else ends // stride
+            hidden = _cut(F.relu(convolution(F.pad(hidden, (left, kernel - stride - left)))), ends)
+        for block in self.blocks:
+            hidden = _cut(block(hidden), ends)
+        return self.head(self.norm(hidden.transpose(1, 2))).transpose(1, 2)
+
+
+def _cut(hidden: Tensor, ends: Tensor | None) -> Tensor:
+    """(batch, channels, time) with zeros from each row's end on."""
+    if ends is None:
+        return hidden
+    inside = torch.arange(hidden.shape[-1], device=hidden.device) < ends[:, None]
+    return hidden * inside[:, None]
+
+
+class _ResidualBlock(nn.Module):
+    """ReLU, dilated convolution of kernel 3, ReLU, pointwise convolution, added to the input; (batch, channels, time)."""
+
+    def __init__(self, channels: int, dilation: int) -> None:
+        super().__init__()
+        self.dilated = nn.Conv1d(channels, channels, 3, padding=dilation, dilation=dilation)
+        self.pointwise = nn.Conv1d(channels, channels, 1)
+        nn.init.normal_(self.pointwise.weight, std=0.1 / math.sqrt(channels))
+        assert self.pointwise.bias is not None
+        nn.init.zeros_(self.pointwise.bias)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return hidden + self.pointwise(torch.relu(self.dilated(torch.relu(hidden))))

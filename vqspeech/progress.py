@@ -1,0 +1,47 @@
+"""Progress of long work: a line on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+
+class Progress:
+    """A line of progress with rate and remaining time: redrawn on a terminal, else a plain line every `every_s` seconds.
+
+    Parameters
+    ----------
+    label : what is being done
+    total : units of work
+    done : units done before
+    every_s : least time between plain lines, in seconds
+    """
+
+    def __init__(self, label: str, total: int, done: int = 0, every_s: float = 15.0) -> None:
+        self.label, self.total, self.first = label, total, done
+        self.every_s = every_s
+        self.started = time.monotonic()
+        self._spoken = 0.0
+        self._terminal = sys.stderr.isatty()
+
+    def update(self, done: int, note: str = "") -> None:
+        """Say how far it is; `note` holds figures of the moment."""
+        now = time.monotonic()
+        last = done >= self.total
+        if not last and now - self._spoken < (0.2 if self._terminal else self.every_s):
+            return
+        self._spoken = now
+        elapsed = now - self.started
+        rate = (done - self.first) / elapsed if elapsed > 0 else 0.0
+        left = f"{_clock((self.total - done) / rate)} left" if rate > 0 and not last else _clock(elapsed)
+        line = f"{self.label} {done}/{self.total}  {left}" + (f"  {note}" if note else "")
+        if self._terminal:
+            print(f"\r\x1b[2K{line[:160]}", end="\n" if last else "", file=sys.stderr, flush=True)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(int(seconds + 0.5), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
