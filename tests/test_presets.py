@@ -40,7 +40,7 @@ def test_every_preset_encodes_and_has_a_loss_when_made_small(name):
     small = {"encoder": {"channels": 4, "dim": 3}, "decoder": {"residual_channels": 3, "skip_channels": 4}}
     small["decoder"] |= {"condition_channels": 3, "cycles": 1}
     config = parse_model({"preset": name, **small})
-    from vqspeech.nn.vqvae import SpeechBatch
+    from vqspeech.nn.batch import SpeechBatch
 
     model = build(config, ["a", "b"])
     hop = model.hop_samples

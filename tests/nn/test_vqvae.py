@@ -5,15 +5,17 @@ import math
 import pytest
 import torch
 
+from vqspeech.nn.batch import SpeechBatch
 from vqspeech.nn.decoders.mulaw import ZERO_LEVEL, mu_law_encode
 from vqspeech.nn.decoders.wavenet import WaveNet
 from vqspeech.nn.encoders.conv import ConvEncoder
 from vqspeech.nn.encoders.spectral import SpectralFeatures
-from vqspeech.nn.perturb import Share, noisy
 from vqspeech.nn.perturb import jitter as jittered
+from vqspeech.nn.perturb import noisy
 from vqspeech.nn.quantize.ema import EMAVectorQuantizer
 from vqspeech.nn.quantize.vq import VectorQuantizer
-from vqspeech.nn.vqvae import VQVAE, SpectralHead, SpeechBatch
+from vqspeech.nn.share import Share
+from vqspeech.nn.vqvae import VQVAE, SpectralHead
 
 HOP = 40
 

@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
 from vqspeech.nn.decoders.mulaw import LEVELS
-
-
-class Share(NamedTuple):
-    """Which rows of a larger batch these are, and what all its rows count, over whatever processes and passes it was dealt out to.
-
-    Parameters
-    ----------
-    rank, ranks : the rows are rank, rank + ranks, ... of the whole batch
-    rows : of the whole batch
-    samples : real ones in the whole batch that the decoder is trained on
-    frames : of the whole batch that cover at least one real sample
-    """
-
-    rank: int
-    ranks: int
-    rows: int
-    samples: int
-    frames: int
+from vqspeech.nn.share import Share
 
 
 def jitter(

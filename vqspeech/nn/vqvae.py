@@ -2,69 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
+from vqspeech.nn.batch import LossTerms, SpeechBatch
 from vqspeech.nn.decoders.mulaw import ZERO_LEVEL, mu_law_encode
 from vqspeech.nn.decoders.wavenet import Conditioner, WaveNet
 from vqspeech.nn.encoders.conv import ConvEncoder
 from vqspeech.nn.encoders.spectral import SpectralFeatures
-from vqspeech.nn.perturb import Share, jitter, noisy
+from vqspeech.nn.perturb import jitter, noisy
 from vqspeech.nn.quantize import Quantizer
 
 START_CROPS = 16
 """Crops that `VQVAE.start` encodes at a time; the paper's encoder takes about 20 MB for a crop of 20,480 samples."""
-
-
-class SpeechBatch(NamedTuple):
-    """Crops of utterances.
-
-    Parameters
-    ----------
-    waveform : (batch, time) float in [-1, 1]; beyond an utterance's end zeros; time a multiple of the hop
-    lengths : (batch,) int64, samples of each crop that are real
-    speaker : (batch,) int64 speaker indices
-    window_start : (batch,) int64, first code frame of the stretch that the decoder is trained on
-    window_frames : length of that stretch in code frames, the same for all
-    share : what these crops are of a batch that several processes or passes work on; None where this is the whole of it
-    """
-
-    waveform: Tensor
-    lengths: Tensor
-    speaker: Tensor
-    window_start: Tensor
-    window_frames: int
-    share: Share | None = None
-
-    def to(self, device: torch.device) -> SpeechBatch:
-        """The batch on a device."""
-        return SpeechBatch(
-            self.waveform.to(device),
-            self.lengths.to(device),
-            self.speaker.to(device),
-            self.window_start.to(device),
-            self.window_frames,
-            self.share,
-        )
-
-
-class LossTerms(NamedTuple):
-    """A loss and its parts. Those of a `Share` sum up to those of the whole batch over its shares, whose valid lengths may differ.
-
-    Parameters
-    ----------
-    total : scalar to descend
-    terms : name -> scalar, detached; ``nll`` is nats per sample. The quantizer's `Quantized.stats` stand among them without being in the total
-    codes : (batch, codebooks, frames) int64
-    mask : (batch, frames) bool, frames that count
-    """
-
-    total: Tensor
-    terms: dict[str, Tensor]
-    codes: Tensor
-    mask: Tensor
 
 
 class SpectralHead(nn.Module):

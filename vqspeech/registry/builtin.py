@@ -8,6 +8,8 @@ from vqspeech.registry.specs import (
     AnalysisSpec,
     CommandSpec,
     CorpusSpec,
+    DecoderSpec,
+    EncoderSpec,
     ModalitySpec,
     QuantizerSpec,
     RecipeSpec,
@@ -23,6 +25,18 @@ def register_modalities() -> list[ModalitySpec]:
             target="vqspeech.training.audio:AudioModality",
             summary="speech waveforms: strided encoder, speaker-conditioned WaveNet decoder",
             media="audio",
+        )
+    ]
+
+
+@hookimpl
+def register_encoders() -> list[EncoderSpec]:
+    """The paper's encoder."""
+    return [
+        EncoderSpec(
+            name="conv",
+            target="vqspeech.nn.encoders.conv:conv_encoder",
+            summary="strided and dilated convolutions over the waveform, log-mel or MFCC frames",
         )
     ]
 
@@ -61,6 +75,18 @@ def register_quantizers() -> list[QuantizerSpec]:
             target="vqspeech.nn.quantize.cosine:CosineQuantizer",
             summary="factorised codes on a sphere: looked up by direction, in a few dimensions",
         ),
+    ]
+
+
+@hookimpl
+def register_decoders() -> list[DecoderSpec]:
+    """The paper's decoder."""
+    return [
+        DecoderSpec(
+            name="wavenet",
+            target="vqspeech.sampling.decoder:wavenet_decoder",
+            summary="autoregressive WaveNet over mu-law samples (van den Oord et al. 2016)",
+        )
     ]
 
 

@@ -11,7 +11,10 @@ from vqspeech.registry.specs import (
     AnalysisSpec,
     CommandSpec,
     CorpusSpec,
+    DecoderSpec,
+    EncoderSpec,
     ModalitySpec,
+    PriorSpec,
     QuantizerSpec,
     RecipeSpec,
 )
@@ -30,8 +33,23 @@ class Hooks:
         return ()
 
     @hookspec
+    def register_encoders(self) -> Iterable[EncoderSpec]:
+        """Encoders of speech, by the name that ``[model.encoder] name = "..."`` uses."""
+        return ()
+
+    @hookspec
     def register_quantizers(self) -> Iterable[QuantizerSpec]:
         """Quantizers, by the name that ``[model.quantizer] name = "..."`` uses."""
+        return ()
+
+    @hookspec
+    def register_decoders(self) -> Iterable[DecoderSpec]:
+        """Decoders of speech, by the name that ``[model.decoder] name = "..."`` uses."""
+        return ()
+
+    @hookspec
+    def register_priors(self) -> Iterable[PriorSpec]:
+        """Priors over codes, by the name that ``[model] name = "..."`` uses under ``modality = "codes"``."""
         return ()
 
     @hookspec
@@ -62,7 +80,10 @@ class Hooks:
 
 HOOKS: dict[str, str] = {
     "modality": "register_modalities",
+    "encoder": "register_encoders",
     "quantizer": "register_quantizers",
+    "decoder": "register_decoders",
+    "prior": "register_priors",
     "corpus": "register_corpora",
     "recipe": "register_recipes",
     "analysis": "register_analyses",

@@ -59,6 +59,27 @@ class ModalitySpec(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EncoderSpec(Spec):
+    """An encoder. The target is called as ``make(sample_rate, **options)`` with the keys of ``[model.encoder]`` and gives a `vqspeech.nn.encoders.protocol.Encoder`."""
+
+    kind: ClassVar[str] = "encoder"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecoderSpec(Spec):
+    """A decoder. The target is called as ``make(latents, **options)`` with a `Latents` and the keys of ``[model.decoder]`` and gives a `vqspeech.nn.decoders.protocol.Decoder`."""
+
+    kind: ClassVar[str] = "decoder"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriorSpec(Spec):
+    """A prior over codes. The target is called as ``make(space, **options)`` with a `CodeSpace` and the keys of ``[model]`` and gives a `vqspeech.nn.priors.protocol.Prior`."""
+
+    kind: ClassVar[str] = "prior"
+
+
+@dataclass(frozen=True, kw_only=True)
 class QuantizerSpec(Spec):
     """A quantizer. The target is called with the hyper-parameters of ``[model.quantizer]`` as keywords and gives a `vqspeech.nn.quantize.Quantizer`."""
 
@@ -132,7 +153,10 @@ class CommandSpec(Spec):
 
 KINDS: tuple[type[Spec], ...] = (
     ModalitySpec,
+    EncoderSpec,
     QuantizerSpec,
+    DecoderSpec,
+    PriorSpec,
     CorpusSpec,
     RecipeSpec,
     AnalysisSpec,

@@ -17,7 +17,7 @@ from vqspeech.checkpoints import store
 from vqspeech.config import RunConfig, parse_model, plain
 from vqspeech.corpora.store import AudioStore, prepare
 from vqspeech.errors import ConfigError
-from vqspeech.nn.vqvae import SpeechBatch
+from vqspeech.nn.batch import SpeechBatch
 from vqspeech.registry import lookup
 from vqspeech.registry.specs import CorpusSpec
 from vqspeech.training.batches import START, VALID, SpeechBatches

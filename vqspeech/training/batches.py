@@ -11,8 +11,8 @@ import torch
 
 from vqspeech.corpora.store import AudioStore
 from vqspeech.errors import CorpusError
-from vqspeech.nn.perturb import Share
-from vqspeech.nn.vqvae import SpeechBatch
+from vqspeech.nn.batch import SpeechBatch
+from vqspeech.nn.share import Share
 
 TRAIN, VALID, START = 0, 1, 2
 """Streams of random numbers; batches of different streams are independent."""

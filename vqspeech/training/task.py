@@ -13,7 +13,7 @@ from vqspeech.config import RunConfig
 
 
 class Terms(Protocol):
-    """What a model's loss gives for a share of a batch; see `vqspeech.nn.vqvae.LossTerms`.
+    """What a model's loss gives for a share of a batch; see `vqspeech.nn.batch.LossTerms`.
 
     `total` and `terms` are sums over the share, divided by what the whole batch counts: over all shares they sum up to the batch's means.
     """

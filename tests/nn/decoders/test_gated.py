@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from vqspeech.nn import gated
+from vqspeech.nn.decoders import gated
 from vqspeech.nn.decoders.gated import gated_stack
 
 

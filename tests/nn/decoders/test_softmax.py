@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from vqspeech.nn import softmax
+from vqspeech.nn.decoders import softmax
 from vqspeech.nn.decoders.softmax import softmax_nll
 
 

@@ -4,39 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqspeech.nn.encoders.protocol import Encoder, Span
 from vqspeech.nn.encoders.spectral import SpectralFeatures
 
 
-@dataclass(frozen=True)
-class Span:
-    """The samples that code t depends on: from ``t * hop - before`` (included) to ``t * hop + after`` (excluded).
-
-    `delay_samples` is how far the centre of that span lies behind the centre of the samples the code stands for,
-    [t * hop, (t + 1) * hop); 0 means the code is centred on its own samples.
-    """
-
-    before: int
-    after: int
-    hop: int
-
-    @property
-    def receptive_field(self) -> int:
-        """Number of samples that one code depends on."""
-        return self.before + self.after
-
-    @property
-    def delay_samples(self) -> float:
-        """Distance of the centres, in samples; positive when the code looks more into the past."""
-        return (self.hop - (self.after - self.before)) / 2
-
-
-class ConvEncoder(nn.Module):
+class ConvEncoder(Encoder):
     """Waveform (or spectral features of it) to latents.
 
     The paper's VCTK encoder is six strided convolutions of kernel 4 and stride 2 over the waveform, 64 times shorter (van den Oord et
@@ -67,6 +44,8 @@ class ConvEncoder(nn.Module):
         self.dim = dim
         self.strides = tuple(strides)
         self.residual_dilations = tuple(residual_dilations)
+        front_hop = front_end.hop_samples if front_end is not None else 1
+        self.hop_samples = front_hop * math.prod(stride for _, stride in self.strides)
         widths = [front_end.channels if front_end is not None else 1] + [channels] * len(self.strides)
         self.down = nn.ModuleList(
             nn.Conv1d(wide_in, wide_out, kernel, stride)
@@ -75,12 +54,6 @@ class ConvEncoder(nn.Module):
         self.blocks = nn.ModuleList(_ResidualBlock(channels, dilation) for dilation in self.residual_dilations)
         self.norm = nn.LayerNorm(channels)
         self.head = nn.Linear(channels, dim)
-
-    @property
-    def hop_samples(self) -> int:
-        """Samples per code."""
-        hop = self.front_end.hop_samples if self.front_end is not None else 1
-        return hop * math.prod(stride for _, stride in self.strides)
 
     @property
     def span(self) -> Span:

@@ -1,0 +1,105 @@
+"""What models are given and what their losses return."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from vqspeech.nn.share import Share
+
+
+class SpeechBatch(NamedTuple):
+    """Crops of utterances.
+
+    Parameters
+    ----------
+    waveform : (batch, time) float in [-1, 1]; zeros beyond an utterance's end; time is a multiple of the hop
+    lengths : (batch,) int64, real samples of each crop
+    speaker : (batch,) int64 speaker indices
+    window_start : (batch,) int64, first code frame of the stretch that the decoder is trained on
+    window_frames : length of that stretch in code frames, the same for all rows
+    share : position of these crops in a global batch; None when they are the whole batch
+    """
+
+    waveform: Tensor
+    lengths: Tensor
+    speaker: Tensor
+    window_start: Tensor
+    window_frames: int
+    share: Share | None = None
+
+    def to(self, device: torch.device) -> SpeechBatch:
+        """Copy the batch to a device."""
+        return self._replace(
+            waveform=self.waveform.to(device),
+            lengths=self.lengths.to(device),
+            speaker=self.speaker.to(device),
+            window_start=self.window_start.to(device),
+        )
+
+
+class CodeBatch(NamedTuple):
+    """Codes of utterances, images or anything else, for a prior.
+
+    Parameters
+    ----------
+    codes : (batch, codebooks, *grid) int64; the grid is (frames,) for speech, (rows, columns) for images
+    lengths : (batch,) int64, frames that count of sequences of different lengths, zeros beyond; None when all count
+    condition : (batch,) int64 speaker or class of each row, -1 where unknown; None when the prior has no conditions
+    above : (batch, codebooks, *grid) int64, codes of the level above, for a prior that is conditioned on them
+    share : position of these rows in a global batch; None when they are the whole batch
+    """
+
+    codes: Tensor
+    lengths: Tensor | None = None
+    condition: Tensor | None = None
+    above: Tensor | None = None
+    share: Share | None = None
+
+    def to(self, device: torch.device) -> CodeBatch:
+        """Copy the batch to a device."""
+        return self._replace(
+            codes=self.codes.to(device),
+            lengths=None if self.lengths is None else self.lengths.to(device),
+            condition=None if self.condition is None else self.condition.to(device),
+            above=None if self.above is None else self.above.to(device),
+        )
+
+    @property
+    def weight(self) -> float:
+        """Part of the global batch's rows that these are."""
+        return 1.0 if self.share is None else len(self.codes) / max(1, self.share.rows)
+
+
+class LossTerms(NamedTuple):
+    """A loss and its terms. Those of a `Share` sum to those of the global batch over its shares.
+
+    Parameters
+    ----------
+    total : scalar to minimise
+    terms : name -> scalar, detached; the model's `criterion` is one of them. Statistics stand beside the terms without being in the total
+    codes : (batch, codebooks, frames) int64; (batch, 0, frames) for models without codes
+    mask : (batch, frames) bool, frames that count
+    """
+
+    total: Tensor
+    terms: dict[str, Tensor]
+    codes: Tensor
+    mask: Tensor
+
+
+def weighted_terms(weight: float, total: Tensor, terms: dict[str, Tensor], codes: Tensor) -> LossTerms:
+    """Terms of a share from means over its rows, so that they sum to the mean over the global batch.
+
+    Parameters
+    ----------
+    weight : part of the global batch's rows, for example `CodeBatch.weight`
+    total : scalar with gradient, a mean over rows
+    terms : name -> scalar, a mean over rows
+    codes : (batch, codebooks, *grid) int64, all of which count
+    """
+    codes = codes.flatten(2)
+    mask = torch.ones(codes.shape[0], codes.shape[2], dtype=torch.bool, device=codes.device)
+    return LossTerms(weight * total, {name: (weight * term).detach() for name, term in terms.items()}, codes, mask)

@@ -1,0 +1,160 @@
+"""The contract of decoders: what the model, conversion and `vqspeech.testing` rely on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from vqspeech.nn.batch import SpeechBatch
+
+MAIN = "main"
+"""Name of the parameter group that holds encoder, quantizer and the parameters of the decoder that no other group names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latents:
+    """What a decoder is built for.
+
+    Parameters
+    ----------
+    dim : channels of the latents
+    hop_samples : samples of the encoded waveform per latent
+    sample_rate : of the encoded waveform, in Hz
+    speakers : number of speakers; 0 for none
+    """
+
+    dim: int
+    hop_samples: int
+    sample_rate: int
+    speakers: int
+
+
+class LatentFrames(Protocol):
+    """Latents of one utterance, of any length, decoded from codes as they are needed."""
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        ...
+
+    def __getitem__(self, frames: slice, /) -> Tensor:
+        """(dim, frames) of a stretch."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeakOptions:
+    """How speech is generated; a decoder ignores what it has no use for.
+
+    Parameters
+    ----------
+    seed : of random draws
+    temperature : below 1 is less random; 0 takes the most likely value
+    engine : of autoregressive decoders: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"reference"``
+    weights : storage of weights in an engine: ``"fp32"`` or ``"bf16"``
+    parts : parts of an utterance generated at the same time, or ``"auto"``; 1 is exact
+    streams : random stream of each utterance; 0, 1, 2, ... when None
+    progress : called with (samples generated, samples to generate)
+    own : further options of a plugin's decoder, by name
+    """
+
+    seed: int = 0
+    temperature: float = 1.0
+    engine: str = "auto"
+    weights: str = "fp32"
+    parts: int | str = 1
+    streams: tuple[int, ...] | None = None
+    progress: Callable[[int, int], None] | None = None
+    own: dict[str, Any] = field(default_factory=dict)
+
+
+class Piece(NamedTuple):
+    """The next samples of an utterance.
+
+    Parameters
+    ----------
+    utterance : index into what was asked for
+    waveform : (time,) float32 in [-1, 1] at the decoder's rate
+    last : whether the utterance ends here
+    engine : what generated it, for the log
+    """
+
+    utterance: int
+    waveform: npt.NDArray[np.float32]
+    last: bool
+    engine: str = ""
+
+
+class Decoder(nn.Module):
+    """The protocol of decoders, api 1: latents (batch, dim, frames) and a speaker to waveforms.
+
+    The factory that a plugin registers is called as ``make(latents, **options)``: a `Latents`, then the keys of ``[model.decoder]`` as
+    keywords. It raises `ValueError` or `ConfigError` for options that cannot be used.
+
+    Attributes
+    ----------
+    sample_rate : of the generated waveform, in Hz
+    hop_samples : generated samples per latent
+    criterion : name of the term that is compared between checkpoints and with shuffled codes; lower is better. ``"nll"`` is in nats per sample
+    """
+
+    sample_rate: int
+    hop_samples: int
+    criterion: str = "nll"
+
+    def losses(
+        self, z_q: Tensor, batch: SpeechBatch, generator: torch.Generator | None = None, *, group: str = MAIN
+    ) -> dict[str, Tensor]:
+        """Compute the terms that a parameter group minimises.
+
+        Parameters
+        ----------
+        z_q : (batch, dim, frames) quantized latents of the crops; detached for every group but ``"main"``
+        batch : the crops; ``batch.share`` holds the normalisers that make terms of shares sum to those of the global batch
+        generator : of noise in training; None in evaluation
+        group : a key of `parameter_groups`
+
+        Returns
+        -------
+        name -> scalar with gradient; their sum is minimised. The terms of ``"main"`` include `criterion`
+        """
+        raise NotImplementedError
+
+    def speak(
+        self,
+        latents: Sequence[LatentFrames],
+        speakers: Sequence[int | None],
+        lengths: Sequence[int],
+        options: SpeakOptions,
+    ) -> Iterator[Piece]:
+        """Generate speech.
+
+        Parameters
+        ----------
+        latents : of each utterance
+        speakers : speaker index of each, None for a decoder without speakers
+        lengths : samples wanted of each at the decoder's rate, at most frames * hop_samples
+        options : how
+
+        Yields
+        ------
+        pieces of each utterance in order, those of different utterances in any order. At Ctrl-C what is generated is yielded, then
+        `KeyboardInterrupt` raised again
+        """
+        raise NotImplementedError
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Parameters that are optimised apart, such as ``{"adversary": [...]}``; each has its own loss, optimiser and backward pass."""
+        return {}
+
+    def hidden_matrices(self) -> list[nn.Parameter]:
+        """Matrices that the optimiser Muon may orthogonalise; none by default."""
+        return []
+
+    def start(self, batch: SpeechBatch, generator: torch.Generator) -> None:
+        """Data-dependent initialisation; called once before the first step, with the same batch on every process."""

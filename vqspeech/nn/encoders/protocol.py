@@ -1,0 +1,80 @@
+"""The contract of encoders: what the model, bulk encoding and `vqspeech.testing` rely on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from vqspeech.nn.batch import SpeechBatch
+
+
+@dataclass(frozen=True)
+class Span:
+    """The samples that code t depends on: from ``t * hop - before`` (included) to ``t * hop + after`` (excluded)."""
+
+    before: int
+    after: int
+    hop: int
+
+    @property
+    def receptive_field(self) -> int:
+        """Number of samples that one code depends on."""
+        return self.before + self.after
+
+    @property
+    def delay_samples(self) -> float:
+        """Distance from the centre of the span to the centre of the code's own samples [t * hop, (t + 1) * hop), positive into the past."""
+        return (self.hop - (self.after - self.before)) / 2
+
+
+class Encoder(nn.Module):
+    """The protocol of encoders, api 1: waveforms (batch, time) to latents (batch, dim, frames).
+
+    The factory that a plugin registers is called as ``make(sample_rate, **options)``: the rate of the waveforms in Hz, then the keys of
+    ``[model.encoder]`` as keywords. It raises `ValueError` or `ConfigError` for options that cannot be used, and downloads nothing:
+    pretrained weights come in `load_pretrained`.
+
+    Attributes
+    ----------
+    dim : channels of the latents
+    hop_samples : samples per latent
+    span : samples that one latent depends on; None when a latent may depend on the whole utterance, which is then encoded in one piece
+    """
+
+    dim: int
+    hop_samples: int
+
+    @property
+    def span(self) -> Span | None:
+        """Samples that one latent depends on; None for the whole utterance."""
+        return None
+
+    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Compute latents.
+
+        Parameters
+        ----------
+        waveform : (batch, time) float in [-1, 1], time of any length
+        lengths : (batch,) int64, real samples of each row, zeros beyond; None when all are real. A row's latents up to
+            ``ceil(lengths / hop_samples)`` equal those of the row on its own; those beyond mean nothing
+
+        Returns
+        -------
+        (batch, dim, ceil(time / hop_samples))
+        """
+        raise NotImplementedError
+
+    def start(self, batch: SpeechBatch, generator: torch.Generator) -> None:
+        """Data-dependent initialisation; called once before the first step, with the same batch on every process."""
+
+    def load_pretrained(self) -> Self:
+        """Load weights that do not come from this model's checkpoint; called before training and before use.
+
+        Raises
+        ------
+        InputError : when they are not available, or differ from those that the checkpoint was trained with
+        """
+        return self

@@ -1,0 +1,1 @@
+"""Priors: distributions over codes, of speech and of anything else."""

@@ -1,0 +1,83 @@
+"""The contract of priors over codes: what training, sampling and `vqspeech.testing` rely on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from vqspeech.nn.batch import CodeBatch, LossTerms
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeSpace:
+    """The codes that a prior is built for.
+
+    Parameters
+    ----------
+    codebook_sizes : number of codes of each codebook
+    grid : positions of one item, (rows, columns) for images; None for sequences of any length
+    conditions : number of speakers or classes; 0 for none
+    above : the level above, whose codes the prior is conditioned on; None without one
+    """
+
+    codebook_sizes: tuple[int, ...]
+    grid: tuple[int, ...] | None = None
+    conditions: int = 0
+    above: CodeSpace | None = None
+
+
+class Prior(nn.Module):
+    """The protocol of priors, api 1: a distribution over codes (batch, codebooks, *grid).
+
+    The factory that a plugin registers is called as ``make(space, **options)``: a `CodeSpace`, then the keys of ``[model]`` but ``name`` as
+    keywords. It raises `ValueError` or `ConfigError` for options, or spaces, that cannot be used.
+
+    Attributes
+    ----------
+    criterion : name of the term that is compared between checkpoints; ``"nll"`` is in nats per code
+    """
+
+    criterion: str = "nll"
+
+    def loss(self, batch: CodeBatch, generator: torch.Generator | None = None) -> LossTerms:
+        """Compute the loss of a batch: ``nll`` is the negative log-likelihood in nats per code, a mean over codes that count."""
+        raise NotImplementedError
+
+    def sample(
+        self,
+        count: int,
+        *,
+        frames: int | None = None,
+        condition: Tensor | None = None,
+        above: Tensor | None = None,
+        seed: int = 0,
+        temperature: float = 1.0,
+    ) -> Tensor:
+        """Draw codes; item n depends on the seed and n, not on the number of items.
+
+        Parameters
+        ----------
+        count : items to draw
+        frames : length of each, where the space has no grid
+        condition : (count,) int64 speakers or classes
+        above : (count, codebooks, *grid) codes of the level above
+        seed : of the draws
+        temperature : divides the logits
+
+        Returns
+        -------
+        (count, codebooks, *grid) or (count, codebooks, frames) int64
+        """
+        raise NotImplementedError
+
+    def shuffled(self, batch: CodeBatch) -> Tensor | None:
+        """`criterion` given the conditions of the next row; None for a prior without conditions."""
+        return None
+
+    def start(self, batch: CodeBatch, generator: torch.Generator) -> None:
+        """Data-dependent initialisation; called once before the first step."""
+
+    def update(self, generator: torch.Generator) -> None:
+        """Update state outside the gradient; called once after each optimiser step."""
