@@ -1,0 +1,45 @@
+"""Configurations: frozen dataclasses, read from TOML, checked at the boundary, written as JSON."""
+
+from vqspeech.config.model import (
+    DecoderConfig,
+    EncoderConfig,
+    FrontEndConfig,
+    ModelConfig,
+    SpectralHeadConfig,
+    parse_model,
+    presets,
+)
+from vqspeech.config.run import CorpusConfig, RunConfig, TrainConfig
+from vqspeech.config.values import (
+    Strict,
+    at_least,
+    differences,
+    merge,
+    override,
+    parse,
+    plain,
+    read_toml,
+    require,
+)
+
+__all__ = [
+    "CorpusConfig",
+    "DecoderConfig",
+    "EncoderConfig",
+    "FrontEndConfig",
+    "ModelConfig",
+    "RunConfig",
+    "SpectralHeadConfig",
+    "Strict",
+    "TrainConfig",
+    "at_least",
+    "differences",
+    "merge",
+    "override",
+    "parse",
+    "parse_model",
+    "plain",
+    "presets",
+    "read_toml",
+    "require",
+]

@@ -1,0 +1,148 @@
+"""Plain values to frozen dataclasses and back: TOML, checks, overrides, merges and differences."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from vqspeech.errors import ConfigError, unknown_name
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strict:
+    """Unknown keys are errors."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+
+def require(holds: bool, message: str) -> None:
+    """Raise `ConfigError` with the message unless the condition holds."""
+    if not holds:
+        raise ConfigError(f"unusable value in the configuration: {message}")
+
+
+def at_least(least: int, config: Any, table: str, *names: str) -> None:
+    """Raise `ConfigError` unless these attributes of a configuration, which stands in ``[table]``, are at least `least`."""
+    for name in names:
+        value = getattr(config, name)
+        require(value >= least, f"{table}.{name} = {value!r}; at least {least}")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises
+    ------
+    ConfigError : when the file is missing or not TOML
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the configuration {path}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not a TOML file: {error}") from error
+
+
+def parse(kind: type[T], values: Mapping[str, Any], where: str = "") -> T:
+    """A checked configuration from plain values.
+
+    Parameters
+    ----------
+    kind : the dataclass to make
+    values : nested mappings of plain values
+    where : prefix for messages, for example ``"model."``
+
+    Raises
+    ------
+    ConfigError : names every unknown key and every value of a wrong type
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(kind).validate_python(dict(values))
+    except ValidationError as error:
+        lines = []
+        for issue in error.errors():
+            key = where + ".".join(str(part) for part in issue["loc"])
+            if issue["type"] == "unexpected_keyword_argument":
+                lines.append(str(unknown_name("key", key, _keys(kind, where))))
+            else:
+                lines.append(f"{key} = {issue['input']!r}: {issue['msg']}.")
+        raise ConfigError("unusable configuration: " + " ".join(lines)) from error
+
+
+def _keys(kind: Any, prefix: str) -> list[str]:
+    """Dotted names of all keys of a configuration dataclass."""
+    import typing
+
+    hints = typing.get_type_hints(kind)
+    keys = []
+    for item in dataclasses.fields(kind):
+        nested = hints[item.name]
+        keys += _keys(nested, f"{prefix}{item.name}.") if dataclasses.is_dataclass(nested) else [prefix + item.name]
+    return keys
+
+
+def override(values: Mapping[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
+    """Values with ``a.b=c`` assignments applied; c is read as TOML, and as a string where it is none.
+
+    Assigning another ``name`` to a table (``model.quantizer.name``, ``corpus.name``) clears the rest of it first: those were the options of
+    what it named before. Such assignments come first, wherever they stand.
+
+    Raises
+    ------
+    ConfigError : when an assignment has no ``=``, or goes through a key that is no table
+    """
+    result: dict[str, Any] = copy.deepcopy(dict(values))
+    for assignment in sorted(assignments, key=lambda one: not one.partition("=")[0].strip().endswith(".name")):
+        key, sign, text = assignment.partition("=")
+        if not sign or not key.strip():
+            raise ConfigError(f"--set {assignment!r}: write key=value, for example --set train.steps=2000")
+        try:
+            read = tomllib.loads(f"value = {text}")
+        except tomllib.TOMLDecodeError:
+            read = {}
+        value = read["value"] if len(read) == 1 else text
+        *path, last = key.strip().split(".")
+        table = result
+        for part in path:
+            table = table.setdefault(part, {})
+            if not isinstance(table, dict):
+                raise ConfigError(f"--set {assignment!r}: {part!r} is a value, not a table")
+        if path and last == "name" and table.get("name", value) != value:
+            table.clear()
+        table[last] = value
+    return result
+
+
+def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested mappings merged, `changes` winning."""
+    merged = dict(base)
+    for key, value in changes.items():
+        below = merged.get(key)
+        merged[key] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def differences(old: Any, new: Any, prefix: str = "") -> list[str]:
+    """Dotted keys in which two plain configurations differ, each as ``key: old -> new``."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        return [
+            line
+            for key in sorted({*old, *new})
+            for line in differences(old.get(key), new.get(key), f"{prefix}.{key}" if prefix else str(key))
+        ]
+    return [] if old == new else [f"{prefix}: {json.dumps(old)} -> {json.dumps(new)}"]
+
+
+def plain(config: Any) -> dict[str, Any]:
+    """A configuration as JSON values."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))
