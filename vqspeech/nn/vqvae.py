@@ -68,6 +68,8 @@ class VQVAE(nn.Module):
     spectral_weight : its weight
     """
 
+    criterion = "nll"
+
     def __init__(
         self,
         encoder: ConvEncoder,
@@ -152,7 +154,7 @@ class VQVAE(nn.Module):
         return LossTerms(total, told, quantized.codes, mask)
 
     @torch.no_grad()
-    def shuffled_nll(self, batch: SpeechBatch) -> Tensor:
+    def shuffled(self, batch: SpeechBatch) -> Tensor:
         """Mean negative log-likelihood in nats per sample when each crop is given the codes of the next one in the batch.
 
         A decoder that ignores its codes shows no rise over the true codes.

@@ -195,12 +195,15 @@ class _Loop:
                 batch = self.task.validation_batch(number % batches, 0, 1).to(self.fabric.device)
                 result = self.model.loss(batch)
                 usage.add(result.codes, result.mask & counts)
-                terms = {**result.terms, "shuffled_nll": self.model.shuffled_nll(batch)}
+                shuffled = self.model.shuffled(batch)
+                terms = (
+                    result.terms if shuffled is None else {**result.terms, f"shuffled_{self.model.criterion}": shuffled}
+                )
                 means.add({name: value * counts for name, value in terms.items()})
         self.model.train()
         means.steps = batches
         figures = means.over(self.processes).figures()
-        self.validated = self.step, figures["nll"]
+        self.validated = self.step, figures[self.model.criterion]
         return _in_bits(figures) | usage.over(self.processes).figures()
 
     def _check_finite(self, figures: dict[str, float]) -> None:

@@ -27,8 +27,9 @@ class Terms(Protocol):
 class Task(Protocol):
     """A model and its data, ready for the loop.
 
-    The model is a module with ``loss(batch, generator) -> Terms``, ``shuffled_nll(batch) -> Tensor``, ``start(batch, generator)`` and
-    ``update(generator)``. Batches are pure functions of the step and have ``to(device)``. A model without codes, such as a continuous VAE,
+    The model is a module with ``loss(batch, generator) -> Terms``, ``criterion`` (name of the term that checkpoints are compared by, lower
+    is better), ``shuffled(batch) -> Tensor | None`` (the criterion when each row gets the codes or conditions of the next one; None when
+    there is nothing to shuffle), ``start(batch, generator)`` and ``update(generator)``. Batches are pure functions of the step and have ``to(device)``. A model without codes, such as a continuous VAE,
     has no `codebook_sizes`, and its codes are (batch, 0, time).
     """
 

@@ -198,5 +198,5 @@ def test_shuffled_top_codes_are_those_of_the_next_image(trained):
     codes, top = torch.randint(8, (4, 1, 14, 14)), torch.randint(15, (4, 1, 7, 7))
     batch = CodeBatch(codes, torch.zeros(4, dtype=torch.int64), top=top)
     swapped = batch._replace(top=top[[3, 0, 1, 2]])
-    assert torch.equal(prior.model.shuffled_nll(batch), prior.model.loss(swapped).terms["nll"])
-    assert prior.model.shuffled_nll(batch) != prior.model.loss(batch).terms["nll"]
+    assert torch.equal(prior.model.shuffled(batch), prior.model.loss(swapped).terms["nll"])
+    assert prior.model.shuffled(batch) != prior.model.loss(batch).terms["nll"]

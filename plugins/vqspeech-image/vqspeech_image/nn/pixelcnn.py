@@ -94,6 +94,8 @@ class GatedPixelCNN(nn.Module):
     top_blocks : residual blocks over them
     """
 
+    criterion = "nll"
+
     def __init__(
         self,
         codebook_sizes: Sequence[int],
@@ -202,9 +204,11 @@ class GatedPixelCNN(nn.Module):
         return shared_terms(batch, nll, {"nll": nll}, batch.codes.flatten(2))
 
     @torch.no_grad()
-    def shuffled_nll(self, batch: CodeBatch) -> Tensor:
-        """Mean nats per code when each grid is told class and coarser codes of the next one; a prior that is told nothing has nothing to shuffle."""
+    def shuffled(self, batch: CodeBatch) -> Tensor | None:
+        """Mean nats per code given the class and the coarser codes of the next grid; None for a prior without conditions."""
         labels = self._labels(batch)
+        if labels is None and batch.top is None:
+            return None
         swapped = None if labels is None else labels.roll(1, 0)
         return self.nll(batch.codes, swapped, None if batch.top is None else batch.top.roll(1, 0)).mean()
 

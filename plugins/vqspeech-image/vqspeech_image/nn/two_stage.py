@@ -28,7 +28,7 @@ class CodeVQVAE(nn.Module):
     loss = mean nats per code of -log p(codes | latents) + the quantizer's losses.
 
     A powerful decoder may ignore its latents, and 27 bits can save little of what hundreds of codes cost. So whether the latents are used is not
-    seen in the likelihood, but in how much worse it becomes with the latents of another image, `shuffled_nll`.
+    seen in the likelihood, but in how much worse it becomes with the latents of another image, `shuffled`.
 
     Parameters
     ----------
@@ -37,6 +37,8 @@ class CodeVQVAE(nn.Module):
     grid : (rows, columns) of the codes
     width, downsamplings : of the encoder's convolutions
     """
+
+    criterion = "nll"
 
     def __init__(
         self, decoder: GatedPixelCNN, quantizer: Quantizer, *, grid: tuple[int, int], width: int, downsamplings: int
@@ -75,7 +77,7 @@ class CodeVQVAE(nn.Module):
         return shared_terms(batch, total, {"nll": nll, **quantized.losses, **quantized.stats}, quantized.codes)
 
     @torch.no_grad()
-    def shuffled_nll(self, batch: CodeBatch) -> Tensor:
+    def shuffled(self, batch: CodeBatch) -> Tensor:
         """Mean nats per code when each image is given the latents of the next one."""
         latents = self.encode(batch.codes).roll(1, 0)
         return self.decoder.nll(batch.codes, self.told(latents)).mean()

@@ -26,6 +26,8 @@ class GaussianVAE(nn.Module):
     codebook_sizes: tuple[int, ...] = ()
     levels: tuple[Level, ...] = ()
 
+    criterion = "nll"
+
     def __init__(
         self, encoder: ConvEncoder, decoder: ConvDecoder, likelihood: Likelihood, *, pixel_share: float = 1.0
     ) -> None:
@@ -59,7 +61,7 @@ class GaussianVAE(nn.Module):
         return shared_terms(batch, total, terms, codes)
 
     @torch.no_grad()
-    def shuffled_nll(self, batch: ImageBatch) -> Tensor:
+    def shuffled(self, batch: ImageBatch) -> Tensor:
         """Mean nats per dimension of the reconstruction when each image is given the latents of the next one."""
         mean, _ = self._posterior(batch.pixels)
         return pixel_nll(self.likelihood, self.decoder(mean.roll(1, 0)), batch.pixels, None).mean()

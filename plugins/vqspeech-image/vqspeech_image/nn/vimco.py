@@ -30,6 +30,8 @@ class CategoricalVIMCO(nn.Module):
     variables, categories : of each position
     """
 
+    criterion = "nll"
+
     def __init__(
         self,
         encoder: ConvEncoder,
@@ -86,7 +88,7 @@ class CategoricalVIMCO(nn.Module):
         return shared_terms(batch, total, {"nll": nll, "bound_nll": nll}, codes[0])
 
     @torch.no_grad()
-    def shuffled_nll(self, batch: ImageBatch) -> Tensor:
+    def shuffled(self, batch: ImageBatch) -> Tensor:
         """Mean nats per dimension of the reconstruction when each image is given the likeliest latents of the next one."""
         codes = self.encode(batch.pixels).roll(1, 0)
         return pixel_nll(self.likelihood, self.decoder(self._embedded(codes)), batch.pixels, None).mean()

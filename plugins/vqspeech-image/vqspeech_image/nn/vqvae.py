@@ -43,6 +43,8 @@ class DiscreteVAE(nn.Module, ABC):
     pixel_share : see `drawn_positions`
     """
 
+    criterion = "nll"
+
     def __init__(self, decoder: ConvDecoder | TFPDecoder, likelihood: Likelihood, pixel_share: float) -> None:
         super().__init__()
         self.decoder = decoder
@@ -95,7 +97,7 @@ class DiscreteVAE(nn.Module, ABC):
         return shared_terms(batch, total, {**terms, **latents.losses, **latents.stats}, latents.codes)
 
     @torch.no_grad()
-    def shuffled_nll(self, batch: ImageBatch) -> Tensor:
+    def shuffled(self, batch: ImageBatch) -> Tensor:
         """Mean nats per dimension when each image is given the codes of the next one."""
         return self.nll_of(batch.pixels, *(codes.roll(1, 0) for codes in codes_of(self, batch.pixels))).mean()
 
