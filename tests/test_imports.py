@@ -26,13 +26,15 @@ ALLOWED: dict[str, set[str]] = {
     "checkpoints": BASE | {"registry", "checkpoints"},
     "model": MODEL,
     **dict.fromkeys(WORK, MODEL | WORK),
+    "analysis": MODEL | WORK | {"report"},
     "presets": {"presets", *BASE},
-    "experiments": MODEL | WORK | {"experiments"},
+    "report": BASE | {"report"},
+    "experiments": MODEL | WORK | {"report", "experiments"},
     "scaffold": BASE | {"registry", "scaffold"},
     "testing": MODEL | WORK | {"testing", "presets"},
-    "cli": MODEL | WORK | {"experiments", "presets", "testing", "scaffold", "cli"},
+    "cli": MODEL | WORK | {"report", "experiments", "presets", "testing", "scaffold", "cli"},
     "__main__": {"cli"},
-    "recipes": MODEL | WORK | {"experiments", "presets", "recipes"},
+    "recipes": MODEL | WORK | {"report", "experiments", "presets", "recipes"},
 }
 """Part of vqspeech, or ``recipes``, -> the parts it may import. Nothing in vqspeech imports a recipe."""
 

@@ -5,7 +5,6 @@ Colours are those of Okabe and Ito (2008), told apart with any colour vision. No
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vqspeech.alignment.inventories import MANNERS, manner
+from vqspeech.report.images import save_figure as save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,42 +54,11 @@ def plain(axes: Axes, *, title: str = "", x: str = "", y: str = "", grid: bool =
     return axes
 
 
-def save(figure: Figure, path: Path, *, max_bytes: int = 120_000) -> Path:
-    """Write a figure as PNG with a palette, about a third of the usual size; returns the path.
-
-    Parameters
-    ----------
-    path : ends in ``.png``; its folder is made when missing
-    max_bytes : the palette shrinks from 256 to 96 colours until the file is this small; a dense figure may stay above
-    """
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", facecolor=figure.get_facecolor())
-    _ready(path)
-    with Image.open(buffer) as image:
-        opaque = image.convert("RGB")
-    for colours in (256, 160, 96):
-        packed = io.BytesIO()
-        palette = opaque.quantize(colours, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-        palette.save(packed, format="PNG", optimize=True)
-        if packed.tell() <= max_bytes:
-            break
-    path.write_bytes(packed.getvalue())
-    return path
-
-
 def save_both(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     """Write a figure as ``name.png`` and ``name.svg`` in a folder that is made when missing; returns both paths."""
-    figure.savefig(
-        _ready(folder / f"{name}.svg"), format="svg", facecolor=figure.get_facecolor(), metadata={"Date": None}
-    )
+    folder.mkdir(parents=True, exist_ok=True)
+    figure.savefig(folder / f"{name}.svg", format="svg", facecolor=figure.get_facecolor(), metadata={"Date": None})
     return save(figure, folder / f"{name}.png"), folder / f"{name}.svg"
-
-
-def _ready(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
 
 
 def training_curves(rows: Sequence[Mapping[str, Any]]) -> Figure:

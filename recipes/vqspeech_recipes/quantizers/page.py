@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqspeech.analysis.figures import BLUE, INK, SKY, new_figure, plain
-from vqspeech.analysis.report import Picture, Report, Section, Table, write_report
 from vqspeech.experiments.request import RecipeRequest
+from vqspeech.report import Picture, Report, Section, Table, write_report
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

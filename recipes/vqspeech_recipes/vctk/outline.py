@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from vqspeech.analysis.report import Headline
 from vqspeech.config import ModelConfig
+from vqspeech.report import Headline
 
 
 def facts(results: dict[str, Any], model: ModelConfig, choices: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

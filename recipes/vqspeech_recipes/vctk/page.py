@@ -10,10 +10,10 @@ import numpy as np
 
 from vqspeech import audio
 from vqspeech.analysis import baselines, figures, latents, phone_figures, phonemes, spectrograms
-from vqspeech.analysis.report import Clip, Picture, PlayerRow, Report, Section, Table, write_report
 from vqspeech.codes import CodeTable
 from vqspeech.corpora.store import AudioStore
 from vqspeech.model import Checkpoint
+from vqspeech.report import Clip, Picture, PlayerRow, Report, Section, Table, write_report
 from vqspeech.training.metrics import read_metrics
 from vqspeech_recipes.vctk.outline import facts, headlines
 

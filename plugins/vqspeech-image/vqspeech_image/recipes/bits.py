@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vqspeech.analysis.report import Picture, Section, Table
+from vqspeech.report import Picture, Section, Table
 from vqspeech.training.metrics import read_metrics
 from vqspeech_image.recipes.pictures import curves
 from vqspeech_image.recipes.results import Evidence, model_name

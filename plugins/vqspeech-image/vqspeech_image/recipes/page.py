@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from vqspeech.analysis.figures import codebook_usage
-from vqspeech.analysis.report import Headline, Picture, Report, Section, Table, write_report
 from vqspeech.experiments.request import RecipeOutcome
+from vqspeech.report import Headline, Picture, Report, Section, Table, write_report
 from vqspeech.training.metrics import read_metrics
 from vqspeech_image.recipes.bits import bits_section
 from vqspeech_image.recipes.pictures import curves

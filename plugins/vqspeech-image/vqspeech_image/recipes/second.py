@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from vqspeech.analysis.report import Picture, Section, Table
+from vqspeech.report import Picture, Section, Table
 from vqspeech_image.code_store import CodeStore
 from vqspeech_image.evaluation.latents import latent_use
 from vqspeech_image.models import LoadedImages, load_two_stage, require_same_codes

@@ -9,8 +9,9 @@ import pytest
 import soundfile
 
 from vqspeech.analysis.figures import codebook_usage
-from vqspeech.analysis.page import format_cell
-from vqspeech.analysis.report import (
+from vqspeech.analysis.spectrograms import spectrogram_strip
+from vqspeech.errors import InputError
+from vqspeech.report import (
     Clip,
     Headline,
     Picture,
@@ -20,8 +21,7 @@ from vqspeech.analysis.report import (
     Table,
     write_report,
 )
-from vqspeech.analysis.spectrograms import spectrogram_strip
-from vqspeech.errors import InputError
+from vqspeech.report.page import format_cell
 
 BUZZ = np.sin(np.arange(3200) / 10).astype(np.float32)
 NASTY = '<script>alert("x")</script> & $title ${x}'

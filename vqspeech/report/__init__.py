@@ -1,0 +1,6 @@
+"""Reports: elements of a page as plain data, and the writer that turns them into a folder with an HTML page."""
+
+from vqspeech.report.elements import Clip, Headline, Picture, PlayerRow, Report, Section, Table
+from vqspeech.report.write import write_report
+
+__all__ = ["Clip", "Headline", "Picture", "PlayerRow", "Report", "Section", "Table", "write_report"]

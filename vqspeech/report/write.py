@@ -1,0 +1,80 @@
+"""Write a report: one folder with a page, its sound and its images.
+
+The page opens from disk, loads nothing from the network, and the folder can be zipped and sent.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from vqspeech.errors import InputError
+from vqspeech.report.assets import Assets
+from vqspeech.report.elements import Report
+from vqspeech.report.page import GENERATOR, render
+
+
+def write_report(directory: Path, report: Report) -> Path:
+    """Write a report as a folder with ``index.html``, ``audio/`` and ``figures/``, whole or not at all.
+
+    An earlier report at `directory` is replaced; the new one may refer to files of the earlier one.
+
+    Parameters
+    ----------
+    directory : the folder to create
+
+    Returns
+    -------
+    The page, ``directory/index.html``
+
+    Raises
+    ------
+    InputError : when a file is missing, `directory` holds something other than a report, or it cannot be written
+    """
+    directory = Path(os.path.abspath(directory))
+    _check_replaceable(directory)
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+    except OSError as error:
+        raise _cannot_write(directory, error) from error
+    try:
+        (fresh / "index.html").write_text(render(report, Assets(fresh)), encoding="utf-8")
+        fresh.chmod(0o755)
+        _swap(fresh, directory)
+    except OSError as error:
+        raise _cannot_write(directory, error) from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return directory / "index.html"
+
+
+def _cannot_write(directory: Path, error: OSError) -> InputError:
+    reason = error.strerror or error
+    return InputError(f"cannot write a report at {directory}: {reason}; choose another folder or free some space")
+
+
+def _check_replaceable(directory: Path) -> None:
+    page = directory / "index.html"
+    if not directory.exists() or (directory.is_dir() and not any(directory.iterdir())):
+        return
+    if not page.is_file() or GENERATOR not in page.read_text(encoding="utf-8", errors="replace")[:4000]:
+        raise InputError(
+            f"{directory} is not empty and not a report of vqspeech, so its files would be lost; give another folder"
+        )
+
+
+def _swap(fresh: Path, directory: Path) -> None:
+    """Put the new folder in place of the old one, which is restored when that fails."""
+    old = fresh.with_name(fresh.name + "-old")
+    if directory.exists():
+        directory.rename(old)
+    try:
+        fresh.rename(directory)
+    except OSError:
+        if old.exists():
+            old.rename(directory)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
