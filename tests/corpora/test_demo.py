@@ -9,7 +9,7 @@ import pytest
 
 from vqspeech import audio
 from vqspeech.alignment.base import SILENCE
-from vqspeech.analysis.listening import f0_statistics
+from vqspeech.analysis.listening.measures import f0_statistics
 from vqspeech.corpora import demo, espeak
 from vqspeech.corpora.demo_text import base_sentences, sentences_for
 from vqspeech.errors import InputError, UnknownNameError, VQSpeechError

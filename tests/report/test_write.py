@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from vqspeech.analysis.figures import codebook_usage
-from vqspeech.analysis.spectrograms import spectrogram_strip
+from vqspeech.analysis.figures.charts import codebook_usage
+from vqspeech.analysis.figures.spectrograms import spectrogram_strip
 from vqspeech.errors import InputError
 from vqspeech.report import (
     Clip,

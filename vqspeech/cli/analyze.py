@@ -110,7 +110,7 @@ def _one(
 ) -> dict[str, Any]:
     """Encode the corpus with one run and analyse its codes."""
     from vqspeech import audio
-    from vqspeech.analysis import training_audio
+    from vqspeech.analysis.phonemes import training_audio
     from vqspeech.encoding import encode_files
     from vqspeech.model import load
     from vqspeech.progress import Progress
@@ -189,7 +189,7 @@ def _folders(runs: list[Path], out: Path | None) -> list[Path | None]:
 def _together(name: str, speech: Corpus, results: list[dict[str, Any]]) -> dict[str, Any]:
     whole: dict[str, Any] = {"analysis": name, "corpus": speech.variant, "runs": results}
     if name == "phonemes":
-        from vqspeech.analysis.phoneme_table import over_runs
+        from vqspeech.analysis.phonemes.table import over_runs
 
         whole["over_runs"] = over_runs(results)
     return whole
@@ -202,7 +202,7 @@ def _write(path: Path, result: Mapping[str, Any]) -> None:
 
 def _show(name: str, speech: Corpus, labels: list[str], results: list[dict[str, Any]]) -> None:
     if name == "phonemes":
-        from vqspeech.analysis.phoneme_table import scored, table, table_of_runs
+        from vqspeech.analysis.phonemes.table import scored, table, table_of_runs
 
         typer.echo(speech.variant + (" (synthetic speech)" if speech.synthetic else ""))
         lines = table(results[0]) if len(results) == 1 else [*scored(results[0]), "", *table_of_runs(labels, results)]

@@ -158,7 +158,7 @@ def register_analyses() -> list[AnalysisSpec]:
     return [
         AnalysisSpec(
             name="phonemes",
-            target="vqspeech.analysis.phonemes:analyse",
+            target="vqspeech.analysis.phonemes.analysis:analyse",
             summary="how much a code says about the phoneme, beside chance and k-means on the same frames",
         )
     ]

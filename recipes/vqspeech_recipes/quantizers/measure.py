@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from vqspeech.alignment.inventories import fold_all
-from vqspeech.analysis import codebook, mapping
-from vqspeech.analysis.baselines import random_codes
-from vqspeech.analysis.frames import label_frames
+from vqspeech.analysis import codebook
+from vqspeech.analysis.phonemes import mapping
+from vqspeech.analysis.phonemes.baselines import random_codes
+from vqspeech.analysis.phonemes.frames import label_frames
 from vqspeech.codes import CodeTable
 from vqspeech.corpora.store import AudioStore
 from vqspeech.encoding import encode_store
@@ -55,7 +56,7 @@ def measure(run: Path, store: AudioStore, seed: int) -> Result:
 
 
 def _phonemes(table: CodeTable, store: AudioStore, seed: int) -> Result:
-    """Majority map of codes to phones as in `vqspeech.analysis.phonemes`, without the baselines that are the same for all quantizers."""
+    """Majority map of codes to phones as in `vqspeech.analysis.phonemes.score`, without the baselines that are the same for all quantizers."""
     alignments = {row.id: row.alignment for row in store.rows if row.alignment is not None}
     if not alignments:
         return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vqspeech.analysis.figures import BLUE, INK, SKY, new_figure, plain
+from vqspeech.analysis.figures.style import BLUE, INK, SKY, new_figure, plain
 from vqspeech.experiments.request import RecipeRequest
 from vqspeech.report import Picture, Report, Section, Table, write_report
 

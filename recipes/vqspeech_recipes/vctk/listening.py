@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from vqspeech import audio
-from vqspeech.analysis.listening import compare_all, f0_statistics, level
-from vqspeech.analysis.speakers import SpeakerClassifier
+from vqspeech.analysis.listening.measures import compare_all, f0_statistics, level
+from vqspeech.analysis.listening.speakers import SpeakerClassifier
 from vqspeech.conversion import Conversion, convert
 from vqspeech.corpora.store import AudioStore
 from vqspeech.errors import VQSpeechError

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from vqspeech import audio
-from vqspeech.analysis import baselines, figures, latents, phone_figures, phonemes, spectrograms
+from vqspeech.analysis import latents
+from vqspeech.analysis.figures import charts, spectrograms
+from vqspeech.analysis.phonemes import baselines, figures
+from vqspeech.analysis.phonemes.score import CODES
 from vqspeech.codes import CodeTable
 from vqspeech.corpora.store import AudioStore
 from vqspeech.model import Checkpoint
@@ -162,7 +165,7 @@ def _phonemes(evidence: Evidence) -> Section:
     units = scores["units"]
     rows: list[tuple[str, str | None, str | None]] = [
         (
-            "VQ-VAE codes" if name == phonemes.CODES else name,
+            "VQ-VAE codes" if name == CODES else name,
             _percent(scores["random_codes"] if name == baselines.RANDOM else unit["accuracy"]),
             _percent(unit["accuracy_other_speakers"]),
         )
@@ -177,16 +180,14 @@ def _phonemes(evidence: Evidence) -> Section:
             alt="matrix of phones against codes",
         ),
         Picture(
-            source=phone_figures.codebook_projection(
+            source=figures.codebook_projection(
                 latents.code_vectors(evidence.checkpoint, evidence.scored["code_names"]), counts, names
             ),
             caption="the codebook in the plane; each code is named by its phone, its area is its share of frames",
             alt="projections of the code vectors",
         ),
         Picture(
-            source=phone_figures.recall_bars(
-                scores["per_phone"], dict(zip(names, counts.sum(axis=0).tolist(), strict=True))
-            ),
+            source=figures.recall_bars(scores["per_phone"], dict(zip(names, counts.sum(axis=0).tolist(), strict=True))),
             caption="share of each phone's frames that the map names",
             alt="bar chart of recall by phone",
         ),
@@ -224,9 +225,9 @@ def _time_axis(evidence: Evidence) -> list[Picture]:
         table.hop_samples,
         alignment=evidence.store.rows[index].alignment,
     )
-    lengths = phone_figures.durations(
-        phone_figures.run_lengths((row.codes for row in table), hop_s),
-        phone_figures.phone_lengths(alignments.values()),
+    lengths = figures.durations(
+        figures.run_lengths((row.codes for row in table), hop_s),
+        figures.phone_lengths(alignments.values()),
         hop_s,
     )
     return [
@@ -259,7 +260,7 @@ def _codebook(evidence: Evidence) -> Section:
         ),
         figures=tuple(
             Picture(
-                source=figures.codebook_usage(book["counts"]),
+                source=charts.codebook_usage(book["counts"]),
                 caption="share of frames by code, sorted",
                 alt="bar chart of code use",
             )
@@ -274,7 +275,7 @@ def _training(evidence: Evidence) -> Section:
         text="Losses on training and held-out crops, with the loss when each crop gets the codes of another, and the codes in use.",
         figures=(
             Picture(
-                source=figures.training_curves(read_metrics(evidence.out / "metrics.jsonl")),
+                source=charts.training_curves(read_metrics(evidence.out / "metrics.jsonl")),
                 caption="",
                 alt="training curves",
             ),

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from vqspeech.analysis import codebook, phonemes, training_audio
+from vqspeech.analysis import codebook
+from vqspeech.analysis.phonemes import training_audio
+from vqspeech.analysis.phonemes.score import PROTOCOL, score
 from vqspeech.checkpoints.store import list_checkpoints
 from vqspeech.codes import CodeTable
 from vqspeech.config import plain
@@ -84,7 +86,7 @@ class _Recipe:
         converted = self.stages.run("convert", heard, self._convert, wanted=wants("convert"), made=(folder,))
         if wants("phonemes"):
             self._has(coded, "encode")
-        protocol = {**model, "protocol": phonemes.PROTOCOL}
+        protocol = {**model, "protocol": PROTOCOL}
         scored = self.stages.run("phonemes", protocol, self._phonemes, wanted=wants("phonemes"), made=(table,))
         if not wants("report"):
             return self._partial()
@@ -174,7 +176,7 @@ class _Recipe:
                 "`vqspeech analyze phonemes`",
             }
         table = CodeTable.read(self.out / "codes.parquet")
-        scores = phonemes.score(
+        scores = score(
             table,
             alignments,
             lambda name: self.store.waveform(self.store.by_id(name)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from vqspeech.analysis.figures import codebook_usage
+from vqspeech.analysis.figures.charts import codebook_usage
 from vqspeech.experiments.request import RecipeOutcome
 from vqspeech.report import Headline, Picture, Report, Section, Table, write_report
 from vqspeech.training.metrics import read_metrics

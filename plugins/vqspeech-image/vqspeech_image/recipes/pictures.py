@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from vqspeech.analysis.figures import BLUE, GREEN, ORANGE, PURPLE, new_figure, plain
+from vqspeech.analysis.figures.style import BLUE, GREEN, ORANGE, PURPLE, new_figure, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vqspeech.analysis.leakage import speaker_leakage
+from vqspeech.analysis.phonemes.leakage import speaker_leakage
 
 SPEAKERS, UTTERANCES, FRAMES = 4, 5, 40
 speaker_of = np.repeat(np.arange(SPEAKERS), UTTERANCES)

@@ -1,27 +1,33 @@
-"""Figures of codes against phones: the codebook as a map, confusions, recall, durations; and all of an analysis written to a folder."""
+"""Figures of codes and phones: the codebook as a map, P(phone | code), confusions, recall, durations."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vqspeech.alignment.base import SILENCE, Alignment
 from vqspeech.alignment.inventories import MANNERS, manner
-from vqspeech.analysis import figures, latents, spectrograms
-from vqspeech.analysis.baselines import RANDOM
-from vqspeech.analysis.figures import BLUE, GREEN, GREY, INK, MUTED, ORANGE, PURPLE, SKY, new_figure, plain
-from vqspeech.codes import CodeTable
-from vqspeech.model import Checkpoint
+from vqspeech.analysis.figures.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    MUTED,
+    ORANGE,
+    PURPLE,
+    SKY,
+    colour_bar,
+    empty,
+    new_figure,
+    plain,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from vqspeech.analysis.phonemes import PhonemeScores
 
 MANNER_COLOURS = dict(zip(MANNERS, (BLUE, GREEN, PURPLE, ORANGE, "#e6ab02", GREY, "#444c56"), strict=True))
 """Colour of each manner of articulation."""
@@ -49,7 +55,7 @@ def codebook_projection(vectors: np.ndarray, counts: np.ndarray, phones: Sequenc
     kept = np.argsort(-total, kind="stable")[: min(PROJECTED_CODES, int((total > 0).sum()))]
     figure = new_figure(4.6)
     if len(kept) < 5:
-        return figures.empty(figure, f"{len(kept)} codes occur, too few to project")
+        return empty(figure, f"{len(kept)} codes occur, too few to project")
     points = vectors[kept] - vectors[kept].mean(axis=0)
     principal = PCA(2, random_state=seed).fit(points)
     explained = 100 * principal.explained_variance_ratio_.sum()
@@ -109,7 +115,7 @@ def confusion_matrix(confusion: np.ndarray, phones: Sequence[str]) -> Figure:
     confusion : (phones, phones) frames by true phone and named phone
     """
     totals = confusion.sum(axis=1)
-    order = [index for index in figures.phone_order(phones, totals) if totals[index]]
+    order = [index for index in phone_order(phones, totals) if totals[index]]
     share = confusion[np.ix_(order, order)] / totals[order, None]
     names = [phones[index] for index in order]
     figure = new_figure(max(3.0, 0.145 * len(names) + 1.1), width_in=max(4.0, 0.17 * len(names) + 1.6))
@@ -122,7 +128,7 @@ def confusion_matrix(confusion: np.ndarray, phones: Sequence[str]) -> Figure:
     for edge in np.flatnonzero(np.diff(ranks)):
         axes.axhline(edge + 0.5, color=MUTED, linewidth=0.5)
         axes.axvline(edge + 0.5, color=MUTED, linewidth=0.5)
-    figures.colour_bar(figure, image, axes, "share of the phone's frames")
+    colour_bar(figure, image, axes, "share of the phone's frames")
     return figure
 
 
@@ -135,7 +141,7 @@ def recall_bars(per_phone: Mapping[str, float], frames: Mapping[str, int]) -> Fi
     frames : phone -> frames
     """
     names = list(per_phone)
-    order = figures.phone_order(names, np.asarray([frames[name] for name in names]))
+    order = phone_order(names, np.asarray([frames[name] for name in names]))
     names = [names[index] for index in order]
     figure = new_figure(2.9)
     axes = plain(figure.subplots(), title="Recall of each phone", y="frames named, %")
@@ -218,58 +224,37 @@ def phone_lengths(alignments: Iterable[Alignment]) -> np.ndarray:
     )
 
 
-def drawn(
-    scores: PhonemeScores,
-    table: CodeTable,
-    alignments: Mapping[str, Alignment],
-    waveform_of: Callable[[str], np.ndarray],
-    model: Checkpoint | None,
-) -> dict[str, Figure]:
-    """Every figure of an analysis by its file name.
+def code_phone_matrix(counts: np.ndarray, phones: Sequence[str]) -> Figure:
+    """P(phone | code): a column per code that occurs, ordered by its phone, a row per phone, ordered by manner of articulation.
 
     Parameters
     ----------
-    scores : of the table
-    table, alignments, waveform_of, model : as `vqspeech.analysis.phonemes.score` was given them, with the labels folded
+    counts : (codes, phones) joint counts
+    phones : names of the columns of `counts`
     """
-    hop_s = table.hop_samples / table.sample_rate
-    rows = [row for row in table if row.id in alignments]
-    totals = dict(zip(scores.phone_names, scores.counts.sum(axis=0).tolist(), strict=True))
-    bars = [(name, scores.random_codes if name == RANDOM else unit.accuracy) for name, unit in scores.units.items()]
-    bars.append(("most frequent phone", scores.prior))
-    middle = sorted(rows, key=lambda row: row.n_samples)[len(rows) // 2]
-    found = {
-        "accuracy": figures.accuracy_bars(bars, interval=scores.ci95),
-        "code-phone-matrix": figures.code_phone_matrix(scores.counts, scores.phone_names),
-        "confusion": confusion_matrix(scores.confusion, scores.phone_names),
-        "recall": recall_bars(scores.per_phone, totals),
-        "durations": durations(
-            run_lengths((row.codes for row in rows), hop_s), phone_lengths(alignments[row.id] for row in rows), hop_s
-        ),
-        "codes-and-phones": spectrograms.codes_and_phones(
-            waveform_of(middle.id),
-            table.sample_rate,
-            middle.codes[0],
-            table.hop_samples,
-            alignment=alignments[middle.id],
-            title=middle.id,
-        ),
-    }
-    if model is not None:
-        found["codebook"] = codebook_projection(
-            latents.code_vectors(model, scores.code_names), scores.counts, scores.phone_names
-        )
-    return found
+    counts = np.asarray(counts, dtype=np.float64)
+    used = counts.sum(axis=1) > 0
+    if not used.any():
+        return empty(new_figure(2.0), "no frames with a phone")
+    order = phone_order(phones, counts.sum(axis=0))
+    share = (counts[used] / counts[used].sum(axis=1, keepdims=True))[:, order]
+    best = share.argmax(axis=1)
+    share = share[np.lexsort((-share.max(axis=1), best))]
+    figure = new_figure(max(2.6, 0.13 * len(phones) + 1.0))
+    axes = plain(
+        figure.subplots(), title="P(phone | code)", x=f"{used.sum()} codes, ordered by their phone", grid=False
+    )
+    image = axes.imshow(share.T, aspect="auto", interpolation="nearest", cmap="Blues", vmin=0.0, vmax=1.0)
+    names = [phones[index] for index in order]
+    axes.set_yticks(range(len(names)), names, fontsize=7 if len(names) > 24 else 8.5)
+    axes.set_xticks([])
+    ranks = [MANNERS.index(manner(name)) for name in names]
+    for row in np.flatnonzero(np.diff(ranks)):
+        axes.axhline(row + 0.5, color=MUTED, linewidth=0.5)
+    colour_bar(figure, image, axes, "probability")
+    return figure
 
 
-def write(
-    scores: PhonemeScores,
-    table: CodeTable,
-    alignments: Mapping[str, Alignment],
-    waveform_of: Callable[[str], np.ndarray],
-    out: Path,
-    model: Checkpoint | None = None,
-) -> list[Path]:
-    """Write every figure of `drawn` as PNG and SVG to a folder; returns the files."""
-    found = drawn(scores, table, alignments, waveform_of, model)
-    return [path for name, figure in found.items() for path in figures.save_both(figure, out, name)]
+def phone_order(phones: Sequence[str], totals: np.ndarray) -> list[int]:
+    """Order of the phones: by manner of articulation, within one the frequent first."""
+    return sorted(range(len(phones)), key=lambda index: (MANNERS.index(manner(phones[index])), -totals[index]))

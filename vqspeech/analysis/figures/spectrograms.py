@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vqspeech.alignment.base import SILENCE, Alignment
-from vqspeech.analysis.features import mel_power
-from vqspeech.analysis.figures import INK, MUTED, RULE, colour_bar, new_figure, plain
-from vqspeech.analysis.listening import check_waveform
+from vqspeech.analysis.figures.style import INK, MUTED, RULE, colour_bar, new_figure, plain
+from vqspeech.analysis.listening.features import mel_power
+from vqspeech.analysis.listening.measures import check_waveform
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

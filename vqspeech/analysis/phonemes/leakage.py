@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from vqspeech.analysis.clustering import entropy_bits, information_bits
-from vqspeech.analysis.mapping import joint_counts
-from vqspeech.analysis.speakers import FOLDS, folds_within_speakers
+from vqspeech.analysis.listening.speakers import FOLDS, folds_within_speakers
+from vqspeech.analysis.phonemes.clustering import entropy_bits, information_bits
+from vqspeech.analysis.phonemes.mapping import joint_counts
 
 FRAMES_PER_FIT = 12_000
 """Frame probes are fitted on at most this many frames, drawn at random."""

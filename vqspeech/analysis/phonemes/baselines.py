@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from vqspeech.analysis import latents
-from vqspeech.analysis.features import STEP_S, mfcc
-from vqspeech.analysis.frames import LabelledFrames
+from vqspeech.analysis.listening.features import STEP_S, mfcc
+from vqspeech.analysis.phonemes.frames import LabelledFrames
 from vqspeech.codes import CodeTable
 from vqspeech.errors import InputError
 from vqspeech.model import Checkpoint

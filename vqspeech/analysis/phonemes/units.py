@@ -8,19 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from vqspeech.alignment.base import SILENCE, Alignment
-from vqspeech.analysis import abx
-from vqspeech.analysis.boundaries import (
+from vqspeech.analysis.codebook import adaptive_bits, usage_of_counts
+from vqspeech.analysis.phonemes import abx
+from vqspeech.analysis.phonemes.boundaries import (
     TOLERANCE_S,
     BoundaryScores,
     boundary_scores,
     code_boundaries,
     phone_boundaries,
 )
-from vqspeech.analysis.clustering import ClusterScores, cluster_scores
-from vqspeech.analysis.codebook import adaptive_bits, usage_of_counts
-from vqspeech.analysis.context import CONTEXTS, context_ids, ngram_correct
-from vqspeech.analysis.frames import LabelledFrames, centres
-from vqspeech.analysis.mapping import correct_across, folds_of, joint_counts, majority_map
+from vqspeech.analysis.phonemes.clustering import ClusterScores, cluster_scores
+from vqspeech.analysis.phonemes.context import CONTEXTS, context_ids, ngram_correct
+from vqspeech.analysis.phonemes.frames import LabelledFrames, centres
+from vqspeech.analysis.phonemes.mapping import correct_across, folds_of, joint_counts, majority_map
 from vqspeech.analysis.resampling import bootstrap_interval
 from vqspeech.codes import CodeTable
 

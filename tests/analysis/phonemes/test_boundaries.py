@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqspeech.alignment.base import Alignment, Interval
-from vqspeech.analysis.boundaries import boundary_scores, code_boundaries, matches, phone_boundaries
+from vqspeech.analysis.phonemes.boundaries import boundary_scores, code_boundaries, matches, phone_boundaries
 
 
 def test_boundaries_are_where_labels_change_and_gaps_have_two() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqspeech.analysis import abx
+from vqspeech.analysis.phonemes import abx
 
 rng = np.random.default_rng(0)
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqspeech.alignment.base import SILENCE, Alignment, Interval
-from vqspeech.analysis.frames import label_frames, labels_of, one_codebook
+from vqspeech.analysis.phonemes.frames import label_frames, labels_of, one_codebook
 from vqspeech.codes import CodeTable, UtteranceCodes
 from vqspeech.errors import InputError
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from vqspeech.analysis.baselines import RANDOM
-from vqspeech.analysis.phonemes import CODES
+from vqspeech.analysis.phonemes.baselines import RANDOM
+from vqspeech.analysis.phonemes.score import CODES
 
 Result = Mapping[str, Any]
-"""What `vqspeech.analysis.phonemes.PhonemeScores.summary` gives."""
+"""What `vqspeech.analysis.phonemes.score.PhonemeScores.summary` gives."""
 
 _SPREAD = {
     "accuracy": lambda r: r["accuracy"],

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vqspeech.analysis.context import CONTEXTS, context_ids, ngram_correct
+from vqspeech.analysis.phonemes.context import CONTEXTS, context_ids, ngram_correct
 
 
 def ids(codes: np.ndarray, utterance: np.ndarray, length: int) -> list[np.ndarray]:

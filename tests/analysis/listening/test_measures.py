@@ -7,7 +7,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from vqspeech.analysis.listening import (
+from vqspeech.analysis.listening.measures import (
     SILENT_DBFS,
     compare,
     compare_all,

@@ -1,64 +1,32 @@
-"""Figures of codes and training in one restrained style; every function returns a Figure, and `save` writes it light in weight.
-
-Colours are those of Okabe and Ito (2008), told apart with any colour vision. No pyplot, so no state outside the figure.
-"""
+"""Charts of training and of codebooks; every function returns a Figure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vqspeech.alignment.inventories import MANNERS, manner
-from vqspeech.report.images import save_figure as save
+from vqspeech.analysis.figures.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PURPLE,
+    SKY,
+    WIDTH_IN,
+    empty,
+    new_figure,
+    plain,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INK, MUTED, RULE = "#1f2933", "#66727f", "#d9dee4"
-BLUE, ORANGE, GREEN, PURPLE, SKY, GREY = "#0072b2", "#d55e00", "#009e73", "#aa4499", "#56b4e9", "#9aa5b1"
-WIDTH_IN = 9.0
-DPI = 110
-
 LOSS_TERMS = ("spectral", "commitment", "codebook", "aux")
 """Terms of the loss beside the likelihood that the training curves know."""
-
-
-def new_figure(height_in: float, *, width_in: float = WIDTH_IN) -> Figure:
-    """An empty figure with a canvas of its own and a constrained layout."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width_in, height_in), dpi=DPI, layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def plain(axes: Axes, *, title: str = "", x: str = "", y: str = "", grid: bool = True) -> Axes:
-    """The house style on one pair of axes: no box, quiet grid, title at the left."""
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(RULE)
-    axes.tick_params(colors=MUTED, labelsize=8.5, length=3)
-    if grid:
-        axes.grid(True, axis="y", color=RULE, linewidth=0.6, alpha=0.8)
-    axes.set_axisbelow(True)
-    axes.set_xlabel(x, fontsize=9, color=MUTED)
-    axes.set_ylabel(y, fontsize=9, color=MUTED)
-    if title:
-        axes.set_title(title, loc="left", fontsize=10.5, color=INK, fontweight="bold", pad=7)
-    return axes
-
-
-def save_both(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
-    """Write a figure as ``name.png`` and ``name.svg`` in a folder that is made when missing; returns both paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    figure.savefig(folder / f"{name}.svg", format="svg", facecolor=figure.get_facecolor(), metadata={"Date": None})
-    return save(figure, folder / f"{name}.png"), folder / f"{name}.svg"
 
 
 def training_curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
@@ -152,37 +120,6 @@ def codebook_usage(counts: Sequence[int] | np.ndarray, *, title: str = "Codebook
     return figure
 
 
-def code_phone_matrix(counts: np.ndarray, phones: Sequence[str]) -> Figure:
-    """P(phone | code): a column per code that occurs, ordered by its phone, a row per phone, ordered by manner of articulation.
-
-    Parameters
-    ----------
-    counts : (codes, phones) joint counts
-    phones : names of the columns of `counts`
-    """
-    counts = np.asarray(counts, dtype=np.float64)
-    used = counts.sum(axis=1) > 0
-    if not used.any():
-        return empty(new_figure(2.0), "no frames with a phone")
-    order = phone_order(phones, counts.sum(axis=0))
-    share = (counts[used] / counts[used].sum(axis=1, keepdims=True))[:, order]
-    best = share.argmax(axis=1)
-    share = share[np.lexsort((-share.max(axis=1), best))]
-    figure = new_figure(max(2.6, 0.13 * len(phones) + 1.0))
-    axes = plain(
-        figure.subplots(), title="P(phone | code)", x=f"{used.sum()} codes, ordered by their phone", grid=False
-    )
-    image = axes.imshow(share.T, aspect="auto", interpolation="nearest", cmap="Blues", vmin=0.0, vmax=1.0)
-    names = [phones[index] for index in order]
-    axes.set_yticks(range(len(names)), names, fontsize=7 if len(names) > 24 else 8.5)
-    axes.set_xticks([])
-    ranks = [MANNERS.index(manner(name)) for name in names]
-    for row in np.flatnonzero(np.diff(ranks)):
-        axes.axhline(row + 0.5, color=MUTED, linewidth=0.5)
-    colour_bar(figure, image, axes, "probability")
-    return figure
-
-
 def accuracy_bars(bars: Sequence[tuple[str, float]], *, interval: tuple[float, float] | None = None) -> Figure:
     """Accuracies side by side, the first one being the result and the others what it has to beat.
 
@@ -216,19 +153,6 @@ def accuracy_bars(bars: Sequence[tuple[str, float]], *, interval: tuple[float, f
     return figure
 
 
-def phone_order(phones: Sequence[str], totals: np.ndarray) -> list[int]:
-    """Order of the phones: by manner of articulation, within one the frequent first."""
-    return sorted(range(len(phones)), key=lambda index: (MANNERS.index(manner(phones[index])), -totals[index]))
-
-
-def colour_bar(figure: Figure, image: Any, axes: Any, label: str) -> None:
-    """A quiet colour bar at the right of the axes."""
-    bar = figure.colorbar(image, ax=axes, fraction=0.03, pad=0.01)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(colors=MUTED, labelsize=8, length=0)
-    bar.set_label(label, fontsize=8.5, color=MUTED)
-
-
 def _series(rows: Sequence[Mapping[str, Any]], split: str, key: str) -> tuple[np.ndarray, np.ndarray]:
     points = [
         (float(row["step"]), float(row[key]))
@@ -257,11 +181,3 @@ def _draw_curve(axes: Axes, step: np.ndarray, value: np.ndarray, label: str, col
         label=f"{label}: {value[-1]:.4g}",
         marker="o" if len(value) == 1 else None,
     )
-
-
-def empty(figure: Figure, message: str) -> Figure:
-    """A figure that says why there is nothing to show."""
-    axes = figure.subplots()
-    axes.set_axis_off()
-    axes.text(0.5, 0.5, message, ha="center", va="center", fontsize=10, color=MUTED)
-    return figure

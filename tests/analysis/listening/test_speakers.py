@@ -7,7 +7,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from vqspeech.analysis.speakers import SpeakerClassifier
+from vqspeech.analysis.listening.speakers import SpeakerClassifier
 from vqspeech.errors import InputError
 
 RATE = 16000

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from vqspeech.alignment.base import Alignment
 from vqspeech.alignment.inventories import AUTO, fold_all
-from vqspeech.analysis import abx, latents, mapping, training_audio
-from vqspeech.analysis.baselines import (
+from vqspeech.analysis import latents
+from vqspeech.analysis.phonemes import abx, mapping, training_audio
+from vqspeech.analysis.phonemes.baselines import (
     KMEANS_SCORED,
     KMEANS_TRAINING,
     RANDOM,
@@ -27,19 +26,18 @@ from vqspeech.analysis.baselines import (
     random_codes,
     rivals,
 )
-from vqspeech.analysis.frames import Dropped, LabelBy, LabelledFrames, label_frames, one_codebook
-from vqspeech.analysis.leakage import SpeakerLeakage, speaker_leakage
+from vqspeech.analysis.phonemes.frames import Dropped, LabelBy, LabelledFrames, label_frames, one_codebook
+from vqspeech.analysis.phonemes.leakage import SpeakerLeakage, speaker_leakage
+from vqspeech.analysis.phonemes.units import UnitScores, Yardstick
 from vqspeech.analysis.resampling import bootstrap_interval
-from vqspeech.analysis.units import UnitScores, Yardstick
 from vqspeech.codes import CodeTable
-from vqspeech.errors import InputError
 from vqspeech.model import Checkpoint
 
 PROTOCOL = 2
 """Number of this way to score; results of another one are not to be mixed with it."""
 
 CODES = "codes"
-"""Name of the codes' own line in `PhonemeScores.units`; the others are named in `vqspeech.analysis.baselines`."""
+"""Name of the codes' own line in `PhonemeScores.units`; the others are named in `vqspeech.analysis.phonemes.baselines`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -151,10 +149,10 @@ def score(
     waveform_of : utterance id -> waveform (time,) float32 at ``table.sample_rate``, for the baselines
     seed : of random codes, k-means, folds, ABX triples and the bootstrap
     exclude_silence : leave out silent frames
-    by : how frames get their phone, see `vqspeech.analysis.frames.labels_of`
+    by : how frames get their phone, see `vqspeech.analysis.phonemes.frames.labels_of`
     inventory : see `vqspeech.alignment.inventories.fold_all`
     model : what made the codes, for its code vectors and the untrained encoder
-    trained_on : waveforms (time,) that it was trained on, see `vqspeech.analysis.training_audio`
+    trained_on : waveforms (time,) that it was trained on, see `vqspeech.analysis.phonemes.training_audio`
 
     Raises
     ------
@@ -251,40 +249,3 @@ def _codebooks(table: CodeTable, alignments: Mapping[str, Alignment], joint: Lab
         own = label_frames(one_codebook(table, book), alignments, exclude_silence=joint.excludes_silence, by=joint.by)
         found.append(mapping.majority_accuracy(own.code, own.label, own.n_codes, len(own.phones)))
     return tuple(found)
-
-
-def analyse(
-    table: CodeTable,
-    alignments: Mapping[str, Alignment],
-    waveform_of: Callable[[str], np.ndarray],
-    *,
-    out: Path | None = None,
-    seed: int = 0,
-    **options: Any,
-) -> dict[str, object]:
-    """The registered analysis ``phonemes``: `PhonemeScores.summary`, and with `out` its figures.
-
-    Parameters
-    ----------
-    options : further keywords of `score`
-
-    Raises
-    ------
-    InputError : when no utterance has an alignment, or as in `score`
-    """
-    if not alignments:
-        raise InputError(NO_ALIGNMENTS)
-    scores = score(table, alignments, waveform_of, seed=seed, **options)
-    if out is not None:
-        from vqspeech.analysis import phone_figures
-
-        phone_figures.write(
-            scores, table, fold_all(alignments, scores.inventory)[0], waveform_of, out, options.get("model")
-        )
-    return scores.summary()
-
-
-NO_ALIGNMENTS = (
-    "no utterance of this corpus has a phone alignment. Align it with the Montreal Forced Aligner and give its TextGrids with --alignments DIR, put "
-    ".TextGrid, .phn, .lab or .ctm files beside the audio and read it as `folder`, or see docs/alignments.md for other ways"
-)

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from vqspeech.analysis.features import mfcc, steps
-from vqspeech.analysis.listening import check_waveform, f0_statistics
+from vqspeech.analysis.listening.features import mfcc, steps
+from vqspeech.analysis.listening.measures import check_waveform, f0_statistics
 from vqspeech.errors import InputError
 
 FOLDS = 5

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vqspeech import audio
-from vqspeech.analysis import training_audio
+from vqspeech.analysis.phonemes import training_audio
 from vqspeech.corpora.folder import read
 from vqspeech.corpora.store import AudioStore, prepare
 from vqspeech.errors import InputError

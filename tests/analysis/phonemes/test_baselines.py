@@ -7,9 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqspeech.analysis.baselines import kmeans, kmeans_variants, mfcc_at_codes, normalised_variants, random_codes
-from vqspeech.analysis.features import mel_filters, mel_power, mfcc
-from vqspeech.analysis.phonemes import score
+from vqspeech.analysis.listening.features import mel_filters, mel_power, mfcc
+from vqspeech.analysis.phonemes.baselines import (
+    kmeans,
+    kmeans_variants,
+    mfcc_at_codes,
+    normalised_variants,
+    random_codes,
+)
+from vqspeech.analysis.phonemes.score import score
 from vqspeech.codes import CodeTable, UtteranceCodes
 
 RATE = 16000

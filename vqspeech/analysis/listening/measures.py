@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqspeech.analysis.features import mel_power, steps
+from vqspeech.analysis.listening.features import mel_power, steps
 from vqspeech.errors import InputError
 
 MEL_BANDS = 80

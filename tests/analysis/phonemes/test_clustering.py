@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_mutual_info_score, homogeneity_score, mutual_info_score, v_measure_score
 
-from vqspeech.analysis import clustering
-from vqspeech.analysis.clustering import cluster_scores, entropy_bits, information_bits
-from vqspeech.analysis.mapping import joint_counts
+from vqspeech.analysis.phonemes import clustering
+from vqspeech.analysis.phonemes.clustering import cluster_scores, entropy_bits, information_bits
+from vqspeech.analysis.phonemes.mapping import joint_counts
 
 labelled = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), min_size=2, max_size=60).map(
     lambda pairs: np.asarray(pairs, dtype=np.int64).T

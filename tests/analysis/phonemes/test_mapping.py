@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vqspeech.analysis.mapping import (
+from vqspeech.analysis.phonemes.mapping import (
     MAX_FOLDS,
     confusion,
     correct_across,

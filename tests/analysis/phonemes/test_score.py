@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from vqspeech.alignment.base import Alignment, Interval
-from vqspeech.analysis.baselines import KMEANS_SCORED, KMEANS_TRAINING, RANDOM
-from vqspeech.analysis.phonemes import CODES, PhonemeScores, analyse, score
+from vqspeech.analysis.phonemes.analysis import analyse
+from vqspeech.analysis.phonemes.baselines import KMEANS_SCORED, KMEANS_TRAINING, RANDOM
+from vqspeech.analysis.phonemes.score import CODES, PhonemeScores, score
 from vqspeech.errors import InputError, UnknownNameError
 
 PHONES = ["a", "b", "c", "d"]

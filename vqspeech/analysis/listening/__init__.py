@@ -1,0 +1,1 @@
+"""Measures of speech: level, pitch, spectral distance, speaker."""

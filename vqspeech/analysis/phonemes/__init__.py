@@ -1,0 +1,1 @@
+"""Codes compared with phones."""
