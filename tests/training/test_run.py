@@ -5,6 +5,8 @@ import shutil
 import pytest
 from runs import folder, run, weights
 
+from vqspeech.config import RunConfig
+from vqspeech.config.values import _keys
 from vqspeech.corpora.store import AudioStore
 from vqspeech.errors import CheckpointError
 from vqspeech.training.run import FREE_KEYS, claim, open_run
@@ -20,8 +22,6 @@ def test_a_run_of_another_configuration_is_refused(whole, tmp_path, make_config,
 
 
 def test_every_free_key_is_a_key(make_config):
-    from vqspeech.config import RunConfig, _keys
-
     assert set(_keys(RunConfig, "")) >= FREE_KEYS
 
 

@@ -15,7 +15,8 @@ class TrainConfig(Strict):
     Lengths are in samples. `window_samples` is the stretch of each crop that the decoder is trained on; the encoder, the quantizer and the
     spectral head see the whole crop. 0 means the whole crop. `batch_size` counts crops over all processes; each computes its share of them in
     `accumulate` parts, one after the other, which needs less memory and changes nothing else. `matrix_learning_rate` is of the decoder's
-    hidden matrices under the optimiser ``muon``.
+    hidden matrices under the optimiser ``muon``. `compile` compiles the decoder's training step with ``torch.compile``: on GPUs (``"auto"``),
+    everywhere (true) or nowhere (false).
     """
 
     steps: int = 100_000
@@ -31,6 +32,7 @@ class TrainConfig(Strict):
     gradient_clip: float = 1.0
     weight_average: float = 0.999
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    compile: Literal["auto", True, False] = "auto"
     accelerator: str = "auto"
     devices: int = 1
     nodes: int = 1

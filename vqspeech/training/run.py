@@ -25,9 +25,9 @@ MADE_HERE = ("config.json", "store", "checkpoints", "metrics.jsonl", "tensorboar
 FREE_KEYS = frozenset(
     f"train.{name}"
     for name in ("log_every", "validate_every", "validation_batches", "checkpoint_every", "keep_last", "tensorboard",
-                 "accelerator", "devices", "nodes", "accumulate")
+                 "accelerator", "devices", "nodes", "accumulate", "compile")
 )  # fmt: skip
-"""Keys that may change when a run goes on: they change what is said and kept, or how the same batch is divided, not what is learned."""
+"""Keys that may change when a run goes on: what is logged and kept, how a batch is divided and computed; none changes more than rounding."""
 
 
 def modality(config: RunConfig) -> Modality:
