@@ -3,15 +3,14 @@
     python benchmarks/sampling_cuda.py [--quick] [--json FILE]
 
 The network is the first of `benchmarks/sampling.py`: 30 layers, 64 channels, 256 skip channels, random weights. A rate is the best of several
-runs of the whole engine: conditions and random numbers go to the device, samples come back. "graph" and "persistent" are the two ways of
-`CudaSampler`; "eager" runs the operations of the graph one by one. Which of the two the engine takes by default is for this table to say.
+runs of the whole engine: conditions and random numbers go to the device, samples come back. "graph" replays a CUDA graph;
+"eager" runs its operations one by one.
 Without a CUDA GPU it says so and exits with 2.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import platform
 import sys
@@ -93,22 +92,22 @@ def multiply_adds(decoder: WaveNet) -> int:
     return gates + sum(layer.weight.numel() for layer in linear)  # type: ignore[misc, operator]
 
 
-def same_samples(decoder: WaveNet, way: str, seconds: float) -> list[Row]:
+def same_samples(decoder: WaveNet, seconds: float) -> list[Row]:
     """The engine against the reference: logits of given samples, and how far the same draws go."""
     count = 4000 if seconds > 1 else 400
     frames = -(-count // HOP)
     conditions = decoder.conditions(torch.randn(2, 64, frames), None)
     draws = torch.rand(2, count, dtype=torch.float64)
     expected = ReferenceSampler(decoder, 2).draw(conditions, draws)
-    found = CudaSampler(decoder, 2, way=way).draw(conditions, draws)
+    found = CudaSampler(decoder, 2).draw(conditions, draws)
     parted = (found != expected).any(0).nonzero()
     same = int(parted[0]) if len(parted) else count
-    logits = CudaSampler(decoder, 2, way=way).logits(conditions, expected[:, :400])
+    logits = CudaSampler(decoder, 2).logits(conditions, expected[:, :400])
     exact = CpuSampler(decoder, 2).logits(conditions, expected[:, :400])
     error = float((logits - exact).abs().max())
     return [
-        Row(f"{way}, fp32", "first samples as the reference's", same, "", count, same >= count),
-        Row(f"{way}, fp32", "largest error of logits", error, "", 1e-4, error < 1e-4),
+        Row("graph, fp32", "first samples as the reference's", same, "", count, same >= count),
+        Row("graph, fp32", "largest error of logits", error, "", 1e-4, error < 1e-4),
     ]
 
 
@@ -121,7 +120,7 @@ def speed(decoder: WaveNet, streams: int, seconds: float, tops: dict[str, Row]) 
     few = conditions[:, :1].cpu()
     peer = draws[:, :HOP].numel() / best(lambda: cpu.draw(few, draws[:, :HOP]), seconds, 1) / RATE
     rows, noun = [], f"{streams} stream{'s' * (streams > 1)}"
-    for way, weights in (("eager", "fp32"), *itertools.product(("graph", "persistent"), ("fp32", "bf16"))):
+    for way, weights in (("eager", "fp32"), ("graph", "fp32"), ("graph", "bf16")):
         sampler = CudaSampler(decoder, streams, weights=weights, way=way)
         count = HOP // 4 if way == "eager" else draws.shape[1]
         rate = streams * count / best(partial(sampler.draw, conditions, draws[:, :count]), seconds)
@@ -154,9 +153,7 @@ def main() -> None:
     decoder = WaveNet(dim=64, hop_samples=HOP, dilations=dilations, **shape).requires_grad_(False)
     print(f"{torch.cuda.get_device_name()}, {platform.processor() or platform.machine()}, torch {torch.__version__}")
     tops = ceilings(seconds)
-    rows = [*tops.values()]
-    for way in ("graph", "persistent"):
-        rows += same_samples(decoder, way, seconds)
+    rows = [*tops.values(), *same_samples(decoder, seconds)]
     for streams in [1, 512] if options.quick else STREAMS:
         rows += speed(decoder, streams, seconds, tops)
     print(f"{'case':<46} {'metric':<38} {'value':>12} {'unit':<18} {'goal':>8} {'met':>4} {'cpu':>8}")

@@ -211,5 +211,5 @@ def test_without_a_gpu_cuda_is_unusable_input(monkeypatch):
 def test_what_nobody_knows_is_named():
     with pytest.raises(UnknownNameError, match=r"unknown storage of weights 'int8'"):
         CudaSampler(make(), 1, device="cpu", weights="int8")
-    with pytest.raises(UnknownNameError, match=r"unknown way of drawing 'persistant'.*Did you mean 'persistent'"):
-        CudaSampler(make(), 1, device="cpu", way="persistant")
+    with pytest.raises(UnknownNameError, match=r"unknown way of drawing 'grph'.*Did you mean 'graph'"):
+        CudaSampler(make(), 1, device="cpu", way="grph")

@@ -1,4 +1,4 @@
-"""The CUDA engine: many streams at once, sixteen samples recorded as one CUDA graph and replayed, or one kernel for all samples."""
+"""The CUDA engine: many streams at once, sixteen samples recorded as one CUDA graph and replayed."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from torch import Tensor
 from vqspeech.errors import unknown_name
 from vqspeech.nn.decoders.wavenet import WaveNet
 from vqspeech.sampling.engines import WEIGHTS
-from vqspeech.sampling.persistent import PersistentStep
 from vqspeech.sampling.step import Step
 
-WAYS = ("graph", "persistent", "eager")
+WAYS = ("graph", "eager")
 """How samples are drawn: see `CudaSampler`."""
 
 REPLAYED_SAMPLES = 16
@@ -39,8 +38,7 @@ class CudaSampler:
     weights : ``"fp32"``, or ``"bf16"``: rounded to bfloat16 and multiplied by tensor cores, which round the other factor to 10 bits of
         mantissa (TF32); all sums are float32
     device : a CUDA device, the decoder's or the current one when None. On any other a graph's operations run one by one, for tests
-    way : ``"graph"`` replays the operations of `step.Step`; ``"eager"`` runs them one by one; ``"persistent"`` runs the Triton kernel of
-        `persistent.PersistentStep`, which needs far fewer trips through memory and has no operations to wait for between samples
+    way : ``"graph"`` replays the operations of `step.Step`; ``"eager"`` runs them one by one
 
     Raises
     ------
@@ -70,8 +68,7 @@ class CudaSampler:
         frame_bytes = 4 * max(1, batch) * len(decoder.dilations) * 2 * decoder.residual_channels
         fewest = -(-REPLAYED_SAMPLES // decoder.condition_samples)
         self._frames = max(fewest, min(32, CONDITION_BYTES // frame_bytes))
-        make = PersistentStep if way == "persistent" else Step
-        self._step = make(decoder, batch, self._device, weights=weights, frames=self._frames)
+        self._step = Step(decoder, batch, self._device, weights=weights, frames=self._frames)
         self._graph = self._record() if way == "graph" and self._device.type == "cuda" else None
 
     @torch.inference_mode()
