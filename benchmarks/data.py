@@ -166,6 +166,7 @@ def model_of_the_recipe() -> Any:
 def measure_train(folder: Path, kind: str, utterances: int, _: int) -> dict[str, float]:
     """Samples per second that training the demo model on all cores takes from the store, after the first steps."""
     from vqspeech.corpora.store import AudioStore
+    from vqspeech.runs import RunDirectory
     from vqspeech.training import run as runs
     from vqspeech.training.metrics import read_metrics
 
@@ -176,7 +177,7 @@ def measure_train(folder: Path, kind: str, utterances: int, _: int) -> dict[str,
     out = folder / "run"
     runs.open_run(out, config, fresh=True)
     runs.train(config, out, AudioStore.open(folder / f"store-{kind}-{utterances}"))
-    rows = [row for row in read_metrics(out / "metrics.jsonl") if row["split"] == "train"]
+    rows = [row for row in read_metrics(RunDirectory(out).metrics) if row["split"] == "train"]
     first, last = rows[len(rows) // 2], rows[-1]
     return {"samples_per_second": (last["step"] - first["step"]) * BATCH * CROP / (last["seconds"] - first["seconds"])}
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from vqspeech.errors import InputError
+from vqspeech.files import whole_directory
+
+CONFIG, WEIGHTS, TRAIN_STATE = "config.json", "model.safetensors", "train_state.pt"
+"""Files of a checkpoint: what it is, the weights to use, and what training needs to go on."""
 
 CHECKSUMS = "checksums.json"
 """The file beside the others that holds the sha256 of each."""
@@ -27,30 +29,16 @@ def write(directory: Path, files: Mapping[str, bytes | memoryview]) -> None:
     ------
     InputError : when the disk is full or refuses; nothing is left behind, and an existing directory stays
     """
-    partial, aside = (directory.with_name(f".{directory.name}.{state}") for state in ("part", "old"))
-    shutil.rmtree(partial, ignore_errors=True)
-    shutil.rmtree(aside, ignore_errors=True)
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     try:
-        partial.mkdir(parents=True)
-        for name, content in {**files, CHECKSUMS: (json.dumps(sums, indent=1) + "\n").encode()}.items():
-            (partial / name).write_bytes(content)
-            _to_disk(partial / name)
-        _to_disk(partial)
-        if directory.exists():
-            directory.rename(aside)
-        partial.rename(directory)
-        _to_disk(directory.parent)
+        with whole_directory(directory, sync=True) as partial:
+            for name, content in {**files, CHECKSUMS: (json.dumps(sums, indent=1) + "\n").encode()}.items():
+                (partial / name).write_bytes(content)
     except OSError as error:
         raise InputError(
             f"cannot write the checkpoint {directory}: {error.strerror or error}; the ones before it are kept. Free some space or "
             "choose another folder, and run the same command again to go on"
         ) from error
-    finally:
-        if aside.exists() and not directory.exists():
-            aside.rename(directory)
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def damage(directory: Path, names: Iterable[str] | None = None) -> str | None:
@@ -77,11 +65,3 @@ def damage(directory: Path, names: Iterable[str] | None = None) -> str | None:
         if found != sums.get(name):
             return f"{name} is damaged: its checksum is not the one that it was written with"
     return None
-
-
-def _to_disk(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import pickle
 import shutil
@@ -14,8 +13,9 @@ from typing import Any
 
 import torch
 
-from vqspeech.checkpoints.directory import damage
-from vqspeech.checkpoints.store import list_checkpoints
+from vqspeech.checkpoints.directory import TRAIN_STATE, damage
+from vqspeech.files import write_json
+from vqspeech.runs import RunDirectory
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,13 @@ class Checkpoints:
     """
 
     def __init__(self, run: Path, keep_last: int) -> None:
-        self.run, self.root = run, run / "checkpoints"
+        self.run = RunDirectory(run)
+        self.root = self.run.checkpoints
         self.keep_last = keep_last
 
     def path(self, step: int) -> Path:
         """The directory of a step's checkpoint."""
-        return self.root / f"step-{step:08}"
+        return self.run.checkpoint(step)
 
     def read(self, path: Path, device: torch.device) -> dict[str, Any]:
         """The train state of a checkpoint.
@@ -56,7 +57,7 @@ class Checkpoints:
         ------
         OSError, RuntimeError, ValueError, KeyError, EOFError, UnpicklingError : when it is torn
         """
-        state: dict[str, Any] = torch.load(path / "train_state.pt", map_location=device, weights_only=True)
+        state: dict[str, Any] = torch.load(path / TRAIN_STATE, map_location=device, weights_only=True)
         return state
 
     def newest(self, take_up: Callable[[Path], None]) -> Path | None:
@@ -66,7 +67,7 @@ class Checkpoints:
         ----------
         take_up : called with a checkpoint whose files are as they were written; raises what `read` raises when it is of no use
         """
-        for path in reversed(list_checkpoints(self.run)):
+        for path in reversed(self.run.list_checkpoints()):
             reason = damage(path)
             if reason is None:
                 try:
@@ -82,12 +83,8 @@ class Checkpoints:
     def tidy(self, best: Best) -> None:
         """Delete what is neither among the newest nor the best, and what a killed process left half done; say which is the best."""
         if best.name is not None:
-            path = self.root / "best.json"
-            partial = path.with_name(path.name + ".part")
-            content = {"checkpoint": best.name, "nll_bits": best.nll / math.log(2)}
-            partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
-            partial.replace(path)
-        for old in list_checkpoints(self.run)[: -self.keep_last]:
+            write_json(self.run.best, {"checkpoint": best.name, "nll_bits": best.nll / math.log(2)})
+        for old in self.run.list_checkpoints()[: -self.keep_last]:
             if old.name != best.name:
                 dropped = old.with_name(f".{old.name}.old")  # so that no half of it has the name of a checkpoint
                 shutil.rmtree(dropped, ignore_errors=True)

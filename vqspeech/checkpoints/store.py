@@ -11,10 +11,11 @@ from typing import Any
 import torch
 
 import vqspeech
-from vqspeech.checkpoints.directory import damage, write
+from vqspeech.checkpoints.directory import CONFIG, TRAIN_STATE, WEIGHTS, damage, write
 from vqspeech.config import plain
 from vqspeech.errors import CheckpointError, unknown_name
 from vqspeech.registry import lookup
+from vqspeech.runs import RunDirectory
 
 FORMAT = 1
 """Format of checkpoint directories that this release writes; newer ones are refused."""
@@ -56,13 +57,13 @@ def save(
     }
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     files: dict[str, bytes | memoryview] = {
-        "config.json": (json.dumps(description, indent=1) + "\n").encode(),
-        "model.safetensors": to_bytes(on_cpu),
+        CONFIG: (json.dumps(description, indent=1) + "\n").encode(),
+        WEIGHTS: to_bytes(on_cpu),
     }
     if state is not None:
         buffer = io.BytesIO()  # torch.save into a file hides a full disk behind a RuntimeError
         torch.save(dict(state), buffer)
-        files["train_state.pt"] = buffer.getbuffer()
+        files[TRAIN_STATE] = buffer.getbuffer()
     write(directory, files)
 
 
@@ -83,17 +84,17 @@ def load_weights(path: Path, model: torch.nn.Module) -> None:
     from safetensors.torch import load_file
 
     try:
-        broken = damage(path, ["model.safetensors"])
+        broken = damage(path, [WEIGHTS])
         if broken is not None:
             raise OSError(broken)
-        model.load_state_dict(load_file(path / "model.safetensors"), strict=True)
+        model.load_state_dict(load_file(path / WEIGHTS), strict=True)
     except (OSError, SafetensorError, RuntimeError) as error:
-        raise CheckpointError(f"{path}/model.safetensors cannot be loaded, another checkpoint may: {error}") from error
+        raise CheckpointError(f"{path / WEIGHTS} cannot be loaded, another checkpoint may: {error}") from error
 
 
 def list_checkpoints(run: Path) -> list[Path]:
     """Checkpoint directories of a run, oldest first."""
-    return sorted((run / "checkpoints").glob("step-*"))
+    return RunDirectory(run).list_checkpoints()
 
 
 def describe(run: Path, which: str = "last") -> tuple[Path, dict[str, Any]]:
@@ -110,7 +111,7 @@ def describe(run: Path, which: str = "last") -> tuple[Path, dict[str, Any]]:
     """
     if not run.is_dir():
         raise CheckpointError(f"there is no run directory {run}; `vqspeech train` and `vqspeech recipe run` make one")
-    if (run / "model.safetensors").exists():
+    if (run / WEIGHTS).exists():
         path = run
     else:
         found = list_checkpoints(run)
@@ -126,7 +127,7 @@ def describe(run: Path, which: str = "last") -> tuple[Path, dict[str, Any]]:
         else:
             raise unknown_name("checkpoint", which, ["last", "best", *names])
     try:
-        facts = json.loads((path / "config.json").read_text(encoding="utf-8"))
+        facts = json.loads((path / CONFIG).read_text(encoding="utf-8"))
         version = int(facts["format"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path} is not a readable checkpoint: {error}") from error
@@ -139,7 +140,7 @@ def describe(run: Path, which: str = "last") -> tuple[Path, dict[str, Any]]:
 
 
 def _best(run: Path) -> Path | None:
-    path = run / "checkpoints" / "best.json"
+    path = RunDirectory(run).best
     if not path.exists():
         return None
     try:

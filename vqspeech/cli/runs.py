@@ -15,10 +15,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 def info(run: Run, as_json: AsJson = False) -> None:
     """Say what a checkpoint is: configuration, steps, speakers, plugins, numbers."""
     from vqspeech.checkpoints.store import describe
+    from vqspeech.runs import RunDirectory
     from vqspeech.training.metrics import read_metrics
 
     path, facts = describe(run)
-    rows = [row for row in read_metrics(run / "metrics.jsonl") if row["split"] == "valid"]
+    rows = [row for row in read_metrics(RunDirectory(run).metrics) if row["split"] == "valid"]
     facts = {"checkpoint": str(path), **facts, "validation": rows[-1] if rows else None}
     if as_json:
         typer.echo(json.dumps(facts, indent=1))

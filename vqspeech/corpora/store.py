@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from vqspeech.corpora.store_index import StoredRows, StoredUtterance
 from vqspeech.corpora.store_shard import FORMAT_VERSION, file_sha256, shard_path
 from vqspeech.corpora.store_writer import fill
 from vqspeech.errors import CheckpointError, CorpusError, InputError, unknown_name
+from vqspeech.files import put_in_place
 
 __all__ = ["AudioStore", "CorpusFacts", "StoredUtterance", "prepare"]
 
@@ -197,7 +197,7 @@ def prepare(
     try:
         with _alone(staging):
             fill(staging, corpus, sample_rate, workers, trim_db, progress)
-            _put_in_place(staging, directory)
+            put_in_place(staging, directory)
             shutil.rmtree(directory / "rows", ignore_errors=True)
             (directory / "lock").unlink(missing_ok=True)
     except CorpusError:
@@ -247,21 +247,6 @@ def _check_shard(directory: Path, number: int, facts: Mapping[str, Any], verify:
         raise _torn(directory, f"shards/{path.name} has {max(size, 0)} bytes instead of {2 * facts['samples']}")
     if verify and file_sha256(path) != facts["audio_sha256"]:
         raise _torn(directory, f"shards/{path.name} has another checksum")
-
-
-def _put_in_place(staging: Path, directory: Path) -> None:
-    if not directory.exists():
-        staging.rename(directory)
-        return
-    aside = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", suffix=".old", dir=directory.parent))
-    old = directory.rename(aside / directory.name)
-    try:
-        staging.rename(directory)
-    except OSError:
-        old.rename(directory)
-        raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _header(directory: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vqspeech import audio
+from vqspeech.checkpoints.directory import WEIGHTS
 from vqspeech.corpora.store import AudioStore
 from vqspeech.corpora.store_shard import file_sha256
 from vqspeech.encoding.tables import unique_names
@@ -110,7 +111,7 @@ def make_plan(checkpoint: Checkpoint, inputs: Sequence[Path], rows: int) -> Plan
     InputError : a path that does not exist, no audio in it, or a prepared corpus of another sample rate than the model's
     CheckpointError : a prepared corpus that is damaged
     """
-    model = [FORMAT, file_sha256(checkpoint.path / "model.safetensors"), checkpoint.device.type, rows]
+    model = [FORMAT, file_sha256(checkpoint.path / WEIGHTS), checkpoint.device.type, rows]
     stores = [path for path in inputs if (path / "store.json").is_file()]
     others = [path for path in inputs if path not in stores]
     parts: list[Part] = []

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from vqspeech.files import write_json
 from vqspeech.training.metrics import read_metrics
 
 Result = dict[str, Any]
@@ -53,10 +54,7 @@ class Stages:
             return dict(there["result"])
         self.say(f"[{name}]")
         result = json.loads(json.dumps(work()))
-        self.directory.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".part")
-        partial.write_text(json.dumps({"stamp": stamp, "result": result}, indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
+        write_json(path, {"stamp": stamp, "result": result})
         return dict(result)
 
 

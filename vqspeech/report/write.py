@@ -6,11 +6,10 @@ The page opens from disk, loads nothing from the network, and the folder can be 
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from pathlib import Path
 
 from vqspeech.errors import InputError
+from vqspeech.files import whole_directory
 from vqspeech.report.assets import Assets
 from vqspeech.report.elements import Report
 from vqspeech.report.page import GENERATOR, render
@@ -36,18 +35,10 @@ def write_report(directory: Path, report: Report) -> Path:
     directory = Path(os.path.abspath(directory))
     _check_replaceable(directory)
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+        with whole_directory(directory) as fresh:
+            (fresh / "index.html").write_text(render(report, Assets(fresh)), encoding="utf-8")
     except OSError as error:
         raise _cannot_write(directory, error) from error
-    try:
-        (fresh / "index.html").write_text(render(report, Assets(fresh)), encoding="utf-8")
-        fresh.chmod(0o755)
-        _swap(fresh, directory)
-    except OSError as error:
-        raise _cannot_write(directory, error) from error
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
     return directory / "index.html"
 
 
@@ -64,17 +55,3 @@ def _check_replaceable(directory: Path) -> None:
         raise InputError(
             f"{directory} is not empty and not a report of vqspeech, so its files would be lost; give another folder"
         )
-
-
-def _swap(fresh: Path, directory: Path) -> None:
-    """Put the new folder in place of the old one, which is restored when that fails."""
-    old = fresh.with_name(fresh.name + "-old")
-    if directory.exists():
-        directory.rename(old)
-    try:
-        fresh.rename(directory)
-    except OSError:
-        if old.exists():
-            old.rename(directory)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

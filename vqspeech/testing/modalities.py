@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 import torch
 
+from vqspeech.checkpoints.directory import CONFIG, WEIGHTS
 from vqspeech.config import RunConfig, plain
 from vqspeech.errors import VQSpeechError
+from vqspeech.runs import RunDirectory
 from vqspeech.testing.cases import parametrize
 from vqspeech.training import run as runs
 from vqspeech.training.loop import fit
@@ -80,7 +82,7 @@ def configuration(subject: ModalitySubject) -> None:
 def stored_data(subject: ModalitySubject) -> None:
     """What `prepare` stored can be opened again, as the same data; the store knows the folder it came from."""
     with subject.run() as (config, store, run):
-        opened = runs.modality(config).open(run / "store")
+        opened = runs.modality(config).open(RunDirectory(run).store)
         one, two = subject.task(config, store), subject.task(config, opened)
         assert one.fingerprint and one.fingerprint == two.fingerprint, "the opened store has another fingerprint"
         assert isinstance(opened.corpus.root, Path), "store.corpus.root is not a Path"
@@ -178,7 +180,7 @@ def resumption(subject: ModalitySubject) -> None:
         assert one.keys() == two.keys()
         differ = [name for name in one if not torch.equal(one[name].nan_to_num(), two[name].nan_to_num())]
         assert not differ, f"after a stop and a resumption other weights in {', '.join(differ[:3])}"
-        leftovers = [path.name for path in (run / "a" / "checkpoints").iterdir() if path.name.startswith(".")]
+        leftovers = [path.name for path in RunDirectory(run / "a").checkpoints.iterdir() if path.name.startswith(".")]
         assert not leftovers, f"half-written checkpoints stay behind: {leftovers}"
 
 
@@ -211,10 +213,10 @@ class _Trained:
     def weights(self) -> dict[str, torch.Tensor]:
         from safetensors.torch import load_file
 
-        checkpoint = sorted((self.directory / "checkpoints").glob("step-*"))[-1]
-        assert (checkpoint / "config.json").is_file(), f"{checkpoint.name} has no config.json"
-        assert (checkpoint / "model.safetensors").is_file(), f"{checkpoint.name} has no model.safetensors"
-        return load_file(checkpoint / "model.safetensors")
+        checkpoint = RunDirectory(self.directory).list_checkpoints()[-1]
+        for name in (CONFIG, WEIGHTS):
+            assert (checkpoint / name).is_file(), f"{checkpoint.name} has no {name}"
+        return load_file(checkpoint / WEIGHTS)
 
 
 def _tensors(batch: Any) -> dict[str, torch.Tensor]:

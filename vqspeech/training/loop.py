@@ -15,6 +15,7 @@ from vqspeech.checkpoints.kept import Best, Checkpoints
 from vqspeech.config import RunConfig
 from vqspeech.errors import CheckpointError
 from vqspeech.progress import Progress
+from vqspeech.runs import RunDirectory
 from vqspeech.training.means import StepMeans
 from vqspeech.training.metrics import MetricsLog, Stopwatch
 from vqspeech.training.optimiser import optimisers
@@ -59,7 +60,7 @@ def fit(config: RunConfig, run: Path, task: Task, processes: Processes) -> Train
 class _Loop:
     def __init__(self, config: RunConfig, run: Path, task: Task, processes: Processes) -> None:
         self.config, self.train = config, config.train
-        self.directory, self.task = run, task
+        self.directory, self.task = RunDirectory(run), task
         self.processes, self.fabric = processes, processes.fabric
         self.checkpoints = Checkpoints(run, self.train.keep_last)
         self.model: Any = task.model
@@ -78,9 +79,8 @@ class _Loop:
         with noted_signals(SAME_WISH_S if self.processes.count > 1 else 0.0) as caught:
             try:
                 self._restore()
-                log = MetricsLog(
-                    self.directory / "metrics.jsonl", self.step, self.train.tensorboard, writes=self.processes.is_first
-                )
+                events = self.directory.tensorboard if self.train.tensorboard else None
+                log = MetricsLog(self.directory.metrics, self.step, events, writes=self.processes.is_first)
                 try:
                     self._steps(log, caught)
                 finally:
@@ -272,7 +272,7 @@ class _Loop:
         self.means.load_state_dict(state.get("means", StepMeans().state_dict()), counts=first)
         if state.get("fingerprint", self.task.fingerprint) != self.task.fingerprint:
             raise CheckpointError(
-                f"{self.directory} was trained on other data than its store now holds; give another --out, or start over with --fresh"
+                f"{self.directory.path} was trained on other data than its store now holds; give another --out, or start over with --fresh"
             )
         self.step, self.best = state["step"], Best(state["best"], state["best_name"])
 

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from vqspeech.files import whole_file
+
 
 class MetricsLog:
     """Appends rows to ``metrics.jsonl``; each row holds ``step``, ``split`` and ``seconds`` of training so far.
@@ -19,25 +21,24 @@ class MetricsLog:
     ----------
     path : the file
     step : the step that training goes on from
-    tensorboard : also write event files beside it (needs the extra ``tensorboard``)
+    tensorboard : directory of event files to write as well, or None (needs the extra ``tensorboard``)
     writes : False in all processes but the first, which only read
     """
 
-    def __init__(self, path: Path, step: int, tensorboard: bool = False, *, writes: bool = True) -> None:
+    def __init__(self, path: Path, step: int, tensorboard: Path | None = None, *, writes: bool = True) -> None:
         self._file: TextIO | None = None
         self._events: Any = None
         rows = [row for row in read_metrics(path) if row["step"] <= step]
         self.seconds_before = max((row["seconds"] for row in rows), default=0.0)
         if not writes:
             return
-        partial = path.with_name(path.name + ".part")
-        partial.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        partial.replace(path)
+        with whole_file(path) as partial:
+            partial.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         self._file = path.open("a", encoding="utf-8")
-        if tensorboard:
+        if tensorboard is not None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._events = SummaryWriter(path.parent / "tensorboard", purge_step=step + 1)
+            self._events = SummaryWriter(tensorboard, purge_step=step + 1)
 
     def write(self, row: dict[str, Any]) -> None:
         """Append one row."""

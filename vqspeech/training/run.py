@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,13 @@ import torch
 
 from vqspeech.config import RunConfig, differences, merge, parse, plain
 from vqspeech.errors import CheckpointError, InputError
+from vqspeech.files import write_json
 from vqspeech.progress import Progress
 from vqspeech.registry import lookup
+from vqspeech.runs import RunDirectory
 from vqspeech.training.loop import TrainResult, fit
 from vqspeech.training.processes import Processes, alone
 from vqspeech.training.task import Modality
-
-MADE_HERE = ("config.json", "store", "checkpoints", "metrics.jsonl", "tensorboard", "codes.parquet", "stages", "listening",
-             "report", "results.json")  # fmt: skip
-"""What a run directory holds; starting over deletes these and nothing else."""
-
 
 FREE_KEYS = frozenset(
     f"train.{name}"
@@ -49,7 +45,7 @@ def claim(run: Path, config: RunConfig) -> None:
     ------
     CheckpointError : when it is the directory of another configuration; names the differing keys
     """
-    path = run / "config.json"
+    path = RunDirectory(run).config
     wanted = plain(config)
     if path.exists():
         try:
@@ -70,9 +66,7 @@ def claim(run: Path, config: RunConfig) -> None:
                 "Give another --out, undo the change, or start over with --fresh"
             )
     run.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_json(path, wanted)
 
 
 def open_run(run: Path, config: RunConfig, *, fresh: bool = False) -> None:
@@ -85,15 +79,10 @@ def open_run(run: Path, config: RunConfig, *, fresh: bool = False) -> None:
     """
     if run.exists() and not run.is_dir():
         raise InputError(f"{run} is a file; --out needs a directory")
-    if run.is_dir() and not (run / "config.json").exists() and any(run.iterdir()):
+    if run.is_dir() and not RunDirectory(run).config.exists() and any(run.iterdir()):
         raise InputError(f"{run} holds files but no run of vqspeech; give an empty or a new directory as --out")
     if fresh:
-        for name in MADE_HERE:
-            path = run / name
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+        RunDirectory(run).clear()
     claim(run, config)
 
 
@@ -104,7 +93,7 @@ def prepare(config: RunConfig, run: Path, data_dir: Path | None) -> Any:
     ------
     CheckpointError : when the store there was made from another folder
     """
-    directory = run / "store"
+    directory = RunDirectory(run).store
     kind = modality(config)
     if directory.exists():
         store = kind.open(directory)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 from vqspeech.errors import CheckpointError, ConfigError, CorpusError
+from vqspeech.runs import RunDirectory
 from vqspeech_image.building import CodeFacts
 from vqspeech_image.models import LoadedImages, load_images, weights_checksum
 from vqspeech_image.nn.levels import Level, codes_of
@@ -217,10 +218,10 @@ def _opened(root: Path | str | None) -> tuple[Path, LoadedImages, ImageStore]:
     if root is None:
         raise CorpusError("codes come from the run of an image model; give it with --data-dir RUN")
     run = Path(root).expanduser().absolute()
-    if not (run / "store").is_dir():
+    if not RunDirectory(run).store.is_dir():
         raise CorpusError(f"{run} is no run of an image model: it holds no store; `vqspeech train` makes one")
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return run, load_images(run, device=device), ImageStore.open(run / "store")
+    return run, load_images(run, device=device), ImageStore.open(RunDirectory(run).store)
 
 
 def _levels(images: LoadedImages) -> tuple[Level, ...]:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import torch
 
 from vqspeech.checkpoints import store
+from vqspeech.checkpoints.directory import WEIGHTS
 from vqspeech.errors import CheckpointError, ConfigError, PluginError, UnknownNameError
 from vqspeech_image.building import CodeFacts, Shape, build, build_prior, build_two_stage
 from vqspeech_image.config import (
@@ -152,7 +153,7 @@ def weights_checksum(path: Path) -> str:
     """sha256 of a checkpoint's weights: what says which model codes are of."""
     import hashlib
 
-    with (path / "model.safetensors").open("rb") as file:
+    with (path / WEIGHTS).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

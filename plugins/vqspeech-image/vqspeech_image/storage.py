@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vqspeech import files
 from vqspeech.corpora.base import Split
 from vqspeech.errors import CorpusError, InputError
 from vqspeech_image.corpora.base import split_index
@@ -60,13 +60,8 @@ def whole_directory(directory: Path, what: str) -> Iterator[Path]:
     ------
     InputError : when the disk refuses
     """
-    partial = directory.with_name(f".{directory.name}.part")
-    shutil.rmtree(partial, ignore_errors=True)
     try:
-        partial.mkdir(parents=True)
-        yield partial
-        partial.rename(directory)
+        with files.whole_directory(directory) as partial:
+            yield partial
     except OSError as error:
         raise InputError(f"cannot write the {what} to {directory}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)

@@ -19,6 +19,7 @@ from vqspeech.corpora.store import AudioStore
 from vqspeech.encoding import encode_store
 from vqspeech.experiments.stages import last_row
 from vqspeech.model import load
+from vqspeech.runs import RunDirectory
 
 PROTOCOL = 1
 """Number of this way to measure; results of another one are measured again."""
@@ -38,7 +39,7 @@ def measure(run: Path, store: AudioStore, seed: int) -> Result:
     seconds = time.perf_counter() - began
     use = codebook.usage(table)
     _, counts = np.unique(np.concatenate([row.codes for row in table], axis=1), axis=1, return_counts=True)
-    valid = last_row(run / "metrics.jsonl", "valid")
+    valid = last_row(RunDirectory(run).metrics, "valid")
     return {
         "codes": math.prod(table.codebook_sizes),
         "codes_used": len(counts),

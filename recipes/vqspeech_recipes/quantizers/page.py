@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vqspeech.analysis.figures.style import BLUE, INK, SKY, new_figure, plain
 from vqspeech.experiments.request import RecipeRequest
 from vqspeech.report import Picture, Report, Section, Table, write_report
+from vqspeech.runs import RunDirectory
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -84,7 +85,7 @@ def write_page(request: RecipeRequest, results: dict[str, Any]) -> Path:
         command=request.command(),
         versions=results["versions"],
     )
-    return write_report(request.out / "report", report)
+    return write_report(RunDirectory(request.out).report, report)
 
 
 def _table(results: dict[str, Any]) -> Table:

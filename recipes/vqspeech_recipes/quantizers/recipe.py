@@ -15,14 +15,13 @@ from vqspeech.corpora.store import AudioStore
 from vqspeech.errors import CheckpointError, InputError
 from vqspeech.experiments.request import RecipeOutcome, RecipeRequest
 from vqspeech.experiments.stages import Stages
+from vqspeech.files import write_json
+from vqspeech.runs import RunDirectory
 from vqspeech.training import run as runs
 from vqspeech.training.stopping import Interrupted
 from vqspeech_recipes.quantizers.measure import PROTOCOL, Result, measure
 from vqspeech_recipes.quantizers.page import write_page
 from vqspeech_recipes.quantizers.settings import Settings, settle
-
-MADE_HERE = ("comparison.json", "store", "runs", "stages", "results.json", "report")
-"""What the directory holds; starting over deletes these and nothing else."""
 
 MEASURES = (
     "perplexity", "codes_used", "nll_bits_per_sample", "nll_shuffled_codes_bits_per_sample", "phoneme_accuracy",
@@ -56,50 +55,47 @@ def _open(out: Path, *, fresh: bool) -> None:
             f"{out} holds files but no comparison of quantizers; give an empty or a new directory as --out"
         )
     if fresh:
-        for path in (out / name for name in MADE_HERE):
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+        RunDirectory(out).clear()
+        (out / "comparison.json").unlink(missing_ok=True)
+        shutil.rmtree(out / "runs", ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
     (out / "comparison.json").touch()
 
 
 class _Comparison:
     def __init__(self, request: RecipeRequest, settings: Settings) -> None:
-        self.request, self.settings, self.out = request, settings, request.out
+        self.request, self.settings, self.out = request, settings, RunDirectory(request.out)
 
     def run(self) -> RecipeOutcome:
         wants, settings = self.request.wants, self.settings
         data = str(settings.data_dir.absolute()) if settings.data_dir else None
         inputs = {"corpus": plain(settings.shared)["corpus"], "rate": settings.values["model"].get("sample_rate"), "data_dir": data}  # fmt: skip
-        stages = Stages(self.out / "stages", _say)
-        if stages.run("prepare", inputs, self._prepare, wanted=wants("prepare"), made=(self.out / "store",)) is None:
-            raise InputError(f"stage 'prepare' has not run in {self.out}; add it to --stages, or leave --stages away")
+        stages = Stages(self.out.stages, _say)
+        if stages.run("prepare", inputs, self._prepare, wanted=wants("prepare"), made=(self.out.store,)) is None:
+            raise InputError(
+                f"stage 'prepare' has not run in {self.out.path}; add it to --stages, or leave --stages away"
+            )
         if not wants("runs"):
             if wants("report"):
                 raise InputError("stage 'report' goes with 'runs', which repeats nothing; give --stages runs,report")
             return RecipeOutcome(message="prepared; without --stages the rest follows")
-        store = AudioStore.open(self.out / "store")
+        store = AudioStore.open(self.out.store)
         rows = [self._row(name, seed, store) for seed in settings.seeds for name in settings.quantizers]
         rows.sort(key=lambda row: settings.quantizers.index(row["quantizer"]))
         if not wants("report"):
             return RecipeOutcome(
-                message=f"{len(rows)} runs in {self.out / 'runs'}; without --stages the report follows"
+                message=f"{len(rows)} runs in {self.out.path / 'runs'}; without --stages the report follows"
             )
         results = self._results(rows, store)
-        path = self.out / "results.json"
-        partial = path.with_name(path.name + ".part")
-        partial.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
+        path = write_json(self.out.results, results)
         failed = [summary["quantizer"] for summary in results["quantizers"] if summary["failures"]]
         message = f"results: {path}" + (f"\nfailed: {', '.join(failed)}; the table says why" if failed else "")
         return RecipeOutcome(report=write_page(self.request, results), results=path, message=message)
 
     def _prepare(self) -> Result:
-        if (self.out / "store").exists():  # of another corpus, or this stage would not run
-            shutil.rmtree(self.out / "store")
-        store = runs.prepare(self.settings.shared, self.out, self.settings.data_dir)
+        if (self.out.store).exists():  # of another corpus, or this stage would not run
+            shutil.rmtree(self.out.store)
+        store = runs.prepare(self.settings.shared, self.out.path, self.settings.data_dir)
         return {"fingerprint": store.fingerprint}
 
     def _row(self, quantizer: str, seed: int, store: AudioStore) -> Result:
@@ -116,16 +112,16 @@ class _Comparison:
 
     def _run(self, quantizer: str, seed: int, store: AudioStore) -> Result:
         config = self.settings.configuration(quantizer, seed)
-        folder = self.out / "runs" / quantizer.replace("/", "--") / f"seed-{seed}"
+        folder = self.out.path / "runs" / quantizer.replace("/", "--") / f"seed-{seed}"
         inputs = {"config": plain(config), "data": store.fingerprint}
-        stages = Stages(folder / "stages", _say)
+        stages = Stages(RunDirectory(folder).stages, _say)
 
         def train() -> Result:
             self._claim(folder, config, store)
             done = runs.train(config, folder, store)
             return {"steps": done.step, "train_seconds": done.seconds, "steps_per_second": done.step / done.seconds}
 
-        trained = stages.run("train", inputs, train, made=(folder / "checkpoints",))
+        trained = stages.run("train", inputs, train, made=(RunDirectory(folder).checkpoints,))
         found = stages.run(
             "measure", {**inputs, "train": trained, "protocol": PROTOCOL}, lambda: measure(folder, store, seed)
         )
@@ -140,10 +136,7 @@ class _Comparison:
             runs.open_run(folder, config, fresh=not same)
         except CheckpointError as error:
             _say(f"starts over: {error}".partition(". Give")[0])
-            (folder / "config.json").unlink()
-            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-            shutil.rmtree(folder / "stages", ignore_errors=True)
-            (folder / "metrics.jsonl").unlink(missing_ok=True)
+            RunDirectory(folder).clear()
             data.unlink(missing_ok=True)
             runs.claim(folder, config)
         data.write_text(json.dumps(store.fingerprint), encoding="utf-8")

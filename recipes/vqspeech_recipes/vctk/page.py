@@ -17,6 +17,7 @@ from vqspeech.codes import CodeTable
 from vqspeech.corpora.store import AudioStore
 from vqspeech.model import Checkpoint
 from vqspeech.report import Clip, Picture, PlayerRow, Report, Section, Table, write_report
+from vqspeech.runs import RunDirectory
 from vqspeech.training.metrics import read_metrics
 from vqspeech_recipes.vctk.outline import facts, headlines
 
@@ -69,7 +70,7 @@ def write_page(evidence: Evidence) -> Path:
         command=evidence.command,
         versions=results["versions"],
     )
-    return write_report(evidence.out / "report", report)
+    return write_report(RunDirectory(evidence.out).report, report)
 
 
 def _listen(evidence: Evidence) -> Section:
@@ -214,7 +215,7 @@ def _time_axis(evidence: Evidence) -> list[Picture]:
     """Spectrogram, codes and phones of one held-out utterance on one time axis, and how long codes and phones last."""
     name = evidence.rebuilt["clips"][0]["id"]
     index = evidence.store.by_id(name)
-    table = CodeTable.read(evidence.out / "codes.parquet")
+    table = CodeTable.read(RunDirectory(evidence.out).codes)
     codes = next(row.codes for row in table if row.id == name)
     alignments = {row.id: row.alignment for row in evidence.store.rows if row.alignment is not None}
     hop_s = table.hop_samples / table.sample_rate
@@ -275,7 +276,7 @@ def _training(evidence: Evidence) -> Section:
         text="Losses on training and held-out crops, with the loss when each crop gets the codes of another, and the codes in use.",
         figures=(
             Picture(
-                source=charts.training_curves(read_metrics(evidence.out / "metrics.jsonl")),
+                source=charts.training_curves(read_metrics(RunDirectory(evidence.out).metrics)),
                 caption="",
                 alt="training curves",
             ),
@@ -284,7 +285,7 @@ def _training(evidence: Evidence) -> Section:
 
 
 def _clip(evidence: Evidence, label: str, file: str, speaker: str, measures: tuple[tuple[str, str], ...]) -> Clip:
-    path, rate = evidence.out / "listening" / file, evidence.store.sample_rate
+    path, rate = RunDirectory(evidence.out).listening / file, evidence.store.sample_rate
     strip = spectrograms.spectrogram_strip(audio.read(path, rate), rate)
     return Clip(label=label, audio=path, speaker=speaker, spectrogram=strip, measures=measures)
 

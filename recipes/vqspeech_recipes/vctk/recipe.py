@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
@@ -14,7 +13,6 @@ import numpy as np
 from vqspeech.analysis import codebook
 from vqspeech.analysis.phonemes import training_audio
 from vqspeech.analysis.phonemes.score import PROTOCOL, score
-from vqspeech.checkpoints.store import list_checkpoints
 from vqspeech.codes import CodeTable
 from vqspeech.config import plain
 from vqspeech.corpora.store import AudioStore
@@ -22,8 +20,10 @@ from vqspeech.encoding import encode_store
 from vqspeech.errors import InputError
 from vqspeech.experiments.request import RecipeOutcome, RecipeRequest
 from vqspeech.experiments.stages import Result, Stages, last_row
+from vqspeech.files import write_json
 from vqspeech.model import Checkpoint, load
 from vqspeech.progress import Progress
+from vqspeech.runs import RunDirectory
 from vqspeech.training import run as runs
 from vqspeech_recipes.vctk import listening
 from vqspeech_recipes.vctk.page import Evidence, write_page
@@ -54,33 +54,33 @@ def _say(line: str) -> None:
 class _Recipe:
     def __init__(self, request: RecipeRequest, settings: Settings) -> None:
         self.request, self.settings = request, settings
-        self.out = request.out
+        self.out = RunDirectory(request.out)
         self.seed = settings.run.seed
-        self.stages = Stages(self.out / "stages", _say)
+        self.stages = Stages(self.out.stages, _say)
         self._loaded: Checkpoint | None = None
 
     def run(self) -> RecipeOutcome:
         wants, out = self.request.wants, self.out
         data = str(self.settings.data_dir.absolute()) if self.settings.data_dir else None
         corpus = {"corpus": plain(self.settings.run)["corpus"], "data_dir": data}
-        prepared = self.stages.run("prepare", corpus, self._prepare, wanted=wants("prepare"), made=(out / "store",))
+        prepared = self.stages.run("prepare", corpus, self._prepare, wanted=wants("prepare"), made=(out.store,))
         if self._ends_at("prepare"):
             return self._partial()
         self._has(prepared, "prepare")
-        self.store = AudioStore.open(out / "store")
+        self.store = AudioStore.open(out.store)
         trained = self.stages.run(
             "train",
             {"config": plain(self.settings.run), "data": self.store.fingerprint},
             self._train,
             wanted=wants("train"),
-            made=(out / "checkpoints",),
+            made=(out.checkpoints,),
         )
         if self._ends_at("train"):
             return self._partial()
         trained = self._has(trained, "train")
         model = {"data": self.store.fingerprint, "train": trained, "seed": self.seed}
         heard = {**model, "listen": plain(self.settings.listen)}
-        table, folder = out / "codes.parquet", out / "listening"
+        table, folder = out.codes, out.listening
         coded = self.stages.run("encode", model, self._encode, wanted=wants("encode"), made=(table,))
         rebuilt = self.stages.run("reconstruct", heard, self._reconstruct, wanted=wants("reconstruct"), made=(folder,))
         converted = self.stages.run("convert", heard, self._convert, wanted=wants("convert"), made=(folder,))
@@ -110,16 +110,18 @@ class _Recipe:
     def _has(self, result: Result | None, stage: str) -> Result:
         """The result of a stage that another one needs."""
         if result is None:
-            raise InputError(f"stage {stage!r} has not run in {self.out}; add it to --stages, or leave --stages away")
+            raise InputError(
+                f"stage {stage!r} has not run in {self.out.path}; add it to --stages, or leave --stages away"
+            )
         return result
 
     def _checkpoint(self) -> Checkpoint:
         if self._loaded is None:
-            self._loaded = load(self.out)
+            self._loaded = load(self.out.path)
         return self._loaded
 
     def _prepare(self) -> Result:
-        store = runs.prepare(self.settings.run, self.out, self.settings.data_dir)
+        store = runs.prepare(self.settings.run, self.out.path, self.settings.data_dir)
         corpus = store.corpus
         _say(
             f"{corpus.variant}: {len(store.rows)} utterances of {len(store.speakers)} speakers, {store.duration_s / 60:.1f} min"
@@ -131,12 +133,12 @@ class _Recipe:
         return {"fingerprint": store.fingerprint, "utterances": len(store.rows), "skipped": len(corpus.skipped)}
 
     def _train(self) -> Result:
-        result = runs.train(self.settings.run, self.out, self.store)
+        result = runs.train(self.settings.run, self.out.path, self.store)
         return {"steps": result.step, "seconds": result.seconds, "checkpoint": result.checkpoint.name}
 
     def _encode(self) -> Result:
         table = encode_store(self._checkpoint(), self.store, _shower("encode"))
-        table.write(self.out / "codes.parquet")
+        table.write(self.out.codes)
         use = codebook.usage(table)
         return {
             "frame_rate_hz": use.frame_rate_hz,
@@ -155,13 +157,13 @@ class _Recipe:
         }
 
     def _reconstruct(self) -> Result:
-        folder = self.out / "listening"
+        folder = self.out.listening
         return listening.reconstruct(
             self._checkpoint(), self.store, self.settings.listen, folder, self.seed, _shower("reconstruct")
         )
 
     def _convert(self) -> Result:
-        folder = self.out / "listening"
+        folder = self.out.listening
         return listening.convert_voices(
             self._checkpoint(), self.store, self.settings.listen, folder, self.seed, _shower("convert")
         )
@@ -175,7 +177,7 @@ class _Recipe:
                 "beside the audio and read it as the corpus `folder`, or score the run on another corpus with "
                 "`vqspeech analyze phonemes`",
             }
-        table = CodeTable.read(self.out / "codes.parquet")
+        table = CodeTable.read(self.out.codes)
         scores = score(
             table,
             alignments,
@@ -197,12 +199,9 @@ class _Recipe:
     ) -> RecipeOutcome:
         _say("[report]")
         results = self._results(trained, coded, rebuilt, converted, scored)
-        path = self.out / "results.json"
-        partial = path.with_name(path.name + ".part")
-        partial.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
+        path = write_json(self.out.results, results)
         evidence = Evidence(
-            out=self.out,
+            out=self.out.path,
             store=self.store,
             checkpoint=self._checkpoint(),
             results=results,
@@ -217,7 +216,7 @@ class _Recipe:
         return RecipeOutcome(report=page, results=path, message=_summary(results, path))
 
     def _results(self, trained: Result, coded: Result, rebuilt: Result, converted: Result, scored: Result) -> Result:
-        corpus, valid = self.store.corpus, last_row(self.out / "metrics.jsonl", "valid")
+        corpus, valid = self.store.corpus, last_row(self.out.metrics, "valid")
         books = coded["codebooks"]
         return {
             "corpus": {
@@ -247,7 +246,7 @@ class _Recipe:
             "conversion": converted["scores"],
             "conversion_reason": converted["reason"],
             "sampling": rebuilt["sampling"],
-            "checkpoint": list_checkpoints(self.out)[-1].name,
+            "checkpoint": self.out.list_checkpoints()[-1].name,
             "config": plain(self.settings.run),
             "versions": {name: version(name) for name in VERSIONS} | {"python": sys.version.split()[0]},
         }

@@ -13,6 +13,7 @@ from vqspeech.corpora.store import AudioStore
 from vqspeech.errors import AudioError, CheckpointError, InputError
 from vqspeech.model import Checkpoint
 from vqspeech.registry import lookup
+from vqspeech.runs import RunDirectory
 
 FRAMES = 30_000
 """At most this many frames are taken: 20 minutes at 25 Hz, of utterances in random order."""
@@ -37,10 +38,10 @@ def of_run(checkpoint: Checkpoint, seed: int, data_dir: Path | None = None) -> I
     InputError : `data_dir` is given, and the checkpoint does not say which corpus it was trained on
     CorpusError : `data_dir` does not hold that corpus
     """
-    for folder in (checkpoint.path.parent.parent, checkpoint.path.parent):
-        if (folder / "store").is_dir():
+    for run in (RunDirectory.of_checkpoint(checkpoint.path), RunDirectory(checkpoint.path.parent)):
+        if run.store.is_dir():
             try:
-                return of_store(AudioStore.open(folder / "store"), seed)
+                return of_store(AudioStore.open(run.store), seed)
             except CheckpointError:
                 break
     if data_dir is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vqspeech.report import Picture, Section, Table
+from vqspeech.runs import RunDirectory
 from vqspeech.training.metrics import read_metrics
 from vqspeech_image.recipes.pictures import curves
 from vqspeech_image.recipes.results import Evidence, model_name
@@ -84,7 +85,7 @@ def _yardsticks(results: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 
 def _metrics(evidence: Evidence, results: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    runs = {model_name(results): read_metrics(evidence.out / "metrics.jsonl")}
+    runs = {model_name(results): read_metrics(RunDirectory(evidence.out).metrics)}
     for name in evidence.settings.baselines:
-        runs[name.upper()] = read_metrics(evidence.out / "baselines" / name / "metrics.jsonl")
+        runs[name.upper()] = read_metrics(RunDirectory(evidence.out / "baselines" / name).metrics)
     return runs

@@ -16,6 +16,7 @@ from vqspeech.config import RunConfig, plain
 from vqspeech.errors import InputError
 from vqspeech.experiments.request import RecipeOutcome, RecipeRequest
 from vqspeech.experiments.stages import Result, Stages
+from vqspeech.runs import RunDirectory
 from vqspeech.training import run as runs
 from vqspeech_image import STAGES
 from vqspeech_image.code_store import CodeStore
@@ -64,8 +65,8 @@ class Experiment:
     def __init__(self, request: RecipeRequest, settings: Settings, title: str) -> None:
         self.request, self.settings, self.title = request, settings, title
         self.out = request.out
-        self.pictures = self.out / "pictures"
-        self.stages = Stages(self.out / "stages", say)
+        self.pictures = RunDirectory(self.out).pictures
+        self.stages = Stages(RunDirectory(self.out).stages, say)
         self.results: dict[str, Result] = {}
         self._loaded: dict[Path, LoadedImages] = {}
         self._store: ImageStore | None = None
@@ -86,12 +87,12 @@ class Experiment:
         data = str(settings.data_dir.absolute()) if settings.data_dir else None
         config, priors = plain(settings.run), {name: plain(prior) for name, prior in settings.priors.items()}
         baselines = {name: plain(other) for name, other in settings.baselines.items()}
-        images, codes = (out / "store",), (levels.store_directory(out, settings),)
-        trained = tuple(out / name / "checkpoints" for name in priors)
-        latents = (out / SECOND / "checkpoints",) if settings.second else ()
+        images, codes = (RunDirectory(out).store,), (levels.store_directory(out, settings),)
+        trained = tuple(RunDirectory(out / name).checkpoints for name in priors)
+        latents = (RunDirectory(out / SECOND).checkpoints,) if settings.second else ()
         plan: list[tuple[str, Any, Callable[[], Result], tuple[Path, ...]]] = [
             ("prepare", {"corpus": config["corpus"], "data_dir": data}, self._prepare, images),
-            ("train", config, self._train, (out / "checkpoints",)),
+            ("train", config, self._train, (RunDirectory(out).checkpoints,)),
             ("baselines", baselines, self._baselines, images),
             ("reconstruct", settings.evaluate.images, self._reconstruct, (self.pictures,)),
             ("encode", None, self._encode, codes),
@@ -136,7 +137,7 @@ class Experiment:
     def store(self) -> ImageStore:
         """The images."""
         if self._store is None:
-            self._store = ImageStore.open(self.out / "store")
+            self._store = ImageStore.open(RunDirectory(self.out).store)
         return self._store
 
     def _model(self, name: str = "") -> LoadedImages:
@@ -197,8 +198,9 @@ class Experiment:
 
     def _encode(self) -> Result:
         for name in (*self.settings.priors, SECOND):  # of another model, or this stage would not run
-            for left in ("store", "checkpoints"):
-                shutil.rmtree(self.out / name / left, ignore_errors=True)
+            of_prior = RunDirectory(self.out / name)
+            for left in (of_prior.store, of_prior.checkpoints):
+                shutil.rmtree(left, ignore_errors=True)
         directory = levels.store_directory(self.out, self.settings)
         store = runs.prepare(next(iter(self.settings.priors.values())), directory.parent, self.out)
         return levels.encoding(store, self.store.held_out()[1])

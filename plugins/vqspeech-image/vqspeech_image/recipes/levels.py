@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from vqspeech.runs import RunDirectory
 from vqspeech_image.code_store import CodeStore
 from vqspeech_image.config import prior_model
 from vqspeech_image.evaluation import codes as of_codes
@@ -30,7 +31,7 @@ def levels_of(settings: Settings) -> dict[str, str]:
 
 def store_directory(out: Path, settings: Settings) -> Path:
     """Where the codes of all levels lie: in the directory of the first prior."""
-    return out / next(iter(settings.priors)) / "store"
+    return RunDirectory(out / next(iter(settings.priors))).store
 
 
 def encoding(store: CodeStore, rows: npt.NDArray[np.int64]) -> dict[str, Any]:

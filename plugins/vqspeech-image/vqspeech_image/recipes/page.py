@@ -8,6 +8,7 @@ from typing import Any
 from vqspeech.analysis.figures.charts import codebook_usage
 from vqspeech.experiments.request import RecipeOutcome
 from vqspeech.report import Headline, Picture, Report, Section, Table, write_report
+from vqspeech.runs import RunDirectory
 from vqspeech.training.metrics import read_metrics
 from vqspeech_image.recipes.bits import bits_section
 from vqspeech_image.recipes.pictures import curves
@@ -18,7 +19,7 @@ from vqspeech_image.recipes.second import SECOND, second_section
 def write_page(evidence: Evidence) -> RecipeOutcome:
     """Write ``results.json`` and ``report/index.html``."""
     results = results_of(evidence)
-    path = write_results(evidence.out / "results.json", results)
+    path = write_results(RunDirectory(evidence.out).results, results)
     corpus = evidence.store.corpus
     warning = ""
     if corpus.stand_in:
@@ -40,7 +41,7 @@ def write_page(evidence: Evidence) -> RecipeOutcome:
         command=evidence.command,
         versions=results["versions"],
     )
-    page = write_report(evidence.out / "report", report)
+    page = write_report(RunDirectory(evidence.out).report, report)
     return RecipeOutcome(report=page, results=path, message=summary(results, path))
 
 
@@ -144,7 +145,7 @@ def _reconstructions(evidence: Evidence, results: dict[str, Any]) -> Section:
         ),
         figures=(
             Picture(
-                source=evidence.out / "pictures" / "reconstructions.png",
+                source=RunDirectory(evidence.out).pictures / "reconstructions.png",
                 caption="expected pixels, no sampling",
                 alt="images and their reconstructions",
             ),
@@ -175,7 +176,7 @@ def _samples(evidence: Evidence, results: dict[str, Any]) -> Section:
         ),
         figures=(
             Picture(
-                source=evidence.out / "pictures" / "samples.png",
+                source=RunDirectory(evidence.out).pictures / "samples.png",
                 caption=f"{found['images']} samples in {found['seconds']:.1f} s, {found['distinct']} of them different",
                 alt="samples from the prior",
             ),
@@ -208,11 +209,11 @@ def _codes(evidence: Evidence) -> Section:
 
 
 def _training(evidence: Evidence, results: dict[str, Any]) -> Section:
-    priors = {name: read_metrics(evidence.out / name / "metrics.jsonl") for name in evidence.settings.priors}
+    priors = {name: read_metrics(RunDirectory(evidence.out / name).metrics) for name in evidence.settings.priors}
     trained = {model_name(results): evidence.stages["train"], **results["priors"]}
     if results["second"]:
         trained["second stage"] = evidence.stages["second"]
-        priors["second stage"] = read_metrics(evidence.out / SECOND / "metrics.jsonl")
+        priors["second stage"] = read_metrics(RunDirectory(evidence.out / SECOND).metrics)
     trained |= {name.upper(): found for name, found in evidence.stages["baselines"].items()}
     return Section(
         title="Training",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vqspeech.config import plain
+from vqspeech.files import write_json
 from vqspeech_image.recipes.settings import Settings
 from vqspeech_image.store import ImageStore
 
@@ -77,10 +77,7 @@ def model_name(results: dict[str, Any]) -> str:
 
 def write_results(path: Path, results: dict[str, Any]) -> Path:
     """Write results.json, whole or not at all; returns its path."""
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
-    return path
+    return write_json(path, results)
 
 
 def summary(results: dict[str, Any], path: Path) -> str:

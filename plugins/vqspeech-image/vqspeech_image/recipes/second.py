@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from vqspeech.report import Picture, Section, Table
+from vqspeech.runs import RunDirectory
 from vqspeech_image.code_store import CodeStore
 from vqspeech_image.evaluation.latents import latent_use
 from vqspeech_image.models import LoadedImages, load_two_stage, require_same_codes
@@ -87,7 +88,7 @@ def second_section(evidence: Evidence, results: dict[str, Any]) -> Section:
         ),
         figures=(
             Picture(
-                source=evidence.out / "pictures" / "second.png",
+                source=RunDirectory(evidence.out).pictures / "second.png",
                 caption="held-out images and what their latents keep",
                 alt="images, reconstructions and draws given the latents",
             ),
