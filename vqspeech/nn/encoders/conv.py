@@ -88,7 +88,7 @@ class ConvEncoder(Encoder):
         ends = None if lengths is None else -(-lengths // self.hop_samples) * self.hop_samples
         if self.front_end is not None:
             ends = None if ends is None else ends // self.front_end.hop_samples
-            hidden = _cut(self.front_end(waveform, ends), ends)
+            hidden = _cut(self.front_end(waveform, ends), ends).to(self.head.weight.dtype)
         else:
             hidden = waveform[:, None]
         for convolution, (kernel, stride) in zip(self.down, self.strides, strict=True):

@@ -93,7 +93,7 @@ class SpectralFeatures(nn.Module):
 
         Returns
         -------
-        (batch, channels, time / hop_samples), float32
+        (batch, channels, time / hop_samples), float32 at least
         """
         return (self.raw(waveform, frames) - self.mean) / self.std * self.weights
 
@@ -117,11 +117,14 @@ class SpectralFeatures(nn.Module):
         with torch.autocast(waveform.device.type, enabled=False):
             margin = self.window_samples - self.hop_samples
             padded = F.pad(waveform.float(), (margin // 2, margin - margin // 2))
-            windows = padded.unfold(-1, self.window_samples, self.hop_samples) * self.window
+            windows = padded.unfold(-1, self.window_samples, self.hop_samples) * self.window.float()
+            # a Fourier transform of no windows is an error
+            if not windows.numel():
+                return windows.new_zeros(len(waveform), self.channels, windows.shape[1])
             power = torch.fft.rfft(windows, n=self.n_fft).abs().square()
-            features = (power @ self.filters).clamp_min(1e-8).log()
+            features = (power @ self.filters.float()).clamp_min(1e-8).log()
             if self.kind == "mfcc":
-                features = features @ self.dct
+                features = features @ self.dct.float()
             features = features.transpose(1, 2)
             parts = [features - _sliding_mean(features, self.mean_reach, frames) if self.mean_reach else features]
             if self.deltas:
