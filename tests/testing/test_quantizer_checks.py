@@ -368,7 +368,7 @@ def test_every_check_has_a_fault_that_it_finds():
     [pytest.param(name, *case, id=f"{name}-{case[0].__name__}") for name, cases in FAULTS.items() for case in cases],
 )
 def test_a_faulty_quantizer_fails_the_check_meant_for_it(name, faulty, message, monkeypatch):
-    monkeypatch.setattr("vqspeech.testing.quantizers.processes.LIMIT_S", 8.0)
+    monkeypatch.setattr("vqspeech.testing.two_processes.LIMIT_S", 8.0)
     (check,) = (check for check in CHECKS if check.__name__ == name)
     with pytest.raises(AssertionError, match=message):
         check(QuantizerSubject(faulty))

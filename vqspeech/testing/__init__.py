@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vqspeech.testing.aligners import aligner_checks
     from vqspeech.testing.cases import Case
     from vqspeech.testing.corpora import corpus_checks
+    from vqspeech.testing.encoders import encoder_checks
     from vqspeech.testing.light import assert_light_import
     from vqspeech.testing.modalities import modality_checks
     from vqspeech.testing.quantizers import quantizer_checks
@@ -27,12 +28,21 @@ PUBLIC: dict[str, str] = {
     "aligner_checks": "vqspeech.testing.aligners",
     "assert_light_import": "vqspeech.testing.light",
     "corpus_checks": "vqspeech.testing.corpora",
+    "encoder_checks": "vqspeech.testing.encoders",
     "modality_checks": "vqspeech.testing.modalities",
     "quantizer_checks": "vqspeech.testing.quantizers",
 }
 """Public name -> the module that it lives in."""
 
-__all__ = ["Case", "aligner_checks", "assert_light_import", "corpus_checks", "modality_checks", "quantizer_checks"]
+__all__ = [
+    "Case",
+    "aligner_checks",
+    "assert_light_import",
+    "corpus_checks",
+    "encoder_checks",
+    "modality_checks",
+    "quantizer_checks",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vqspeech.testing.quantizers.subject import QuantizerSubject, generator, moves_by_update
+from vqspeech.testing.modules import generator
+from vqspeech.testing.quantizers.subject import QuantizerSubject, moves_by_update
 
 
 def nearest_code(subject: QuantizerSubject) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vqspeech.testing.quantizers.subject import QuantizerSubject, generator, total
+from vqspeech.testing.modules import generator
+from vqspeech.testing.quantizers.subject import QuantizerSubject, total
 
 
 def shapes(subject: QuantizerSubject) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from vqspeech.testing.quantizers.subject import QuantizerSubject, generator, same_bits, snapshot, total
+from vqspeech.testing.modules import generator, same_bits, snapshot
+from vqspeech.testing.quantizers.subject import QuantizerSubject, total
 
 
 def padding(subject: QuantizerSubject) -> None:

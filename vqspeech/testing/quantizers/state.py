@@ -7,7 +7,8 @@ import torch
 from safetensors.torch import load, save
 
 from vqspeech.nn.quantize import Quantizer
-from vqspeech.testing.quantizers.subject import QuantizerSubject, generator, same_bits, snapshot, total
+from vqspeech.testing.modules import generator, same_bits, snapshot
+from vqspeech.testing.quantizers.subject import QuantizerSubject, total
 
 
 def evaluation_changes_nothing(subject: QuantizerSubject) -> None:

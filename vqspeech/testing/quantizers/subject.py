@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vqspeech.nn.quantize import Quantized, Quantizer
 from vqspeech.registry import lookup
+from vqspeech.testing.modules import generator, same_bits, snapshot
 
 
 @dataclass(frozen=True)
@@ -52,29 +53,9 @@ class QuantizerSubject:
         return torch.randn(batch, self.dim, time, generator=generator(seed))
 
 
-def generator(seed: int = 0) -> torch.Generator:
-    """A generator of its own, so that no check depends on another."""
-    return torch.Generator().manual_seed(seed)
-
-
 def total(quantized: Quantized) -> Tensor:
     """The losses together, a scalar that can be differentiated even where there are none."""
     return sum(quantized.losses.values(), quantized.z_q.sum() * 0.0)
-
-
-def snapshot(quantizer: Quantizer) -> dict[str, Tensor]:
-    """A copy of the state."""
-    return {name: tensor.detach().clone() for name, tensor in quantizer.state_dict().items()}
-
-
-def same_bits(one: dict[str, Tensor], two: dict[str, Tensor]) -> list[str]:
-    """The names in which two states differ in any bit; a NaN equals a NaN."""
-    differ = sorted(one.keys() ^ two.keys())
-    for name in sorted(one.keys() & two.keys()):
-        a, b = one[name], two[name]
-        if a.dtype != b.dtype or a.shape != b.shape or not torch.equal(a.nan_to_num(), b.nan_to_num()):
-            differ.append(name)
-    return differ
 
 
 def moves_by_update(subject: QuantizerSubject) -> bool:
