@@ -1,4 +1,4 @@
-"""What every recipe is given and gives back."""
+"""Arguments and outcome of a recipe."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeRequest:
-    """One wish to run a recipe.
+    """Arguments of one `recipe run`.
 
     Parameters
     ----------
     name : the recipe
-    out : the run's directory; made when absent, continued when it is there
-    corpus : name of a corpus, or ``"auto"``: the recipe's own when ``data_dir`` holds it, else the demo corpus
-    data_dir : where the corpus lies; None when nobody said
+    out : directory of the run; created when absent, continued when present
+    corpus : name of a corpus, or ``"auto"`` for the recipe's own choice
+    data_dir : folder of the corpus, or None
     overrides : ``key=value`` settings on top of the recipe's configuration, in order
     stages : the stages to run, None for all
     fresh : start over instead of continuing
@@ -35,11 +35,11 @@ class RecipeRequest:
     config: Path | None = None
 
     def wants(self, stage: str) -> bool:
-        """Whether a stage is to run."""
+        """Return whether a stage is to run."""
         return self.stages is None or stage in self.stages
 
     def command(self) -> str:
-        """The command line that repeats it, from the same folder."""
+        """Return the command line that repeats this run from the same folder."""
         words = ["vqspeech", "recipe", "run", self.name, "--corpus", self.corpus]
         for option, given in (("--data-dir", self.data_dir), ("--config", self.config), ("--seed", self.seed)):
             words += [option, str(given)] if given is not None else []
@@ -51,13 +51,13 @@ class RecipeRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeOutcome:
-    """What a recipe leaves.
+    """What a recipe returns.
 
     Parameters
     ----------
-    report : the page to open, None when the stage did not run
-    results : results.json, likewise
-    message : what to tell the user, a few lines
+    report : the page, None when the stage ``report`` did not run
+    results : ``results.json``, likewise
+    message : a few lines for the user
     """
 
     report: Path | None = None
