@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +12,9 @@ import vqspeech
 from vqspeech.errors import InputError, PluginError
 from vqspeech.experiments.request import RecipeOutcome, RecipeRequest
 from vqspeech.experiments.stamps import read_stamped, stamp_of, write_stamped
-from vqspeech.files import whole_file
+from vqspeech.files import write_json
 from vqspeech.report import Report, write_report
+from vqspeech.runs import RunDirectory
 from vqspeech.training.stopping import Interrupted
 
 Result = dict[str, Any]
@@ -92,6 +92,11 @@ class Experiment:
             names.add(stage.name)
             known |= {stage.name, stage.command_name}
 
+    @property
+    def run(self) -> RunDirectory:
+        """The layout of `out`."""
+        return RunDirectory(self.out)
+
     def members(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return the names of stages, with each group replaced by its stages."""
         return tuple(stage.name for stage in self.stages if {stage.name, stage.group} & set(names))
@@ -112,9 +117,9 @@ def run_experiment(request: RecipeRequest, experiment: Experiment) -> RecipeOutc
     if REPORT not in run.made:
         done = ", ".join(request.stages or ())
         return RecipeOutcome(message=f"stages done: {done}; omit --stages to run the rest and write the report")
-    results = _results_file(experiment)
+    results = experiment.run.results
     message = "\n".join([f"results: {results}", *run.made[REPORT]["summary"]])
-    return RecipeOutcome(report=_page(experiment), results=results, message=message)
+    return RecipeOutcome(report=experiment.run.report / "index.html", results=results, message=message)
 
 
 def say(line: str) -> None:
@@ -138,7 +143,7 @@ class _Run:
 
     def run(self, stage: Stage) -> None:
         """Run a stage, or take its result from disk; a stage that is not requested may stay without result."""
-        path = self.experiment.out / "stages" / f"{stage.name}.json"
+        path = self.experiment.run.stages / f"{stage.name}.json"
         before = self.experiment.members(stage.after)
         wanted, stored = self.request.wants(stage.command_name), read_stamped(path)
         if wanted:
@@ -178,22 +183,13 @@ class _Run:
                 )
 
 
-def _results_file(experiment: Experiment) -> Path:
-    return experiment.out / "results.json"
-
-
-def _page(experiment: Experiment) -> Path:
-    return experiment.out / "report" / "index.html"
-
-
 def _report_stage(request: RecipeRequest, experiment: Experiment) -> Stage:
     """The stage ``report``: results.json, the page, and the lines for the user."""
 
     def work(made: Results) -> Result:
         results = experiment.results(made)
-        with whole_file(_results_file(experiment)) as partial:
-            partial.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-        write_report(_page(experiment).parent, experiment.report(made, results))
+        write_json(experiment.run.results, results)
+        write_report(experiment.run.report, experiment.report(made, results))
         return {"summary": list(experiment.summary(results))}
 
     return Stage(
@@ -201,5 +197,5 @@ def _report_stage(request: RecipeRequest, experiment: Experiment) -> Stage:
         work=work,
         after=tuple(stage.name for stage in experiment.stages),
         config={"settings": experiment.settings, "command": request.command(), "version": vqspeech.__version__},
-        files=(_results_file(experiment), _page(experiment)),
+        files=(experiment.run.results, experiment.run.report / "index.html"),
     )

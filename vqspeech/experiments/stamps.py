@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vqspeech.files import whole_file
+from vqspeech.files import write_json
 
 FORMAT = 2
 """Part of every stamp; results that an older engine wrote are made again."""
@@ -38,7 +38,5 @@ def read_stamped(path: Path) -> Stamped | None:
 
 def write_stamped(path: Path, stamp: str, result: dict[str, Any]) -> dict[str, Any]:
     """Write a result, whole or not at all; returns it as it will be read, with lists instead of tuples."""
-    text = json.dumps({"stamp": stamp, "result": result}, indent=1)
-    with whole_file(path) as partial:
-        partial.write_text(text + "\n", encoding="utf-8")
-    return dict(json.loads(text)["result"])
+    write_json(path, {"stamp": stamp, "result": result})
+    return dict(json.loads(path.read_text(encoding="utf-8"))["result"])
