@@ -1,0 +1,44 @@
+"""A fingerprint of codebooks: says whether codes, a prior and a model belong together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import torch
+from torch import Tensor, nn
+
+from vqspeech.nn.quantize.protocol import Quantizer
+
+
+def codebook_hash(model: nn.Module) -> str:
+    """Compute the sha256 of a model's codebooks.
+
+    Codes of models with the same hash mean the same: it covers the states of all `Quantizer` modules with their names and codebook
+    sizes. A model whose quantizers hold no tensors, such as FSQ, or that has none, is hashed as a whole, since only its other
+    weights say what a code means.
+
+    Parameters
+    ----------
+    model : of any kind, on any device
+
+    Returns
+    -------
+    64 hexadecimal digits
+    """
+    quantizers = {name: part for name, part in model.named_modules() if isinstance(part, Quantizer)}
+    states = {f"{name}.{key}": tensor for name, part in quantizers.items() for key, tensor in part.state_dict().items()}
+    if not states:
+        states = model.state_dict()
+    digest = hashlib.sha256()
+    sizes = {name: list(part.codebook_sizes) for name, part in quantizers.items()}
+    digest.update(json.dumps(sizes, sort_keys=True).encode())
+    for name in sorted(states):
+        tensor = states[name].detach().cpu().contiguous()
+        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        digest.update(_bytes(tensor))
+    return digest.hexdigest()
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    return tensor.reshape(-1).view(torch.uint8).numpy().tobytes()
