@@ -48,10 +48,9 @@ def test_checking_draws_no_random_numbers():
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_options_that_a_reader_does_not_take_are_named(tmp_path):
-    config = check(corpus={"name": "folder", "options": {"speker": 3}})
-    with pytest.raises(ConfigError, match=r"corpus 'folder' with .*speker"):
-        AudioModality().prepare(config, tmp_path, tmp_path / "store", None)
+def test_options_that_a_reader_does_not_take_are_named_before_any_work():
+    with pytest.raises(UnknownNameError, match=r"corpus\.options\.speker.*corpus\.options\.speakers"):
+        check(corpus={"name": "folder", "options": {"speker": 3}})
 
 
 def test_the_task_gives_batches_of_its_splits(make_config, store):

@@ -15,12 +15,12 @@ from torch import Tensor
 from vqspeech import model as models
 from vqspeech.checkpoints import store
 from vqspeech.config import RunConfig, parse_model, plain
+from vqspeech.corpora.reading import check_corpus, read_corpus
 from vqspeech.corpora.store import AudioStore, prepare
 from vqspeech.errors import ConfigError
 from vqspeech.nn.batch import SpeechBatch
-from vqspeech.registry import lookup
-from vqspeech.registry.specs import CorpusSpec
-from vqspeech.training.batches import START, VALID, SpeechBatches
+from vqspeech.training.batches import SpeechBatches
+from vqspeech.training.draws import START, VALID
 
 
 class AudioTask:
@@ -95,11 +95,7 @@ class AudioModality:
         model = parse_model(config.model)
         with torch.random.fork_rng(devices=[]):
             models.build_quantizer(model.quantizer, model.encoder.dim)
-        spec = lookup.spec("corpus", config.corpus.name)
-        if isinstance(spec, CorpusSpec) and spec.media != "audio":
-            raise ConfigError(
-                f"the corpus {spec.name!r} holds {spec.media}, and models of the modality 'audio' are trained on recordings"
-            )
+        check_corpus(config.corpus, "audio")
         hop = model.encoder.hop_samples
         if config.train.crop_samples < hop:
             raise ConfigError(f"train.crop_samples = {config.train.crop_samples} is less than one code, {hop} samples")
@@ -109,11 +105,7 @@ class AudioModality:
         self, config: RunConfig, data_dir: Path | None, directory: Path, progress: Callable[[int, int], None] | None
     ) -> AudioStore:
         """Read the corpus and decode it into an `AudioStore`."""
-        read = lookup.get("corpus", config.corpus.name)
-        try:
-            corpus = read(data_dir, **config.corpus.options)
-        except TypeError as error:
-            raise ConfigError(f"corpus {config.corpus.name!r} with {config.corpus.options}: {error}") from error
+        corpus = read_corpus(config.corpus, data_dir)
         sample_rate = parse_model(config.model).sample_rate
         return prepare(corpus, directory, sample_rate=sample_rate, trim_db=config.corpus.trim_db, progress=progress)
 
