@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from vqspeech.errors import CorpusError
-from vqspeech.training.batches import START, TRAIN, VALID, SpeechBatches, generator
+from vqspeech.training.batches import SpeechBatches
+from vqspeech.training.draws import START, TRAIN, VALID, generator
 
 HOP = 256
 

@@ -81,6 +81,23 @@ class Corpus:
         return tuple(u for u in self.utterances if u.split == name)
 
 
+@dataclass(frozen=True, kw_only=True)
+class CorpusFacts:
+    """Facts that a store keeps about the corpus it was made from; fields as in `Corpus`, for data of any kind.
+
+    Parameters
+    ----------
+    skipped : path -> reason, with the files that could not be decoded
+    """
+
+    name: str
+    root: Path
+    variant: str
+    synthetic: bool = False
+    notes: tuple[str, ...] = ()
+    skipped: Mapping[str, str] = field(default_factory=dict)
+
+
 def split_of(key: str, *, valid: float = 0.05, test: float = 0.05) -> Split:
     """The split of an utterance (or, for speaker-disjoint splits, of a speaker), from a hash of its id.
 

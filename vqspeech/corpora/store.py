@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from vqspeech.corpora.base import SPLITS, Corpus, Split
+from vqspeech.corpora.base import SPLITS, Corpus, CorpusFacts, Split
 from vqspeech.corpora.store_index import StoredRows, StoredUtterance
 from vqspeech.corpora.store_shard import FORMAT_VERSION, file_sha256, shard_path
 from vqspeech.corpora.store_writer import fill
@@ -34,18 +34,6 @@ __all__ = ["AudioStore", "CorpusFacts", "StoredUtterance", "prepare"]
 
 _OPEN_SHARDS = 256
 """Shards that are mapped at the same time; each holds one of the process's file descriptors."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CorpusFacts:
-    """What reports tell about the corpus a store was made from; fields as in `Corpus`, ``skipped`` with the files that could not be decoded."""
-
-    name: str
-    root: Path
-    variant: str
-    synthetic: bool
-    notes: tuple[str, ...]
-    skipped: Mapping[str, str]
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,15 +13,7 @@ from vqspeech.corpora.store import AudioStore
 from vqspeech.errors import CorpusError
 from vqspeech.nn.batch import SpeechBatch
 from vqspeech.nn.share import Share
-
-TRAIN, VALID, START = 0, 1, 2
-"""Streams of random numbers; batches of different streams are independent."""
-
-
-def generator(seed: int, stream: int, step: int) -> np.random.Generator:
-    """Random numbers of one step: the Philox generator (Salmon et al. 2011) with key (seed, stream) and counter step * 2^192."""
-    key = np.array([seed % 2**64, stream], dtype=np.uint64)
-    return np.random.Generator(np.random.Philox(key=key, counter=np.array([0, 0, 0, step], dtype=np.uint64)))
+from vqspeech.training.draws import TRAIN, generator
 
 
 class SpeechBatches:

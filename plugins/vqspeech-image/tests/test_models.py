@@ -7,19 +7,20 @@ import pytest
 import torch
 from vqspeech_image.config import image_model
 from vqspeech_image.models import build
-from vqspeech_image.nn.batch import ImageBatch, Part
+from vqspeech_image.nn.batch import ImageBatch
 from vqspeech_image.nn.vimco import drawn_categories, multi_sample_bound, vimco_surrogate
 
 from vqspeech.errors import ConfigError
+from vqspeech.nn.share import Share
 
 SHAPE = (8, 12, 3)
 BOOKS = {"name": "grouped", "groups": 2, "codebook_size": 8}
 
 
-def batch(count=5, part=None):
+def batch(count=5):
     generator = torch.Generator().manual_seed(1)
     pixels = torch.randint(256, (count, *SHAPE), generator=generator, dtype=torch.uint8)
-    return ImageBatch(pixels, torch.arange(count), part)
+    return ImageBatch(pixels, torch.arange(count))
 
 
 def model(**values):
@@ -94,7 +95,7 @@ def test_noise_of_a_part_is_that_of_its_rows(kind):
         total = one.loss(whole, torch.Generator().manual_seed(5)).total
         parts = [
             one.loss(
-                ImageBatch(whole.pixels[rank::2], whole.labels[rank::2], Part(rank, 2, 6)),
+                ImageBatch(whole.pixels[rank::2], whole.labels[rank::2], Share(rank, 2, 6)),
                 torch.Generator().manual_seed(5),
             ).total
             for rank in (0, 1)

@@ -226,7 +226,7 @@ def test_every_preset_can_be_used(name, preset):
         ("sample.images=0", "sample.images"),
         ("evaluate.image=5", "evaluate.image"),
         ("train.crop_samples=50", "crops of sound"),
-        ("corpus.name=vctk", "no images"),
+        ("corpus.name=vctk", "not image"),
         ("second.modle.layers=3", "second.modle"),
     ],
 )

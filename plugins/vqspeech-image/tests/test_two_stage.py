@@ -9,13 +9,13 @@ from vqspeech_image.code_store import CodeCorpus, CodeStore
 from vqspeech_image.config import two_stage_model
 from vqspeech_image.evaluation.latents import latent_use, someone_else
 from vqspeech_image.models import CodeFacts, build_two_stage, load_prior, load_two_stage
-from vqspeech_image.nn.batch import CodeBatch
 from vqspeech_image.nn.levels import Level
 from vqspeech_image.sampling.cached import sample_cached
 from vqspeech_image.sampling.draws import uniform_grid
 from vqspeech_image.sampling.naive import sample_naive
 
 from vqspeech.errors import CheckpointError, ConfigError
+from vqspeech.nn.batch import CodeBatch
 from vqspeech.training import run as runs
 
 SMALL = {"dim": 6, "encoder_width": 8, "layers": 2, "width": 8, "head_width": 8}

@@ -12,13 +12,14 @@ from vqspeech_image.code_store import CodeStore, read_run
 from vqspeech_image.config import image_model
 from vqspeech_image.evaluation.codes import swapped_bits
 from vqspeech_image.models import load_images, load_prior
-from vqspeech_image.nn.batch import CodeBatch, ImageBatch
+from vqspeech_image.nn.batch import ImageBatch
 from vqspeech_image.sampling.draws import uniform_grid
 from vqspeech_image.sampling.levels import require_levels, sample_levels
 from vqspeech_image.sampling.naive import sample_naive
 from vqspeech_image.store import ImageStore
 
 from vqspeech.errors import CheckpointError, ConfigError
+from vqspeech.nn.batch import CodeBatch
 from vqspeech.training import run as runs
 
 SHAPE = (16, 24, 3)
@@ -196,7 +197,7 @@ def test_shuffled_top_codes_are_those_of_the_next_image(trained):
     prior = load_prior(trained.priors["bottom"])
     torch.manual_seed(0)
     codes, top = torch.randint(8, (4, 1, 14, 14)), torch.randint(15, (4, 1, 7, 7))
-    batch = CodeBatch(codes, torch.zeros(4, dtype=torch.int64), top=top)
-    swapped = batch._replace(top=top[[3, 0, 1, 2]])
+    batch = CodeBatch(codes, torch.zeros(4, dtype=torch.int64), above=top)
+    swapped = batch._replace(above=top[[3, 0, 1, 2]])
     assert torch.equal(prior.model.shuffled(batch), prior.model.loss(swapped).terms["nll"])
     assert prior.model.shuffled(batch) != prior.model.loss(batch).terms["nll"]

@@ -147,7 +147,7 @@ def read_run(root: Path | str | None) -> CodeCorpus:
     run, images, store = _opened(root)
     levels = _levels(images)
     counts = {"images": len(store.labels), "codes of an image": sum(level.codes for level in levels)}
-    return CodeCorpus(run, "image-codes", _variant(images, store), store.corpus.class_names, counts, {})
+    return CodeCorpus(run, "image-codes", _variant(images, store), store.class_names, counts, {})
 
 
 def encode_run(
@@ -197,7 +197,7 @@ def encode_run(
             "corpus": {
                 "root": str(run),
                 "variant": _variant(images, store),
-                "class_names": list(store.corpus.class_names),
+                "class_names": list(store.class_names),
                 "counts": {"images": count},
             },
             "fingerprint": digest.hexdigest(),

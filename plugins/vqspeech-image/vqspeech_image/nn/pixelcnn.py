@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqspeech.nn.batch import CodeBatch, LossTerms, weighted_terms
 from vqspeech_image.nn.attention import CausalAttention
-from vqspeech_image.nn.batch import CodeBatch, Terms, shared_terms
 from vqspeech_image.nn.condition import CodeMap
 from vqspeech_image.nn.gate import gate
 
@@ -198,19 +198,19 @@ class GatedPixelCNN(nn.Module):
     def update(self, generator: torch.Generator) -> None:
         """Nothing."""
 
-    def loss(self, batch: CodeBatch, generator: torch.Generator | None = None) -> Terms:
+    def loss(self, batch: CodeBatch, generator: torch.Generator | None = None) -> LossTerms:
         """Mean nats per code of a batch."""
-        nll = self.nll(batch.codes, self._labels(batch), batch.top).mean()
-        return shared_terms(batch, nll, {"nll": nll}, batch.codes.flatten(2))
+        nll = self.nll(batch.codes, self._labels(batch), batch.above).mean()
+        return weighted_terms(batch.weight, nll, {"nll": nll}, batch.codes.flatten(2))
 
     @torch.no_grad()
     def shuffled(self, batch: CodeBatch) -> Tensor | None:
         """Mean nats per code given the class and the coarser codes of the next grid; None for a prior without conditions."""
         labels = self._labels(batch)
-        if labels is None and batch.top is None:
+        if labels is None and batch.above is None:
             return None
         swapped = None if labels is None else labels.roll(1, 0)
-        return self.nll(batch.codes, swapped, None if batch.top is None else batch.top.roll(1, 0)).mean()
+        return self.nll(batch.codes, swapped, None if batch.above is None else batch.above.roll(1, 0)).mean()
 
     def _labels(self, batch: CodeBatch) -> Tensor | None:
-        return batch.labels if self.classes else None
+        return batch.condition if self.classes else None

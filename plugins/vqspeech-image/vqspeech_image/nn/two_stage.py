@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqspeech.nn.batch import CodeBatch, LossTerms, weighted_terms
 from vqspeech.nn.quantize import Quantizer
-from vqspeech_image.nn.batch import CodeBatch, Terms, shared_terms
 from vqspeech_image.nn.pixelcnn import GatedPixelCNN
 
 
@@ -69,12 +69,12 @@ class CodeVQVAE(nn.Module):
         """What follows an optimiser step: the quantizer's own update."""
         self.quantizer.update(generator)
 
-    def loss(self, batch: CodeBatch, generator: torch.Generator | None = None) -> Terms:
+    def loss(self, batch: CodeBatch, generator: torch.Generator | None = None) -> LossTerms:
         """Mean nats per code, and the quantizer's losses."""
         quantized = self.quantizer(self._latents(batch.codes))
         nll = self.decoder.nll(batch.codes, quantized.z_q[:, :, 0]).mean()
         total = torch.stack([nll, *quantized.losses.values()]).sum()
-        return shared_terms(batch, total, {"nll": nll, **quantized.losses, **quantized.stats}, quantized.codes)
+        return weighted_terms(batch.weight, total, {"nll": nll, **quantized.losses, **quantized.stats}, quantized.codes)
 
     @torch.no_grad()
     def shuffled(self, batch: CodeBatch) -> Tensor:

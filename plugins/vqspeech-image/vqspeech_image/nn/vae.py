@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from vqspeech.nn.batch import LossTerms, weighted_terms
+from vqspeech.nn.share import Share, uniforms
 from vqspeech_image.nn.autoencoder import ConvDecoder, ConvEncoder, drawn_positions
-from vqspeech_image.nn.batch import Bound, ImageBatch, Part, Terms, shared_terms, uniforms
+from vqspeech_image.nn.batch import Bound, ImageBatch
 from vqspeech_image.nn.levels import Level
 from vqspeech_image.nn.likelihoods import Likelihood
 from vqspeech_image.nn.vqvae import pixel_nll, to_pixels
@@ -43,7 +45,7 @@ class GaussianVAE(nn.Module):
     def update(self, generator: torch.Generator) -> None:
         """Nothing."""
 
-    def loss(self, batch: ImageBatch, generator: torch.Generator | None = None) -> Terms:
+    def loss(self, batch: ImageBatch, generator: torch.Generator | None = None) -> LossTerms:
         """The negative evidence lower bound; ``nll`` is all of it, ``reconstruction_nll`` the first term, in nats per dimension.
 
         Parameters
@@ -58,7 +60,7 @@ class GaussianVAE(nn.Module):
         total = (reconstruction + kl).mean()
         codes = torch.zeros(len(batch.pixels), 0, 1, dtype=torch.int64, device=total.device)
         terms = {"nll": total, "bound_nll": total, "reconstruction_nll": reconstruction.mean(), "kl": kl.mean()}
-        return shared_terms(batch, total, terms, codes)
+        return weighted_terms(batch.weight, total, terms, codes)
 
     @torch.no_grad()
     def shuffled(self, batch: ImageBatch) -> Tensor:
@@ -87,7 +89,7 @@ class GaussianVAE(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Reconstruction and divergence, each (batch,) in nats per dimension."""
         mean, log_variance = self._posterior(batch.pixels)
-        noise = standard_normals(tuple(mean.shape), batch.part, generator, mean.device)
+        noise = standard_normals(tuple(mean.shape), batch.share, generator, mean.device)
         z = mean + torch.exp(0.5 * log_variance) * noise
         reconstruction = pixel_nll(self.likelihood, self.decoder(z), batch.pixels, positions)
         kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).flatten(1).sum(1)
@@ -95,8 +97,8 @@ class GaussianVAE(nn.Module):
 
 
 def standard_normals(
-    shape: tuple[int, ...], part: Part | None, generator: torch.Generator | None, device: torch.device
+    shape: tuple[int, ...], share: Share | None, generator: torch.Generator | None, device: torch.device
 ) -> Tensor:
     """Normal numbers from `uniforms`, by the inverse of the distribution function."""
-    drawn = uniforms(shape, part, generator, device)
+    drawn = uniforms(shape, share, generator, device)
     return torch.special.ndtri(drawn.clamp(1e-12, 1 - 1e-12)).float()

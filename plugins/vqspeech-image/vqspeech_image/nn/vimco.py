@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqspeech.nn.batch import LossTerms, weighted_terms
+from vqspeech.nn.share import Share, uniforms
 from vqspeech_image.nn.autoencoder import ConvDecoder, ConvEncoder, drawn_positions
-from vqspeech_image.nn.batch import Bound, ImageBatch, Part, Terms, shared_terms, uniforms
+from vqspeech_image.nn.batch import Bound, ImageBatch
 from vqspeech_image.nn.levels import Level
 from vqspeech_image.nn.likelihoods import Likelihood
 from vqspeech_image.nn.vqvae import pixel_nll, to_pixels
@@ -70,7 +72,7 @@ class CategoricalVIMCO(nn.Module):
     def update(self, generator: torch.Generator) -> None:
         """Nothing."""
 
-    def loss(self, batch: ImageBatch, generator: torch.Generator | None = None) -> Terms:
+    def loss(self, batch: ImageBatch, generator: torch.Generator | None = None) -> LossTerms:
         """The bound of S samples; ``nll`` and ``bound_nll`` are its nats per dimension.
 
         Parameters
@@ -85,7 +87,7 @@ class CategoricalVIMCO(nn.Module):
         dimensions = batch.pixels[0].numel()
         total = vimco_surrogate(log_weights, log_q).mean() / dimensions
         nll = -multi_sample_bound(log_weights).mean().detach() / dimensions
-        return shared_terms(batch, total, {"nll": nll, "bound_nll": nll}, codes[0])
+        return weighted_terms(batch.weight, total, {"nll": nll, "bound_nll": nll}, codes[0])
 
     @torch.no_grad()
     def shuffled(self, batch: ImageBatch) -> Tensor:
@@ -128,7 +130,7 @@ class CategoricalVIMCO(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """log p(x, z_s) / q(z_s | x) and log q(z_s | x), each (samples, batch) in nats, and z (samples, batch, variables, positions)."""
         log_q_all = self._log_q(batch.pixels)
-        codes = drawn_categories(log_q_all, self.samples, batch.part, generator)
+        codes = drawn_categories(log_q_all, self.samples, batch.share, generator)
         expanded = log_q_all[None].expand(self.samples, *log_q_all.shape)
         log_q = expanded.gather(3, codes[:, :, :, None]).flatten(2).sum(2)
         at_once = self.samples if torch.is_grad_enabled() else 1  # a measurement needs no more memory than one sample
@@ -137,10 +139,10 @@ class CategoricalVIMCO(nn.Module):
         return log_prior - nll * batch.pixels[0].numel() - log_q, log_q, codes.flatten(3)
 
 
-def drawn_categories(log_q: Tensor, samples: int, part: Part | None, generator: torch.Generator | None) -> Tensor:
+def drawn_categories(log_q: Tensor, samples: int, share: Share | None, generator: torch.Generator | None) -> Tensor:
     """Categories (samples, batch, variables, rows, columns) drawn from log-probabilities (batch, variables, categories, rows, columns)."""
     batch, variables, categories, rows, columns = log_q.shape
-    draws = uniforms((batch, samples, variables, 1, rows, columns), part, generator, log_q.device)
+    draws = uniforms((batch, samples, variables, 1, rows, columns), share, generator, log_q.device)
     cumulative = log_q.detach().double().exp().cumsum(2)[:, None]
     drawn = (cumulative < draws * cumulative[:, :, :, -1:]).sum(3)
     return drawn.clamp_max(categories - 1).transpose(0, 1)

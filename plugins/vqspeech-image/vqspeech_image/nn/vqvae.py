@@ -8,9 +8,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from vqspeech.nn.batch import LossTerms, weighted_terms
 from vqspeech.nn.quantize import Quantizer
 from vqspeech_image.nn.autoencoder import ConvDecoder, ConvEncoder, drawn_positions
-from vqspeech_image.nn.batch import Bound, ImageBatch, Terms, shared_terms
+from vqspeech_image.nn.batch import Bound, ImageBatch
 from vqspeech_image.nn.levels import Level, TwoLevels, codes_of
 from vqspeech_image.nn.likelihoods import Likelihood
 from vqspeech_image.nn.tfp import TFPDecoder, TFPEncoder
@@ -78,7 +79,7 @@ class DiscreteVAE(nn.Module, ABC):
         """What the codes of an image cost under a uniform prior."""
         return sum(level.nats for level in self.levels)
 
-    def loss(self, batch: ImageBatch, generator: torch.Generator | None = None) -> Terms:
+    def loss(self, batch: ImageBatch, generator: torch.Generator | None = None) -> LossTerms:
         """The loss of a batch; ``nll`` is the reconstruction, ``bound_nll`` that and the codes under a uniform prior, in nats per dimension.
 
         Parameters
@@ -94,7 +95,7 @@ class DiscreteVAE(nn.Module, ABC):
         dimensions = batch.pixels[0].numel()
         total = torch.stack([nll, *latents.losses.values()]).sum()
         terms = {"nll": nll, "bound_nll": nll.detach() + self.latent_nats / dimensions}
-        return shared_terms(batch, total, {**terms, **latents.losses, **latents.stats}, latents.codes)
+        return weighted_terms(batch.weight, total, {**terms, **latents.losses, **latents.stats}, latents.codes)
 
     @torch.no_grad()
     def shuffled(self, batch: ImageBatch) -> Tensor:

@@ -22,7 +22,7 @@ def write_page(evidence: Evidence) -> RecipeOutcome:
     path = write_results(RunDirectory(evidence.out).results, results)
     corpus = evidence.store.corpus
     warning = ""
-    if corpus.stand_in:
+    if evidence.store.stand_in:
         warning = f"These are {corpus.variant}: they show that everything works, and are no figures of the literature's data sets."
     report = Report(
         title=evidence.title,

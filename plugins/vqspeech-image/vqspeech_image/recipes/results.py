@@ -42,7 +42,7 @@ def results_of(evidence: Evidence) -> dict[str, Any]:
             "variant": corpus.variant,
             "images": stages["prepare"]["counts"],
             "skipped": stages["prepare"]["skipped"],
-            "stand_in": corpus.stand_in,
+            "stand_in": evidence.store.stand_in,
             "fingerprint": evidence.store.fingerprint,
         },
         "seed": evidence.settings.run.seed,

@@ -17,10 +17,11 @@ import torch
 from vqspeech import model as checkpoints
 from vqspeech.config import CorpusConfig, RunConfig, plain
 from vqspeech.errors import ConfigError
+from vqspeech.nn.batch import CodeBatch
+from vqspeech.nn.share import Share
 from vqspeech_image.building import build_prior, build_two_stage
 from vqspeech_image.code_store import CodeStore, encode_run
 from vqspeech_image.config import prior_model, refuse_crops, two_stage_model
-from vqspeech_image.nn.batch import CodeBatch, Part
 from vqspeech_image.training.task import StoreTask
 
 CORPUS = CorpusConfig(name="image-codes")
@@ -40,11 +41,12 @@ class CodeTask(StoreTask):
         self.store = store
         super().__init__(config, store, model_config, model, store.codes.shape[1:])
 
-    def rows(self, chosen: npt.NDArray[np.int64], part: Part | None) -> CodeBatch:
+    def rows(self, chosen: npt.NDArray[np.int64], share: Share | None) -> CodeBatch:
         """Grids of codes."""
         codes = torch.from_numpy(self.store.codes[chosen].astype(np.int64))
         top = None if self.store.top is None else torch.from_numpy(self.store.top[chosen].astype(np.int64))
-        return CodeBatch(codes, torch.from_numpy(self.store.labels[chosen]), part, top)
+        labels = torch.from_numpy(self.store.labels[chosen])
+        return CodeBatch(codes, condition=labels, above=top, share=share)
 
     def facts(self) -> dict[str, Any]:
         """Grid and codebooks, and the model whose codes these are."""

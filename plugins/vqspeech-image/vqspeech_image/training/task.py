@@ -13,9 +13,10 @@ from torch import Tensor
 
 from vqspeech.checkpoints import store
 from vqspeech.config import RunConfig, plain
-from vqspeech_image.nn.batch import CodeBatch, ImageBatch, Part
+from vqspeech.nn.batch import CodeBatch
+from vqspeech.nn.share import Share
+from vqspeech.training.rows import RowBatches
 from vqspeech_image.storage import RowStore
-from vqspeech_image.training.batches import RowBatches
 
 
 class StoreTask(ABC):
@@ -47,22 +48,22 @@ class StoreTask(ABC):
         self.fingerprint = store.fingerprint
 
     @abstractmethod
-    def rows(self, chosen: npt.NDArray[np.int64], part: Part | None) -> ImageBatch | CodeBatch:
-        """A batch of the chosen rows, which are `part` of a larger one."""
+    def rows(self, chosen: npt.NDArray[np.int64], share: Share | None) -> CodeBatch:
+        """A batch of the chosen rows, which are a `share` of a larger one."""
 
     @abstractmethod
     def facts(self) -> dict[str, Any]:
         """What config.json of a checkpoint says of the data, beside corpus and fingerprint."""
 
-    def batch(self, step: int, rank: int, ranks: int) -> ImageBatch | CodeBatch:
+    def batch(self, step: int, rank: int, ranks: int) -> CodeBatch:
         """Rows of the training split."""
         return self._share(self._train.training(step), rank, ranks)
 
-    def validation_batch(self, number: int, rank: int, ranks: int) -> ImageBatch | CodeBatch:
+    def validation_batch(self, number: int, rank: int, ranks: int) -> CodeBatch:
         """Rows of the validation split, or of the training split where that is empty; at least two, to swap codes between."""
         return self._share(self._valid.fixed(number, max(2, self.config.train.batch_size)), rank, ranks)
 
-    def start_batch(self) -> ImageBatch | CodeBatch:
+    def start_batch(self) -> CodeBatch:
         """``train.start_crops`` rows of the training split."""
         return self._share(self._train.start(self.config.train.start_crops), 0, 1)
 
@@ -71,5 +72,5 @@ class StoreTask(ABC):
         facts = {"run": plain(self.config), "corpus": self._corpus, **self.facts(), "data": self.fingerprint}
         store.save(directory, weights, config=self.model_config, step=step, state=state, facts=facts)
 
-    def _share(self, rows: npt.NDArray[np.int64], rank: int, ranks: int) -> ImageBatch | CodeBatch:
-        return self.rows(rows[rank::ranks], None if ranks == 1 else Part(rank, ranks, len(rows)))
+    def _share(self, rows: npt.NDArray[np.int64], rank: int, ranks: int) -> CodeBatch:
+        return self.rows(rows[rank::ranks], None if ranks == 1 else Share(rank, ranks, len(rows)))

@@ -1,0 +1,279 @@
+"""Rows of any kind of data, stored once: a folder of arrays with one entry for each row, memory-mapped.
+
+A store is a folder, written under a temporary name and renamed when whole:
+
+- ``NAME.bin`` for each array: its entries one after the other
+- ``NAME.ends.bin`` for each array whose entries differ in length: (rows,) int64, where each entry ends
+- ``splits.bin``: (rows,) uint8, places in `vqspeech.corpora.base.SPLITS`
+- ``rows.json``: dtypes and shapes, the fingerprint, and facts about the corpus
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from vqspeech.corpora.base import SPLITS, CorpusFacts, Split
+from vqspeech.errors import CheckpointError, CorpusError, InputError
+from vqspeech.files import whole_directory, write_json
+
+FORMAT_VERSION = 1
+HEADER, SPLIT_ARRAY = "rows.json", "splits"
+
+
+@dataclass(frozen=True, eq=False)
+class Sequences:
+    """An array whose entries differ in length.
+
+    Parameters
+    ----------
+    values : (positions, ...), the entries one after the other
+    ends : (rows,) int64, where each entry ends
+    """
+
+    values: npt.NDArray[Any]
+    ends: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def __getitem__(self, row: int) -> npt.NDArray[Any]:
+        """The entry (length, ...) of a row, a view."""
+        return self.values[int(self.ends[row - 1]) if row else 0 : int(self.ends[row])]
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """(rows,) lengths of the entries."""
+        return np.diff(self.ends, prepend=0)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RowStore:
+    """Rows with a split each; open one with `RowStore.open`, make one with `RowWriter`.
+
+    Parameters
+    ----------
+    directory : where it is
+    arrays : name -> array (rows, ...) or `Sequences`
+    splits : (rows,) uint8, places in `vqspeech.corpora.base.SPLITS`
+    corpus : facts about the corpus that the rows come from
+    facts : further JSON values of the modality that made the store
+    fingerprint : sha256 over arrays and splits; equal data has equal fingerprints wherever it lies
+    """
+
+    directory: Path
+    arrays: Mapping[str, npt.NDArray[Any] | Sequences]
+    splits: npt.NDArray[np.uint8]
+    corpus: CorpusFacts
+    fingerprint: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, directory: Path) -> Self:
+        """Open a store; arrays are mapped, not read.
+
+        Raises
+        ------
+        CheckpointError : when it is missing, torn, or of another format
+        """
+        try:
+            header = json.loads((directory / HEADER).read_text(encoding="utf-8"))
+            if header["format"] != FORMAT_VERSION:
+                raise ValueError(f"its format is {header['format']}, this release reads {FORMAT_VERSION}")
+            rows = int(header["rows"])
+            arrays = {name: _opened(directory, name, rows, about) for name, about in header["arrays"].items()}
+            corpus = header["corpus"]
+            corpus = CorpusFacts(**{**corpus, "root": Path(corpus["root"]), "notes": tuple(corpus["notes"])})
+            splits = arrays.pop(SPLIT_ARRAY)
+            assert isinstance(splits, np.ndarray)
+            return cls(
+                directory=directory,
+                arrays=arrays,
+                splits=splits,
+                corpus=corpus,
+                fingerprint=header["fingerprint"],
+                facts=header["facts"],
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CheckpointError(
+                f"the prepared data in {directory} cannot be read: {error}; delete that folder to prepare it again"
+            ) from error
+
+    def __len__(self) -> int:
+        return len(self.splits)
+
+    def indices(self, split: Split) -> npt.NDArray[np.int64]:
+        """Find the rows of a split."""
+        return np.flatnonzero(self.splits == SPLITS.index(split))
+
+    def held_out(self) -> tuple[Split, npt.NDArray[np.int64]]:
+        """Find the rows to evaluate on and their split: test, else validation, else training.
+
+        Raises
+        ------
+        CorpusError : when there are no rows
+        """
+        for split in ("test", "valid", "train"):
+            found = self.indices(split)
+            if len(found):
+                return split, found
+        raise CorpusError(f"{self.directory} holds no rows")
+
+
+class RowWriter:
+    """Writes the arrays of a `RowStore` block by block; see `write_rows`.
+
+    Parameters
+    ----------
+    directory : an empty folder
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.rows = 0
+        self.trains = False
+        self._arrays: dict[str, _Array] = {}
+
+    def add(self, splits: Sequence[int] | npt.NDArray[np.uint8], **arrays: npt.NDArray[Any] | list[Any]) -> None:
+        """Add rows.
+
+        Parameters
+        ----------
+        splits : (rows,) places in `vqspeech.corpora.base.SPLITS`
+        arrays : name -> array (rows, ...), or list of arrays (length, ...) that may differ in length; always the same names
+
+        Raises
+        ------
+        ValueError : for arrays of another number of rows, dtype or shape than before
+        """
+        splits = np.asarray(splits, dtype=np.uint8)
+        arrays = {SPLIT_ARRAY: splits, **arrays}
+        if self._arrays and arrays.keys() != self._arrays.keys():
+            raise ValueError(f"rows of {sorted(arrays)} among rows of {sorted(self._arrays)}")
+        for name, values in arrays.items():
+            if len(values) != len(splits):
+                raise ValueError(f"{name}: {len(values)} entries for {len(splits)} rows")
+            if name not in self._arrays:
+                self._arrays[name] = _Array(self.directory, name, varies=isinstance(values, list))
+            self._arrays[name].add(values)
+        self.rows += len(splits)
+        self.trains |= bool((splits == SPLITS.index("train")).any())
+
+    def finish(self, corpus: CorpusFacts, facts: Mapping[str, Any] | None = None) -> None:
+        """Write the header, which makes the store complete.
+
+        Parameters
+        ----------
+        corpus : where the rows come from
+        facts : further JSON values, for `RowStore.facts`
+
+        Raises
+        ------
+        CorpusError : when there are no training rows
+        """
+        if not self.trains:
+            raise CorpusError(f"{corpus.root}: none of {self.rows} rows is in the training split")
+        arrays = {name: array.finish() for name, array in self._arrays.items()}
+        header = {
+            "format": FORMAT_VERSION,
+            "rows": self.rows,
+            "arrays": arrays,
+            "fingerprint": hashlib.sha256(json.dumps(arrays, sort_keys=True).encode()).hexdigest(),
+            "corpus": {**dataclasses.asdict(corpus), "root": str(corpus.root)},
+            "facts": dict(facts or {}),
+        }
+        write_json(self.directory / HEADER, header)
+
+    def close(self) -> None:
+        """Close the files of an unfinished store."""
+        for array in self._arrays.values():
+            array.file.close()
+
+
+@contextmanager
+def write_rows(directory: Path) -> Iterator[RowWriter]:
+    """Write a store, whole or not at all.
+
+    >>> with write_rows(directory) as writer:
+    ...     writer.add(splits, pixels=pixels, labels=labels)
+    ...     writer.finish(corpus, {"class_names": names})
+    >>> store = RowStore.open(directory)
+
+    Parameters
+    ----------
+    directory : to make or replace
+
+    Raises
+    ------
+    InputError : when the disk is full or refuses
+    """
+    try:
+        with whole_directory(directory) as partial:
+            writer = RowWriter(partial)
+            try:
+                yield writer
+            finally:
+                writer.close()
+    except OSError as error:
+        raise InputError(f"cannot write the prepared data to {directory}: {error.strerror or error}") from error
+
+
+class _Array:
+    """The files of one array, written entry by entry."""
+
+    def __init__(self, directory: Path, name: str, *, varies: bool) -> None:
+        self.name, self.directory, self.varies = name, directory, varies
+        self.file = (directory / f"{name}.bin").open("wb")
+        self.digest = hashlib.sha256()
+        self.kind: tuple[np.dtype[Any], tuple[int, ...]] | None = None
+        self.lengths: list[int] = []
+
+    def add(self, values: npt.NDArray[Any] | list[Any]) -> None:
+        if self.varies:
+            self.lengths += [len(entry) for entry in values]
+        for block in values if isinstance(values, list) else [values]:
+            block = np.ascontiguousarray(block)
+            kind = block.dtype, block.shape[1:]
+            if self.kind is None:
+                self.kind = kind
+            if kind != self.kind:
+                raise ValueError(f"{self.name}: {kind[0]} {kind[1]} among {self.kind[0]} {self.kind[1]}")
+            self.digest.update(block.tobytes())
+            self.file.write(block.tobytes())
+
+    def finish(self) -> dict[str, Any]:
+        self.file.close()
+        if self.varies:
+            ends = np.cumsum(self.lengths, dtype=np.int64).tobytes()
+            (self.directory / f"{self.name}.ends.bin").write_bytes(ends)
+            self.digest.update(ends)
+        assert self.kind is not None
+        dtype, shape = self.kind
+        return {"dtype": dtype.str, "shape": list(shape), "varies": self.varies, "sha256": self.digest.hexdigest()}
+
+
+def _opened(directory: Path, name: str, rows: int, about: Mapping[str, Any]) -> npt.NDArray[Any] | Sequences:
+    path, shape = directory / f"{name}.bin", tuple(about["shape"])
+    if not about["varies"]:
+        return _mapped(path, about["dtype"], (rows, *shape))
+    ends = np.fromfile(directory / f"{name}.ends.bin", np.int64)
+    if len(ends) != rows:
+        raise ValueError(f"{name}.ends.bin holds {len(ends)} entries for {rows} rows")
+    return Sequences(_mapped(path, about["dtype"], (int(ends[-1]) if rows else 0, *shape)), ends)
+
+
+def _mapped(path: Path, dtype: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    wanted = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    if path.stat().st_size != wanted:
+        raise ValueError(f"{path.name} has {path.stat().st_size} bytes instead of {wanted}")
+    # an empty file cannot be mapped
+    return np.memmap(path, dtype, "r", shape=shape) if wanted else np.zeros(shape, dtype)
