@@ -1,6 +1,8 @@
-"""Time of ``vqspeech plugins list`` with fifty installed (fake) distributions, five of them broken, each run in a process of its own.
+"""Time of ``vqspeech plugins list`` with fifty installed (fake) distributions, five of them broken.
 
-python benchmarks/plugins.py [--json FILE] [--runs 10]
+    python benchmarks/plugins.py [--json FILE] [--runs 10]
+
+Each run is a process of its own.
 """
 
 from __future__ import annotations

@@ -2,16 +2,18 @@
 
     python benchmarks/quantizers.py [--frames 200000] [--codes 512] [--dim 64] [--threads 1] [--json FILE]
 
-The peer comes from the package index: pip install 'vector-quantize-pytorch>=1.31,<1.33'. Every case runs in a process of its own, ours and the
-peer's alternating, on the same random latents (batch of 8). Time is the best of several passes. Memory is what the first passes need beyond the
-latents and everything loaded: the rise of the process's peak resident size (ru_maxrss) over its resident size before, after a pass on 64
-frames that loads and starts what there is. On a CPU. A pass is
+The peer comes from the package index: pip install 'vector-quantize-pytorch>=1.31,<1.33'. Every case runs in a process
+of its own, ours and the peer's alternating, on the same random latents (batch of 8). Time is the best of several
+passes. Memory is what the first passes need beyond the latents and everything loaded: the rise of the process's peak
+resident size (ru_maxrss) over its resident size before, after a pass on 64 frames that loads and starts what there is.
+On a CPU. A pass is
 
 - lookup: codes of latents, nothing learned (evaluation mode);
 - forward + update: a training pass without gradients, and the codebook moved;
 - training: the same with gradients to the latents, forward and backward.
 
-The peer's options are those under which it does the same work: no k-means, no revival of its own, straight-through gradient, decay 0.99.
+The peer's options are those under which it does the same work: no k-means, no revival of its own, straight-through
+gradient, decay 0.99.
 """
 
 from __future__ import annotations

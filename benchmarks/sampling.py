@@ -2,28 +2,28 @@
 
     python benchmarks/sampling.py [--quick] [--json FILE] [--run RUN --audio FILE]
 
-Networks are written layers x channels x skip channels; two taps, dilations 1, 2, 4, ... 512 over and over, random weights (their values do not
-change the speed). A rate is the best of several runs, for the peer as for this engine. One core means that the process is held to one core.
+Networks are written layers x channels x skip channels; two taps, dilations 1, 2, 4, ... 512 over and over, random
+weights (their values do not change the speed). A rate is the best of several runs, for the peer as for this engine. One
+core means that the process is held to one core.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numba
 import numpy as np
 import sampling_peer
 import torch
+from rows import Row, at_least, show, write
 from threadpoolctl import threadpool_limits
+from timing import best
 
 from vqspeech.nn.decoders.wavenet import WaveNet
 from vqspeech.sampling import sample
@@ -33,30 +33,6 @@ RATE = 16_000
 NETWORKS = [(30, 64, 256), (20, 64, 128), (16, 32, 64), (30, 128, 256)]
 BATCHES = [1, 8, 32]
 HOP = 320
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table; `met` is None without a goal."""
-
-    case: str
-    metric: str
-    value: float | None
-    unit: str
-    goal: float | None = None
-    met: bool | None = None
-    peer: float | None = None
-
-
-def best(work: Callable[[], object], seconds: float, fewest: int = 3) -> float:
-    """Least wall time of one call, of calls for about so many seconds."""
-    work()
-    least, calls, started = float("inf"), 0, time.perf_counter()
-    while calls < fewest or time.perf_counter() - started < seconds:
-        begin = time.perf_counter()
-        work()
-        least, calls = min(least, time.perf_counter() - begin), calls + 1
-    return least
 
 
 @numba.njit(fastmath=True)
@@ -74,7 +50,7 @@ def read_rate(size: int, seconds: float) -> float:
 
 
 def sgemm_rate(seconds: float) -> float:
-    """Multiply-adds per second of a product of two 1024 x 1024 float32 matrices, the faster of PyTorch's and NumPy's library."""
+    """Multiply-adds per second of a 1024 x 1024 float32 product, by the faster of PyTorch's and NumPy's library."""
     left, right = torch.randn(1024, 1024), torch.randn(1024, 1024)
     rates = [1024**3 / best(lambda: left @ right, seconds / 2)]
     one, other = left.numpy(), right.numpy()
@@ -117,16 +93,16 @@ def one_core(seconds: float, peer: object, networks: list[tuple[int, int, int]])
         for streams in BATCHES:
             found = rate(decoder, streams, seconds)
             case = f"{name}, {streams} stream{'s' * (streams > 1)}, fp32"
-            rows.append(_row(case, "rate", found, "samples/s", RATE if main and streams == 1 else None, theirs))
+            rows.append(at_least(case, "rate", found, "samples/s", RATE if main and streams == 1 else None, theirs))
             if streams == 1:
-                rows.append(_row(case, "of ceiling", found / ceiling, "", 0.65 if main else None))
+                rows.append(at_least(case, "of ceiling", found / ceiling, "", 0.65 if main else None))
                 if theirs:
-                    rows.append(_row(case, "over peer", found / theirs, "x", 35.0 if main else None))
+                    rows.append(at_least(case, "over peer", found / theirs, "x", 35.0 if main else None))
             else:
-                share = found * multiply_adds(*shape) / 1e9 / rows[0].value  # type: ignore[operator]
-                rows.append(_row(case, "of sgemm", share, ""))
+                share = found * multiply_adds(*shape) / 1e9 / rows[0].value
+                rows.append(at_least(case, "of sgemm", share, ""))
         found = rate(decoder, 1, seconds, "bf16")
-        rows.append(_row(f"{name}, 1 stream, bf16", "rate", found, "samples/s", 24_000 if main else None, theirs))
+        rows.append(at_least(f"{name}, 1 stream, bf16", "rate", found, "samples/s", 24_000 if main else None, theirs))
     return rows
 
 
@@ -137,8 +113,8 @@ def two_cores(seconds: float) -> list[Row]:
     found = rate(decoder, 32, 2 * seconds, threads=2)
     rows = [
         Row("sgemm 1024, two cores", "rate", gemm / 1e9, "G multiply-adds/s"),
-        _row(f"{name}, 32 streams, two cores", "rate", found, "samples/s"),
-        _row(f"{name}, 32 streams, two cores", "of sgemm", found * multiply_adds(*shape) / gemm, "", 0.8),
+        at_least(f"{name}, 32 streams, two cores", "rate", found, "samples/s"),
+        at_least(f"{name}, 32 streams, two cores", "of sgemm", found * multiply_adds(*shape) / gemm, "", 0.8),
     ]
     conditions = decoder.conditions(torch.randn(1, 64, 10 * RATE // HOP), None)[0]
     for parts in (1, "auto"):
@@ -154,7 +130,8 @@ def two_cores(seconds: float) -> list[Row]:
 def overhead() -> list[Row]:
     """Time of the first and of later calls in a fresh process beyond the sampling itself, with an empty cache."""
     code = (
-        "import time, torch; from vqspeech.nn.decoders.wavenet import WaveNet; torch.set_num_threads(1); begin = time.perf_counter()\n"
+        "import time, torch; from vqspeech.nn.decoders.wavenet import WaveNet\n"
+        "torch.set_num_threads(1); begin = time.perf_counter()\n"
         "from vqspeech.sampling import sample\n"
         "net = WaveNet(dim=1, hop_samples=4, dilations=(1,), residual_channels=16, skip_channels=16)\n"
         "sample(net, [net.conditions(torch.zeros(1, 1, 1), None)[0].detach()], [4]); print(time.perf_counter() - begin)"
@@ -193,10 +170,6 @@ def likelihood(run: Path, audio_file: Path) -> list[Row]:
     return rows
 
 
-def _row(case: str, metric: str, value: float, unit: str, goal: float | None = None, peer: float | None = None) -> Row:
-    return Row(case, metric, value, unit, goal, None if goal is None else value >= goal, peer)
-
-
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
@@ -223,16 +196,9 @@ def main() -> None:
             rows += two_cores(seconds)
     else:
         print("one core only: nothing about two", file=sys.stderr)
-    print(f"{'case':<52} {'metric':<16} {'value':>12} {'unit':<18} {'goal':>8} {'met':>4} {'peer':>8}")
-    for row in rows:
-        value = f"{row.value:,.0f}" if row.unit == "samples/s" else f"{row.value:.3f}"
-        goal = "" if row.goal is None else f"{row.goal:,g}"
-        met = {None: "", True: "yes", False: "NO"}[row.met]
-        print(
-            f"{row.case:<52} {row.metric:<16} {value:>12} {row.unit:<18} {goal:>8} {met:>4} {'' if row.peer is None else f'{row.peer:,.0f}':>8}"
-        )
+    show(rows)
     if options.json:
-        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+        write(rows, options.json)
 
 
 if __name__ == "__main__":

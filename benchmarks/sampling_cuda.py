@@ -1,26 +1,23 @@
-"""Speed of WaveNet sampling on a CUDA GPU, beside the device's own ceilings and the CPU engine, all measured in this run.
+"""Speed of WaveNet sampling on a CUDA GPU, beside the device's own ceilings and the CPU engine, in one run.
 
     python benchmarks/sampling_cuda.py [--quick] [--json FILE]
 
-The network is the first of `benchmarks/sampling.py`: 30 layers, 64 channels, 256 skip channels, random weights. A rate is the best of several
-runs of the whole engine: conditions and random numbers go to the device, samples come back. "graph" replays a CUDA graph;
-"eager" runs its operations one by one.
-Without a CUDA GPU it says so and exits with 2.
+The network is the first of `benchmarks/sampling.py`: 30 layers, 64 channels, 256 skip channels, random weights. A rate
+is the best of several runs of the whole engine: conditions and random numbers go to the device, samples come back.
+"graph" replays a CUDA graph; "eager" runs its operations one by one. Without a CUDA GPU it says so and exits with 2.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import sys
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
 import torch
+from rows import Row, show, write
+from timing import best
 
 from vqspeech.nn.decoders.wavenet import WaveNet
 from vqspeech.sampling.cpu import CpuSampler
@@ -32,68 +29,45 @@ RATE = 16_000
 LAYERS, CHANNELS, SKIP = 30, 64, 256
 STREAMS = [1, 8, 32, 512, 2048]
 GOALS = {1: 1.0, 512: 1000.0}
-"""Streams -> multiple of real time of all together that is wanted on an H200."""
+"""Streams -> the multiple of real time wanted of all together, on an H200."""
 
 HOP = 320
 
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table; `met` is None without a goal; `peer` is the CPU engine with as many streams on all cores."""
-
-    case: str
-    metric: str
-    value: float
-    unit: str
-    goal: float | None = None
-    met: bool | None = None
-    peer: float | None = None
-
-
-def best(work: Callable[[], object], seconds: float, fewest: int = 3) -> float:
-    """Least wall time of one call, the device idle before and after, of calls for about so many seconds."""
-    work()
-    torch.cuda.synchronize()
-    least, calls, started = float("inf"), 0, time.perf_counter()
-    while calls < fewest or time.perf_counter() - started < seconds:
-        begin = time.perf_counter()
-        work()
-        torch.cuda.synchronize()
-        least, calls = min(least, time.perf_counter() - begin), calls + 1
-    return least
+device_time = partial(best, wait=torch.cuda.synchronize)
 
 
 def ceilings(seconds: float) -> dict[str, Row]:
-    """Matrix products per second in both precisions of the engine, bytes per second of copying, seconds of one recorded operation."""
+    """Rates of products in both precisions of the engine and of copying, and the time of one recorded operation."""
     size, rows = 8192, {}
     left, right = torch.randn(size, size, device="cuda"), torch.randn(size, size, device="cuda")
     before = torch.get_float32_matmul_precision()
     for name, precision in (("fp32", "highest"), ("bf16", "high")):
         torch.set_float32_matmul_precision(precision)
-        rate = size**3 / best(lambda: left @ right, seconds)
+        rate = size**3 / device_time(lambda: left @ right, seconds)
         rows[name] = Row(f"matrix peak, products as with {name} weights", "rate", rate / 1e12, "T multiply-adds/s")
     torch.set_float32_matmul_precision(before)
     source = torch.empty(1 << 28, device="cuda")
     target = torch.empty_like(source)
-    bandwidth = 2 * source.nbytes / best(lambda: target.copy_(source), seconds)
+    bandwidth = 2 * source.nbytes / device_time(lambda: target.copy_(source), seconds)
     rows["memory"] = Row("memory bandwidth, copying 1 GiB", "rate", bandwidth / 1e12, "TB/s")
     small, graph = torch.zeros(1024, device="cuda"), torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         for _ in range(1000):
             small.add_(1)
-    rows["operation"] = Row("one small operation of a graph", "time", best(graph.replay, seconds) * 1e3, "us")
+    microseconds = device_time(graph.replay, seconds) * 1e3
+    rows["operation"] = Row("one small operation of a graph", "time", microseconds, "us")
     return rows
 
 
 def multiply_adds(decoder: WaveNet) -> int:
-    """Of one sample, without conditioning."""
+    """Multiply-adds of one sample, without conditioning."""
     gates = sum(weight.numel() for weight in decoder.gates)
     linear = (*decoder.residual, decoder.skip, decoder.hidden, decoder.logits)
     return gates + sum(layer.weight.numel() for layer in linear)  # type: ignore[misc, operator]
 
 
 def same_samples(decoder: WaveNet, seconds: float) -> list[Row]:
-    """The engine against the reference: logits of given samples, and how far the same draws go."""
+    """Compare the engine with the reference: logits of given samples, and how many draws agree."""
     count = 4000 if seconds > 1 else 400
     frames = -(-count // HOP)
     conditions = decoder.conditions(torch.randn(2, 64, frames), None)
@@ -123,7 +97,7 @@ def speed(decoder: WaveNet, streams: int, seconds: float, tops: dict[str, Row]) 
     for way, weights in (("eager", "fp32"), ("graph", "fp32"), ("graph", "bf16")):
         sampler = CudaSampler(decoder, streams, weights=weights, way=way)
         count = HOP // 4 if way == "eager" else draws.shape[1]
-        rate = streams * count / best(partial(sampler.draw, conditions, draws[:, :count]), seconds)
+        rate = streams * count / device_time(partial(sampler.draw, conditions, draws[:, :count]), seconds)
         goal = None if way == "eager" else GOALS.get(streams)
         met = None if goal is None else rate / RATE >= goal
         case = f"{noun}, {way}, {weights}"
@@ -156,13 +130,9 @@ def main() -> None:
     rows = [*tops.values(), *same_samples(decoder, seconds)]
     for streams in [1, 512] if options.quick else STREAMS:
         rows += speed(decoder, streams, seconds, tops)
-    print(f"{'case':<46} {'metric':<38} {'value':>12} {'unit':<18} {'goal':>8} {'met':>4} {'cpu':>8}")
-    for row in rows:
-        goal, peer = ("" if value is None else f"{value:,g}" for value in (row.goal, row.peer))
-        met = {None: "", True: "yes", False: "NO"}[row.met]
-        print(f"{row.case:<46} {row.metric:<38} {row.value:>12.5g} {row.unit:<18} {goal:>8} {met:>4} {peer:>8.8}")
+    show(rows)
     if options.json:
-        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+        write(rows, options.json)
 
 
 if __name__ == "__main__":

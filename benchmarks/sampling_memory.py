@@ -2,8 +2,9 @@
 
     python benchmarks/sampling_memory.py [--minutes 1 10 60] [--json FILE]
 
-A network of random weights, small so that an hour takes a minute or two: two layers of 16 channels, 250 codes a second. The recording is noise at
-22,050 Hz, so that resampling is part of it. Memory is the largest resident set that the kernel has seen of the process (ru_maxrss).
+A network of random weights, small so that an hour takes a minute or two: two layers of 16 channels, 250 codes a second.
+The recording is noise at 22,050 Hz, so that resampling is part of it. Memory is the largest resident set that the
+kernel has seen of the process (ru_maxrss).
 """
 
 from __future__ import annotations
@@ -31,12 +32,16 @@ from vqspeech.model import build
 config = parse_model({
     "encoder": {"strides": [[4, 2]] * 6, "channels": 16, "dim": 16},
     "quantizer": {"name": "vq", "codebook_size": 64},
-    "decoder": {"cycles": 1, "layers_per_cycle": 2, "residual_channels": 16, "skip_channels": 16, "condition_channels": 16},
+    "decoder": {
+        "cycles": 1, "layers_per_cycle": 2,
+        "residual_channels": 16, "skip_channels": 16, "condition_channels": 16,
+    },
 })
 torch.manual_seed(0)
 model = build(config, ["a", "b"]).eval()
 model.quantizer.start(torch.randn(1000, 16), torch.Generator().manual_seed(0))
-save(Path(sys.argv[1]) / "checkpoints" / "step-00000001", model.state_dict(), config=config, speakers=["a", "b"], step=1)
+place = Path(sys.argv[1]) / "checkpoints" / "step-00000001"
+save(place, model.state_dict(), config=config, speakers=["a", "b"], step=1)
 """
 
 
@@ -49,7 +54,10 @@ def noise(path: Path, minutes: float) -> None:
 
 
 def vqspeech(*arguments: object) -> tuple[float, float]:
-    """Run a command; seconds and peak resident MiB. (This process stays small: a child's peak begins with its parent's.)"""
+    """Run a command; return seconds and peak resident MiB.
+
+    This process stays small, because a child's peak begins with its parent's.
+    """
     begin = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "vqspeech", *map(str, arguments)],

@@ -16,7 +16,8 @@ PACKAGE = "wavenet_vocoder==0.1.1"
 def load(folder: Path) -> Any:
     """The package, installed into `folder` without its dependencies when it is not there yet; None when that fails.
 
-    It runs under torch 2.11 as it is: its sampling needs torch and numpy only; TensorFlow, which it asks for, is for hyperparameters.
+    It runs under torch 2.11 as it is: its sampling needs torch and numpy only; TensorFlow, which it asks for, is for
+    hyperparameters.
     """
     if not (folder / "wavenet_vocoder").exists():
         command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(folder), PACKAGE]
@@ -38,8 +39,9 @@ def load(folder: Path) -> Any:
 def samples_per_second(package: Any, layers: int, channels: int, skip: int, seconds: float) -> float:
     """Samples per second of one stream, the best of three runs that take about `seconds` together.
 
-    Two taps, gates of twice the channels, mu-law levels, local conditioning of 64 channels at every sample, weight norm removed: the
-    network of the same row of the table. It draws one stream at a time (`numpy.random.choice` over the batch's probabilities).
+    Two taps, gates of twice the channels, mu-law levels, local conditioning of 64 channels at every sample, weight norm
+    removed: the network of the same row of the table. It draws one stream at a time (`numpy.random.choice` over the
+    batch's probabilities).
     """
     import torch
 
