@@ -46,12 +46,8 @@ def corpus_of(folder: Path, kind: str, utterances: int) -> Any:
     for number in range(utterances):
         name = f"s{number % 40:02}-{number:07}"
         path = files[number % len(files)]
-        facts = {
-            "text": f"utterance {number}",
-            "split": split_of(name),
-            "duration_s": LONG_S if kind == "long" else 0.2,
-        }
-        rows.append(Utterance(id=name, path=path, speaker=name[:3], **facts))
+        facts = {"id": name, "path": path, "speaker": name[:3], "text": f"utterance {number}", "split": split_of(name)}
+        rows.append(Utterance(**facts, duration_s=LONG_S if kind == "long" else 0.2))
     return Corpus(name="synthetic", root=folder, variant=kind, utterances=tuple(rows), synthetic=True)
 
 
