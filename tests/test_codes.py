@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from vqspeech.codes import CodeTable, UtteranceCodes
+from vqspeech.codes import CodeLevel, CodeTable, UtteranceCodes, join_levels
 from vqspeech.errors import InputError
 
 
@@ -89,3 +89,39 @@ def test_what_is_no_table_of_codes_is_refused(tmp_path):
     ):
         with pytest.raises(InputError, match=rf"{name} is not a table of codes .*vqspeech encode RUN AUDIO --out"):
             CodeTable.read(tmp_path / name)
+
+
+def test_codes_on_grids_of_several_levels_survive_their_file(tmp_path):
+    draw = np.random.default_rng(0)
+    top, bottom = draw.integers(0, 5, (3, 1, 2, 3)), draw.integers(0, 9, (3, 2, 4, 12))
+    levels = (
+        CodeLevel(name="top", codebook_sizes=(5,), grid=(2, 3)),
+        CodeLevel(name="bottom", codebook_sizes=(9, 9), grid=(4, 12)),
+    )
+    joined = join_levels([top, bottom])
+    assert joined.shape == (3, 3, 4, 12)
+    facts = {"speaker": "cat", "split": "", "path": "", "n_samples": 0}
+    written = CodeTable(
+        sample_rate=0,
+        hop_samples=0,
+        codebook_sizes=(5, 9, 9),
+        rows=[UtteranceCodes(id=str(n), codes=codes, **facts) for n, codes in enumerate(joined)],
+        modality="image",
+        codebook="abc",
+        grid=(4, 12),
+        levels=levels,
+    )
+    written.write(tmp_path / "codes.parquet")
+    read = CodeTable.read(tmp_path / "codes.parquet")
+    assert equal(read, written) and read.frame_rate_hz == 0
+    assert (read.modality, read.codebook, read.grid, read.levels) == ("image", "abc", (4, 12), levels)
+    for number, row in enumerate(read):
+        for found, wanted in zip(read.split_levels(row.codes), (top[number], bottom[number]), strict=True):
+            assert np.array_equal(found, wanted)
+
+
+def test_a_table_of_one_level_is_that_level(tmp_path):
+    made = table(row("a", 7, 2), sizes=(512, 8))
+    assert made.all_levels == (CodeLevel(codebook_sizes=(512, 8)),)
+    (only,) = made.split_levels(made.rows[0].codes)
+    assert np.array_equal(only, made.rows[0].codes)

@@ -1,7 +1,8 @@
-"""Tables of codes: what `vqspeech encode` writes and every analysis reads (Parquet, one row per utterance)."""
+"""Tables of codes: what `vqspeech encode` writes and analyses, priors and `vqspeech decode` read (Parquet, one row per item)."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,15 +19,32 @@ COLUMNS = ["id", "speaker", "split", "path", "n_samples", "codes"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class UtteranceCodes:
-    """The codes of one utterance.
+class CodeLevel:
+    """The codes of one grid, of a model that has several.
 
     Parameters
     ----------
-    id, speaker, split : as in the corpus; speaker and split may be empty for loose files
-    path : the audio file that was encoded
-    n_samples : its length in samples at the table's rate
-    codes : (codebooks, frames) int64; code t covers samples [t * hop_samples, (t + 1) * hop_samples)
+    name : for example ``top``; empty where there is only one level
+    codebook_sizes : number of codes of each codebook
+    grid : positions of an item, (rows, columns) for images; None for sequences of any length
+    """
+
+    name: str = ""
+    codebook_sizes: tuple[int, ...]
+    grid: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UtteranceCodes:
+    """The codes of one utterance, or of another item.
+
+    Parameters
+    ----------
+    id : name, unique in the table and safe as a file name
+    speaker, split : as in the corpus; the class of an item that is no speech; empty where unknown
+    path : the file that was encoded
+    n_samples : its length in samples at the table's rate; 0 for items that are no speech
+    codes : (codebooks, frames) int64, or (codebooks, *grid); code t covers samples [t * hop_samples, (t + 1) * hop_samples)
     """
 
     id: str
@@ -39,31 +57,59 @@ class UtteranceCodes:
 
 @dataclass(frozen=True, kw_only=True)
 class CodeTable:
-    """Codes of many utterances from one model.
+    """Codes of many items from one model.
+
+    Codes of several levels stand side by side as codebooks on the finest grid, those of coarser levels repeated to it.
 
     Parameters
     ----------
-    sample_rate : of the audio that was encoded, in Hz
-    hop_samples : samples per code
+    sample_rate : of the audio that was encoded, in Hz; 0 for other data
+    hop_samples : samples per code; 0 for data without a rate
     codebook_sizes : number of codes in each codebook
-    rows : one per utterance
+    rows : one per item
+    modality : kind of data that was encoded
+    codebook : hash of the codebooks, `vqspeech.nn.quantize.fingerprint.codebook_hash`; empty where it is not known
+    grid : positions of every item; None for sequences of any length
+    levels : where the codes are of several grids, the coarsest first
     """
 
     sample_rate: int
     hop_samples: int
     codebook_sizes: tuple[int, ...]
-    rows: tuple[UtteranceCodes, ...]
+    rows: Sequence[UtteranceCodes]
+    modality: str = "audio"
+    codebook: str = ""
+    grid: tuple[int, ...] | None = None
+    levels: tuple[CodeLevel, ...] = ()
 
     @property
     def frame_rate_hz(self) -> float:
-        """Codes per second and codebook."""
-        return self.sample_rate / self.hop_samples
+        """Codes per second and codebook; 0 for data without a rate."""
+        return self.sample_rate / self.hop_samples if self.hop_samples else 0.0
+
+    @property
+    def all_levels(self) -> tuple[CodeLevel, ...]:
+        """The levels, or the only one."""
+        return self.levels or (CodeLevel(codebook_sizes=self.codebook_sizes, grid=self.grid),)
 
     def __iter__(self) -> Iterator[UtteranceCodes]:
         return iter(self.rows)
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def split_levels(self, codes: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Separate codes (..., codebooks, *grid) into those of each level, (..., codebooks, *grid) on grids of their own."""
+        parts, first = [], 0
+        for level in self.all_levels:
+            last = first + len(level.codebook_sizes)
+            steps = [1]
+            if self.grid is not None and level.grid is not None:
+                steps = [fine // coarse for fine, coarse in zip(self.grid, level.grid, strict=True)]
+            index: tuple[Any, ...] = (..., slice(first, last), *(slice(None, None, step) for step in steps))
+            parts.append(codes[index])
+            first = last
+        return tuple(parts)
 
     def write(self, path: Path, notes: Mapping[str, str] | None = None) -> None:
         """Write the table as Parquet, whole or not at all; notes go to the file's metadata."""
@@ -75,13 +121,17 @@ class CodeTable:
             {
                 **{name: pa.array(values, pa.string()) for name, values in columns.items()},
                 "n_samples": pa.array([row.n_samples for row in self.rows], pa.int64()),
-                "codes": _nested([row.codes for row in self.rows]),
+                "codes": _nested([row.codes.reshape(len(row.codes), -1) for row in self.rows]),
             }
         )
         facts = {
             "sample_rate": self.sample_rate,
             "hop_samples": self.hop_samples,
             "codebook_sizes": self.codebook_sizes,
+            "modality": self.modality,
+            "codebook": self.codebook,
+            "grid": self.grid,
+            "levels": [dataclasses.asdict(level) for level in self.levels],
         }
         with whole_file(path) as partial:
             pq.write_table(table.replace_schema_metadata({"vqspeech": json.dumps(facts), **(notes or {})}), partial)
@@ -100,20 +150,55 @@ class CodeTable:
         try:
             table = pq.read_table(path)
             facts = json.loads(table.schema.metadata[b"vqspeech"])
-            read = cls(
+            grid = _tuple(facts.get("grid"))
+            return cls(
                 sample_rate=facts["sample_rate"],
                 hop_samples=facts["hop_samples"],
                 codebook_sizes=tuple(facts["codebook_sizes"]),
                 rows=tuple(
-                    UtteranceCodes(**{**row, "codes": np.asarray(row["codes"], dtype=np.int64)})
+                    UtteranceCodes(**{**row, "codes": _shaped(row["codes"], grid)})
                     for row in table.select(COLUMNS).to_pylist()
+                ),
+                modality=facts.get("modality", "audio"),
+                codebook=facts.get("codebook", ""),
+                grid=grid,
+                levels=tuple(
+                    CodeLevel(
+                        name=level["name"],
+                        codebook_sizes=tuple(level["codebook_sizes"]),
+                        grid=_tuple(level["grid"]),
+                    )
+                    for level in facts.get("levels", ())
                 ),
             )
         except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"{path} is not a table of codes ({error}); `vqspeech encode RUN AUDIO --out {path}` writes one"
             ) from error
-        return read
+
+
+def join_levels(levels: Sequence[np.ndarray]) -> np.ndarray:
+    """Put codes (items, codebooks, *grid) of several levels on the finest grid, (items, codebooks of all, *grid).
+
+    Parameters
+    ----------
+    levels : the coarsest first; each grid divides the next one
+    """
+    joined = []
+    for codes in levels:
+        for axis in range(2, codes.ndim):
+            codes = codes.repeat(levels[-1].shape[axis] // codes.shape[axis], axis)
+        joined.append(codes)
+    return np.concatenate(joined, 1)
+
+
+def _tuple(grid: Sequence[int] | None) -> tuple[int, ...] | None:
+    return None if grid is None else tuple(grid)
+
+
+def _shaped(codes: list[list[int]], grid: tuple[int, ...] | None) -> np.ndarray:
+    array = np.asarray(codes, dtype=np.int64)
+    return array if grid is None else array.reshape(len(array), *grid)
 
 
 def _nested(codes: Sequence[np.ndarray]) -> Any:
