@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vqspeech.testing.aligners import aligner_checks
     from vqspeech.testing.cases import Case
     from vqspeech.testing.corpora import corpus_checks
+    from vqspeech.testing.decoders import decoder_checks
     from vqspeech.testing.encoders import encoder_checks
     from vqspeech.testing.light import assert_light_import
     from vqspeech.testing.modalities import modality_checks
@@ -28,6 +29,7 @@ PUBLIC: dict[str, str] = {
     "aligner_checks": "vqspeech.testing.aligners",
     "assert_light_import": "vqspeech.testing.light",
     "corpus_checks": "vqspeech.testing.corpora",
+    "decoder_checks": "vqspeech.testing.decoders",
     "encoder_checks": "vqspeech.testing.encoders",
     "modality_checks": "vqspeech.testing.modalities",
     "quantizer_checks": "vqspeech.testing.quantizers",
@@ -39,6 +41,7 @@ __all__ = [
     "aligner_checks",
     "assert_light_import",
     "corpus_checks",
+    "decoder_checks",
     "encoder_checks",
     "modality_checks",
     "quantizer_checks",
