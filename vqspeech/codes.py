@@ -1,4 +1,4 @@
-"""Tables of codes: what `vqspeech encode` writes and analyses, priors and `vqspeech decode` read (Parquet, one row per item)."""
+"""Tables of codes, a row per item, as Parquet: what `vqspeech encode` writes and analyses and priors read."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class UtteranceCodes:
     speaker, split : as in the corpus; the class of an item that is no speech; empty where unknown
     path : the file that was encoded
     n_samples : its length in samples at the table's rate; 0 for items that are no speech
-    codes : (codebooks, frames) int64, or (codebooks, *grid); code t covers samples [t * hop_samples, (t + 1) * hop_samples)
+    codes : (codebooks, frames) int64, or (codebooks, *grid); code t of speech covers samples [t * hop, (t + 1) * hop)
     """
 
     id: str
@@ -99,7 +99,7 @@ class CodeTable:
         return len(self.rows)
 
     def split_levels(self, codes: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Separate codes (..., codebooks, *grid) into those of each level, (..., codebooks, *grid) on grids of their own."""
+        """Separate codes (..., codebooks, *grid) into those of each level, each on its own grid."""
         parts, first = [], 0
         for level in self.all_levels:
             last = first + len(level.codebook_sizes)
