@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 
 
 class Progress:
@@ -39,6 +40,18 @@ class Progress:
             print(f"\r\x1b[2K{line[:160]}", end="\n" if last else "", file=sys.stderr, flush=True)
         else:
             print(line, file=sys.stderr, flush=True)
+
+
+def reporter(label: str) -> Callable[[int, int], None]:
+    """Return a function of (done, total) that shows progress from its first call on."""
+    progress: Progress | None = None
+
+    def report(done: int, total: int) -> None:
+        nonlocal progress
+        progress = progress or Progress(label, total)
+        progress.update(done)
+
+    return report
 
 
 def _clock(seconds: float) -> str:

@@ -15,7 +15,7 @@ from vqspeech.codes import CodeTable
 from vqspeech.config import presets
 from vqspeech.experiments.request import RecipeRequest
 from vqspeech.training import run as runs
-from vqspeech_recipes.vctk.settings import settle
+from vqspeech_recipes.vctk.settings import resolve_settings
 
 pytest.importorskip("espeakng_loader")
 
@@ -97,9 +97,28 @@ def test_a_second_run_repeats_nothing(run):
     before = {path: path.stat().st_mtime_ns for path in (run / "checkpoints").rglob("*.safetensors")}
     result = recipe(run)
     assert result.exit_code == 0
-    for stage in ("prepare", "train", "encode", "reconstruct", "convert", "phonemes"):
+    for stage in ("prepare", "train", "encode", "reconstruct", "convert", "analyze/phonemes"):
         assert f"[{stage}] done before" in result.stderr
     assert before == {path: path.stat().st_mtime_ns for path in (run / "checkpoints").rglob("*.safetensors")}
+
+
+def test_the_report_is_not_written_again_when_nothing_changed(tmp_path, finished):
+    settings = [word for setting in TINY for word in ("--set", setting)]
+    before = {path: path.stat().st_mtime_ns for path in (finished / "report").rglob("*")}
+    result = invoke("recipe", "run", "vctk", "--corpus", "demo", "--out", finished, *settings)
+    assert "[report] done before" in result.stderr
+    assert "codes used:" in result.stdout
+    assert before == {path: path.stat().st_mtime_ns for path in (finished / "report").rglob("*")}
+
+
+def test_the_report_needs_no_data_and_no_model(run):
+    shutil.rmtree(run / "store")
+    shutil.rmtree(run / "checkpoints")
+    result = recipe(run, "--stages", "report")
+    assert result.exit_code == 0, result.output
+    page = (run / "report" / "index.html").read_text()
+    assert "Codes against phonemes" in page
+    assert page.count("<audio") == 8
 
 
 def test_a_changed_setting_repeats_what_depends_on_it_and_nothing_else(run):
@@ -136,7 +155,7 @@ def test_a_folder_with_other_files_is_not_taken_over(tmp_path):
 
 
 def test_a_stage_that_needs_another_says_so(tmp_path):
-    result = recipe(tmp_path / "run", "--stages", "phonemes")
+    result = recipe(tmp_path / "run", "--stages", "analyze")
     assert result.exit_code == 2
     assert "'prepare' has not run" in result.stderr
 
@@ -149,6 +168,9 @@ def test_a_stage_that_needs_another_says_so(tmp_path):
         ("model.quantizer.name=fqs", "unknown quantizer 'fqs'"),
         ("listen.utterance=1", "Did you mean 'listen.utterances'"),
         ("train.steps=many", "train.steps = 'many'"),
+        ("analyses=['phonems']", "Did you mean 'phonemes'"),
+        ("analysis.phonems.by=centre", "Did you mean 'phonemes'"),
+        ("preset=vktk", "Did you mean 'vctk'"),
     ],
 )
 def test_unknown_keys_and_names_are_errors_before_any_work(tmp_path, setting, message):
@@ -161,13 +183,14 @@ def test_unknown_keys_and_names_are_errors_before_any_work(tmp_path, setting, me
 def test_shipped_configurations_are_whole():
     for name, corpus in (("demo.toml", "demo"), ("vctk.toml", "vctk"), ("phonemes.toml", "folder")):
         values = tomllib.loads((resources.files("vqspeech_recipes.vctk") / name).read_text())
-        values.pop("listen", None)
+        for table in ("listen", "analyses", "analysis"):
+            values.pop(table, None)
         assert runs.checked(values).corpus.name == corpus
     assert {"paper-vctk", "paper-phoneme", "small-phoneme"} <= set(presets())
 
 
 def test_auto_without_data_takes_the_demo_corpus_and_says_how_to_get_vctk(tmp_path):
-    settings = settle(RecipeRequest(name="vctk", out=tmp_path))
+    settings = resolve_settings(RecipeRequest(name="vctk", out=tmp_path))
     assert settings.run.corpus.name == "demo"
     assert "vqspeech corpora download vctk" in settings.choices[0]
 
@@ -176,9 +199,41 @@ def test_auto_takes_vctk_where_it_is(tmp_path):
     folder = tmp_path / "VCTK-Corpus" / "wav48" / "p225"
     folder.mkdir(parents=True)
     soundfile.write(folder / "p225_001.wav", np.full(4800, 0.1), 48000)
-    settings = settle(RecipeRequest(name="vctk", out=tmp_path / "run", data_dir=tmp_path))
+    settings = resolve_settings(RecipeRequest(name="vctk", out=tmp_path / "run", data_dir=tmp_path))
     assert settings.run.corpus.name == "vctk"
     assert "VCTK 0.80" in settings.choices[0]
+
+
+def test_auto_does_not_open_a_single_recording(tmp_path):
+    folder = tmp_path / "VCTK-Corpus-0.92" / "wav48_silence_trimmed" / "p225"
+    folder.mkdir(parents=True)
+    (folder / "p225_001_mic1.flac").write_bytes(b"no audio")
+    settings = resolve_settings(RecipeRequest(name="vctk", out=tmp_path / "run", data_dir=tmp_path))
+    assert settings.run.corpus.name == "vctk"
+    assert "VCTK 0.92" in settings.choices[0]
+
+
+def test_auto_takes_the_demo_corpus_where_the_folder_is_not_vctk_s(tmp_path):
+    settings = resolve_settings(RecipeRequest(name="vctk", out=tmp_path / "run", data_dir=tmp_path))
+    assert settings.run.corpus.name == "demo"
+    assert settings.data_dir is None
+    assert str(tmp_path) in settings.choices[0]
+
+
+def test_auto_takes_the_corpus_of_a_configuration_file(tmp_path):
+    config = tmp_path / "own.toml"
+    config.write_text('[corpus]\nname = "folder"\n')
+    settings = resolve_settings(RecipeRequest(name="vctk", out=tmp_path / "run", config=config, data_dir=tmp_path))
+    assert (settings.run.corpus.name, settings.data_dir) == ("folder", tmp_path)
+
+
+def test_no_analyses_leave_the_figures_of_phonemes_empty(run):
+    result = recipe(run, "--set", "analyses=[]")
+    assert result.exit_code == 0, result.output
+    results = json.loads((run / "results.json").read_text())
+    assert results["phonemes"] is None
+    assert "not requested" in results["phonemes_reason"]
+    assert "Codes against phonemes" not in (run / "report" / "index.html").read_text()
 
 
 def test_info_and_speakers(finished):

@@ -55,7 +55,7 @@ def read(
     speakers: Speakers = None,
     max_utterances: int | None = None,
 ) -> Corpus:
-    """Read VCTK; the release is told by what is there.
+    """Read VCTK; the release is detected from the folder layout.
 
     Parameters
     ----------
@@ -105,13 +105,12 @@ def read(
     return assemble(found, recordings, split_by=split_by, speakers=speakers, max_utterances=max_utterances)
 
 
-def holds_vctk(root: Path | str) -> bool:
-    """Whether `read` would find one of the layouts here."""
+def find_release(root: Path | str) -> str | None:
+    """Return the release whose folder layout is at `root`, None for no layout; reads folder names only."""
     try:
-        _locate(existing_root(root, "vctk"), "mic1")
+        return _locate(existing_root(root, "vctk"), "mic1")[1].variant
     except CorpusError:
-        return False
-    return True
+        return None
 
 
 def _locate(given: Path, mic: Mic) -> tuple[Path, _Layout, list[Path]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +189,8 @@ def _report_stage(request: RecipeRequest, experiment: Experiment) -> Stage:
     def work(made: Results) -> Result:
         results = experiment.results(made)
         write_json(experiment.run.results, results)
-        write_report(experiment.run.report, experiment.report(made, results))
+        page = experiment.report(made, results)
+        write_report(experiment.run.report, replace(page, command=page.command or request.command()))
         return {"summary": list(experiment.summary(results))}
 
     return Stage(

@@ -141,7 +141,7 @@ def register_recipes() -> list[RecipeSpec]:
             name="vctk",
             target="vqspeech_recipes.vctk.recipe:run",
             summary="the paper's VCTK experiment: codes, reconstruction, voice conversion, phonemes, a report with sound",
-            stages=("prepare", "train", "encode", "reconstruct", "convert", "phonemes", "report"),
+            stages=("prepare", "train", "encode", "reconstruct", "convert", "analyze", "report"),
         ),
         RecipeSpec(
             name="quantizers",

@@ -74,6 +74,11 @@ class RunDirectory:
         return self.path / "pictures"
 
     @property
+    def analyses(self) -> Path:
+        """Directory of the figures of analyses, a folder for each."""
+        return self.path / "analyses"
+
+    @property
     def results(self) -> Path:
         """JSON file of a recipe's results."""
         return self.path / "results.json"
@@ -88,7 +93,7 @@ class RunDirectory:
         """Everything that vqspeech makes here; starting over deletes these and nothing else."""
         return (
             self.config, self.store, self.checkpoints, self.metrics, self.tensorboard, self.codes, self.stages, self.listening,
-            self.pictures, self.report, self.results,
+            self.pictures, self.analyses, self.report, self.results,
         )  # fmt: skip
 
     def below(self, name: str) -> RunDirectory:

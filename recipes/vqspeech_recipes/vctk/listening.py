@@ -11,24 +11,29 @@ from typing import Any
 import numpy as np
 
 from vqspeech import audio
+from vqspeech.analysis.figures.spectrograms import spectrogram_strip
 from vqspeech.analysis.listening.measures import compare_all, f0_statistics, level
 from vqspeech.analysis.listening.speakers import SpeakerClassifier
 from vqspeech.conversion import Conversion, convert
 from vqspeech.corpora.store import AudioStore
 from vqspeech.errors import VQSpeechError
 from vqspeech.model import Checkpoint
+from vqspeech.report.images import save_figure
 from vqspeech_recipes.vctk.settings import ListenConfig
 
 CLASSIFIER_UTTERANCES = 10
 """Original utterances of each speaker that the speaker classifier is fitted on."""
 
+STRIP_BYTES = 45_000
+"""Largest size of a spectrogram below a player."""
+
 Show = Callable[[int, int], None]
 
 
 def held_out(store: AudioStore, listen: ListenConfig) -> list[int]:
-    """Rows to listen to: held-out utterances (test, then valid, then any) of as many speakers as possible, in an order drawn by hash.
+    """Return rows to listen to, in an order drawn by hash.
 
-    Utterances of less than a second come last.
+    Held-out utterances (test, then valid, then any) of as many speakers as possible; those below a second come last.
     """
 
     def order(index: int) -> tuple[bool, int, str]:
@@ -48,14 +53,22 @@ def held_out(store: AudioStore, listen: ListenConfig) -> list[int]:
 
 
 def original(store: AudioStore, index: int, listen: ListenConfig) -> np.ndarray:
-    """The start of a row, at most ``listen.max_seconds``: (time,) float32."""
+    """Return the start of a row, at most ``listen.max_seconds``: (time,) float32."""
     return store.waveform(index)[: max(1, int(listen.max_seconds * store.sample_rate))]
+
+
+def write_clip(folder: Path, name: str, waveform: np.ndarray, sample_rate: int) -> dict[str, str]:
+    """Write a waveform (time,) as a sound file with its spectrogram; returns the names of both files."""
+    files = {"audio": f"{name}.wav", "spectrogram": f"{name}.png"}
+    audio.write(folder / files["audio"], waveform, sample_rate)
+    save_figure(spectrogram_strip(waveform, sample_rate), folder / files["spectrogram"], max_bytes=STRIP_BYTES)
+    return files
 
 
 def reconstruct(
     checkpoint: Checkpoint, store: AudioStore, listen: ListenConfig, folder: Path, seed: int, show: Show
 ) -> dict[str, Any]:
-    """Resynthesise held-out utterances in their own speaker's voice, free-running; writes originals and reconstructions."""
+    """Resynthesise held-out utterances in their own speaker's voice, free-running; writes both versions."""
     rate, rows = store.sample_rate, held_out(store, listen)
     originals = [original(store, index, listen) for index in rows]
     items = [
@@ -67,10 +80,17 @@ def reconstruct(
     )
     clips = []
     for item, waveform, generated in zip(items, originals, sampling.waveforms, strict=True):
-        files = {"original": f"{item.key}.wav", "reconstruction": f"{item.key}-reconstruction.wav"}
-        audio.write(folder / files["original"], waveform, rate)
-        audio.write(folder / files["reconstruction"], generated, rate)
-        clips.append({"id": item.key, "speaker": item.speaker, **files})
+        row = store.rows[store.by_id(item.key)]
+        clips.append(
+            {
+                "id": item.key,
+                "speaker": item.speaker,
+                "split": row.split,
+                "text": row.text or "",
+                "original": write_clip(folder, item.key, waveform, rate),
+                "reconstruction": write_clip(folder, f"{item.key}-reconstruction", generated, rate),
+            }
+        )
     scores = dataclasses.asdict(compare_all(list(zip(originals, sampling.waveforms, strict=True)), rate))
     for clip, comparison in zip(clips, scores.pop("each"), strict=True):
         clip["measured"] = comparison
@@ -89,7 +109,7 @@ def reconstruct(
 def convert_voices(
     checkpoint: Checkpoint, store: AudioStore, listen: ListenConfig, folder: Path, seed: int, show: Show
 ) -> dict[str, Any]:
-    """Convert held-out utterances to other speakers, free-running; measures whose voice they have."""
+    """Convert held-out utterances to other speakers, free-running; scores them by a speaker classifier."""
     if len(store.speakers) < 2 or listen.conversions < 1:
         return {"clips": [], "scores": None, "reason": "conversion needs two speakers and listen.conversions >= 1"}
     rate, voices = store.sample_rate, _Voices(store)
@@ -107,13 +127,12 @@ def convert_voices(
     )
     clips = []
     for (index, target), item, generated in zip(pairs, items, sampling.waveforms, strict=True):
-        audio.write(folder / f"{item.key}.wav", generated, rate)
         clips.append(
             {
                 "id": store.rows[index].id,
                 "source": store.rows[index].speaker,
                 "target": target,
-                "converted": f"{item.key}.wav",
+                "converted": write_clip(folder, item.key, generated, rate),
                 "f0": dataclasses.asdict(f0_statistics(generated, rate)),
                 "level": dataclasses.asdict(level(generated, rate)),
                 "source_f0_hz": voices.f0(store.rows[index].speaker),
@@ -141,7 +160,7 @@ def _score(voices: _Voices, waveforms: Sequence[np.ndarray], clips: Sequence[dic
 
 
 class _Voices:
-    """What the original recordings tell of each speaker."""
+    """Statistics of each speaker's original recordings."""
 
     def __init__(self, store: AudioStore) -> None:
         self.store = store
@@ -152,12 +171,12 @@ class _Voices:
                 self._rows[row.speaker].append(index)
 
     def training(self) -> tuple[list[np.ndarray], list[str]]:
-        """Waveforms and speakers to fit a classifier on."""
+        """Return waveforms and speakers to fit a classifier on."""
         pairs = [(index, speaker) for speaker, rows in self._rows.items() for index in rows[:CLASSIFIER_UTTERANCES]]
         return [self.store.waveform(index) for index, _ in pairs], [speaker for _, speaker in pairs]
 
     def f0(self, speaker: str) -> dict[str, float] | None:
-        """Median F0 of a speaker's utterances in Hz, and the range of their low and high ends; None when nothing is voiced."""
+        """Return median and range of a speaker's F0 in Hz; None when nothing is voiced."""
         if speaker not in self._f0:
             statistics = [
                 f0_statistics(self.store.waveform(index), self.store.sample_rate) for index in self._rows[speaker][:5]
@@ -171,7 +190,7 @@ class _Voices:
         return self._f0[speaker]
 
     def targets(self, source: str, count: int) -> list[str]:
-        """Other speakers to convert to, drawn by hash from those whose F0 is far from the source's and from the rest in turn."""
+        """Return other speakers to convert to: in turn one whose F0 is far from the source's, and one drawn by hash."""
         others = sorted(
             (speaker for speaker in self.store.speakers if speaker != source),
             key=lambda speaker: hashlib.sha256(f"{source}>{speaker}".encode()).hexdigest(),

@@ -1,0 +1,127 @@
+"""The top of the recipe's page: what was run, and its main numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vqspeech.experiments import Result
+from vqspeech.experiments.facts import describe
+from vqspeech.report import Headline
+
+
+def facts(results: Result, coded: Result, choices: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Return what was run, as (name, value) pairs.
+
+    Parameters
+    ----------
+    results : as in ``results.json``
+    coded : result of the stage ``encode``
+    choices : sentences on what was chosen for the user
+    """
+    corpus, train, model = results["corpus"], results["config"]["train"], results["config"]["model"]
+    minutes = results["train_seconds"] / 60
+    pairs = [
+        ("Data", describe(corpus)),
+        (
+            "Encoder",
+            f"{_encoder(model['encoder'])}, one code every {coded['hop_samples']} samples ({results['frame_rate_hz']:g} Hz)",
+        ),
+        (
+            "Quantizer",
+            f"{model['quantizer']['name']}, {results['codebook_size']} codes, {results['bits_per_second']:.0f} bit/s",
+        ),
+        ("Decoder", _decoder(model["decoder"])),
+        ("Deviations from the paper", ", ".join(_deviations(model)) or "none"),
+        (
+            "Training",
+            f"{results['steps']} steps of {train['batch_size']} crops in {minutes:.1f} min, seed {results['seed']}",
+        ),
+    ]
+    if corpus["skipped"]:
+        pairs.append(("Skipped files", str(corpus["skipped"])))
+    return (*pairs, *(("Choice", sentence) for sentence in choices))
+
+
+def _encoder(table: Mapping[str, Any]) -> str:
+    name = table.get("name", "conv")
+    front_end = table.get("front_end", {}).get("kind")
+    return f"{name} on {'the waveform' if front_end == 'waveform' else front_end}" if front_end else name
+
+
+def _decoder(table: Mapping[str, Any]) -> str:
+    if table.get("name", "wavenet") != "wavenet":
+        return str(table["name"])
+    layers = table["cycles"] * table["layers_per_cycle"]
+    return f"WaveNet, {layers} layers of {table['residual_channels']} channels, speaker embedding"
+
+
+def _deviations(model: Mapping[str, Any]) -> list[str]:
+    """Training aids that the paper does not have."""
+    found = []
+    spectral = model.get("spectral", {}).get("weight", 0)
+    if spectral:
+        found.append(f"spectral head, weight {spectral:g}")
+    gradient = model.get("decoder_gradient", 1)
+    if gradient != 1:
+        found.append(f"{gradient:.0%} of the decoder's gradient reaches the codes")
+    noise = model.get("past_noise", model["decoder"].get("past_noise", 0))
+    if noise:
+        found.append(f"noise of up to {noise:g} levels on the decoder's past")
+    jitter = model.get("jitter", 0)
+    if jitter:
+        found.append(f"jitter of codes, {jitter:g}")
+    return found
+
+
+def headlines(results: Result) -> tuple[Headline, ...]:
+    """Return the main numbers of the page; those that were not computed are omitted."""
+    items = []
+    scores = results["phonemes"]
+    if scores:
+        items.append(
+            Headline(
+                name="frames whose phone the code names",
+                value=f"{100 * scores['accuracy']:.1f}",
+                unit="%",
+                comparison=f"k-means on MFCC {100 * scores['kmeans_mfcc']:.1f} %, "
+                f"random codes {100 * scores['random_codes']:.1f} %",
+                explanation="Each code is mapped to its most frequent phone, on the same frames.",
+            )
+        )
+    nll, shuffled = results["nll_bits_per_sample"], results["nll_shuffled_codes_bits_per_sample"]
+    if nll is not None:
+        items.append(
+            Headline(
+                name="negative log-likelihood",
+                value=f"{nll:.2f}",
+                unit="bit/sample",
+                comparison=f"{shuffled:.2f} with the codes of another utterance" if shuffled is not None else "",
+                explanation="Held-out crops; a decoder that ignored its codes would show no difference.",
+            )
+        )
+    if results["reconstruction"]:
+        rebuilt = results["reconstruction"]
+        other = f"{rebuilt['yardstick_db']:.1f} dB to another utterance" if rebuilt["yardstick_db"] is not None else ""
+        items.append(
+            Headline(
+                name="log-mel distance of reconstructions",
+                value=f"{rebuilt['log_mel_distance_db']:.1f}",
+                unit="dB",
+                comparison=other,
+                explanation="Free-running samples, not teacher-forced.",
+            )
+        )
+    conversion = results["conversion"]
+    if conversion and conversion.get("target_speaker_accuracy") is not None:
+        items.append(
+            Headline(
+                name="conversions classified as the target speaker",
+                value=f"{100 * conversion['target_speaker_accuracy']:.0f}",
+                unit="%",
+                comparison=f"as the source {100 * conversion['source_speaker_accuracy']:.0f} %, "
+                f"chance {100 * conversion['chance']:.1f} %",
+                explanation="By a classifier fitted on original recordings.",
+            )
+        )
+    return tuple(items)
