@@ -25,7 +25,8 @@ def facts(results: Result, coded: Result, choices: tuple[str, ...]) -> tuple[tup
         ("Data", describe(corpus)),
         (
             "Encoder",
-            f"{_encoder(model['encoder'])}, one code every {coded['hop_samples']} samples ({results['frame_rate_hz']:g} Hz)",
+            f"{_encoder(model['encoder'])}, one code every {coded['hop_samples']} samples "
+            f"({results['frame_rate_hz']:g} Hz)",
         ),
         (
             "Quantizer",

@@ -50,15 +50,15 @@ def section(scores: Mapping[str, Any], folder: Path) -> Section:
     return Section(
         title="Codes against phonemes",
         text="Each code is mapped to the phone it falls on most often, and the map is scored on the same "
-        f"{scores['frames']} frames, silence excluded{interval}. k-means has as many clusters at the same rate; fitted on "
-        "the training audio it is a fair baseline, fitted on the scored audio it has an advantage. "
+        f"{scores['frames']} frames, silence excluded{interval}. k-means has as many clusters at the same rate; "
+        "fitted on the training audio it is a fair baseline, fitted on the scored audio it has an advantage. "
         f"{PAPER}",
         tables=(
             Table(
                 columns=("codes", "accuracy", "map fitted on other speakers"),
                 rows=tuple(rows),
-                caption=f"{scores['frames']} frames, {scores['phones']} phones, {scores['speakers']} speakers, all splits; "
-                "no phone label was used in training",
+                caption=f"{scores['frames']} frames, {scores['phones']} phones, {scores['speakers']} speakers, "
+                "all splits; no phone label was used in training",
                 emphasis=0,
             ),
         ),
