@@ -1,4 +1,4 @@
-"""The checks of decoders: a sound decoder passes them all, and one with a single fault fails the check meant for that fault."""
+"""The checks of decoders: a sound decoder passes them all; one with a single fault fails the check meant for it."""
 
 from __future__ import annotations
 

@@ -14,8 +14,7 @@ from vqspeech.testing.modules import generator, require_gradients
 
 
 def attributes(subject: DecoderSubject) -> None:
-    """`sample_rate` and `hop_samples` are positive integers; groups are disjoint lists of own parameters, none called ``"main"``; hidden
-    matrices are matrices of the main group."""
+    """`sample_rate` and `hop_samples` are positive integers; parameter groups are disjoint, none called ``"main"``."""
     decoder = subject.fresh()
     for name in ("sample_rate", "hop_samples"):
         value = getattr(decoder, name, None)
@@ -49,8 +48,7 @@ def terms(subject: DecoderSubject) -> None:
 
 
 def group_gradients(subject: DecoderSubject) -> None:
-    """The loss of a group gives each of its parameters a finite gradient and no other parameter one; that of ``"main"`` reaches the latents
-    of every row."""
+    """The loss of a group reaches all of its parameters and no others; that of ``"main"`` reaches all latents."""
     decoder = subject.started()
     z_q, batch = subject.batch()
     for group, parameters in groups(decoder).items():
@@ -74,8 +72,10 @@ def group_gradients(subject: DecoderSubject) -> None:
 
 @torch.no_grad()
 def shares(subject: DecoderSubject) -> None:
-    """The terms of two shares sum to those of the whole batch, in training and in evaluation mode: divide by what ``batch.share`` counts, and
-    draw noise for all its rows."""
+    """The terms of two shares sum to those of the whole batch, with noise and without.
+
+    Divide by what ``batch.share`` counts, and draw noise for all rows of the global batch.
+    """
     decoder = subject.started()
     z_q, batch = subject.batch()
     for training in (True, False):
@@ -95,7 +95,7 @@ def shares(subject: DecoderSubject) -> None:
 
 @torch.no_grad()
 def padding(subject: DecoderSubject) -> None:
-    """Zeros beyond the end of a crop dilute no term: padded to twice the time, losses are the same within 5 % (of what the end sees)."""
+    """Padding dilutes no term: crops padded to twice the time have the same losses within 5 %."""
     decoder = subject.started().eval()
     for group in groups(decoder):
         plain = _losses(decoder, *subject.batch(), group, False)
@@ -122,7 +122,7 @@ def empty_batch(subject: DecoderSubject) -> None:
 
 @torch.no_grad()
 def reduced_precision(subject: DecoderSubject) -> None:
-    """Under autocast to bfloat16 losses are finite and within 10 % of those in 32 bits; so they are after a cast to float64."""
+    """Under autocast to bfloat16, and after a cast to float64, losses are within 10 % of those in 32 bits."""
     decoder = subject.started().eval()
     z_q, batch = subject.batch()
     for group in groups(decoder):

@@ -1,4 +1,4 @@
-"""Speech: pieces of each utterance in order, exactly as long as asked for, a function of the latents, the seed and the stream."""
+"""Speech: pieces in order, exactly as long as asked for, a function of the latents, the seed and the stream."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from vqspeech.testing.modules import global_randomness_untouched, unchanged
 
 
 def pieces(subject: DecoderSubject) -> None:
-    """`speak` yields float32 pieces (time,) in [-1, 1] for whatever latents, exactly `lengths` samples of each utterance, the last one of each
-    marked as last. It reads latents by stretches."""
+    """`speak` yields float32 pieces (time,) in [-1, 1], exactly `lengths` samples, the last piece of each marked.
+
+    It does so for latents far from those of training, which it reads by stretches.
+    """
     decoder = subject.started().eval()
     waveforms, yielded = subject.speak(decoder)
     ended: set[int] = set()
@@ -33,7 +35,7 @@ def pieces(subject: DecoderSubject) -> None:
 
 
 def alone_and_among_others(subject: DecoderSubject) -> None:
-    """An utterance is the same alone and among others, in its stream: it depends on its latents, its speaker and the seed."""
+    """An utterance is the same alone and among others: it depends on its latents, speaker, stream and the seed."""
     decoder = subject.started().eval()
     together, _ = subject.speak(decoder)
     for number in (0, 1, 2):

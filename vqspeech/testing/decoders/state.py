@@ -35,7 +35,7 @@ def evaluation_changes_nothing(subject: DecoderSubject) -> None:
 
 
 def training_noise(subject: DecoderSubject) -> None:
-    """Noise in training comes from the generator alone: equal generators give equal losses, and the global random state is not used."""
+    """Noise in training comes from the generator alone: equal generators give equal losses."""
     decoder = subject.started()
     z_q, batch = subject.batch()
     runs = []
@@ -99,8 +99,10 @@ def speakers_matter(subject: DecoderSubject) -> None:
 
 @torch.no_grad()
 def two_processes(subject: DecoderSubject) -> None:
-    """Two processes (gloo), the decoder built before the process group: the same state after `start`, and losses that sum to those of one
-    process."""
+    """Two processes (gloo) have the same state after `start`, and losses that sum to those of one process.
+
+    The decoder is built before the process group.
+    """
     decoder = subject.fresh()
     z_q, batch = subject.batch()
 

@@ -26,7 +26,7 @@ WINDOW = 12
 
 
 class Frames:
-    """Latents of an utterance that give stretches and nothing else, as `LatentFrames` promises; ``scale`` times standard normal."""
+    """Standard normal latents, times `scale`, that give stretches and nothing else; see `LatentFrames`."""
 
     def __init__(self, dim: int, frames: int, seed: int, scale: float = 1.0) -> None:
         self.values = scale * torch.randn(dim, frames, generator=generator(seed))
