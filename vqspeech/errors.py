@@ -42,6 +42,10 @@ class PluginError(InputError):
     """A plugin that is broken, in conflict with another, or missing."""
 
 
+class FailedPluginError(VQSpeechError):
+    """An exception raised inside a plugin's own code (exit code 1)."""
+
+
 class UnknownNameError(InputError):
     """A name that is not registered, or not in the model."""
 

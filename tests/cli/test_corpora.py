@@ -62,7 +62,7 @@ def test_bad_input_is_refused_with_exit_code_2(data, tmp_path):
         (("check", "vctk"), CorpusError, "--data-dir"),
         (("check", "vctk", "--data-dir", tmp_path / "none"), CorpusError, "no such folder"),
         (("check", "vctx", "--data-dir", data), UnknownNameError, "Did you mean 'vctk'"),
-        (("check", "folder", "--data-dir", data, "--mic", "mic2"), InputError, "--mic is for"),
+        (("check", "folder", "--data-dir", data, "--mic", "mic2"), InputError, "corpus.options.mic"),
         (("check", "vctk", "--data-dir", data, "--mic", "mic7"), InputError, "mic7"),
         (("check", "vctk", "--data-dir", data, "--split-by", "age"), InputError, "'age'"),
         (("download", "timit", "--data-dir", tmp_path), UnknownNameError, "known: vctk"),

@@ -143,7 +143,7 @@ def test_the_same_command_twice_is_listed_with_its_distribution(cli, fake_dist, 
     listing = cli("--help").stdout
     assert "vqspeech-extra/extra" in listing
     assert "vqspeech-rival/extra" in listing
-    assert "is given by vqspeech-extra 0.3 and vqspeech-rival 0.3" in cli("extra", "only").stderr
+    assert "vqspeech-extra 0.3 and vqspeech-rival 0.3" in cli("extra", "only").stderr
     assert cli("vqspeech-rival/extra", "only").stdout == "only \n"
 
 

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 from vqspeech import __version__
 from vqspeech.cli.main import app
 from vqspeech.registry import builtin
+from vqspeech.registry.hookspecs import HOOKS
 
 OURS = [spec.name for spec in builtin.register_quantizers()]
 
@@ -31,6 +32,26 @@ GOOD = """
 """
 
 
+SOUND = """
+    import vqspeech
+    from vqspeech.registry.specs import CorpusSpec, QuantizerSpec
+
+    def layer(dim, size=8):
+        ...
+
+    def read(root):
+        ...
+
+    @vqspeech.hookimpl
+    def register_quantizers():
+        return [QuantizerSpec(name="{name}", target=layer, summary="a layer")]
+
+    @vqspeech.hookimpl
+    def register_corpora():
+        return [CorpusSpec(name="{name}-corpus", target=read, summary="a corpus", licence="CC0")]
+"""
+
+
 def plugins(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["plugins", *arguments])
 
@@ -41,15 +62,7 @@ def test_list_shows_kind_name_provider_and_summary(fake_dist, isolated_registry)
     lines = [line.split() for line in plugins("list").stdout.splitlines()]
     assert ["quantizer", "lfq", "vqspeech-lfq", "0.3", "a", "layer"] in lines
     assert ["corpus", "lfq-corpus", "vqspeech-lfq", "0.3", "a", "corpus"] in lines
-    assert {line[0] for line in lines} == {
-        "modality",
-        "quantizer",
-        "corpus",
-        "recipe",
-        "analysis",
-        "aligner",
-        "command",
-    }
+    assert {line[0] for line in lines} <= set(HOOKS)
 
 
 def test_list_of_one_kind_as_json(fake_dist, isolated_registry):
@@ -117,7 +130,7 @@ def test_show_of_an_unknown_name(isolated_registry):
 
 
 def test_doctor_is_content_with_sound_plugins(fake_dist, isolated_registry):
-    fake_dist("vqspeech-lfq", GOOD.format(name="lfq"))
+    fake_dist("vqspeech-lfq", SOUND.format(name="lfq"))
     isolated_registry()
     result = plugins("doctor")
     assert result.exit_code == 0
@@ -146,7 +159,7 @@ def test_doctor_names_failures_and_conflicts_and_exits_with_1(fake_dist, isolate
 def test_doctor_survives_and_names_imports_that_hang_crash_or_are_heavy(fake_dist, isolated_registry):
     fake_dist("vqspeech-hang", "import time\ntime.sleep(600)\n")
     fake_dist("vqspeech-crash", "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
-    fake_dist("vqspeech-heavy", "import numpy\n" + textwrap.dedent(GOOD.format(name="heavy")))
+    fake_dist("vqspeech-heavy", "import numpy\n" + textwrap.dedent(SOUND.format(name="heavy")))
     isolated_registry(VQSPEECH_PLUGIN_TIMEOUT="5")
     result = plugins("doctor")
     assert result.exit_code == 1
@@ -155,6 +168,63 @@ def test_doctor_survives_and_names_imports_that_hang_crash_or_are_heavy(fake_dis
     assert "import: Crash: its import kills the interpreter (SIGSEGV)" in result.stdout
     assert "ok      heavy (vqspeech-heavy 0.3)" in result.stdout
     assert "slow: importing it imports numpy, at every command" in result.stdout
+
+
+TARGETS = """
+    import vqspeech
+    from vqspeech.registry.specs import AlignerSpec, ModalitySpec, QuantizerSpec, RecipeSpec
+
+    NUMBER = 3
+
+    def nothing():
+        ...
+
+    def run(request, and_more):
+        ...
+
+    @vqspeech.hookimpl
+    def register_quantizers():
+        return [
+            QuantizerSpec(name="no-module", target="not_there:Layer", summary=""),
+            QuantizerSpec(name="no-attribute", target="vqspeech_targets:Layer", summary=""),
+            QuantizerSpec(name="no-function", target="vqspeech_targets:NUMBER", summary=""),
+            QuantizerSpec(name="no-dim", target=nothing, summary=""),
+            QuantizerSpec(name="not-installed", target="not_there:Layer", summary="", requires=("not_there",)),
+        ]
+
+    @vqspeech.hookimpl
+    def register_recipes():
+        return [RecipeSpec(name="asks-too-much", target=run, summary="", stages=())]
+"""
+
+
+def test_doctor_names_every_target_that_cannot_be_used(fake_dist, isolated_registry):
+    fake_dist("vqspeech-targets", TARGETS)
+    isolated_registry()
+    result = plugins("doctor", "--json")
+    assert result.exit_code == 1
+    (plugin,) = json.loads(result.stdout)["plugins"]
+    assert {failure["stage"] for failure in plugin["failures"]} == {"target"}
+    wrong = [failure["message"] for failure in plugin["failures"]]
+    for name, detail in {
+        "no-module": "ModuleNotFoundError",
+        "no-attribute": "AttributeError",
+        "no-function": "int",
+        "no-dim": "(dim, **options)",
+        "asks-too-much": "and_more",
+    }.items():
+        (message,) = [message for message in wrong if f"'{name}' of vqspeech-targets 0.3" in message]
+        assert detail in message
+    assert len(wrong) == 5
+
+
+def test_doctor_survives_targets_that_crash(fake_dist, isolated_registry):
+    fake_dist("vqspeech-lfq", GOOD.format(name="lfq").replace("vqspeech_heavy", "vqspeech_lfq_crash"))
+    fake_dist("vqspeech-lfq-crash", "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n", entry_points="[x]\n")
+    isolated_registry()
+    result = plugins("doctor")
+    assert result.exit_code == 1
+    assert "SIGSEGV" in result.stdout
 
 
 def test_doctor_names_plugins_that_the_environment_lists_and_nobody_installed(isolated_registry):

@@ -25,7 +25,7 @@ def list_corpora(as_json: AsJson = False) -> None:
     from vqspeech.registry import lookup
     from vqspeech.registry.specs import CorpusSpec
 
-    specs = [spec for spec in lookup.specs("corpus") if isinstance(spec, CorpusSpec)]
+    specs = lookup.specs(CorpusSpec)
     fields = ("name", "licence", "summary", "homepage", "needs_data_dir", "media")
     if as_json:
         print(json.dumps([{field: getattr(spec, field) for field in fields} for spec in specs], indent=2))
@@ -41,25 +41,27 @@ def check(
     data_dir: Annotated[Path | None, typer.Option(help="Its folder.")] = None,
     mic: Annotated[str | None, typer.Option(help="VCTK 0.92 only: mic1 or mic2.")] = None,
     split_by: Annotated[
-        str, typer.Option(help="utterance (seen speakers) or speaker (disjoint speakers).")
-    ] = "utterance",
+        str | None, typer.Option(help="utterance (seen speakers; default) or speaker (disjoint speakers).")
+    ] = None,
     speakers: Annotated[str | None, typer.Option(help="A number, or names with commas.")] = None,
     deep: Annotated[bool, typer.Option("--deep", help="Decode every file, not only its header.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Read a corpus and say what is there: variant, speakers, utterances, hours, what was skipped and why."""
+    from vqspeech.config import CorpusConfig
+    from vqspeech.corpora.reading import read_corpus
     from vqspeech.errors import CorpusError
 
-    read = _reader(name, data_dir)
-    if _media(name) != "audio":
-        _check_other_media(read(data_dir), as_json)
+    media = _media(name)
+    if media != "audio":
+        _check_other_media(read_corpus(CorpusConfig(name=name), data_dir, media), as_json)
         return
-    options: dict[str, Any] = {"split_by": split_by}
+    options: dict[str, Any] = {"split_by": split_by} if split_by is not None else {}
     if mic is not None:
-        options["mic"] = _mic_for(name, read, mic)
+        options["mic"] = mic
     if speakers is not None:
         options["speakers"] = int(speakers) if speakers.isdigit() else [s.strip() for s in speakers.split(",")]
-    corpus = read(data_dir, **options)
+    corpus = read_corpus(CorpusConfig(name=name, options=options), data_dir)
     undecodable = _decode_everything(corpus) if deep else {}
     facts = _facts(corpus, undecodable, deep)
     print(json.dumps(facts, indent=2, ensure_ascii=False) if as_json else _described(facts))
@@ -79,6 +81,8 @@ def prepare(
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default one per core.")] = None,
 ) -> None:
     """Decode a corpus once, for `vqspeech encode`; run again, it goes on where it stopped."""
+    from vqspeech.config import CorpusConfig
+    from vqspeech.corpora.reading import read_corpus
     from vqspeech.corpora.store import prepare as prepare_store
     from vqspeech.errors import CorpusError
     from vqspeech.progress import Progress
@@ -87,7 +91,7 @@ def prepare(
         raise CorpusError(
             f"the corpus {name!r} holds {_media(name)}, not recordings; `vqspeech train` prepares it in the run's folder"
         )
-    corpus = _reader(name, data_dir)(data_dir)
+    corpus = read_corpus(CorpusConfig(name=name), data_dir)
     progress = Progress("prepare", len(corpus.utterances))
     store = prepare_store(
         corpus,
@@ -132,26 +136,11 @@ def download(
     print(target)
 
 
-def _reader(name: str, data_dir: Path | None) -> Callable[..., Any]:
-    """The reader of a corpus, when it has the folder that it needs."""
-    from vqspeech.errors import CorpusError
-    from vqspeech.registry import lookup
-    from vqspeech.registry.specs import CorpusSpec
-
-    read: Callable[..., Any] = lookup.get("corpus", name)
-    spec = lookup.spec("corpus", name)
-    if data_dir is None and isinstance(spec, CorpusSpec) and spec.needs_data_dir:
-        raise CorpusError(f"the corpus {name!r} needs a data folder; give it with --data-dir DIR")
-    return read
-
-
 def _media(name: str) -> str:
     from vqspeech.registry import lookup
     from vqspeech.registry.specs import CorpusSpec
 
-    spec = lookup.spec("corpus", name)
-    assert isinstance(spec, CorpusSpec)
-    return spec.media
+    return lookup.spec(CorpusSpec, name).media
 
 
 def _check_other_media(corpus: Any, as_json: bool) -> None:
@@ -179,16 +168,6 @@ def _skipped_lines(head: str, skipped: Mapping[str, str]) -> list[str]:
     if len(skipped) > _SHOWN_FILES:
         lines.append(f"  ... and {len(skipped) - _SHOWN_FILES} more; --json lists all")
     return lines
-
-
-def _mic_for(name: str, read: Callable[..., Any], mic: str) -> str:
-    import inspect
-
-    from vqspeech.errors import InputError
-
-    if "mic" not in inspect.signature(read).parameters:
-        raise InputError(f"--mic is for corpora with several microphones (vctk); {name!r} has no such choice")
-    return mic
 
 
 def _decode_everything(corpus: Corpus) -> dict[str, str]:

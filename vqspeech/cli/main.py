@@ -17,6 +17,7 @@ from vqspeech import __version__
 from vqspeech.errors import PluginError, VQSpeechError
 from vqspeech.registry import host as hosts
 from vqspeech.registry import lookup
+from vqspeech.registry.specs import CommandSpec
 
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -66,7 +67,7 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """The command itself, imported now."""
         try:
-            entry = lookup.find("command", args[0])
+            entry = lookup.find(CommandSpec, args[0])
             return args[0], _plain(build(args[0], lookup.resolve(entry), entry.spec.summary)), args[1:]
         except VQSpeechError:
             if ctx.resilient_parsing:  # shell completion: say nothing
@@ -75,7 +76,7 @@ class LazyGroup(TyperGroup):
 
 
 def _summaries() -> dict[str, str]:
-    lookup.entries("command")  # loads third parties and tells about failures
+    lookup.entries(CommandSpec)  # loads plugins and prints failures
     host = hosts.current()
     builtin = {entry.spec.name: entry.spec.summary for entry in host.builtin_entries("command")}
     clashing = {name for kind, name, _ in host.conflicts() if kind == "command"}

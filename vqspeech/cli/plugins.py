@@ -13,7 +13,8 @@ from vqspeech.errors import InputError, unknown_name
 from vqspeech.registry import host as hosts
 from vqspeech.registry import lookup
 from vqspeech.registry.hookspecs import HOOKS
-from vqspeech.registry.host import Entry, Host
+from vqspeech.registry.host import Host
+from vqspeech.registry.records import Entry
 
 app = typer.Typer(help="What is registered, by whom, and what is broken.", add_completion=False, no_args_is_help=True)
 
@@ -62,7 +63,8 @@ def show(name: Annotated[str, typer.Argument(help="A name, or distribution/name.
 def doctor(as_json: AsJson = False) -> None:
     """Say what is broken and why, with the time that each import takes; exit code 1 if anything is broken."""
     host = hosts.current()
-    host.probe()  # a plugin that hangs or crashes does so in another process
+    host.probe()
+    host.probe_targets()
     conflicts = host.conflicts()
     print(json.dumps(_diagnosis(host), indent=2) if as_json else "\n".join(_findings(host)))
     if host.failures or conflicts:

@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from vqspeech.errors import InputError, PluginError, unknown_name
-from vqspeech.registry import lookup
+from vqspeech.errors import InputError, unknown_name
+from vqspeech.registry import contracts, lookup
 from vqspeech.registry.specs import CorpusSpec, RecipeSpec
 
 app = typer.Typer(help="Run a whole experiment, from corpus to report.", add_completion=False, no_args_is_help=True)
@@ -20,7 +20,7 @@ app = typer.Typer(help="Run a whole experiment, from corpus to report.", add_com
 @app.command("list")
 def list_recipes(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """List the recipes."""
-    entries = lookup.entries("recipe")
+    entries = lookup.entries(RecipeSpec)
     if as_json:
         rows = [_row(entry.spec, str(entry.provider)) for entry in entries]
         print(json.dumps(rows, indent=2))
@@ -33,9 +33,8 @@ def list_recipes(as_json: Annotated[bool, typer.Option("--json", help="For progr
 @app.command("show")
 def show(name: Annotated[str, typer.Argument(help="The recipe.")]) -> None:
     """Show what a recipe does, its stages and its configuration."""
-    entry = lookup.find("recipe", name)
+    entry = lookup.find(RecipeSpec, name)
     spec = entry.spec
-    assert isinstance(spec, RecipeSpec)
     print(f"{spec.name}: {spec.summary}\nfrom: {entry.provider}\nstages: {', '.join(spec.stages)}")
     for title, text in _configurations(spec):
         print(f"\n# ---- {title} ----\n{text.rstrip()}")
@@ -60,9 +59,8 @@ def run(
     """Run a recipe, or continue it where it stopped."""
     from vqspeech.experiments.request import RecipeOutcome, RecipeRequest
 
-    entry = lookup.find("recipe", name)
+    entry = lookup.find(RecipeSpec, name)
     spec = entry.spec
-    assert isinstance(spec, RecipeSpec)
     out = out if out is not None else Path("runs") / spec.name
     _check_data(corpus, data_dir)
     if config is not None and not config.is_file():
@@ -82,23 +80,20 @@ def run(
         seed=seed,
         config=config,
     )
-    outcome = lookup.resolve(entry)(request)
-    if not isinstance(outcome, RecipeOutcome):
-        raise PluginError(f"recipe {name!r} of {entry.provider} gave {type(outcome).__name__}, not a RecipeOutcome")
+    outcome: RecipeOutcome = contracts.call(entry, request)
     if outcome.message:
         print(outcome.message)
     if outcome.report is not None:
         print(outcome.report)
 
 
-def _row(spec: object, provider: str) -> dict[str, object]:
-    assert isinstance(spec, RecipeSpec)
+def _row(spec: RecipeSpec, provider: str) -> dict[str, object]:
     return {"name": spec.name, "summary": spec.summary, "stages": list(spec.stages), "provider": provider}
 
 
 def _check_data(corpus: str, data_dir: Path | None) -> None:
-    spec = None if corpus == "auto" else lookup.spec("corpus", corpus)
-    if isinstance(spec, CorpusSpec) and not spec.needs_data_dir:
+    spec = None if corpus == "auto" else lookup.spec(CorpusSpec, corpus)
+    if spec is not None and not spec.needs_data_dir:
         return
     if data_dir is not None and not data_dir.is_dir():
         given = "VQSPEECH_DATA" if os.environ.get("VQSPEECH_DATA") == str(data_dir) else "--data-dir"

@@ -13,15 +13,14 @@ from vqspeech.alignment.base import Alignment
 from vqspeech.alignment.ctm import read_ctm_utterances
 from vqspeech.corpora.base import Utterance
 from vqspeech.errors import InputError
-from vqspeech.registry import lookup
+from vqspeech.registry import contracts, lookup
 from vqspeech.registry.specs import AlignerSpec
 
 
 def aligners_by_suffix() -> dict[str, str]:
     """File name ending (with the dot, lower case) -> name of the aligner that reads it, in the order in which they are preferred."""
     found: dict[str, str] = {}
-    for entry in lookup.entries("aligner"):
-        assert isinstance(entry.spec, AlignerSpec)
+    for entry in lookup.entries(AlignerSpec):
         for suffix in entry.spec.suffixes:
             found.setdefault(suffix, entry.qualified)
     return found
@@ -38,8 +37,7 @@ def read_alignment(path: Path) -> Alignment:
     name = known.get(path.suffix.lower())
     if name is None:
         raise InputError(f"{path}: no reader for {path.suffix!r} alignments; known: {', '.join(known)}")
-    alignment = lookup.get("aligner", name)(path)
-    assert isinstance(alignment, Alignment)
+    alignment: Alignment = contracts.call(lookup.find(AlignerSpec, name), path)
     return alignment
 
 
@@ -149,7 +147,7 @@ def make(
     ------
     InputError : an aligner that only reads
     """
-    align = lookup.get("aligner", aligner)
+    align = lookup.get(AlignerSpec, aligner)
     if "text" not in inspect.signature(align).parameters:
         raise InputError(f"the aligner {aligner!r} reads alignments and makes none from audio and text; wav2vec2 does")
     alignments: dict[str, Alignment] = {}

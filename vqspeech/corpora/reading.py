@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 from typing import Any
 
 from vqspeech.config import CorpusConfig
-from vqspeech.errors import ConfigError, unknown_name
-from vqspeech.registry import lookup
+from vqspeech.errors import ConfigError, CorpusError
+from vqspeech.registry import contracts, lookup
 from vqspeech.registry.specs import CorpusSpec
 
 
@@ -18,32 +17,23 @@ def check_corpus(config: CorpusConfig, media: str) -> None:
     Parameters
     ----------
     config : the table ``corpus``
-    media : ``"audio"``, ``"image"``, or what else a `CorpusSpec` names
+    media : ``"audio"``, ``"image"``, or another of `vqspeech.registry.specs.Media`
 
     Raises
     ------
     UnknownNameError : when nobody registers the corpus, or its reader has no such option
-    ConfigError : when it holds something else
+    ConfigError : when it holds something else, or for an option of another type
     """
-    spec = lookup.spec("corpus", config.name)
-    assert isinstance(spec, CorpusSpec)
-    if spec.media != media:
-        known = [one.name for one in lookup.specs("corpus") if isinstance(one, CorpusSpec) and one.media == media]
+    entry = lookup.find(CorpusSpec, config.name)
+    if entry.spec.media != media:
+        known = [spec.name for spec in lookup.specs(CorpusSpec) if spec.media == media]
         raise ConfigError(
-            f"corpus.name = {config.name!r} holds {spec.media}, not {media}; "
+            f"corpus.name = {config.name!r} holds {entry.spec.media}, not {media}; "
             f"corpora of {media}: {', '.join(known) or 'none'}"
         )
     if media != "audio" and config.trim_db is not None:
         raise ConfigError(f"corpus.trim_db = {config.trim_db} cuts silence; a corpus of {media} has none, omit it")
-    taken = inspect.signature(lookup.get("corpus", config.name)).parameters
-    if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in taken.values()):
-        return
-    # the first parameter is the folder
-    options = list(taken)[1:]
-    for key in config.options:
-        if key not in options:
-            known = [f"corpus.options.{name}" for name in options]
-            raise unknown_name("key", f"corpus.options.{key}", known)
+    contracts.options(entry).checked(config.options, "corpus.options.", "key")
 
 
 def read_corpus(config: CorpusConfig, data_dir: Path | None, media: str = "audio") -> Any:
@@ -52,7 +42,7 @@ def read_corpus(config: CorpusConfig, data_dir: Path | None, media: str = "audio
     Parameters
     ----------
     config : the table ``corpus``
-    data_dir : folder of the corpus, or None
+    data_dir : folder of the corpus; may be None where it needs none
     media : kind of data that is needed
 
     Returns
@@ -61,12 +51,11 @@ def read_corpus(config: CorpusConfig, data_dir: Path | None, media: str = "audio
 
     Raises
     ------
-    ConfigError : for an option of the wrong type
-    CorpusError : when the folder does not hold the corpus
+    CorpusError : without the folder that it needs, or when the folder does not hold the corpus
+    PluginError, FailedPluginError : when a plugin's reader breaks its contract, or raises
     """
     check_corpus(config, media)
-    read = lookup.get("corpus", config.name)
-    try:
-        return read(data_dir, **config.options)
-    except TypeError as error:
-        raise ConfigError(f"corpus {config.name!r} with corpus.options = {config.options}: {error}") from error
+    entry = lookup.find(CorpusSpec, config.name)
+    if entry.spec.needs_data_dir and data_dir is None:
+        raise CorpusError(f"the corpus {config.name!r} needs a data folder; give it with --data-dir DIR")
+    return contracts.call(entry, data_dir, options=config.options, prefix="corpus.options.")

@@ -5,12 +5,10 @@ from __future__ import annotations
 import functools
 import os
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
 import pluggy
 
@@ -19,75 +17,11 @@ from vqspeech.registry import builtin
 from vqspeech.registry.discovery import Candidate, Provider, Selection, canonical, installed
 from vqspeech.registry.hookspecs import HOOKS, PROJECT, Hooks
 from vqspeech.registry.limits import ImportTimeout, import_limit_s, time_limit
-from vqspeech.registry.probe import Probe, probe
+from vqspeech.registry.probe import Probe, probe, target_problems
+from vqspeech.registry.records import UNUSED, Entry, Failure, Plugin
 from vqspeech.registry.specs import API_VERSIONS, KINDS, Spec
 
 SPEC_OF_KIND: dict[str, type[Spec]] = {spec.kind: spec for spec in KINDS}
-Stage = Literal["metadata", "import", "register", "hooks", "call", "spec", "api"]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A registered spec and who gave it."""
-
-    spec: Spec
-    provider: Provider
-
-    @property
-    def qualified(self) -> str:
-        """The name that is unambiguous whatever is installed: ``distribution/name``."""
-        return f"{self.provider.distribution}/{self.spec.name}"
-
-
-@dataclass(frozen=True)
-class Failure:
-    """What went wrong with a plugin, and where.
-
-    Parameters
-    ----------
-    provider : distribution, version and entry point
-    stage : metadata and import: nothing of the plugin is used; register: a hook with a wrong signature, likewise;
-        hooks: unknown hooks; call: a hook raised; spec: it gave something else; api: of an unsupported version. In these, the rest is used
-    error : class of the exception
-    message : its first line
-    trace : the traceback, empty where there was no exception
-    """
-
-    provider: Provider
-    stage: Stage
-    error: str
-    message: str
-    trace: str = ""
-
-    @property
-    def line(self) -> str:
-        """The one line that users see."""
-        what = "skipped" if self.stage in ("metadata", "import", "register") else "skipped in part"
-        return (
-            f"plugin '{self.provider.plugin or self.provider.distribution}' ({self.provider}) {what}: "
-            f"{self.error}: {self.message}; see `vqspeech plugins doctor`"
-        )
-
-
-@dataclass
-class Plugin:
-    """A plugin after loading: its entries by kind, its hooks, its failures, how long its import took, and which heavy packages came with it."""
-
-    provider: Provider
-    hooks: tuple[str, ...] = ()
-    entries: dict[str, list[Entry]] = field(default_factory=dict)
-    failures: list[Failure] = field(default_factory=list)
-    import_seconds: float = 0.0
-    heavy: tuple[str, ...] = ()
-
-    def fail(self, stage: Stage, error: BaseException | str, message: str = "") -> None:
-        """Record what went wrong."""
-        if isinstance(error, BaseException):
-            first = next((line for line in str(error).splitlines() if line.strip()), "(no message)")
-            trace = "".join(traceback.format_exception(error))
-            self.failures.append(Failure(self.provider, stage, type(error).__name__, first.strip(), trace))
-        else:
-            self.failures.append(Failure(self.provider, stage, error, message))
 
 
 class Host:
@@ -134,8 +68,17 @@ class Host:
         return tuple(load(candidate, limit_s, done) for candidate, done in zip(candidates, probes, strict=True))
 
     def probe(self) -> None:
-        """Import every plugin in a process of its own first; `plugins` then leaves those alone that hang or crash. Before the first access."""
+        """Import every plugin in a process of its own, before the first access of `plugins`, which then skips those that hang or crash."""
         self._probes = probe(self._candidates[0], import_limit_s(self.environ), self.environ)
+
+    def probe_targets(self) -> None:
+        """Import the targets of every plugin in processes of their own, and record those that are missing or cannot be called."""
+        candidates = self._candidates[0]
+        problems = target_problems(candidates, import_limit_s(self.environ), self.environ)
+        for plugin, own in zip(self.plugins, problems, strict=True):
+            if not any(failure.stage in UNUSED for failure in plugin.failures):
+                for problem in own:
+                    plugin.fail("target", "PluginError", problem)
 
     @property
     def absent(self) -> tuple[str, ...]:
@@ -155,20 +98,20 @@ class Host:
         """Everything that went wrong in loading."""
         return tuple(failure for plugin in self.plugins for failure in plugin.failures)
 
-    def builtin_entries(self, kind: str) -> tuple[Entry, ...]:
+    def builtin_entries(self, kind: str) -> tuple[Entry[Spec], ...]:
         """The built-ins of a kind, in the order of registration."""
         return tuple(self.builtins.entries.get(kind, ()))
 
-    def entries(self, kind: str) -> tuple[Entry, ...]:
+    def entries(self, kind: str) -> tuple[Entry[Spec], ...]:
         """Everything of a kind: built-ins in their order, then third parties by name."""
         others = [entry for plugin in self.plugins for entry in plugin.entries.get(kind, ())]
         return self.builtin_entries(kind) + tuple(sorted(others, key=lambda e: (e.spec.name, e.qualified)))
 
-    def conflicts(self) -> list[tuple[str, str, tuple[Entry, ...]]]:
+    def conflicts(self) -> list[tuple[str, str, tuple[Entry[Spec], ...]]]:
         """Names given more than once: (kind, name, entries)."""
         clashes = []
         for kind in HOOKS:
-            by_name: dict[str, list[Entry]] = {}
+            by_name: dict[str, list[Entry[Spec]]] = {}
             for entry in self.entries(kind):
                 by_name.setdefault(entry.spec.name, []).append(entry)
             clashes += [(kind, name, tuple(group)) for name, group in by_name.items() if len(group) > 1]
@@ -242,18 +185,23 @@ def register(plugin: Plugin, module: ModuleType | Any) -> None:
 def _shortened(error: Exception) -> Exception:
     """pluggy's validation error as one line: its first line names the module, a later one the mistake."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = [line for line in lines if not line.startswith(("definition:", "hookimpl definition:"))]
-    message = " ".join(told) if told else str(error)
+    kept = [line for line in lines if not line.startswith(("definition:", "hookimpl definition:"))]
+    message = " ".join(kept) if kept else str(error)
     short = type(error).__new__(type(error))
     Exception.__init__(short, message)
     return short.with_traceback(error.__traceback__)
 
 
-def _call(plugin: Plugin, kind: str, hook: Callable[[], list[Any]]) -> Iterator[Entry]:
+def _call(plugin: Plugin, kind: str, hook: Callable[[], list[Any]]) -> Iterator[Entry[Spec]]:
     expected = SPEC_OF_KIND[kind]
     name = HOOKS[kind]
     try:
         results = hook()
+        if results and isinstance(results[0], Spec):
+            plugin.fail(
+                "spec", "TypeError", f"{name} returned one {type(results[0]).__name__}; it must return a list of them"
+            )
+            return
         given = list(results[0]) if results else None
     except (Exception, SystemExit) as error:
         plugin.fail("call", error)

@@ -1,73 +1,90 @@
-"""Look things up by name: ``lookup.get("quantizer", "ema")``. Built-ins first; third parties load only when they are needed."""
+"""Look up registered things by name: ``lookup.get(QuantizerSpec, "ema")``. Built-ins come first; plugins load only when they are needed."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 import sys
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from vqspeech.errors import PluginError, UnknownNameError, unknown_name
 from vqspeech.registry import host as hosts
 from vqspeech.registry.discovery import Provider, canonical
 from vqspeech.registry.hookspecs import HOOKS
-from vqspeech.registry.host import Entry, Host
+from vqspeech.registry.host import Host
+from vqspeech.registry.records import Entry
 from vqspeech.registry.specs import Spec
 
 MORE = "Plugins add more: vqspeech plugins list"
 
-
-def entries(kind: str) -> tuple[Entry, ...]:
-    """Everything of a kind with who gave it, built-ins first. Loads third parties; a name given twice is there twice."""
-    _check_kind(kind)
-    return _loaded().entries(kind)
+S = TypeVar("S", bound=Spec)
 
 
-def specs(kind: str) -> tuple[Spec, ...]:
-    """Everything of a kind, sorted by name. Loads third parties; a name given twice is there twice.
+@overload
+def entries(kind: type[S]) -> tuple[Entry[S], ...]: ...
+@overload
+def entries(kind: str) -> tuple[Entry[Spec], ...]: ...
+def entries(kind: type[Spec] | str) -> tuple[Entry[Spec], ...]:
+    """All entries of a kind, built-ins first. Loads plugins; a name given twice appears twice.
+
+    Parameters
+    ----------
+    kind : a class of `vqspeech.registry.specs`, which makes the result typed, or its ``kind`` as text
 
     Raises
     ------
-    UnknownNameError : when there is no such kind
+    UnknownNameError : for a kind that does not exist
     """
+    return _loaded().entries(_kind(kind))
+
+
+@overload
+def specs(kind: type[S]) -> tuple[S, ...]: ...
+@overload
+def specs(kind: str) -> tuple[Spec, ...]: ...
+def specs(kind: type[Spec] | str) -> tuple[Spec, ...]:
+    """All specs of a kind, sorted by name; see `entries`."""
     return tuple(entry.spec for entry in sorted(entries(kind), key=lambda entry: entry.spec.name))
 
 
-def spec(kind: str, name: str, distribution: str = "") -> Spec:
+@overload
+def spec(kind: type[S], name: str, distribution: str = "") -> S: ...
+@overload
+def spec(kind: str, name: str, distribution: str = "") -> Spec: ...
+def spec(kind: type[Spec] | str, name: str, distribution: str = "") -> Spec:
     """The spec of a name; see `find`."""
     return find(kind, name, distribution).spec
 
 
-def provider(kind: str, name: str, distribution: str = "") -> Provider:
-    """Who gives a name: distribution and version, for the checkpoint; see `find`."""
+def provider(kind: type[Spec] | str, name: str, distribution: str = "") -> Provider:
+    """The distribution that registers a name, with its version, for a checkpoint; see `find`."""
     return find(kind, name, distribution).provider
 
 
-def get(kind: str, name: str, distribution: str = "") -> Any:
-    """What a name stands for, imported now if it was not; see `find`.
-
-    Raises
-    ------
-    PluginError : when something it requires is not installed, or its module does not import
-    """
+def get(kind: type[Spec] | str, name: str, distribution: str = "") -> Any:
+    """The target of a name, imported now if it was not; see `find` and `resolve`."""
     return resolve(find(kind, name, distribution))
 
 
-def find(kind: str, name: str, distribution: str = "") -> Entry:
+@overload
+def find(kind: type[S], name: str, distribution: str = "") -> Entry[S]: ...
+@overload
+def find(kind: str, name: str, distribution: str = "") -> Entry[Spec]: ...
+def find(kind: type[Spec] | str, name: str, distribution: str = "") -> Entry[Spec]:
     """The entry of a name.
 
     Parameters
     ----------
-    kind : one of `vqspeech.registry.hookspecs.HOOKS`
-    name : ``name``, or ``distribution/name`` where two distributions give the same name
-    distribution : who must give it (a checkpoint knows); empty for anybody
+    kind : a class of `vqspeech.registry.specs`, or its ``kind`` as text
+    name : ``name``, or ``distribution/name`` where two distributions register the same name
+    distribution : the one that must register it, as a checkpoint records; empty for any
 
     Raises
     ------
-    UnknownNameError : nobody gives the name; says what is near, and whether a plugin that failed to load may be the reason
-    PluginError : several distributions give the name; names them all
+    UnknownNameError : for a name that nobody registers; names near ones and plugins that failed to load
+    PluginError : several distributions register the name; lists them all
     """
-    _check_kind(kind)
+    kind = _kind(kind)
     wanted, _, plain = name.rpartition("/")
     wanted = canonical(wanted or distribution)
     host = hosts.current()
@@ -84,30 +101,38 @@ def find(kind: str, name: str, distribution: str = "") -> Entry:
         givers = " and ".join(str(entry.provider) for entry in found)
         choices = " or ".join(sorted({entry.qualified for entry in found}))
         raise PluginError(
-            f"{kind} {name!r} is given by {givers}; say which: {choices}. Or switch one off with VQSPEECH_DISABLE_PLUGINS"
+            f"{kind} {name!r} is registered by {givers}; choose one: {choices}, or switch one off with VQSPEECH_DISABLE_PLUGINS"
         )
     return found[0]
 
 
-def resolve(entry: Entry) -> Any:
-    """Import the target of an entry; see `get`."""
-    spec, who = entry.spec, f"{entry.spec.kind} {entry.spec.name!r}"
-    if entry.provider.distribution != "vqspeech":
-        who += f" of {entry.provider}"
-    missing = [module for module in spec.requires if not _importable(module)]
+def resolve(entry: Entry[Spec]) -> Any:
+    """Import the target of an entry.
+
+    Raises
+    ------
+    PluginError : when a package that it requires is not installed, or its target cannot be imported
+    """
+    missing = missing_requirements(entry.spec)
     if missing:
         packages = " ".join(module.partition(".")[0].replace("_", "-") for module in missing)
         plural = "s" if len(missing) > 1 else ""
         raise PluginError(
-            f"{who} needs the Python package{plural} {', '.join(missing)}, not installed here: pip install {packages}"
+            f"{entry.title} needs the Python package{plural} {', '.join(missing)}, not installed here: pip install {packages}"
         )
-    if not isinstance(spec.target, str):
-        return spec.target
-    module, _, attribute = spec.target.partition(":")
+    target = entry.spec.target
+    if not isinstance(target, str):
+        return target
+    module, _, attribute = target.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)
     except Exception as error:
-        raise PluginError(f"{who} cannot be loaded from {spec.target!r}: {type(error).__name__}: {error}") from error
+        raise PluginError(f"{entry.title} cannot be loaded from {target!r}: {type(error).__name__}: {error}") from error
+
+
+def missing_requirements(spec: Spec) -> list[str]:
+    """Importable names that a spec requires and that are not installed."""
+    return [module for module in spec.requires if not _importable(module)]
 
 
 def _importable(module: str) -> bool:
@@ -117,13 +142,15 @@ def _importable(module: str) -> bool:
         return False
 
 
-def _check_kind(kind: str) -> None:
-    if kind not in HOOKS:
-        raise unknown_name("kind of plugin", kind, HOOKS)
+def _kind(kind: type[Spec] | str) -> str:
+    name = kind if isinstance(kind, str) else kind.kind
+    if name not in HOOKS:
+        raise unknown_name("kind of plugin", name, HOOKS)
+    return name
 
 
 def _loaded() -> Host:
-    """The host with third parties loaded; tells about failures once, or raises when ``VQSPEECH_STRICT_PLUGINS=1``."""
+    """The host with plugins loaded; prints failures once, or raises when ``VQSPEECH_STRICT_PLUGINS=1``."""
     host = hosts.current()
     failures = host.failures
     if failures and host.environ.get("VQSPEECH_STRICT_PLUGINS") == "1":
@@ -147,7 +174,8 @@ def _unknown(host: Host, kind: str, name: str, wanted: str) -> UnknownNameError 
     for off in host.disabled:
         if suspects & {canonical(off.plugin), canonical(off.distribution)}:
             return PluginError(
-                f"{kind} {name!r} is not available: its plugin ({off}) is switched off by VQSPEECH_PLUGINS or VQSPEECH_DISABLE_PLUGINS"
+                f"{kind} {name!r} is not available: its plugin ({off}) is switched off by VQSPEECH_PLUGINS or "
+                "VQSPEECH_DISABLE_PLUGINS"
             )
     here = {canonical(plugin.provider.distribution) for plugin in host.plugins} | {"vqspeech"}
     if wanted and wanted not in here:

@@ -1,7 +1,8 @@
-"""Imports plugins in processes of their own: one that hangs or brings the interpreter down is found without harm, and times are honest."""
+"""Import plugins and their targets in processes of their own, so that one that hangs or crashes does no harm and times are honest."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -28,15 +29,29 @@ print(time.perf_counter() - begin, *[name for name in {HEAVY!r} if name in sys.m
 """
 
 
+_TARGETS = f"""
+import importlib.metadata, json, sys
+from vqspeech.registry import contracts, discovery, host
+point = importlib.metadata.EntryPoint(sys.argv[1], sys.argv[2], {GROUP!r})
+provider = discovery.Provider(sys.argv[3], sys.argv[4], sys.argv[1])
+plugin = host.load(discovery.Candidate(provider, point), float(sys.argv[5]))
+found = [contracts.problem(entry) for entries in plugin.entries.values() for entry in entries]
+print(json.dumps([problem for problem in found if problem]))
+"""
+
+TARGETS_LIMIT_FACTOR = 5
+"""Targets may take this many times as long as an import: they bring torch."""
+
+
 @dataclass(frozen=True)
 class Probe:
-    """What became of an import.
+    """The result of an import.
 
     Parameters
     ----------
-    seconds : how long it took, or the limit where it did not end
-    heavy : those of `HEAVY` that came with it
-    problem : why it must not be tried again in this process; empty where it ended, with or without an exception
+    seconds : duration of the import, or the limit where it did not end
+    heavy : those of `HEAVY` that it imported
+    problem : why it must not be repeated in this process; empty where it ended, with or without an exception
     """
 
     seconds: float
@@ -53,28 +68,74 @@ def probe(candidates: Sequence[Candidate], limit_s: float, environ: Mapping[str,
     limit_s : a process that runs longer is killed
     environ : of the host, on top of this process's
     """
-    path = os.pathsep.join(part or os.getcwd() for part in sys.path)
-    environment = {**os.environ, **environ, "PYTHONPATH": path}
+    environment = _environment(environ)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(lambda candidate: _probe(candidate, limit_s, environment), candidates))
+
+
+def target_problems(
+    candidates: Sequence[Candidate], limit_s: float, environ: Mapping[str, str]
+) -> list[tuple[str, ...]]:
+    """Import every target of each candidate in a process of its own, and check how it can be called.
+
+    Parameters
+    ----------
+    candidates, limit_s, environ : as in `probe`
+
+    Returns
+    -------
+    What is wrong with the targets of each, a sentence each, see `vqspeech.registry.contracts.problem`
+    """
+    environment = _environment(environ)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(lambda candidate: _targets(candidate, limit_s, environment), candidates))
+
+
+def _environment(environ: Mapping[str, str]) -> dict[str, str]:
+    path = os.pathsep.join(part or os.getcwd() for part in sys.path)
+    return {**os.environ, **environ, "PYTHONPATH": path}
+
+
+def _targets(candidate: Candidate, limit_s: float, environment: Mapping[str, str]) -> tuple[str, ...]:
+    point, provider = candidate.entry_point, candidate.provider
+    if point is None:
+        return ()
+    arguments = [point.name, point.value, provider.distribution, provider.version, str(limit_s)]
+    most_s = TARGETS_LIMIT_FACTOR * limit_s
+    done = _run(_TARGETS, arguments, environment, most_s)
+    if done is None:
+        return (f"importing its targets hangs: it did not end within {most_s:g} s",)
+    if done.returncode < 0:
+        return (f"importing its targets kills the interpreter ({signal.Signals(-done.returncode).name})",)
+    if done.returncode:
+        return ((done.stderr.strip().splitlines() or ["importing its targets failed"])[-1],)
+    return tuple(json.loads(done.stdout.splitlines()[-1]))
+
+
+def _run(
+    code: str, arguments: Sequence[str], environment: Mapping[str, str], limit_s: float
+) -> subprocess.CompletedProcess[str] | None:
+    """Run Python code in a process of its own; None when it did not end in time."""
+    try:
+        return subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            capture_output=True,
+            text=True,
+            env=dict(environment),
+            timeout=limit_s,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def _probe(candidate: Candidate, limit_s: float, environment: Mapping[str, str]) -> Probe | None:
     point = candidate.entry_point
     if point is None:
         return None
-    command = [sys.executable, "-c", _CODE, point.name, point.value]
-    try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            env=environment,
-            timeout=limit_s,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+    done = _run(_CODE, [point.name, point.value], environment, limit_s)
+    if done is None:
         return Probe(limit_s, problem=f"its import hangs: it did not end within {limit_s:g} s")
     if done.returncode < 0:
         return Probe(0.0, problem=f"its import kills the interpreter ({signal.Signals(-done.returncode).name})")

@@ -1,18 +1,19 @@
-"""The hook reference, docs/plugins/hooks.md, from the specs themselves: ``python -m vqspeech.registry.reference > docs/plugins/hooks.md``."""
+"""Write the hook reference, docs/plugins/hooks.md, from the specs: ``python -m vqspeech.registry.reference > docs/plugins/hooks.md``."""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
 import re
+from typing import get_args
 
 from vqspeech.registry.hookspecs import HOOKS, Hooks
 from vqspeech.registry.host import SPEC_OF_KIND
-from vqspeech.registry.specs import API_VERSIONS, Spec
+from vqspeech.registry.specs import API_VERSIONS, Media, Spec
 
 _HEAD = """# Hooks
 
-Generated from `vqspeech.registry` by `python -m vqspeech.registry.reference > docs/plugins/hooks.md`; a test holds it to the code.
+Generated from `vqspeech.registry` by `python -m vqspeech.registry.reference > docs/plugins/hooks.md`; a test compares it with the code.
 
 A plugin's module marks functions with `@vqspeech.hookimpl`. Each hook takes no arguments and returns a list of frozen specs, imported from
 `vqspeech.registry.specs`. A hook that this version does not know is reported by `vqspeech plugins doctor` and otherwise ignored, so a plugin may
@@ -35,12 +36,12 @@ def reference() -> str:
 def _sections(spec: type[Spec]) -> tuple[str, dict[str, str]]:
     """The docstring as prose, and its section Parameters as name -> text."""
     prose, _, section = (inspect.getdoc(spec) or "").partition("\nParameters\n----------\n")
-    told: dict[str, str] = {}
+    meaning: dict[str, str] = {}
     for line in section.splitlines():
         match = re.match(r"(\w+(?:, \w+)*) : (.*)", line)
         if match:
-            told |= dict.fromkeys(match.group(1).split(", "), match.group(2))
-    return prose.strip(), told
+            meaning |= dict.fromkeys(match.group(1).split(", "), match.group(2))
+    return prose.strip(), meaning
 
 
 def _prose(spec: type[Spec]) -> str:
@@ -48,13 +49,19 @@ def _prose(spec: type[Spec]) -> str:
 
 
 def _fields(spec: type[Spec], inherited: tuple[str, ...]) -> str:
-    told = _sections(spec)[1]
+    meaning = _sections(spec)[1]
     rows = [
-        f"| `{field.name}` | `{str(field.type).replace(' | ', ' or ')}`{_default(field)} | {_code(told.get(field.name, ''))} |"
+        f"| `{field.name}` | `{_type(field)}`{_default(field)} | {_code(meaning.get(field.name, ''))} |"
         for field in dataclasses.fields(spec)
         if field.name not in inherited
     ]
     return "\n".join(["| field | type | |", "|---|---|---|", *rows, ""]) if rows else ""
+
+
+def _type(field: dataclasses.Field[object]) -> str:
+    if field.type == "Media":
+        return " or ".join(map(repr, get_args(Media)))
+    return str(field.type).replace(" | ", " or ")
 
 
 def _default(field: dataclasses.Field[object]) -> str:

@@ -1,13 +1,16 @@
-"""What a plugin tells the host: frozen specs, one class per kind. Nothing here imports torch."""
+"""What a plugin registers: frozen specs, one class per kind. Nothing here imports torch."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from vqspeech.errors import PluginError
+
+Media = Literal["audio", "image", "video", "text", "other"]
+"""What data are made of."""
 
 API_VERSIONS: frozenset[int] = frozenset({1})
 """Protocol versions that this release understands."""
@@ -17,7 +20,7 @@ _NAME = re.compile(r"[a-z][a-z0-9-]*")
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """What every registered thing has.
+    """The fields that all specs share.
 
     Parameters
     ----------
@@ -42,6 +45,16 @@ class Spec:
             raise PluginError(
                 f"{type(self).__name__} {self.name!r}: target {self.target!r} is not 'package.module:attribute'"
             )
+        if not isinstance(self.target, str) and not callable(self.target):
+            raise PluginError(
+                f"{type(self).__name__} {self.name!r}: target {self.target!r} is neither 'package.module:attribute' nor "
+                "something to call"
+            )
+        media = getattr(self, "media", "other")
+        if media not in get_args(Media):
+            raise PluginError(
+                f"{type(self).__name__} {self.name!r}: media {media!r}; allowed: {', '.join(get_args(Media))}"
+            )
         for attribute in ("requires", "stages", "suffixes"):
             value = getattr(self, attribute, ())
             if not isinstance(value, tuple) or not all(isinstance(item, str) for item in value):
@@ -55,40 +68,60 @@ class ModalitySpec(Spec):
     """A kind of data. The target is a `vqspeech.training.task.Modality`."""
 
     kind: ClassVar[str] = "modality"
-    media: Literal["audio", "image", "video", "text", "other"]
+    media: Media
 
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderSpec(Spec):
-    """An encoder. The target is called as ``make(sample_rate, **options)`` with the keys of ``[model.encoder]`` and gives a `vqspeech.nn.encoders.protocol.Encoder`."""
+    """An encoder.
+
+    The target is called as ``make(sample_rate, **options)`` with the keys of ``[model.encoder]`` and returns a
+    `vqspeech.nn.encoders.protocol.Encoder`.
+    """
 
     kind: ClassVar[str] = "encoder"
 
 
 @dataclass(frozen=True, kw_only=True)
 class DecoderSpec(Spec):
-    """A decoder. The target is called as ``make(latents, **options)`` with a `Latents` and the keys of ``[model.decoder]`` and gives a `vqspeech.nn.decoders.protocol.Decoder`."""
+    """A decoder.
+
+    The target is called as ``make(latents, **options)`` with a `Latents` and the keys of ``[model.decoder]`` and returns a
+    `vqspeech.nn.decoders.protocol.Decoder`.
+    """
 
     kind: ClassVar[str] = "decoder"
 
 
 @dataclass(frozen=True, kw_only=True)
 class PriorSpec(Spec):
-    """A prior over codes. The target is called as ``make(space, **options)`` with a `CodeSpace` and the keys of ``[model]`` and gives a `vqspeech.nn.priors.protocol.Prior`."""
+    """A prior over codes.
+
+    The target is called as ``make(space, **options)`` with a `CodeSpace` and the keys of ``[model]`` and returns a
+    `vqspeech.nn.priors.protocol.Prior`.
+    """
 
     kind: ClassVar[str] = "prior"
 
 
 @dataclass(frozen=True, kw_only=True)
 class QuantizerSpec(Spec):
-    """A quantizer. The target is called with the hyper-parameters of ``[model.quantizer]`` as keywords and gives a `vqspeech.nn.quantize.Quantizer`."""
+    """A quantizer.
+
+    The target is called as ``make(dim, **options)`` with the keys of ``[model.quantizer]`` and returns a
+    `vqspeech.nn.quantize.protocol.Quantizer`.
+    """
 
     kind: ClassVar[str] = "quantizer"
 
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusSpec(Spec):
-    """A corpus. The target is ``read(root: Path | None, **options)``. For audio it gives a `vqspeech.corpora.base.Corpus`, for other media what the modality that reads it asks for, with ``name``, ``root``, ``variant``, ``skipped``, ``notes`` and ``counts`` (what there is -> how much) for listings.
+    """A corpus.
+
+    The target is called as ``read(root, **options)`` with the data folder or None and the keys of ``[corpus.options]``. For audio it
+    returns a `vqspeech.corpora.base.Corpus`; for other media what the modality that reads it needs, with the attributes ``name``,
+    ``root``, ``variant``, ``skipped``, ``notes`` and ``counts`` (what there is -> how many) for listings.
 
     Parameters
     ----------
@@ -101,7 +134,7 @@ class CorpusSpec(Spec):
     licence: str
     homepage: str = ""
     needs_data_dir: bool = True
-    media: Literal["audio", "image", "video", "text", "other"] = "audio"
+    media: Media = "audio"
 
 
 @dataclass(frozen=True, kw_only=True)

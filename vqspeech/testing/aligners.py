@@ -40,13 +40,12 @@ class AlignerSubject:
     @property
     def spec(self) -> AlignerSpec:
         """What is registered."""
-        found = lookup.spec("aligner", self.name)
-        assert isinstance(found, AlignerSpec)
+        found = lookup.spec(AlignerSpec, self.name)
         return found
 
     def read(self, path: Path) -> Alignment:
         """What the reader gives."""
-        given: Alignment = lookup.get("aligner", self.name)(path)
+        given: Alignment = lookup.get(AlignerSpec, self.name)(path)
         return given
 
     @contextmanager

@@ -42,7 +42,7 @@ class CorpusSubject:
 
     def read(self, root: Path | None, **options: Any) -> Corpus:
         """What the reader gives."""
-        given: Corpus = lookup.get("corpus", self.name)(root, **(self.options | options))
+        given: Corpus = lookup.get(CorpusSpec, self.name)(root, **(self.options | options))
         return given
 
     @contextmanager
@@ -108,8 +108,7 @@ def recordings(subject: CorpusSubject) -> None:
 
 def facts(subject: CorpusSubject) -> None:
     """The corpus goes by its registered name, says in words what was found, and its spec names a licence."""
-    spec = lookup.spec("corpus", subject.name)
-    assert isinstance(spec, CorpusSpec)
+    spec = lookup.spec(CorpusSpec, subject.name)
     with subject.folder() as root:
         corpus = subject.read(root)
     assert corpus.name == spec.name, f"Corpus.name is {corpus.name!r}, registered as {spec.name!r}"
@@ -189,7 +188,7 @@ def unusable_folder(subject: CorpusSubject) -> None:
 
 def choices(subject: CorpusSubject) -> None:
     """The options ``speakers``, ``max_utterances`` and ``split_by``, where the reader has them, mean what they mean everywhere."""
-    taken = inspect.signature(lookup.get("corpus", subject.name)).parameters
+    taken = inspect.signature(lookup.get(CorpusSpec, subject.name)).parameters
     with subject.folder() as root:
         everything = subject.read(root)
         if "speakers" in taken:

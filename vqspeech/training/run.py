@@ -12,7 +12,8 @@ from vqspeech.config import RunConfig, differences, merge, parse, plain
 from vqspeech.errors import CheckpointError, InputError
 from vqspeech.files import write_json
 from vqspeech.progress import Progress
-from vqspeech.registry import lookup
+from vqspeech.registry import contracts, lookup
+from vqspeech.registry.specs import ModalitySpec
 from vqspeech.runs import RunDirectory
 from vqspeech.training.loop import TrainResult, fit
 from vqspeech.training.processes import Processes, alone
@@ -28,7 +29,7 @@ FREE_KEYS = frozenset(
 
 def modality(config: RunConfig) -> Modality:
     """The modality that a configuration names."""
-    found: Modality = lookup.get("modality", config.modality)()
+    found: Modality = contracts.call(lookup.find(ModalitySpec, config.modality))
     return found
 
 

@@ -12,6 +12,7 @@ from vqspeech.config import RunConfig, merge, override, parse, read_toml
 from vqspeech.errors import ConfigError, unknown_name
 from vqspeech.experiments.request import RecipeRequest
 from vqspeech.registry import lookup
+from vqspeech.registry.specs import CorpusSpec, QuantizerSpec
 from vqspeech.training import run as runs
 
 PLAIN = "vq"
@@ -74,21 +75,21 @@ def settle(request: RecipeRequest) -> Settings:
     if not compare.seeds or min(compare.seeds) < 0 or len(set(compare.seeds)) < len(compare.seeds):
         raise ConfigError(f"seeds = {list(compare.seeds)}; one or more different numbers, each at least 0")
     names = registered()
-    known = {*names, *(entry.spec.name for entry in lookup.entries("quantizer"))}
+    known = {*names, *(entry.spec.name for entry in lookup.entries(QuantizerSpec))}
     for name in compare.options.keys() - known:
         raise unknown_name("quantizer under options:", name, known, lookup.MORE)
     for name in compare.quantizers:
-        lookup.spec("quantizer", name)
+        lookup.spec(QuantizerSpec, name)
     settings = Settings(
         quantizers=tuple(dict.fromkeys(compare.quantizers or names)),
         seeds=compare.seeds,
         options=compare.options,
         shared=runs.checked(merge(values, {"model": {"quantizer": {"name": PLAIN}}})),
         values=values,
-        data_dir=request.data_dir if lookup.spec("corpus", values["corpus"]["name"]).needs_data_dir else None,  # type: ignore[attr-defined]
+        data_dir=request.data_dir if lookup.spec(CorpusSpec, values["corpus"]["name"]).needs_data_dir else None,
     )
     for name in settings.quantizers:
-        if lookup.provider("quantizer", name).distribution == "vqspeech":
+        if lookup.provider(QuantizerSpec, name).distribution == "vqspeech":
             settings.configuration(
                 name, 0
             )  # ours fail only for what the user gave; a broken plugin is a row of the table
@@ -97,7 +98,7 @@ def settle(request: RecipeRequest) -> Settings:
 
 def registered() -> tuple[str, ...]:
     """Every quantizer by a name that is unambiguous, sorted."""
-    entries = lookup.entries("quantizer")
+    entries = lookup.entries(QuantizerSpec)
     given = Counter(entry.spec.name for entry in entries)
     return tuple(sorted(entry.spec.name if given[entry.spec.name] == 1 else entry.qualified for entry in entries))
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from vqspeech import audio
+from vqspeech.config import CorpusConfig
+from vqspeech.corpora.reading import read_corpus
 from vqspeech.corpora.store import AudioStore
 from vqspeech.errors import AudioError, CheckpointError, InputError
 from vqspeech.model import Checkpoint
-from vqspeech.registry import lookup
 from vqspeech.runs import RunDirectory
 
 FRAMES = 30_000
@@ -51,7 +52,7 @@ def of_run(checkpoint: Checkpoint, seed: int, data_dir: Path | None = None) -> I
         raise InputError(
             f"{checkpoint.path} does not say which corpus it was trained on, so --train-data cannot be read"
         )
-    corpus = lookup.get("corpus", facts["name"])(data_dir, **facts.get("options", {}))
+    corpus = read_corpus(CorpusConfig(name=facts["name"], options=facts.get("options", {})), data_dir)
     return _read([utterance.path for utterance in corpus.split("train")], checkpoint.config.sample_rate, seed)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vqspeech.nn.quantize import Quantized, Quantizer
 from vqspeech.registry import lookup
+from vqspeech.registry.specs import QuantizerSpec
 from vqspeech.testing.modules import generator, same_bits, snapshot
 
 
@@ -36,7 +37,7 @@ class QuantizerSubject:
 
     def fresh(self, seed: int = 0) -> Quantizer:
         """A new quantizer in training mode, a function of the seed."""
-        make = lookup.get("quantizer", self.quantizer) if isinstance(self.quantizer, str) else self.quantizer
+        make = lookup.get(QuantizerSpec, self.quantizer) if isinstance(self.quantizer, str) else self.quantizer
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             made: Quantizer = make(self.dim, **self.options)

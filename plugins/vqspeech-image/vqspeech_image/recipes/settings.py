@@ -14,6 +14,7 @@ from vqspeech.config import RunConfig, merge, override, parse, read_toml
 from vqspeech.errors import ConfigError, unknown_name
 from vqspeech.experiments.request import RecipeRequest
 from vqspeech.registry import lookup
+from vqspeech.registry.specs import CorpusSpec
 from vqspeech.training import run as runs
 
 SMALL, PAPER = "small", "paper"
@@ -125,7 +126,7 @@ def settle(request: RecipeRequest, package: str, corpus: str, choices: tuple[str
         baselines={name: _baseline(name, shared, changes) for name, changes in baselines.items()},
         sample=sample,
         evaluate=evaluate,
-        data_dir=request.data_dir if getattr(lookup.spec("corpus", corpus), "needs_data_dir", True) else None,
+        data_dir=request.data_dir if lookup.spec(CorpusSpec, corpus).needs_data_dir else None,
         preset=preset or "",
         choices=tuple(said),
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from vqspeech.config import CorpusConfig
+from vqspeech.corpora.reading import read_corpus
 from vqspeech.errors import CorpusError
 from vqspeech.experiments.request import RecipeOutcome, RecipeRequest
-from vqspeech.registry import lookup
 from vqspeech_image.recipes.experiment import Experiment
 from vqspeech_image.recipes.settings import settle
 
@@ -34,7 +35,7 @@ def _corpus(request: RecipeRequest) -> tuple[str, tuple[str, ...]]:
     problems = []
     for name in OWN:
         try:
-            found = lookup.get("corpus", name)(request.data_dir)
+            found = read_corpus(CorpusConfig(name=name), request.data_dir, "image")
         except CorpusError as error:
             problems.append(str(error))
             continue

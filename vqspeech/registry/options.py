@@ -1,0 +1,159 @@
+"""Options of a registered target: read from its signature, checked by name and type, and described for help."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vqspeech.errors import ConfigError, unknown_name
+
+REQUIRED = inspect.Parameter.empty
+"""Default of an option that must be given."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """A keyword of a target.
+
+    Parameters
+    ----------
+    name : the keyword
+    type : its annotation, or the type of its default; Any where neither says
+    default : `REQUIRED` where there is none
+    """
+
+    name: str
+    type: Any
+    default: Any = REQUIRED
+
+    def __str__(self) -> str:
+        """Name, type and default as in a signature, for example ``beta: float = 0.25``."""
+        shown = self.name if self.type is Any else f"{self.name}: {_type_name(self.type)}"
+        return shown if self.default is REQUIRED else f"{shown} = {self.default!r}"
+
+    def checked(self, value: Any, key: str = "") -> Any:
+        """A value converted to the option's type.
+
+        Parameters
+        ----------
+        value : a plain value, as read from TOML or JSON
+        key : how messages name the option; its own name when empty
+
+        Raises
+        ------
+        ConfigError : for a value of another type
+        UnknownNameError : for an unknown key of a nested table
+        """
+        from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
+
+        if self.type is Any:
+            return value
+        try:
+            return TypeAdapter(self.type).validate_python(value)
+        except (PydanticSchemaGenerationError, PydanticUserError):  # a type that pydantic does not know
+            return value
+        except ValidationError as error:
+            raise ConfigError(" ".join(_issues(error, self.type, key or self.name))) from error
+
+
+@dataclass(frozen=True)
+class Options:
+    """All options of a target.
+
+    Parameters
+    ----------
+    declared : name -> option, in the order of the signature
+    open_ended : whether the target takes any other keyword as well (``**options``)
+    """
+
+    declared: dict[str, Option]
+    open_ended: bool
+
+    def checked(self, values: Mapping[str, Any], prefix: str = "", kind: str = "option") -> dict[str, Any]:
+        """The values that were given, converted to the types of their options; defaults are not filled in.
+
+        Parameters
+        ----------
+        values : name -> plain value
+        prefix : stands before names in messages, for example ``"model.encoder."``
+        kind : what messages call an option
+
+        Raises
+        ------
+        UnknownNameError : for a name that is no option
+        ConfigError : for a value of another type
+        """
+        for name in values:
+            if name not in self.declared and not self.open_ended:
+                raise unknown_name(kind, f"{prefix}{name}", [f"{prefix}{one}" for one in self.declared])
+        return {
+            name: self.declared[name].checked(value, f"{prefix}{name}") if name in self.declared else value
+            for name, value in values.items()
+        }
+
+
+def options_of(target: Callable[..., Any], positional: int, reserved: tuple[str, ...] = ()) -> Options:
+    """Options of a target: its keywords after the positional arguments.
+
+    Parameters
+    ----------
+    target : a function or class
+    positional : number of leading arguments that the caller gives
+    reserved : keywords that the caller gives as well
+
+    Returns
+    -------
+    No declared option and open-ended for a target without a readable signature, such as a function in C
+    """
+    try:
+        parameters = list(inspect.signature(target).parameters.values())[positional:]
+    except (TypeError, ValueError):
+        return Options({}, open_ended=True)
+    hints = _hints(target)
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    declared = {
+        one.name: Option(one.name, hints.get(one.name, _type_of(one.default)), one.default)
+        for one in parameters
+        if one.kind in by_name and one.name not in reserved
+    }
+    return Options(declared, any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters))
+
+
+def _hints(target: Callable[..., Any]) -> dict[str, Any]:
+    called = target.__init__ if inspect.isclass(target) else target
+    try:
+        return typing.get_type_hints(called)
+    except (NameError, TypeError, AttributeError):  # names imported for type checking only
+        return {}
+
+
+def _type_of(default: object) -> Any:
+    """The type of an option without annotation, from its default."""
+    if isinstance(default, bool):
+        return bool
+    if isinstance(default, int | float):
+        return int | float
+    return str if isinstance(default, str) else Any
+
+
+def _type_name(kind: Any) -> str:
+    name = kind.__name__ if isinstance(kind, type) and not typing.get_args(kind) else str(kind)
+    return re.sub(r"\w+\.", "", name)
+
+
+def _issues(error: Any, kind: Any, key: str) -> list[str]:
+    """One sentence per mistake of a pydantic error; a union lists a failure for each of its members, shown once."""
+    lines = []
+    for issue in error.errors():
+        place = [str(part) for part in issue["loc"] if not typing.get_args(kind) or not isinstance(part, str)]
+        name = ".".join([key, *place])
+        if issue["type"] == "unexpected_keyword_argument" and dataclasses.is_dataclass(kind):
+            lines.append(str(unknown_name("key", name, [f"{key}.{field.name}" for field in dataclasses.fields(kind)])))
+        else:
+            lines.append(f"{name} = {issue['input']!r}: {issue['msg']}.")
+    return list(dict.fromkeys(lines))
