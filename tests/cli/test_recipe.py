@@ -125,7 +125,7 @@ def test_the_data_folder_comes_from_the_environment(recipe, tmp_path, monkeypatc
         (["tiny", "--stages", ","], "--stages names no stage; recipe 'tiny' has a, b, c"),
         (["tiny", "--seed", "-1"], "--seed"),
         (["tiny", "--out", "file"], "--out 'file' is a file"),
-        (["wrong"], "recipe 'wrong' of vqspeech-tiny 0.3 gave int, not a RecipeOutcome"),
+        (["wrong"], "recipe 'wrong' of vqspeech-tiny 0.3 returned an object of type int"),
     ],
 )
 def test_unusable_input_is_refused_before_any_work(arguments, message, recipe):

@@ -183,8 +183,8 @@ def test_every_check_has_a_fault_that_it_finds():
     ("name", "reader", "message"), [(name, *case) for name, cases in FAULTS.items() for case in cases]
 )
 def test_a_faulty_reader_fails_the_check_meant_for_it(name, reader, message, monkeypatch):
-    found = lookup.get
-    monkeypatch.setattr(lookup, "get", lambda kind, of: reader if kind == "corpus" else found(kind, of))
+    found = lookup.resolve
+    monkeypatch.setattr(lookup, "resolve", lambda entry: reader if entry.spec.kind == "corpus" else found(entry))
     (check,) = (check for check in CHECKS if check.__name__ == name)
     with pytest.raises(AssertionError, match=message):
         check(CorpusSubject("folder", write_corpus))

@@ -136,8 +136,8 @@ def test_every_check_has_a_fault_that_it_finds():
     ("name", "faulty", "message"), [(name, *case) for name, cases in FAULTS.items() for case in cases]
 )
 def test_a_faulty_modality_fails_the_check_meant_for_it(name, faulty, message, monkeypatch):
-    found = lookup.get
-    monkeypatch.setattr(lookup, "get", lambda kind, of: faulty if kind == "modality" else found(kind, of))
+    found = lookup.resolve
+    monkeypatch.setattr(lookup, "resolve", lambda entry: faulty if entry.spec.kind == "modality" else found(entry))
     (check,) = (check for check in CHECKS if check.__name__ == name)
     with pytest.raises(AssertionError, match=message):
         check(ModalitySubject("audio", setup))

@@ -13,6 +13,7 @@ from vqspeech.config import merge, override, read_toml
 from vqspeech.errors import unknown_name
 from vqspeech.experiments.request import RecipeRequest
 from vqspeech.registry import lookup
+from vqspeech.registry.specs import CorpusSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +120,7 @@ def with_seed(values: Mapping[str, Any], seed: int | None) -> dict[str, Any]:
 
 def data_dir_of(values: Mapping[str, Any], data_dir: Path | None) -> Path | None:
     """Return the folder of the configured corpus; None when the corpus needs none."""
-    return data_dir if getattr(lookup.spec("corpus", values["corpus"]["name"]), "needs_data_dir", True) else None
+    return data_dir if lookup.spec(CorpusSpec, values["corpus"]["name"]).needs_data_dir else None
 
 
 def _key(assignment: str) -> str:

@@ -81,7 +81,7 @@ def call(
     Raises
     ------
     UnknownNameError, ConfigError : for an option that the target does not have, or of another type
-    PluginError : when the target cannot be imported, does not take the arguments of its kind, or returns something else than it must
+    PluginError : when the target cannot be imported, does not take the arguments of its kind, or breaks its contract
     FailedPluginError : when a plugin's target raises anything but an error of vqspeech or of the operating system
     """
     target, contract = _callable(entry), CONTRACTS[entry.spec.kind]
@@ -155,7 +155,8 @@ def _callable(entry: Entry[Spec]) -> Any:
 
 
 def _not_callable(entry: Entry[Spec], target: object) -> str:
-    return f"{entry.title}: its target {entry.spec.target!r} is an object of type {type(target).__name__}, which cannot be called"
+    found = f"an object of type {type(target).__name__}"
+    return f"{entry.title}: its target {entry.spec.target!r} is {found}, which cannot be called"
 
 
 def _require_call(entry: Entry[Spec], target: Any, positional: tuple[Any, ...], keywords: Mapping[str, Any]) -> None:

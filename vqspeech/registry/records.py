@@ -44,9 +44,9 @@ class Failure:
     Parameters
     ----------
     provider : distribution, version and entry point
-    stage : metadata and import: nothing of the plugin is used; register: a hook with a wrong signature, likewise;
-        hooks: unknown hooks; call: a hook raised; spec: it returned something else; api: of an unsupported version; target: a spec's
-        target cannot be imported or called (found by `plugins doctor`). In these, the rest is used
+    stage : metadata, import, register (a hook with a wrong signature): nothing of the plugin is used; the rest is used after
+        hooks (unknown hooks), call (a hook raised), spec (it returned something else), api (of an unsupported version), and
+        target (cannot be imported or called; found by ``plugins doctor``)
     error : class of the exception
     message : its first line
     trace : the traceback, empty where there was no exception
@@ -70,7 +70,16 @@ class Failure:
 
 @dataclass
 class Plugin:
-    """A plugin after loading: its entries by kind, its hooks, its failures, how long its import took, and which heavy packages came with it."""
+    """A plugin after loading.
+
+    Parameters
+    ----------
+    provider : distribution, version and entry point
+    hooks : names of the hooks that it implements
+    entries : kind -> what it registers
+    failures : what went wrong
+    import_seconds, heavy : duration of its import, and the heavy packages that it imports
+    """
 
     provider: Provider
     hooks: tuple[str, ...] = ()
