@@ -11,7 +11,7 @@ from vqspeech.errors import UnknownNameError
 from vqspeech.experiments.request import RecipeRequest
 from vqspeech_recipes.quantizers import measure as measuring
 from vqspeech_recipes.quantizers import recipe as comparing
-from vqspeech_recipes.quantizers.settings import registered, settle
+from vqspeech_recipes.quantizers.settings import registered, resolve_settings
 
 pytest.importorskip("espeakng_loader")
 
@@ -92,8 +92,8 @@ def test_a_second_call_repeats_nothing(out):
     before = results_of(out)
     result = compare(out)
     assert result.exit_code == 0
-    assert result.stderr.count("[train] done before") == 4
-    assert result.stderr.count("[measure] done before") == 4
+    assert result.stderr.count("[runs/") == result.stderr.count("/seed-") == 4
+    assert result.stderr.count("done before") == 4 + 2
     assert results_of(out) == before
 
 
@@ -101,7 +101,8 @@ def test_a_changed_option_repeats_the_runs_of_its_quantizer_only(out):
     before = results_of(out)["runs"]
     result = compare(out, "options.rvq.codebooks=3", "seeds=[0]", "options.rvq.codebook_size=4")
     assert result.exit_code == 0, result.output
-    assert result.stderr.count("[train] done before") == 1
+    assert "[runs/ema/seed-0] done before" in result.stderr
+    assert "[runs/rvq/seed-0]\n" in result.stderr
     ema, rvq = results_of(out)["runs"]
     assert ema == before[0]
     assert rvq["codes"] == 4**3
@@ -114,7 +115,8 @@ def test_an_interrupted_comparison_goes_on(out, monkeypatch):
         assert compare(out).exit_code != 0
     result = compare(out)
     assert result.exit_code == 0, result.output
-    assert result.stderr.count("[train] done before") == 3
+    assert "[runs/rvq/seed-1]\n" in result.stderr
+    assert result.stderr.count("] done before") == 1 + 3
 
 
 def test_a_quantizer_that_raises_is_named_and_stops_nobody(out, monkeypatch):
@@ -161,13 +163,13 @@ def test_a_folder_with_other_files_is_not_taken_over(tmp_path):
     (tmp_path / "thesis.tex").write_text("precious")
     result = compare(tmp_path)
     assert result.exit_code == 2
-    assert "holds files but no comparison" in result.stderr
+    assert "no run of the recipe 'quantizers'" in result.stderr
 
 
 def test_by_default_all_registered_ones_with_three_seeds_and_equal_bit_rates(tmp_path, isolated_registry):
     isolated_registry()
-    settings = settle(RecipeRequest(name="quantizers", out=tmp_path))
+    settings = resolve_settings(RecipeRequest(name="quantizers", out=tmp_path))
     assert settings.quantizers == registered() == ("cosine", "ema", "fsq", "grouped", "rvq", "vq")
     assert settings.seeds == (0, 1, 2)
     with pytest.raises(UnknownNameError):
-        settle(RecipeRequest(name="quantizers", out=tmp_path, overrides=("quantizers=['nobody']",)))
+        resolve_settings(RecipeRequest(name="quantizers", out=tmp_path, overrides=("quantizers=['nobody']",)))

@@ -16,6 +16,7 @@ from vqspeech.errors import ConfigError, InputError, unknown_name
 from vqspeech.experiments.engine import Result, Results, Stage
 from vqspeech.model import Checkpoint
 from vqspeech.registry import lookup
+from vqspeech.registry.specs import AnalysisSpec
 from vqspeech.report import Section, Table
 from vqspeech.report.data import section_from_data, section_to_data
 from vqspeech.runs import RunDirectory
@@ -61,7 +62,7 @@ def check_analyses(names: Sequence[str], options: Mapping[str, Any]) -> dict[str
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ConfigError(f'analyses = {names!r}; a list of names of analyses, for example ["phonemes"]')
     for name in names:
-        lookup.spec("analysis", name)
+        lookup.spec(AnalysisSpec, name)
     for name, table in options.items():
         if name not in names:
             raise unknown_name("analysis under [analysis]:", name, names, "The setting `analyses` lists them.")
@@ -93,14 +94,14 @@ def analysis_stages(
             group=GROUP,
             work=lambda made: _analyse(name, options, inputs(), run),
             after=after,
-            config={"options": dict(options), "provider": str(lookup.provider("analysis", name))},
+            config={"options": dict(options), "provider": str(lookup.provider(AnalysisSpec, name))},
         )
 
     return tuple(stage(name, options) for name, options in analyses.items())
 
 
 def _analyse(name: str, options: Mapping[str, Any], inputs: AnalysisInputs, run: RunDirectory) -> Result:
-    analyse, folder = lookup.get("analysis", name), run.analyses / name
+    analyse, folder = lookup.get(AnalysisSpec, name), run.analyses / name
     shutil.rmtree(folder, ignore_errors=True)
     extra = {"model": inputs.checkpoint, "trained_on": inputs.trained_on}
     parameters = inspect.signature(analyse).parameters.values()

@@ -147,7 +147,7 @@ def register_recipes() -> list[RecipeSpec]:
             name="quantizers",
             target="vqspeech_recipes.quantizers.recipe:run",
             summary="every registered quantizer in the demo model under one budget: codes used, likelihood, phonemes, bit rate, speed",
-            stages=("prepare", "runs", "report"),
+            stages=("prepare", "runs", "compare", "report"),
         ),
     ]
 

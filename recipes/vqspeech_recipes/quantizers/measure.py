@@ -1,11 +1,10 @@
-"""What one trained run is worth: use of its codes, bit rate, likelihood, phones named, speed."""
+"""Measures of one trained run: use of its codes, bit rate, likelihood, phones, speed."""
 
 from __future__ import annotations
 
 import math
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,21 +16,20 @@ from vqspeech.analysis.phonemes.frames import label_frames
 from vqspeech.codes import CodeTable
 from vqspeech.corpora.store import AudioStore
 from vqspeech.encoding import encode_store
-from vqspeech.experiments.stages import last_row
+from vqspeech.experiments import Result
+from vqspeech.experiments.facts import last_row
 from vqspeech.model import load
 from vqspeech.runs import RunDirectory
 
 PROTOCOL = 1
-"""Number of this way to measure; results of another one are measured again."""
-
-Result = dict[str, Any]
+"""Version of these measures; results of another one are measured again."""
 
 
 def measure(run: Path, store: AudioStore, seed: int) -> Result:
-    """Measures of a trained run on a store, by name; None where something cannot be measured.
+    """Return measures of a trained run on a store; None for what cannot be measured.
 
-    Several codebooks count as one whose codes are the tuples: `codes`, `codes_used` and `perplexity` are of those, and compare with a
-    single codebook of the same bit rate. `codebooks` has them one by one.
+    Several codebooks count as one whose codes are the tuples: `codes`, `codes_used` and `perplexity` are of those, and
+    compare with a single codebook of the same bit rate. `codebooks` has them one by one.
     """
     checkpoint = load(run)
     began = time.perf_counter()
@@ -57,7 +55,7 @@ def measure(run: Path, store: AudioStore, seed: int) -> Result:
 
 
 def _phonemes(table: CodeTable, store: AudioStore, seed: int) -> Result:
-    """Majority map of codes to phones as in `vqspeech.analysis.phonemes.score`, without the baselines that are the same for all quantizers."""
+    """Score the majority map of codes to phones, without the baselines that are the same for all quantizers."""
     alignments = {row.id: row.alignment for row in store.rows if row.alignment is not None}
     if not alignments:
         return {

@@ -1,14 +1,15 @@
-"""The page of the comparison: a table of means and spreads, and a panel for each measure."""
+"""The page of the comparison: a table of means and deviations, and a panel for each measure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vqspeech.analysis.figures.style import BLUE, INK, SKY, new_figure, plain
-from vqspeech.experiments.request import RecipeRequest
-from vqspeech.report import Picture, Report, Section, Table, write_report
-from vqspeech.runs import RunDirectory
+from vqspeech.experiments import Result
+from vqspeech.experiments.facts import describe
+from vqspeech.report import Picture, Report, Section, Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,30 +32,36 @@ COLUMNS: tuple[tuple[str, str, float, str], ...] = (
 PANELS = ("phoneme_accuracy", "nll_bits_per_sample", "perplexity", "codes_used", "bits_per_second", "steps_per_second")
 
 
-def write_page(request: RecipeRequest, results: dict[str, Any]) -> Path:
-    """Write ``report/index.html`` and return its path."""
+SYNTHETIC = (
+    "Synthetic demo corpus: no human speech. These numbers compare quantizers on the speech synthesiser espeak-ng and say "
+    "nothing about real recordings; choose some with --corpus NAME --data-dir DIR."
+)
+
+
+def page(results: Result, figure: Path) -> Report:
+    """Return the page.
+
+    Parameters
+    ----------
+    results : the contents of ``results.json``
+    figure : `comparison` as an image file
+    """
     corpus, seeds = results["corpus"], results["seeds"]
-    warning = ""
-    if corpus["synthetic"]:
-        warning = (
-            "Synthetic demo corpus: no human speech. These numbers compare quantizers on the speech synthesiser espeak-ng and say nothing "
-            "about real recordings; --corpus NAME --data-dir DIR takes some."
-        )
     failures = tuple(
-        (summary["quantizer"], int(seed), reason)
-        for summary in results["quantizers"]
-        for seed, reason in summary["failures"].items()
+        (row["quantizer"], int(seed), reason)
+        for row in results["quantizers"]
+        for seed, reason in row["failures"].items()
     )
     sections = [
         Section(
             title="Quantizers",
-            text="Mean and standard deviation over seeds. The codes of several codebooks count as one tuple. Phones are named by the majority map "
-            "of codes to phones, on the frames it was fitted on and on speakers it was not; random codes of the same number show what the "
-            "map gains by fitting. NLL is of held-out crops.",
+            text="Mean and standard deviation over seeds. The codes of several codebooks count as one tuple. Phones are "
+            "named by the majority map of codes to phones, on the frames it was fitted on and on speakers it was not; "
+            "random codes of the same number show what the map gains by fitting. NLL is of held-out crops.",
             tables=(_table(results),),
             figures=(
                 Picture(
-                    source=comparison(results),
+                    source=figure,
                     caption="a dot for each seed, a bar at their mean",
                     alt="a panel for each measure, a row for each quantizer",
                 ),
@@ -62,33 +69,25 @@ def write_page(request: RecipeRequest, results: dict[str, Any]) -> Path:
         )
     ]
     if failures:
-        sections.append(
-            Section(title="Failures", tables=(Table(columns=("quantizer", "seed", "what it raised"), rows=failures),))
-        )
-    report = Report(
-        title="Quantizers beside each other",
-        subtitle=f"The same model, data and {results['steps']} steps for each, over {len(seeds)} seed{'s' if len(seeds) > 1 else ''}",
-        warning=warning,
-        facts=(
-            (
-                "Data",
-                f"{corpus['variant']}, {corpus['utterances']} utterances of {corpus['speakers']} speakers, {corpus['minutes']:.1f} min",
-            ),
-            ("Seeds", ", ".join(map(str, seeds))),
-            *(
-                (summary["quantizer"], ", ".join(f"{key} = {value}" for key, value in summary["options"].items()))
-                for summary in results["quantizers"]
-                if summary["options"]
-            ),
-        ),
+        table = Table(columns=("quantizer", "seed", "error"), rows=failures)
+        sections.append(Section(title="Failures", tables=(table,)))
+    options = (
+        (row["quantizer"], ", ".join(f"{key} = {value}" for key, value in row["options"].items()))
+        for row in results["quantizers"]
+        if row["options"]
+    )
+    return Report(
+        title="A comparison of quantizers",
+        subtitle=f"The same model, data and {results['steps']} steps for each, over {len(seeds)} "
+        f"seed{'s' if len(seeds) > 1 else ''}",
+        warning=SYNTHETIC if corpus["synthetic"] else "",
+        facts=(("Data", describe(corpus)), ("Seeds", ", ".join(map(str, seeds))), *options),
         sections=tuple(sections),
-        command=request.command(),
         versions=results["versions"],
     )
-    return write_report(RunDirectory(request.out).report, report)
 
 
-def _table(results: dict[str, Any]) -> Table:
+def _table(results: Result) -> Table:
     rows = []
     for summary in results["quantizers"]:
         name = summary["quantizer"]
@@ -105,17 +104,23 @@ def _cell(value: dict[str, float | None], scale: float, form: str) -> str | None
     return f"{mean * scale:{form}}" + (f" ± {sd * scale:{form}}" if sd is not None else "")
 
 
-def comparison(results: dict[str, Any]) -> Figure:
-    """A panel for each of `PANELS`: a row for each quantizer, a dot for each seed and a bar at the mean; runs that failed leave a gap."""
-    names = [summary["quantizer"] for summary in results["quantizers"]]
+def comparison(summaries: Sequence[Result], rows: Sequence[Result]) -> Figure:
+    """Draw a panel for each of `PANELS`: a row for each quantizer, a dot for each seed, a bar at the mean.
+
+    Parameters
+    ----------
+    summaries : of each quantizer, in the order of the rows
+    rows : of all runs; those that failed leave a gap
+    """
+    names = [summary["quantizer"] for summary in summaries]
     headings = {key: (heading, scale) for key, heading, scale, _ in COLUMNS}
     figure = new_figure(2 * (0.3 * len(names) + 0.9))
     grid = figure.subplots(2, 3, sharey=True)
     for axes, key in zip(grid.flat, PANELS, strict=True):
         heading, scale = headings[key]
         plain(axes, x=heading, grid=False)
-        for at, summary in enumerate(results["quantizers"]):
-            runs = (row for row in results["runs"] if row["quantizer"] == names[at] and row["error"] is None)
+        for at, summary in enumerate(summaries):
+            runs = (row for row in rows if row["quantizer"] == names[at] and row["error"] is None)
             values = [scale * row[key] for row in runs if row[key] is not None]
             axes.plot(values, [at] * len(values), "o", color=SKY, markersize=5)
             if (mean := summary[key]["mean"]) is not None:

@@ -1,0 +1,44 @@
+"""The directory of a recipe that is not itself a run: of a comparison, for example."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from vqspeech.errors import InputError
+from vqspeech.files import write_json
+from vqspeech.runs import RunDirectory
+
+MARKER = "experiment.json"
+"""Names the recipe; a directory with other files and without it is refused."""
+
+
+def open_directory(out: Path, recipe: str, *, contents: Iterable[str] = (), fresh: bool = False) -> None:
+    """Create the directory of a recipe, or continue in it.
+
+    A recipe that trains one run into `out` itself calls `vqspeech.training.run.open_run` instead.
+
+    Parameters
+    ----------
+    recipe : its name
+    contents : names of what it makes besides the contents of a run directory
+    fresh : delete all of that first
+
+    Raises
+    ------
+    InputError : when `out` is a file, or holds something other than a run of this recipe
+    """
+    marker = out / MARKER
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; --out needs a directory")
+    if out.is_dir() and not marker.exists() and any(out.iterdir()):
+        raise InputError(f"{out} holds files but no run of the recipe {recipe!r}; give an empty or a new directory")
+    if fresh:
+        RunDirectory(out).clear()
+        for path in (out / name for name in contents):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+    write_json(marker, {"recipe": recipe})
