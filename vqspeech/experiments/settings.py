@@ -14,7 +14,6 @@ from vqspeech.errors import unknown_name
 from vqspeech.experiments.request import RecipeRequest
 from vqspeech.registry import lookup
 from vqspeech.registry.specs import CorpusSpec
-from vqspeech.registry.specs import CorpusSpec
 
 
 @dataclass(frozen=True, kw_only=True)
