@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 BASE = {"errors", "files", "progress", "config", "audio", "codes"}
 """Modules at the bottom; they import each other and nothing else of vqspeech."""
 
-MODEL = BASE | {"alignment", "checkpoints", "kernels", "nn", "registry", "runs", "model"}
+MODEL = BASE | {"alignment", "checkpoints", "kernels", "nn", "modality", "registry", "runs", "model"}
 WORK = {"analysis", "conversion", "encoding", "training", "sampling", "corpora"}
 
 ALLOWED: dict[str, set[str]] = {
@@ -23,8 +23,9 @@ ALLOWED: dict[str, set[str]] = {
     "kernels": {"kernels"},
     "nn": {"nn", "kernels", "errors"},
     "registry": BASE | {"registry"},
-    "runs": BASE | {"registry", "runs"},
-    "checkpoints": BASE | {"registry", "runs", "checkpoints"},
+    "modality": BASE | {"registry", "modality"},
+    "runs": BASE | {"registry", "modality", "runs"},
+    "checkpoints": BASE | {"registry", "modality", "runs", "checkpoints"},
     "model": MODEL,
     **dict.fromkeys(WORK, MODEL | WORK),
     "analysis": MODEL | WORK | {"report"},

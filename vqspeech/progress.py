@@ -25,15 +25,19 @@ class Progress:
         self._spoken = 0.0
         self._terminal = sys.stderr.isatty()
 
+    def rate(self, done: int) -> float:
+        """Units per second since the start; 0 at the start."""
+        elapsed = time.monotonic() - self.started
+        return (done - self.first) / elapsed if elapsed > 0 else 0.0
+
     def update(self, done: int, note: str = "") -> None:
-        """Say how far it is; `note` holds figures of the moment."""
+        """Show how far it is; `note` holds current figures."""
         now = time.monotonic()
         last = done >= self.total
         if not last and now - self._spoken < (0.2 if self._terminal else self.every_s):
             return
         self._spoken = now
-        elapsed = now - self.started
-        rate = (done - self.first) / elapsed if elapsed > 0 else 0.0
+        elapsed, rate = now - self.started, self.rate(done)
         left = f"{_clock((self.total - done) / rate)} left" if rate > 0 and not last else _clock(elapsed)
         line = f"{self.label} {done}/{self.total}  {left}" + (f"  {note}" if note else "")
         if self._terminal:
@@ -42,14 +46,21 @@ class Progress:
             print(line, file=sys.stderr, flush=True)
 
 
-def reporter(label: str) -> Callable[[int, int], None]:
-    """Return a function of (done, total) that shows progress from its first call on."""
+def reporter(label: str, note: Callable[[float], str] | None = None) -> Callable[[int, int], None]:
+    """Return a function of (done, total) that shows progress from its first call on.
+
+    Parameters
+    ----------
+    label : what is being done
+    note : called with the rate in units per second; returns figures to show beside it
+    """
     progress: Progress | None = None
 
     def report(done: int, total: int) -> None:
         nonlocal progress
-        progress = progress or Progress(label, total)
-        progress.update(done)
+        progress = progress or Progress(label, total, done)
+        rate = progress.rate(done)
+        progress.update(done, note(rate) if note is not None and rate > 0 else "")
 
     return report
 

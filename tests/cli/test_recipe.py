@@ -30,7 +30,7 @@ requests = []
 
 def run(request):
     requests.append(request)
-    request.out.mkdir(parents=True)
+    request.out.mkdir(parents=True, exist_ok=True)
     if not request.wants("c"):
         return RecipeOutcome(message="no report: stage c did not run")
     return RecipeOutcome(report=request.out / "report" / "index.html", message="done\\nin no time")

@@ -25,7 +25,7 @@ run, one_step = loop._Loop.run, loop._Loop._one_step
 
 def noting_weights(self):
     result = run(self)
-    torch.save(self.model.state_dict(), self.directory / f"rank-{self.processes.rank}.pt")
+    torch.save(self.model.state_dict(), self.directory.path / f"rank-{self.processes.rank}.pt")
     return result
 
 def dying(self):

@@ -5,10 +5,8 @@ import shutil
 import pytest
 from runs import folder, run, weights
 
-from vqspeech.config import plain
 from vqspeech.corpora.store import AudioStore
 from vqspeech.errors import CheckpointError
-from vqspeech.training.run import FREE_KEYS, claim, open_run
 
 
 def test_a_run_of_another_configuration_is_refused(whole, tmp_path, make_config, store):
@@ -20,11 +18,6 @@ def test_a_run_of_another_configuration_is_refused(whole, tmp_path, make_config,
     assert weights(tmp_path / "run", 8) == weights(whole, 8)
 
 
-def test_every_free_key_is_a_key(make_config):
-    values = plain(make_config())
-    assert {f"train.{name}" for name in values["train"]} >= FREE_KEYS
-
-
 def test_another_corpus_under_the_same_run_is_refused(whole, tmp_path, make_config, store):
     """A store that was made again from other recordings does not go on with the old one's weights."""
     shutil.copytree(whole, tmp_path / "run")
@@ -32,16 +25,3 @@ def test_another_corpus_under_the_same_run_is_refused(whole, tmp_path, make_conf
     other = AudioStore(**{**vars(store), "fingerprint": "0" * 64})
     with pytest.raises(CheckpointError, match=r"trained on other data .*--fresh"):
         run(make_config(), tmp_path / "run", other)
-
-
-def test_a_damaged_config_is_named(tmp_path, make_config):
-    (tmp_path / "config.json").write_text("{")
-    with pytest.raises(CheckpointError, match=r"config\.json is damaged.*--fresh"):
-        claim(tmp_path, make_config())
-
-
-def test_fresh_starts_over_and_touches_nothing_else(whole, tmp_path, make_config, store):
-    shutil.copytree(whole, tmp_path / "run")
-    (tmp_path / "run" / "notes.txt").write_text("mine")
-    open_run(tmp_path / "run", make_config(seed=1), fresh=True)
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["config.json", "notes.txt"]

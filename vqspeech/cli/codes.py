@@ -31,21 +31,21 @@ def encode(
     from vqspeech.encoding.bulk import encode_bulk
     from vqspeech.encoding.plan import Share
     from vqspeech.model import load
-    from vqspeech.progress import Progress
+    from vqspeech.progress import reporter
 
     share = Share.of_rank() if shard is None else Share.parse(shard)
     checkpoint = load(run, device=_device(device))
-    shown: list[Progress] = []
-
-    def show(done: int, total: int) -> None:
-        if not shown:
-            shown.append(Progress("encode", total, done - 1))
-        shown[0].update(done)
-
     begin = time.monotonic()
     try:
         result = encode_bulk(
-            checkpoint, audio_files, out, share=share, engine=engine, workers=workers, rows=batch, progress=show
+            checkpoint,
+            audio_files,
+            out,
+            share=share,
+            engine=engine,
+            workers=workers,
+            rows=batch,
+            progress=reporter("encode"),
         )
     except KeyboardInterrupt:
         raise KeyboardInterrupt("finished parts are kept; run the same command to go on") from None

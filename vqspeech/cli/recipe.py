@@ -58,6 +58,7 @@ def run(
 ) -> None:
     """Run a recipe, or continue it where it stopped."""
     from vqspeech.experiments.request import RecipeOutcome, RecipeRequest
+    from vqspeech.runs import locked
 
     entry = lookup.find(RecipeSpec, name)
     spec = entry.spec
@@ -80,7 +81,8 @@ def run(
         seed=seed,
         config=config,
     )
-    outcome: RecipeOutcome = contracts.call(entry, request)
+    with locked(out):
+        outcome: RecipeOutcome = contracts.call(entry, request)
     if outcome.message:
         print(outcome.message)
     if outcome.report is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from vqspeech.audio.stream import Writer
-    from vqspeech.progress import Progress
     from vqspeech.sampling import Sampling
 
 Seed = Annotated[int, typer.Option(help="Of the random draws.")]
@@ -48,16 +46,10 @@ def sample_to_files(label: str, targets: Sequence[Path], rate: int, work: Callab
     ------
     KeyboardInterrupt : at Ctrl-C, once the files are complete
     """
-    from vqspeech.progress import Progress
+    from vqspeech.progress import reporter
     from vqspeech.sampling import SamplingInterrupted
 
-    progress: list[Progress] = []
-
-    def show(done: int, total: int) -> None:
-        if not progress:
-            progress.append(Progress(label, total))
-        progress[0].update(done, _real_time(progress[0], done, rate))
-
+    show = reporter(label, lambda samples_per_second: f"{samples_per_second / rate:.2f} x real time")
     with WaveFiles(targets, rate) as files:
         try:
             result = work(progress=show, deliver=files.deliver)
@@ -112,9 +104,3 @@ class WaveFiles:
                 self._close(utterance)
             else:
                 self._open.pop(utterance).discard()
-
-
-def _real_time(progress: Progress, done: int, rate: int) -> str:
-    """How fast one stream is drawn, as a multiple of real time."""
-    seconds = time.monotonic() - progress.started
-    return f"{done / seconds / rate:.2f} x real time" if done and seconds > 0 else ""

@@ -20,23 +20,28 @@ def train(
     fresh: Annotated[bool, typer.Option(help="Start over: delete what the run directory holds.")] = False,
 ) -> None:
     """Train a model; resumes OUT when it exists. In several processes: torchrun --nproc-per-node N -m vqspeech train ..."""
+    from vqspeech import runs
     from vqspeech.config import override, read_toml
-    from vqspeech.training import run as runs
+    from vqspeech.modality import checked
     from vqspeech.training.processes import FirstProcessError, launch
+    from vqspeech.training.run import locked_once, prepare_once
+    from vqspeech.training.run import train as train_run
     from vqspeech.training.stopping import explained
 
-    checked = runs.checked(override(read_toml(config), setting or ()))
-    processes = launch(checked.train)
+    settings = checked(override(read_toml(config), setting or ()))
+    processes = launch(settings.train)
     try:
-        processes.first(lambda: runs.open_run(out, checked, fresh=fresh))
-        store = runs.prepare_once(checked, out, data_dir, processes)
-        if store.corpus.skipped and processes.is_first:
-            typer.echo(f"{len(store.corpus.skipped)} files skipped; `vqspeech corpora check` names them", err=True)
-        result = runs.train(checked, out, store, processes)
+        with locked_once(out, processes):
+            processes.first(lambda: runs.open_run(out, settings, fresh=fresh))
+            store = prepare_once(settings, out, data_dir, processes)
+            if store.corpus.skipped and processes.is_first:
+                typer.echo(f"{len(store.corpus.skipped)} files skipped; `vqspeech corpora check` names them", err=True)
+            result = train_run(settings, out, store, processes)
         processes.close()
-    except FirstProcessError as error:  # the first process has said it
+    except FirstProcessError as error:
+        # The first process has reported it.
         raise typer.Exit(error.exit_code) from error
     except RuntimeError as error:
-        raise explained(error, checked.train, -1) from error
+        raise explained(error, settings.train, -1) from error
     if processes.is_first:
         typer.echo(f"{result.step} steps in {result.seconds:.0f} s; checkpoint {result.checkpoint}")

@@ -25,8 +25,8 @@ class RunDirectory:
 
     @property
     def lock(self) -> Path:
-        """File that the processes of a job lock while they work."""
-        return self.path / "lock"
+        """File that the first process of a job locks while it works; see `vqspeech.runs.lock`."""
+        return self.path / ".lock"
 
     @property
     def store(self) -> Path:
@@ -113,9 +113,20 @@ class RunDirectory:
         """The run that a checkpoint directory belongs to."""
         return cls(checkpoint.absolute().parent.parent)
 
-    def clear(self) -> None:
-        """Delete `contents`."""
+    def is_empty(self) -> bool:
+        """Whether there is nothing here; the lock does not count."""
+        return not self.path.exists() or all(path == self.lock for path in self.path.iterdir())
+
+    def is_trained(self) -> bool:
+        """Whether there is a checkpoint, or something that was made with one."""
+        made = (self.codes, self.listening, self.pictures, self.report, self.results)
+        return bool(self.list_checkpoints()) or any(path.exists() for path in made)
+
+    def clear(self, *, store: bool = True) -> None:
+        """Delete `contents`, with or without the prepared data."""
         for path in self.contents:
+            if path == self.store and not store:
+                continue
             if path.is_dir():
                 shutil.rmtree(path)
             else:

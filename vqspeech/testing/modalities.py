@@ -195,7 +195,7 @@ class _Trained:
         self.subject, self.config, self.store, self.directory = subject, config, store, directory
 
     def fit(self, stop_at: int | None = None) -> None:
-        runs.claim(self.directory, self.config)
+        runs.open_run(self.directory, self.config)
         task = self.subject.task(self.config, self.store)
         whole = task.batch
 

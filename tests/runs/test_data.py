@@ -1,0 +1,50 @@
+"""The prepared data of a run come from one folder."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from vqspeech.config import RunConfig
+from vqspeech.errors import CheckpointError
+from vqspeech.runs import RunDirectory, data, prepare
+
+
+class Words:
+    """A modality whose store holds the name of the folder that it was made from."""
+
+    def prepare(self, config, data_dir, directory, progress):
+        directory.mkdir(parents=True)
+        (directory / "facts.json").write_text(json.dumps(str(data_dir)))
+        progress(1, 1)
+        return self.open(directory)
+
+    def open(self, directory):
+        root = Path(json.loads((directory / "facts.json").read_text()))
+        return SimpleNamespace(corpus=SimpleNamespace(root=root))
+
+
+@pytest.fixture(autouse=True)
+def words(monkeypatch):
+    monkeypatch.setattr(data, "modality", lambda config: Words())
+
+
+def root(run, folder):
+    return prepare(RunConfig(), run, folder).corpus.root
+
+
+def test_a_store_is_made_once(tmp_path):
+    assert root(tmp_path / "run", tmp_path / "a") == tmp_path / "a"
+    assert root(tmp_path / "run", None) == tmp_path / "a"
+    assert root(tmp_path / "run", tmp_path / "a" / "wav") == tmp_path / "a"
+    assert root(tmp_path / "run", tmp_path) == tmp_path / "a"
+
+
+def test_another_folder_is_refused_once_there_is_a_checkpoint(tmp_path):
+    run = RunDirectory(tmp_path / "run")
+    root(run.path, tmp_path / "wrong")
+    assert root(run.path, tmp_path / "right") == tmp_path / "right"
+    run.checkpoint(1).mkdir(parents=True)
+    with pytest.raises(CheckpointError, match=r"holds data of .*right, not of .*wrong.*--fresh"):
+        root(run.path, tmp_path / "wrong")

@@ -1,0 +1,153 @@
+"""The contract of modalities, the kinds of data that models are trained on, and the modality of a configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from vqspeech.config import RunConfig, TrainConfig, parse
+from vqspeech.registry import contracts, lookup
+from vqspeech.registry.specs import ModalitySpec
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+
+class Terms(Protocol):
+    """What a model's loss gives for a share of a batch; see `vqspeech.nn.batch.LossTerms`.
+
+    `total` and `terms` are sums over the share, divided by what the whole batch counts: over all shares they sum to the batch's means.
+    """
+
+    total: Tensor
+    terms: dict[str, Tensor]
+    codes: Tensor
+    mask: Tensor
+
+
+class Task(Protocol):
+    """A model and its data, ready to train; see `vqspeech.training.trainer.Trainer`.
+
+    A task may have two more methods. ``optimisers(trainer)`` returns a dict of parameter group -> list of optimisers, for the groups whose
+    optimisers it brings. ``step(trainer)`` makes one optimisation step in place of `Trainer.step`, which it may call.
+
+    Attributes
+    ----------
+    model : a trainable model; see `vqspeech.modality.Trainable`
+    codebook_sizes : number of codes of each codebook; empty for a model without codes
+    steps_per_epoch : steps after which as much was drawn as there is
+    samples_per_step : samples in a batch, for the rate in samples per second
+    fingerprint : of the data; a run goes on only with the same data
+    """
+
+    model: nn.Module
+    codebook_sizes: tuple[int, ...]
+    steps_per_epoch: int
+    samples_per_step: int
+    fingerprint: str
+
+    def batch(self, step: int, rank: int, ranks: int) -> Any:
+        """Make rows rank, rank + ranks, ... of the training batch of a step: the share of one process, or of one part of its work.
+
+        A pure function of the step; the batch has ``to(device)``.
+        """
+        ...
+
+    def validation_batch(self, number: int, rank: int, ranks: int) -> Any:
+        """Make rows rank, rank + ranks, ... of a fixed held-out batch."""
+        ...
+
+    def start_batch(self) -> Any:
+        """Make a large batch for the data-dependent start, the same on every process."""
+        ...
+
+    def save(self, directory: Path, weights: Mapping[str, Tensor], step: int, state: Mapping[str, Any]) -> None:
+        """Write a checkpoint directory, whole or not at all."""
+        ...
+
+
+class Trainable(Protocol):
+    """What `Task.model` is, a module of any modality.
+
+    Optional methods: ``hidden_matrices() -> list[Parameter]`` (for the optimiser ``muon``) and ``parameter_groups() -> dict[str,
+    list[Parameter]]``, groups beside ``"main"`` with a loss and an optimiser each. A model with such groups takes ``loss(batch,
+    generator, group=NAME)``.
+
+    Attributes
+    ----------
+    criterion : name of the term that compares checkpoints, and true with shuffled codes; lower is better. ``"nll"`` is in nats
+    """
+
+    criterion: str
+
+    def loss(self, batch: Any, generator: torch.Generator | None = None) -> Terms:
+        """Compute the loss of a batch; without a generator, in evaluation mode, it is not random."""
+        ...
+
+    def shuffled(self, batch: Any) -> Tensor | None:
+        """Compute the criterion when each row gets the codes or conditions of the next one; None without anything to shuffle."""
+        ...
+
+    def start(self, batch: Any, generator: torch.Generator) -> None:
+        """Initialise what depends on data; called once before the first step."""
+        ...
+
+    def update(self, generator: torch.Generator) -> None:
+        """Update state outside the gradient; called once after each step."""
+        ...
+
+
+class Modality(Protocol):
+    """A kind of data: the target of a `vqspeech.registry.specs.ModalitySpec`.
+
+    A modality whose training has keys of its own has an attribute ``train_config``, a subclass of `vqspeech.config.TrainConfig` that adds
+    them; ``config.train`` is then of that class.
+    """
+
+    def check(self, config: RunConfig) -> RunConfig:
+        """Check the model values of a configuration and fill in their defaults."""
+        ...
+
+    def prepare(
+        self, config: RunConfig, data_dir: Path | None, directory: Path, progress: Callable[[int, int], None] | None
+    ) -> Any:
+        """Decode a corpus once and store it under the directory; return the store."""
+        ...
+
+    def open(self, directory: Path) -> Any:
+        """Open a store that `prepare` made; ``store.corpus`` has ``root``, the folder it came from, and ``skipped``."""
+        ...
+
+    def task(self, config: RunConfig, store: Any) -> Task:
+        """Build the model, with weights from torch's global generator, and its batches."""
+        ...
+
+
+def modality(config: RunConfig) -> Modality:
+    """Return the modality that a configuration names."""
+    return _named(config.modality)
+
+
+def _named(name: str) -> Modality:
+    found: Modality = contracts.call(lookup.find(ModalitySpec, name))
+    return found
+
+
+def checked(values: Mapping[str, Any]) -> RunConfig:
+    """Make a complete configuration from plain values.
+
+    Raises
+    ------
+    ConfigError : names every unknown key and every unusable value
+    UnknownNameError : for a modality that is not registered
+    """
+    name = values.get("modality", RunConfig.modality)
+    train, table = TrainConfig, values.get("train", {})
+    if isinstance(name, str):
+        train = getattr(_named(name), "train_config", TrainConfig)
+    if train is not TrainConfig and isinstance(table, Mapping):
+        values = {**values, "train": parse(train, table, "train.")}
+    config = parse(RunConfig, values)
+    return modality(config).check(config)

@@ -1,0 +1,45 @@
+"""The prepared data of a run."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from vqspeech.config import RunConfig
+from vqspeech.errors import CheckpointError
+from vqspeech.modality import modality
+from vqspeech.progress import reporter
+from vqspeech.runs.directory import RunDirectory
+
+
+def prepare(config: RunConfig, run: Path, data_dir: Path | None) -> Any:
+    """Open the store of a run, and make it first when it is missing.
+
+    Parameters
+    ----------
+    config : checked configuration of the run
+    run : the run directory
+    data_dir : folder of the corpus; None for a corpus that needs none, or a store that is there
+
+    Returns
+    -------
+    The store of the configuration's modality
+
+    Raises
+    ------
+    CheckpointError : when a trained run has a store of another folder
+    """
+    directory, kind = RunDirectory(run), modality(config)
+    if directory.store.exists():
+        store = kind.open(directory.store)
+        root = store.corpus.root
+        given = root if data_dir is None else data_dir.expanduser().absolute()
+        if given == root or given in root.parents or root in given.parents:
+            return store
+        if directory.is_trained():
+            raise CheckpointError(
+                f"{run} holds data of {root}, not of {given}; give another --out, or start over with --fresh"
+            )
+        shutil.rmtree(directory.store)
+    return kind.prepare(config, data_dir, directory.store, reporter("prepare"))

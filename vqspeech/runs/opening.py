@@ -1,0 +1,90 @@
+"""A run directory belongs to one configuration: it is claimed by the first command, and checked by every later one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from vqspeech.config import RunConfig, differences, merge, plain
+from vqspeech.errors import CheckpointError, InputError, VQSpeechError
+from vqspeech.files import write_json
+from vqspeech.modality import checked
+from vqspeech.runs.directory import RunDirectory
+
+FREE_KEYS = frozenset(
+    f"train.{name}"
+    for name in ("log_every", "validate_every", "validation_batches", "checkpoint_every", "keep_last", "tensorboard",
+                 "accelerator", "devices", "nodes", "accumulate", "compile")
+)  # fmt: skip
+"""Keys that may change when a run goes on: what is logged and kept, how a batch is divided and computed; none changes more than rounding."""
+
+
+def open_run(run: Path, config: RunConfig, *, fresh: bool = False) -> None:
+    """Make `run` the directory of a configuration, or check that it is.
+
+    A run that has no checkpoint yet is not bound to its configuration: another one replaces it, and the data are prepared again where
+    they may depend on the difference.
+
+    Parameters
+    ----------
+    run : the run directory
+    config : checked
+    fresh : delete what the directory holds of an earlier run
+
+    Raises
+    ------
+    InputError : when it is a file, or a directory that holds something else
+    CheckpointError : when it was trained with another configuration; names the keys that differ
+    """
+    directory = RunDirectory(run)
+    if run.exists() and not run.is_dir():
+        raise InputError(f"{run} is a file; --out needs a directory")
+    if not directory.config.exists() and not directory.is_empty():
+        raise InputError(f"{run} holds files but no run of vqspeech; give an empty or a new directory as --out")
+    if fresh:
+        directory.clear()
+    if directory.config.exists():
+        _check_same(directory, config)
+    write_json(directory.config, plain(config))
+
+
+def _check_same(directory: RunDirectory, config: RunConfig) -> None:
+    """Check the configuration of a trained run; clear what another configuration left of one that is not."""
+    try:
+        changed = _changed_keys(directory.config, config)
+    except CheckpointError:
+        if directory.is_trained():
+            raise
+        directory.clear()
+        return
+    if not changed:
+        return
+    if directory.is_trained():
+        raise CheckpointError(
+            f"{directory.path} was made with another configuration: {'; '.join(changed)}. "
+            "Give another --out, undo the change, or start over with --fresh"
+        )
+    keys = [line.partition(":")[0] for line in changed]
+    directory.clear(store=not all(key == "seed" or key.startswith("train.") for key in keys))
+
+
+def _changed_keys(path: Path, config: RunConfig) -> list[str]:
+    """The keys in which a configuration on disk differs from another, each as ``key: old -> new``."""
+    try:
+        stored = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise CheckpointError(
+            f"{path} is damaged: {error}; start over with --fresh, or use another directory"
+        ) from error
+    lines = differences(_completed(stored), _completed(plain(config)))
+    return [line for line in lines if line.partition(":")[0] not in FREE_KEYS]
+
+
+def _completed(values: dict[str, Any]) -> dict[str, Any]:
+    """Fill in the defaults of keys that did not exist when a configuration was written."""
+    try:
+        return plain(checked(values))
+    except VQSpeechError:
+        # It has keys that no longer exist, or names a plugin that is not installed: those are differences to report.
+        return merge(plain(RunConfig()), values)
