@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Terms(Protocol):
     """What a model's loss gives for a share of a batch; see `vqspeech.nn.batch.LossTerms`.
 
-    `total` and `terms` are sums over the share, divided by what the whole batch counts: over all shares they sum to the batch's means.
+    `total` and `terms` are sums over the share, divided by what the whole batch counts: over all shares they sum to the
+    batch's means.
     """
 
     total: Tensor
@@ -30,8 +31,9 @@ class Terms(Protocol):
 class Task(Protocol):
     """A model and its data, ready to train; see `vqspeech.training.trainer.Trainer`.
 
-    A task may have two more methods. ``optimisers(trainer)`` returns a dict of parameter group -> list of optimisers, for the groups whose
-    optimisers it brings. ``step(trainer)`` makes one optimisation step in place of `Trainer.step`, which it may call.
+    A task may have two more methods. ``optimisers(trainer)`` returns a dict of parameter group -> list of optimisers,
+    for the groups whose optimisers it brings. ``step(trainer)`` makes one optimisation step in place of `Trainer.step`,
+    which it may call.
 
     Attributes
     ----------
@@ -49,9 +51,9 @@ class Task(Protocol):
     fingerprint: str
 
     def batch(self, step: int, rank: int, ranks: int) -> Any:
-        """Make rows rank, rank + ranks, ... of the training batch of a step: the share of one process, or of one part of its work.
+        """Make rows rank, rank + ranks, ... of the training batch of a step, a pure function of the step.
 
-        A pure function of the step; the batch has ``to(device)``.
+        They are the share of one process, or of one part of its work; the batch has ``to(device)``.
         """
         ...
 
@@ -71,13 +73,14 @@ class Task(Protocol):
 class Trainable(Protocol):
     """What `Task.model` is, a module of any modality.
 
-    Optional methods: ``hidden_matrices() -> list[Parameter]`` (for the optimiser ``muon``) and ``parameter_groups() -> dict[str,
-    list[Parameter]]``, groups beside ``"main"`` with a loss and an optimiser each. A model with such groups takes ``loss(batch,
-    generator, group=NAME)``.
+    Optional methods: ``hidden_matrices() -> list[Parameter]`` (for the optimiser ``muon``) and ``parameter_groups() ->
+    dict[str, list[Parameter]]``, groups beside ``"main"`` with a loss and an optimiser each. A model with such groups
+    takes ``loss(batch, generator, group=NAME)``.
 
     Attributes
     ----------
-    criterion : name of the term that compares checkpoints, and true with shuffled codes; lower is better. ``"nll"`` is in nats
+    criterion : name of the term that compares checkpoints, and true with shuffled codes; lower is better. ``"nll"`` is
+        in nats
     """
 
     criterion: str
@@ -87,7 +90,7 @@ class Trainable(Protocol):
         ...
 
     def shuffled(self, batch: Any) -> Tensor | None:
-        """Compute the criterion when each row gets the codes or conditions of the next one; None without anything to shuffle."""
+        """Compute the criterion with the codes or conditions of the next row; None without anything to shuffle."""
         ...
 
     def start(self, batch: Any, generator: torch.Generator) -> None:
@@ -102,8 +105,8 @@ class Trainable(Protocol):
 class Modality(Protocol):
     """A kind of data: the target of a `vqspeech.registry.specs.ModalitySpec`.
 
-    A modality whose training has keys of its own has an attribute ``train_config``, a subclass of `vqspeech.config.TrainConfig` that adds
-    them; ``config.train`` is then of that class.
+    A modality whose training has keys of its own has an attribute ``train_config``, a subclass of
+    `vqspeech.config.TrainConfig` that adds them; ``config.train`` is then of that class.
     """
 
     def check(self, config: RunConfig) -> RunConfig:

@@ -76,8 +76,12 @@ def test_a_run_in_use_is_refused(train, tmp_path, fresh):
 
 @pytest.mark.parametrize(
     "options, data",
-    [(["--set", "corpus.options.no_such_option=3"], "data"), (["--set", "train.steps=3"], "missing"), (["--set", "corpus.trim_db=1"], "data")],
-)  # fmt: skip
+    [
+        (["--set", "corpus.options.no_such_option=3"], "data"),
+        (["--set", "train.steps=3"], "missing"),
+        (["--set", "corpus.trim_db=1"], "data"),
+    ],
+)
 def test_after_a_first_run_that_failed_the_corrected_command_works(train, tmp_path, monkeypatch, options, data):
     """Whether it failed at reading the corpus or, as the last one, after its data were prepared."""
     with monkeypatch.context() as patch:

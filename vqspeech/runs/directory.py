@@ -92,8 +92,8 @@ class RunDirectory:
     def contents(self) -> tuple[Path, ...]:
         """Everything that vqspeech makes here; starting over deletes these and nothing else."""
         return (
-            self.config, self.store, self.checkpoints, self.metrics, self.tensorboard, self.codes, self.stages, self.listening,
-            self.pictures, self.analyses, self.report, self.results,
+            self.config, self.store, self.checkpoints, self.metrics, self.tensorboard, self.codes, self.stages,
+            self.listening, self.pictures, self.analyses, self.report, self.results,
         )  # fmt: skip
 
     def below(self, name: str) -> RunDirectory:
@@ -119,7 +119,7 @@ class RunDirectory:
 
     def is_trained(self) -> bool:
         """Whether there is a checkpoint, or something that was made with one."""
-        made = (self.codes, self.listening, self.pictures, self.report, self.results)
+        made = (self.codes, self.listening, self.pictures, self.analyses, self.report, self.results)
         return bool(self.list_checkpoints()) or any(path.exists() for path in made)
 
     def clear(self, *, store: bool = True) -> None:

@@ -25,8 +25,9 @@ class RunInUseError(InputError):
 def locked(run: Path) -> Iterator[None]:
     """Keep other jobs out of a run directory within the block.
 
-    The operating system keeps the lock for the process, so one that is killed leaves none. Blocks of the same process may be nested, as a
-    recipe's and its training's are. Of the processes of a job, the first locks for all. Systems without ``flock`` have no lock.
+    The operating system keeps the lock for the process, so one that is killed leaves none. Blocks of the same process
+    may be nested, as a recipe's and its training's are. Of the processes of a job, the first locks for all. Systems
+    without ``flock`` have no lock.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ def locked(run: Path) -> Iterator[None]:
         yield
     finally:
         del _held[run]
-        # Removed while it is locked: a process that opens it now fails to lock it, or finds that it has no name any more.
+        # Removed while locked: a process that has opened it cannot lock it, or finds that it lost its name.
         path.unlink(missing_ok=True)
         file.close()
         if new:

@@ -17,14 +17,14 @@ FREE_KEYS = frozenset(
     for name in ("log_every", "validate_every", "validation_batches", "checkpoint_every", "keep_last", "tensorboard",
                  "accelerator", "devices", "nodes", "accumulate", "compile")
 )  # fmt: skip
-"""Keys that may change when a run goes on: what is logged and kept, how a batch is divided and computed; none changes more than rounding."""
+"""Keys that may change when a run continues: what is logged and kept, how a batch is divided and computed."""
 
 
 def open_run(run: Path, config: RunConfig, *, fresh: bool = False) -> None:
     """Make `run` the directory of a configuration, or check that it is.
 
-    A run that has no checkpoint yet is not bound to its configuration: another one replaces it, and the data are prepared again where
-    they may depend on the difference.
+    A run that has no checkpoint yet is not bound to its configuration: another one replaces it, and the data are
+    prepared again where they may depend on the difference.
 
     Parameters
     ----------
