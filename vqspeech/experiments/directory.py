@@ -17,7 +17,7 @@ MARKER = "experiment.json"
 def open_directory(out: Path, recipe: str, *, contents: Iterable[str] = (), fresh: bool = False) -> None:
     """Create the directory of a recipe, or continue in it.
 
-    A recipe that trains one run into `out` itself calls `vqspeech.training.run.open_run` instead.
+    A recipe that trains one run into `out` itself calls `vqspeech.runs.open_run` instead.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def open_directory(out: Path, recipe: str, *, contents: Iterable[str] = (), fres
     marker = out / MARKER
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; --out needs a directory")
-    if out.is_dir() and not marker.exists() and any(out.iterdir()):
+    if not marker.exists() and not RunDirectory(out).is_empty():
         raise InputError(f"{out} holds files but no run of the recipe {recipe!r}; give an empty or a new directory")
     if fresh:
         RunDirectory(out).clear()
