@@ -44,9 +44,9 @@ class Failure:
     Parameters
     ----------
     provider : distribution, version and entry point
-    stage : metadata, import, register (a hook with a wrong signature): nothing of the plugin is used; the rest is used after
-        hooks (unknown hooks), call (a hook raised), spec (it returned something else), api (of an unsupported version), and
-        target (cannot be imported or called; found by ``plugins doctor``)
+    stage : metadata, import, register (a hook with a wrong signature): nothing of the plugin is used; the rest is used
+        after hooks (unknown hooks), call (a hook raised), spec (it returned something else), api (of an unsupported
+        version), and target (cannot be imported or called; found by ``plugins doctor``)
     error : class of the exception
     message : its first line
     trace : the traceback, empty where there was no exception
