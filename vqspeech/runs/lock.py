@@ -46,7 +46,7 @@ def locked(run: Path) -> Iterator[None]:
         finally:
             _held[run] -= 1
         return
-    new = not run.exists()
+    missing = [folder for folder in (run, *run.parents) if not folder.exists()]
     path = RunDirectory(run).lock
     file = _acquire(run, path)
     _held[run] = 1
@@ -57,9 +57,10 @@ def locked(run: Path) -> Iterator[None]:
         # Removed while locked: a process that has opened it cannot lock it, or finds that it lost its name.
         path.unlink(missing_ok=True)
         file.close()
-        if new:
-            with suppress(OSError):
-                run.rmdir()
+        # Folders that were made for the lock only.
+        with suppress(OSError):
+            for folder in missing:
+                folder.rmdir()
 
 
 def _acquire(run: Path, path: Path) -> IO[str]:
