@@ -1,5 +1,7 @@
 """The fused stack of gated layers against its layers one by one, values and gradients."""
 
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -8,23 +10,22 @@ from torch.nn import functional as F
 
 from vqspeech.nn.decoders import gated
 from vqspeech.nn.decoders.gated import gated_stack
+from vqspeech.nn.decoders.wavenet import dilated_taps, residual_block
 
 
 def plain_stack(hidden, conditions, gates, residual, dilations):
-    """The same as `gated_stack` by autograd, tap by tap."""
-    time, outputs = hidden.shape[1], []
-    held = conditions.repeat_interleave(time // conditions.shape[1], 1)
+    """The same as `gated_stack` by the layers as `WaveNet` has them."""
+    outputs = []
     for layer, (gate, dilation) in enumerate(zip(gates, dilations, strict=True)):
-        total = held[:, :, layer]
-        for tap, weight in enumerate(gate):
-            lag = (len(gate) - 1 - tap) * dilation
-            total = total + F.pad(hidden, (0, 0, lag, 0))[:, :time] @ weight
-        signal, opening = total.chunk(2, -1)
-        z = torch.tanh(signal) * torch.sigmoid(opening)
+        mix = partial(mixed, residual[layer]) if layer < len(residual) else None
+        taps = dilated_taps(hidden, len(gate), dilation)
+        z, hidden = residual_block(hidden, taps, conditions[:, :, layer], gate, mix)
         outputs.append(2 * z)
-        if layer < len(residual):
-            hidden = hidden + F.linear(z, *residual[layer])
     return torch.cat(outputs, -1)
+
+
+def mixed(layer, z):
+    return F.linear(z, *layer)
 
 
 def case(*, dilations=(1, 2, 4), taps=2, batch=2, frames=3, samples=4, width=3, seed=0):

@@ -184,7 +184,7 @@ def test_a_condition_holds_for_its_own_samples():
     conditions = decoder.conditions(latents, None)
     changed = conditions.clone()
     changed[0, 3] += 1
-    one, two = (decoder._output(past, rows) for rows in (conditions, changed))
+    one, two = (decoder.stack(decoder.embedding(past), rows) for rows in (conditions, changed))
     assert (one != two).any(2)[0].nonzero()[:, 0].tolist() == list(range(18, 24))
 
 
@@ -242,6 +242,37 @@ def test_the_past_given_is_the_past_used():
     past[:, 0] = 7
     other = decoder.negative_log_likelihood(levels, conditions, past)
     assert not torch.equal(decoder.negative_log_likelihood(levels, conditions)[:, 0], other[:, 0])
+
+
+@pytest.mark.parametrize("kernel_size", [1, 2, 3])
+@pytest.mark.parametrize("width", [5, 16])
+def test_the_fused_path_computes_the_plain_layers(kernel_size, width, monkeypatch):
+    """Likelihoods within 1e-5, each gradient within 1e-4 of its norm, in float32."""
+    decoder = make(speakers=2, kernel_size=kernel_size, residual_channels=width)
+    levels, latents, speaker = inputs(decoder)
+    found = {}
+    for path in ("fused cpu", "plain"):
+        if path == "plain":
+            monkeypatch.setattr(decoder, "_choose", lambda *_: "plain")
+        decoder.zero_grad()
+        nll = decoder.negative_log_likelihood(levels, decoder.conditions(latents, speaker))
+        nll.mean().backward()
+        assert decoder.computation == path
+        found[path] = [nll.detach(), *(parameter.grad.clone() for parameter in decoder.parameters())]
+    torch.testing.assert_close(found["fused cpu"][0], found["plain"][0], atol=1e-5, rtol=1e-5)
+    for one, other in zip(*found.values(), strict=True):
+        assert (one - other).norm() <= 1e-4 * other.norm()
+
+
+def test_float64_takes_the_plain_layers_and_evaluation_changes_nothing():
+    decoder = make().double()
+    levels, latents, _ = inputs(decoder)
+    conditions = decoder.conditions(latents.double(), None)
+    with torch.no_grad():
+        decoder.negative_log_likelihood(levels, conditions)
+    assert decoder.computation == ""
+    assert decoder.negative_log_likelihood(levels, conditions).dtype == torch.float64
+    assert decoder.computation == "plain"
 
 
 def test_under_autocast_likelihoods_are_float32_and_near():

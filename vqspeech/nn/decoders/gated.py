@@ -1,9 +1,9 @@
-"""The WaveNet's stack of dilated gated layers as one autograd function: fewer passes over memory than its layers one by one.
+"""The gated layers of a WaveNet on CPUs: one autograd function with a hand-written backward pass.
 
-A small WaveNet in training is bound by memory traffic, not by its products: on two cores half of a step went into zero-filled slices,
-copies and separate passes of tanh, sigmoid and product. Here every layer is one product over its taps, one tanh over both halves of its
-gates, and one fused pass for their product; what the backward pass needs is the hidden state and the tanh of each layer. On CPUs
-`vqspeech.nn.decoders.gated_cpu` goes further.
+Training a small WaveNet on a CPU is limited by memory traffic. Each layer here is one product over its taps, one tanh over both
+halves of its gates and one pass for their product; the backward pass keeps the input and the tanh of each layer. Where
+`vqspeech.kernels` has compiled passes, `vqspeech.nn.decoders.gated_cpu` computes the same with fewer passes still. The equations stand
+in `vqspeech.nn.decoders.wavenet`, whose plain layers run on every other device.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ def gated_stack(
     residual: Sequence[tuple[Tensor, Tensor]],
     dilations: Sequence[int],
 ) -> Tensor:
-    """Twice the outputs of all gated layers, side by side.
+    """Compute twice the outputs of all gated layers, side by side.
 
-    Layer l: [f, g] = sum_k W_lk x(t - (K - 1 - k) d_l) + c_l, z_l = tanh(f) sigmoid(g) (van den Oord et al. 2016, arXiv 1609.03499,
-    eq. 2 and 3), then x <- x + R_l z_l + b_l. With sigmoid(g) = (1 + tanh(g / 2)) / 2, 2 z = t + t u for t = tanh(f), u = tanh(g / 2).
-    Before the first sample x is zero in every layer.
+    Layer l: [f, g] = sum_k W_lk x(t - (K - 1 - k) d_l) + c_l, z_l = tanh(f) sigmoid(g), x <- x + R_l z_l + b_l
+    (van den Oord et al. 2016, arXiv 1609.03499, eq. 2 and 3). Since sigmoid(g) = (1 + tanh(g / 2)) / 2,
+    2 z = t + t u with t = tanh(f) and u = tanh(g / 2). Before the first sample x is zero in every layer.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def gated_stack(
 
 
 class _GatedStack(torch.autograd.Function):
-    """`gated_stack` on tensors of one dtype whose halves are absorbed by the weights."""
+    """`gated_stack` by tensor operations; the factors 1/2 are in the weights already."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, conditions: Tensor, dilations: tuple[int, ...], *weights: Tensor) -> Tensor:
@@ -99,7 +99,8 @@ class _GatedStack(torch.autograd.Function):
         grad_gates: list[Tensor | None] = [None] * layers
         grad_mixes: list[Tensor | None] = [None] * (layers - 1)
         grad_biases: list[Tensor | None] = [None] * (layers - 1)
-        grad = None  # of the loss by the hidden state above the layer
+        # gradient with respect to the input of the layer above
+        grad = None
         both = torch.empty_like(tanhs[0])
         for layer in reversed(range(layers)):
             span = slice(layer * width, (layer + 1) * width)
@@ -129,7 +130,7 @@ class _GatedStack(torch.autograd.Function):
 
 
 def _taps(hidden: Tensor, count: int, dilation: int) -> Tensor:
-    """What a dilated convolution sees at every sample: (batch, time, count * width), oldest tap first, zeros before the first sample."""
+    """Concatenate what a causal dilated convolution sees: (batch, time, count * width), oldest tap first."""
     batch, time, width = hidden.shape
     taps = hidden.new_empty(batch, time, count, width)
     for tap in range(count):

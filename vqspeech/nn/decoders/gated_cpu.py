@@ -1,6 +1,6 @@
-"""`vqspeech.nn.decoders.gated` on a CPU, in bfloat16 and float32: the same products, and one pass of machine code where it takes three or four.
+"""The gated layers of `vqspeech.nn.decoders.gated` with compiled passes between the products, in bfloat16 and float32.
 
-The taps of every layer are kept for the backward pass: reading them again costs less than making them again.
+The taps of every layer are kept for the backward pass: reading them costs less than computing them again.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ class _GatedStack(torch.autograd.Function):
         grad_gates: list[Tensor | None] = [None] * layers
         grad_mixes: list[Tensor | None] = [None] * (layers - 1)
         grad_biases: list[Tensor | None] = [None] * (layers - 1)
-        grad = None  # of the loss by the hidden state above the layer
+        # gradient with respect to the input of the layer above
+        grad = None
         for layer in reversed(range(layers)):
             gate, tap = gates[layer], taps[layer].flatten(1)
             above = grad @ mixes[layer] if grad is not None else None
@@ -71,7 +72,8 @@ class _GatedStack(torch.autograd.Function):
             )
             if layer:
                 grad_biases[layer - 1] = bias.to(grad.dtype)
-        assert grad is not None  # there is at least one layer
+        # there is at least one layer
+        assert grad is not None
         batch = rows // time
         return (
             grad.view(batch, time, width),
@@ -84,4 +86,4 @@ class _GatedStack(torch.autograd.Function):
 
 
 apply: Any = _GatedStack.apply
-"""As ``_GatedStack.apply`` of `vqspeech.nn.decoders.gated`, where `vqspeech.kernels.fit` holds for the width."""
+"""``_GatedStack.apply`` of `vqspeech.nn.decoders.gated`, for a width that `vqspeech.kernels.fit` accepts."""

@@ -1,4 +1,7 @@
-"""The negative log-likelihood of a softmax layer without its logits: computed and differentiated in pieces that stay in the cache."""
+"""The softmax's cross-entropy on CPUs, without storing the logits of all samples.
+
+Logits are computed for a few thousand rows at a time, which fit into the processor's cache, and computed again in the backward pass.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,11 @@ from torch.nn import functional as F
 from vqspeech.kernels import fit
 
 PIECE = 4096
-"""Rows whose logits exist at a time: 256 of them in fp32 are 4 MiB."""
+"""Rows whose logits exist at a time: 256 of them in float32 are 4 MiB."""
 
 
 def softmax_nll(hidden: Tensor, weight: Tensor, bias: Tensor, levels: Tensor) -> Tensor:
-    """-log softmax(hidden weight^T + bias) at the given levels, in nats.
+    """Compute -log softmax(hidden weight^T + bias) at the given levels, in nats.
 
     Parameters
     ----------
@@ -31,16 +34,20 @@ def softmax_nll(hidden: Tensor, weight: Tensor, bias: Tensor, levels: Tensor) ->
     apply: Any = _SoftmaxNLL.apply
     if hidden.dtype == torch.bfloat16 and fit(hidden, len(weight)):
         from vqspeech.nn.decoders.softmax_cpu import apply
-    return apply(hidden, weight.to(hidden.dtype), bias.to(hidden.dtype), levels)
+    return apply(hidden, weight.to(hidden.dtype), bias.to(hidden.dtype), levels, PIECE)
 
 
 class _SoftmaxNLL(torch.autograd.Function):
+    """`softmax_nll` by tensor operations, in pieces of some rows."""
+
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, levels: Tensor) -> Tensor:
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, levels: Tensor, piece: int) -> Tensor:
         ctx.save_for_backward(hidden, weight, bias, levels)
+        ctx.piece = piece
         dtype = torch.promote_types(hidden.dtype, torch.float32)
         nll = hidden.new_empty(len(hidden), dtype=dtype)
-        for rows in pieces(len(hidden)):
+        for first in range(0, len(hidden), piece):
+            rows = slice(first, first + piece)
             logits = torch.addmm(bias, hidden[rows], weight.T).to(dtype)
             nll[rows] = F.cross_entropy(logits, levels[rows], reduction="none")
         return nll
@@ -52,16 +59,12 @@ class _SoftmaxNLL(torch.autograd.Function):
         dtype = torch.promote_types(hidden.dtype, torch.float32)
         grad_hidden = torch.empty_like(hidden)
         grad_weight, grad_bias = weight.new_zeros(weight.shape, dtype=dtype), bias.new_zeros(bias.shape, dtype=dtype)
-        for rows in pieces(len(hidden)):
+        for first in range(0, len(hidden), ctx.piece):
+            rows = slice(first, first + ctx.piece)
             error = torch.addmm(bias, hidden[rows], weight.T).softmax(-1, dtype=dtype)
             error.scatter_add_(1, levels[rows, None], error.new_full((len(error), 1), -1.0))
             error = (error * grad[rows, None]).to(hidden.dtype)
             torch.mm(error, weight, out=grad_hidden[rows])
             grad_weight += error.T @ hidden[rows]
             grad_bias += error.sum(0, dtype=dtype)
-        return grad_hidden, grad_weight.to(weight.dtype), grad_bias.to(bias.dtype), None
-
-
-def pieces(rows: int) -> list[slice]:
-    """Parts of so many rows."""
-    return [slice(first, first + PIECE) for first in range(0, rows, PIECE)]
+        return grad_hidden, grad_weight.to(weight.dtype), grad_bias.to(bias.dtype), None, None

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqspeech.nn.decoders.compiled import Compiled
 from vqspeech.nn.decoders.gated import gated_stack
 from vqspeech.nn.decoders.mulaw import LEVELS, ZERO_LEVEL
 from vqspeech.nn.decoders.softmax import softmax_nll
+
+PLAIN, FUSED, COMPILED = "plain", "fused cpu", "plain compiled"
+"""What may compute the loss of a `WaveNet`; see there."""
 
 
 class Conditioner(nn.Module):
@@ -63,14 +68,54 @@ class Conditioner(nn.Module):
         return hidden[..., spare : spare + frames].transpose(1, 2)
 
 
+def dilated_taps(x: Tensor, count: int, dilation: int) -> Tensor:
+    """Concatenate what a causal dilated convolution sees: (batch, time, width) to (batch, time, count * width), oldest tap first.
+
+    Before the first sample x is zero.
+    """
+    padded = F.pad(x, (0, 0, (count - 1) * dilation, 0))
+    return torch.cat([padded.narrow(1, tap * dilation, x.shape[1]) for tap in range(count)], -1)
+
+
+def residual_block(
+    x: Tensor, taps: Tensor, condition: Tensor, gates: Tensor, residual: Callable[[Tensor], Tensor] | None
+) -> tuple[Tensor, Tensor]:
+    """Compute one layer: [f, g] = W * x + V c, z = tanh(f) sigmoid(g), x + R z + b (van den Oord et al. 2016, eq. 2 and 3).
+
+    Parameters
+    ----------
+    x : (batch, time, width) input of the layer
+    taps : (batch, time, taps * width), x where the dilated convolution sees it; see `dilated_taps`
+    condition : (batch, frames, 2 * width) V c; each frame holds for time / frames samples
+    gates : (taps, width, 2 * width) W
+    residual : the linear layer R, b; None in the last layer
+
+    Returns
+    -------
+    z, the output to the skip path, and the input of the next layer, both (batch, time, width)
+    """
+    convolved = taps @ gates.flatten(0, 1)
+    frames = convolved.unflatten(1, (condition.shape[1], -1)) + condition[:, :, None]
+    f, g = frames.flatten(1, 2).chunk(2, -1)
+    z = torch.tanh(f) * torch.sigmoid(g)
+    return z, x if residual is None else x + residual(z)
+
+
 class WaveNet(nn.Module):
     """A WaveNet over mu-law levels (van den Oord et al. 2016, arXiv 1609.03499), conditioned on latents and speaker.
 
-    Layer l: [f, g] = W_l * x + V_l c, z = tanh(f) sigmoid(g) (eq. 3 there), x <- x + R_l z. The skip paths of all layers are one product
-    over the concatenated z, then ReLU, a product, ReLU, and the logits of 256 levels. Inside, tensors are (batch, time, channels) and
-    every convolution is a matrix product: see `vqspeech.nn.decoders.gated` and, for the loss, `vqspeech.nn.decoders.softmax`.
+    Each layer is a `residual_block`. The skip paths of all layers are one product over the concatenated z, then ReLU, a product, ReLU, and
+    the logits of 256 levels. Inside, tensors are (batch, time, channels) and every convolution is a matrix product.
 
     The past before the first sample is zero activations in every layer; the first input is the level of silence.
+
+    `negative_log_likelihood` runs in one of three ways, equal up to rounding; `computation` names the one that computed the last gradients:
+
+    - ``"plain compiled"``: the layers as they stand here, compiled together with the cross-entropy, where `compilation` asks for it and
+      gradients are wanted;
+    - ``"fused cpu"``: hand-written forward and backward passes for CPUs in float32 and bfloat16 (`vqspeech.nn.decoders.gated`,
+      `vqspeech.nn.decoders.softmax`);
+    - ``"plain"``: the layers as they stand here, everywhere else.
 
     Parameters
     ----------
@@ -81,6 +126,11 @@ class WaveNet(nn.Module):
     residual_channels, skip_channels : width of the residual and of the output path
     condition_channels, condition_kernel, condition_upsampling : see `Conditioner`; the upsampling must divide the hop
     speakers : number of speakers; 0 for none
+
+    Attributes
+    ----------
+    compilation : ``"auto"`` compiles on CUDA devices, True on every device, False on none
+    computation : what computed the last loss with gradients, as above; empty before the first
     """
 
     def __init__(
@@ -117,6 +167,9 @@ class WaveNet(nn.Module):
         self.skip = nn.Linear(layers * width, skip_channels)
         self.hidden = nn.Linear(skip_channels, skip_channels)
         self.logits = nn.Linear(skip_channels, LEVELS)
+        self.compilation: Literal["auto", True, False] = False
+        self.computation = ""
+        self._compiled = Compiled(_plain_nll)
         with torch.no_grad():
             self.embedding.weight.copy_(_smooth_rows(width))
 
@@ -151,7 +204,25 @@ class WaveNet(nn.Module):
         -------
         (batch, 256, time)
         """
-        return self.logits(self._output(past, self.conditions(latents, speaker))).transpose(1, 2)
+        x, conditions = self._inputs(past, self.conditions(latents, speaker))
+        return self.head(self.stack(x, conditions)).transpose(1, 2)
+
+    def layer(self, index: int, x: Tensor, taps: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the `residual_block` with this index."""
+        residual = self.residual[index] if index < len(self.residual) else None
+        return residual_block(x, taps, condition, self.gates[index], residual)
+
+    def stack(self, x: Tensor, conditions: Tensor) -> Tensor:
+        """Outputs z of all layers side by side: (batch, time, width) to (batch, time, layers * width)."""
+        outputs = []
+        for index, dilation in enumerate(self.dilations):
+            z, x = self.layer(index, x, dilated_taps(x, self.kernel_size, dilation), conditions[:, :, index])
+            outputs.append(z)
+        return torch.cat(outputs, -1)
+
+    def head(self, z: Tensor) -> Tensor:
+        """Logits (..., 256) from the outputs of all layers, (..., layers * width)."""
+        return self.logits(F.relu(self.hidden(F.relu(self.skip(z)))))
 
     def negative_log_likelihood(self, levels: Tensor, conditions: Tensor, past: Tensor | None = None) -> Tensor:
         """Negative log-likelihood of each sample, teacher-forced, in nats.
@@ -168,23 +239,43 @@ class WaveNet(nn.Module):
         """
         if past is None:
             past = F.pad(levels[:, :-1], (1, 0), value=ZERO_LEVEL)
-        output = self._output(past, conditions).flatten(0, 1)
-        return softmax_nll(output, self.logits.weight, self.logits.bias, levels.flatten()).view(levels.shape)
+        x, conditions = self._inputs(past, conditions)
+        computation = self._choose(x, conditions, levels)
+        if torch.is_grad_enabled():
+            self.computation = computation
+        if computation == COMPILED:
+            return self._compiled(self, x, conditions, levels)
+        return (_fused_nll if computation == FUSED else _plain_nll)(self, x, conditions, levels)
 
-    def _output(self, past: Tensor, conditions: Tensor) -> Tensor:
-        """(batch, time) levels and (batch, frames, layers, 2 * width) conditions to what the logits are a product of."""
-        hidden = self.embedding(past)
+    def _inputs(self, past: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
+        """Input of the first layer, (batch, time, width), and conditions, both in the dtype to compute in."""
+        x = self.embedding(past)
         if torch.is_autocast_enabled(past.device.type):
-            hidden = hidden.to(torch.get_autocast_dtype(past.device.type))
-        gated = gated_stack(
-            hidden,
-            conditions,
-            list(self.gates),
-            [(layer.weight, layer.bias) for layer in self.residual if isinstance(layer, nn.Linear)],
-            self.dilations,
-        )
-        skip = F.linear(gated, 0.5 * self.skip.weight.to(gated.dtype), self.skip.bias.to(gated.dtype))
-        return F.relu(self.hidden(F.relu(skip)))
+            x = x.to(torch.get_autocast_dtype(past.device.type))
+        return x, conditions.to(x.dtype)
+
+    def _choose(self, x: Tensor, conditions: Tensor, levels: Tensor) -> str:
+        """Which computation takes these tensors; the first call for a shape compiles."""
+        on_cpu = x.device.type == "cpu"
+        if torch.is_grad_enabled() and (self.compilation is True or (self.compilation == "auto" and x.is_cuda)):
+            return COMPILED if self._compiled.ready(self, x, conditions, levels, required=on_cpu) else PLAIN
+        return FUSED if on_cpu and x.dtype in (torch.float32, torch.bfloat16) and x.numel() else PLAIN
+
+
+def _plain_nll(decoder: WaveNet, x: Tensor, conditions: Tensor, levels: Tensor) -> Tensor:
+    """Negative log-likelihood (batch, time) by the layers as they stand above; what is compiled."""
+    logits = decoder.head(decoder.stack(x, conditions)).flatten(0, 1)
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return F.cross_entropy(logits, levels.flatten(), reduction="none").view(levels.shape)
+
+
+def _fused_nll(decoder: WaveNet, x: Tensor, conditions: Tensor, levels: Tensor) -> Tensor:
+    """Negative log-likelihood (batch, time) by hand-written passes; `gated_stack` gives 2 z."""
+    residual = [(layer.weight, layer.bias) for layer in decoder.residual if isinstance(layer, nn.Linear)]
+    doubled = gated_stack(x, conditions, list(decoder.gates), residual, decoder.dilations)
+    skip = F.linear(doubled, 0.5 * decoder.skip.weight.to(x.dtype), decoder.skip.bias.to(x.dtype))
+    hidden = F.relu(decoder.hidden(F.relu(skip))).flatten(0, 1)
+    return softmax_nll(hidden, decoder.logits.weight, decoder.logits.bias, levels.flatten()).view(levels.shape)
 
 
 def _smooth_rows(width: int) -> Tensor:
