@@ -12,11 +12,12 @@ from vqspeech.config.values import Strict, at_least, require
 class TrainConfig(Strict):
     """The training loop.
 
-    Lengths are in samples. `window_samples` is the stretch of each crop that the decoder is trained on; the encoder, the quantizer and the
-    spectral head see the whole crop. 0 means the whole crop. `batch_size` counts crops over all processes; each computes its share of them in
-    `accumulate` parts, one after the other, which needs less memory and changes nothing else. `matrix_learning_rate` is of the decoder's
-    hidden matrices under the optimiser ``muon``. `compile` compiles the decoder's training step with ``torch.compile``: on GPUs (``"auto"``),
-    everywhere (true) or nowhere (false).
+    Lengths are in samples. `window_samples` is the stretch of each crop that the decoder is trained on; the
+    encoder, the quantizer and the spectral head see the whole crop. 0 means the whole crop. `batch_size` counts
+    crops over all processes; each computes its share of them in `accumulate` parts, one after the other, which
+    needs less memory and changes nothing else. `matrix_learning_rate` is of the decoder's hidden matrices under
+    the optimiser ``muon``. `compile` compiles the decoder's training step with ``torch.compile``: ``"auto"`` on
+    GPUs, true on every device, false on none.
     """
 
     steps: int = 100_000

@@ -1,8 +1,8 @@
-"""Machine code for CPUs, made by numba: the passes over memory that training spends its time in, on PyTorch's threads.
+"""Machine code for CPUs, compiled by numba: elementwise passes of training, on PyTorch's threads.
 
-`numeric` and `lanes` are arithmetic, `team` the threads, `gates` and `softmax` the passes; `vqspeech.nn` calls them where `fit` says so and has the same in
-tensor operations for everything else. Numba keeps the machine code in ``__pycache__``, by the date of the file that uses it: touch `gates` and
-`softmax` after a change of the others.
+`numeric` and `lanes` hold arithmetic, `team` the threads, `gates` and `softmax` the passes. `vqspeech.nn` calls them
+where `fit` returns True, and tensor operations elsewhere. Numba caches the code in ``__pycache__`` by the date of the
+calling file: touch `gates` and `softmax` after a change of the other modules.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from torch import Tensor
 
 
 def fit(tensor: Tensor, *channels: int) -> bool:
-    """Whether the passes are there for a tensor's device and dtype, and for channels (multiples of 16); numba is imported only if they may be."""
+    """Return whether the passes support a tensor's device and dtype, and numbers of channels (multiples of 16).
+
+    Numba is imported only for a tensor that may be supported.
+    """
     if tensor.device.type != "cpu" or tensor.dtype not in (torch.bfloat16, torch.float32) or not tensor.numel():
         return False
     from vqspeech.kernels import lanes, team

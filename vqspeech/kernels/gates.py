@@ -1,7 +1,7 @@
-"""What a stack of dilated gated layers does between its products, each in one pass over memory; see `vqspeech.nn.decoders.gated`.
+"""The passes between the products of dilated gated layers; see `vqspeech.nn.decoders.gated`.
 
-Rows are samples, (batch * time) of them; a frame is a stretch of rows with the same conditions. Tensors are bfloat16 or float32, arithmetic is
-float32. Arguments of the entries are addresses and sizes in the order of the functions that unpack them.
+Rows are samples, (batch * time) of them; a frame is a stretch of rows with the same conditions. Tensors are bfloat16 or
+float32, arithmetic is float32. Arguments of the entries are addresses and sizes, in the order of unpacking.
 """
 
 from __future__ import annotations
@@ -143,13 +143,13 @@ def _gather_fp32(a):  # type: ignore[no-untyped-def]
 
 
 def spread(before: Tensor, mixed: Tensor | None, bias: Tensor | None, *, time: int, taps: int, dilation: int) -> Tensor:
-    """What the products of a layer read: the hidden state, before + mixed + bias, at every tap.
+    """Copy the hidden state, before + mixed + bias, to every tap of a layer.
 
     Parameters
     ----------
-    before : (rows, width), each row without gaps
-    mixed, bias : (rows, width) and (width,) in the same dtype; both None for nothing to add
-    time : rows of one sequence; before its first the state is zero
+    before : (rows, width), each row contiguous
+    mixed, bias : (rows, width) and (width,) in the same dtype; None for none
+    time : rows of one sequence; the state before the first is zero
     taps, dilation : of the layer
 
     Returns
@@ -165,17 +165,17 @@ def spread(before: Tensor, mixed: Tensor | None, bias: Tensor | None, *, time: i
 
 
 def gate(both: Tensor, conditions: Tensor, wide: Tensor) -> Tensor:
-    """t and u of a layer, tanh of both halves with their conditions, and t + t u.
+    """Compute t and u, tanh of both halves of a layer with their conditions, and t + t u.
 
     Parameters
     ----------
-    both : (rows, 2 * width) without gaps; becomes t and u
-    conditions : (frames, 2 * width) float32, each row without gaps; rows / frames rows share a frame
-    wide : (rows, width), each row without gaps; becomes t + t u
+    both : (rows, 2 * width) contiguous; overwritten with t and u
+    conditions : (frames, 2 * width) float32, each row contiguous; rows / frames rows share a frame
+    wide : (rows, width), each row contiguous; overwritten with t + t u
 
     Returns
     -------
-    (rows, width), t + t u again, without gaps
+    (rows, width) contiguous copy of t + t u
     """
     rows, width, frames = len(both), both.shape[1] // 2, len(conditions)
     narrow = both.new_empty(rows, width)
@@ -186,17 +186,18 @@ def gate(both: Tensor, conditions: Tensor, wide: Tensor) -> Tensor:
 
 
 def gate_backward(grad: Tensor, above: Tensor | None, tanh: Tensor, grad_conditions: Tensor) -> tuple[Tensor, Tensor]:
-    """The gradient by what `gate` took.
+    """Compute the gradient with respect to the arguments of `gate`.
 
     Parameters
     ----------
-    grad, above : (rows, width), whose sum is the gradient by t + t u; the first has rows without gaps, the second no gaps, or is None
+    grad : (rows, width) gradient with respect to t + t u, each row contiguous
+    above : (rows, width) contiguous, added to `grad`; or None
     tanh : (rows, 2 * width) t and u
-    grad_conditions : (frames, 2 * width) float32, each row without gaps; for the gradient by them
+    grad_conditions : (frames, 2 * width) float32, each row contiguous; overwritten with the gradient of the conditions
 
     Returns
     -------
-    The gradient by `both`, (rows, 2 * width), and t + t u once more, (rows, width)
+    The gradient with respect to `both`, (rows, 2 * width), and t + t u, (rows, width)
     """
     rows, width, frames = len(tanh), tanh.shape[1] // 2, len(grad_conditions)
     both, z = torch.empty_like(tanh), tanh.new_empty(rows, width)
@@ -208,18 +209,18 @@ def gate_backward(grad: Tensor, above: Tensor | None, tanh: Tensor, grad_conditi
 
 
 def gather(grad: Tensor, above: Tensor | None, *, frames: int, time: int, dilation: int) -> tuple[Tensor, Tensor]:
-    """The gradient by what `spread` took, plus `above`.
+    """Compute the gradient with respect to the arguments of `spread`, plus `above`.
 
     Parameters
     ----------
-    grad : (rows, taps, width) without gaps, by the result of `spread`
-    above : (rows, width) without gaps, or None
+    grad : (rows, taps, width) contiguous gradient with respect to the result of `spread`
+    above : (rows, width) contiguous, or None
     frames : parts that the rows are divided into
     time, dilation : as for `spread`
 
     Returns
     -------
-    The gradient by `before` and by `mixed`, (rows, width), and by `bias`, (width,) float32
+    The gradient with respect to `before` and `mixed`, (rows, width), and to `bias`, (width,) float32
     """
     rows, taps, width = grad.shape
     result, bias = grad.new_empty(rows, width), grad.new_empty(frames, width, dtype=torch.float32)

@@ -1,7 +1,7 @@
-"""Sixteen float32 numbers as one value of numba code, and pointers to bfloat16 and float32 numbers that they are read from and written to.
+"""Vectors of sixteen float32 numbers for numba code, and pointers to bfloat16 and float32 numbers in memory.
 
-Explicit vectors, since a compiler's own vectorisation of loops over 32 or 64 channels falls back to single numbers as often as not. LLVM splits
-vectors that are wider than the machine's.
+The vectors are explicit because compilers often fail to vectorise loops over 32 or 64 channels. LLVM splits vectors
+that are wider than the machine's.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from vqspeech.kernels.numeric import compiled
 LANES = 16
 
 BFLOAT16, FLOAT32, INT64 = np.uint16(0), np.float32(0), np.int64(0)
-"""Kinds of numbers behind a pointer, each a sample of what its bits are kept in."""
+"""Element types of pointers, each as an example of the type that stores its bits."""
 
 _VECTOR = ir.VectorType(ir.FloatType(), LANES)
 _HALVES, _WORDS = ir.VectorType(ir.IntType(16), LANES), ir.VectorType(ir.IntType(32), LANES)
 
 
 class Lanes(types.Type):
-    """The type of such a value."""
+    """The numba type of a vector."""
 
     def __init__(self) -> None:
         super().__init__(name="Lanes")
@@ -45,7 +45,7 @@ class _Model(models.PrimitiveModel):
 
 @intrinsic
 def at(typingctx, address, kind):  # type: ignore[no-untyped-def]
-    """The pointer with this address to numbers of a kind: `BFLOAT16`, `FLOAT32` or `INT64`."""
+    """Convert an address to a pointer to numbers of a kind: `BFLOAT16`, `FLOAT32` or `INT64`."""
     result = types.CPointer(kind)
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -56,7 +56,7 @@ def at(typingctx, address, kind):  # type: ignore[no-untyped-def]
 
 @intrinsic
 def item(typingctx, pointer, index):  # type: ignore[no-untyped-def]
-    """The number with this index: a float32 from bfloat16 and float32, an int64 from int64. No bounds, no counting from the end."""
+    """Load one number: float32 from bfloat16 and float32, int64 from int64. The index is not checked."""
     narrow = pointer.dtype == types.uint16
     word = ir.IntType(32)
 
@@ -82,7 +82,7 @@ def put(typingctx, pointer, index, value):  # type: ignore[no-untyped-def]
 
 @intrinsic
 def read(typingctx, pointer, index):  # type: ignore[no-untyped-def]
-    """The numbers from this index on, of a pointer to bfloat16 or float32."""
+    """Load a vector from bfloat16 or float32 memory, starting at an index."""
     narrow = pointer.dtype == types.uint16
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -97,7 +97,7 @@ def read(typingctx, pointer, index):  # type: ignore[no-untyped-def]
 
 @intrinsic
 def write(typingctx, pointer, index, value):  # type: ignore[no-untyped-def]
-    """Numbers to this index and on, of a pointer to bfloat16 or float32; to bfloat16 rounded to the nearest, ties to even, NaN to NaN."""
+    """Store a vector in bfloat16 or float32 memory; bfloat16 rounds to nearest, ties to even, and keeps NaN."""
     narrow = pointer.dtype == types.uint16
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -118,7 +118,7 @@ def write(typingctx, pointer, index, value):  # type: ignore[no-untyped-def]
 
 @intrinsic
 def fill(typingctx, number):  # type: ignore[no-untyped-def]
-    """The same number in all lanes."""
+    """Return a vector with the same number in all lanes."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         one = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), values[0], ir.Constant(ir.IntType(32), 0))
@@ -143,7 +143,7 @@ def _binary(instruction: str) -> Any:
 
 
 def _overload(symbol: Callable[..., Any], instruction: str) -> None:
-    """``symbol(left, right)`` of lanes, or of lanes and a float32."""
+    """Define ``symbol(left, right)`` for two vectors, and for a vector and a float32."""
     apply = _binary(instruction)
 
     @overload(symbol, inline="always")
@@ -178,12 +178,12 @@ def _selector(comparison: str) -> Any:
 
 
 smaller, larger = _selector("<"), _selector(">")
-"""``smaller(a, b)`` and ``larger(a, b)``, lane by lane; where one is NaN, a."""
+"""``smaller(a, b)`` and ``larger(a, b)``, lane by lane; a where either is NaN."""
 
 
 @intrinsic
 def floor(typingctx, value):  # type: ignore[no-untyped-def]
-    """The largest whole numbers that are not larger."""
+    """Round down, lane by lane."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         kind = ir.FunctionType(_VECTOR, [_VECTOR])
@@ -196,7 +196,7 @@ def floor(typingctx, value):  # type: ignore[no-untyped-def]
 
 @intrinsic
 def power_of_two(typingctx, value):  # type: ignore[no-untyped-def]
-    """2 to the power of whole numbers from -126 to 127."""
+    """Compute 2 ** n for whole n from -126 to 127."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         whole = builder.add(builder.fptosi(values[0], _WORDS), _all(_WORDS, 127))
@@ -207,7 +207,7 @@ def power_of_two(typingctx, value):  # type: ignore[no-untyped-def]
 
 @intrinsic
 def lane(typingctx, value, index):  # type: ignore[no-untyped-def]
-    """One number of them."""
+    """Return the number in one lane."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         return builder.extract_element(values[0], values[1])
@@ -217,7 +217,7 @@ def lane(typingctx, value, index):  # type: ignore[no-untyped-def]
 
 @compiled
 def exp(x):  # type: ignore[no-untyped-def]
-    """exp of numbers in [-80, 80] with a relative error below 2e-7, as `numeric.exp32`; NaN for NaN."""
+    """Compute exp in [-80, 80] with a relative error below 2e-7, as `numeric.exp32`; NaN stays NaN."""
     n = floor(x * float32(1.44269504088896341) + float32(0.5))
     r = x - n * float32(0.693359375) + n * float32(2.12194440e-4)
     p = float32(1.9875691500e-4) * r + float32(1.3981999507e-3)
@@ -231,14 +231,14 @@ def exp(x):  # type: ignore[no-untyped-def]
 
 @compiled
 def tanh(x):  # type: ignore[no-untyped-def]
-    """tanh, error below 3e-7; NaN for NaN."""
+    """Compute tanh with an error below 3e-7; NaN stays NaN."""
     a = exp(smaller(larger(x + x, fill(float32(-20))), fill(float32(20))))
     return (a - float32(1)) / (a + float32(1))
 
 
 @compiled
 def total(x):  # type: ignore[no-untyped-def]
-    """The sum of the lanes."""
+    """Sum the lanes."""
     result = float32(0)
     for index in range(LANES):
         result += lane(x, index)
@@ -247,7 +247,7 @@ def total(x):  # type: ignore[no-untyped-def]
 
 @compiled
 def largest(x):  # type: ignore[no-untyped-def]
-    """The largest of the lanes."""
+    """Return the largest lane."""
     result = lane(x, 0)
     for index in range(1, LANES):
         result = max(result, lane(x, index))

@@ -1,4 +1,4 @@
-"""Numbers in numba code: their bits, and an exponential that compilers vectorise."""
+"""Arithmetic for numba code: bits of numbers, and an exponential that compilers can vectorise."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from numba.extending import intrinsic
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Compile at the first call and keep the result on disk, where there is a folder that can be written to."""
+    """Compile at the first call, and cache the code on disk where a folder is writable."""
     options: Any = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
     try:
         return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # "no locator available"
+    # "no locator available"
+    except RuntimeError:
         return numba.njit(**options)(function)
 
 
 @intrinsic
 def float_of_bits(typingctx, bits):  # type: ignore[no-untyped-def]
-    """The float32 (float64) whose bits are an int32 (int64)."""
+    """Reinterpret the bits of an int32 as float32, or of an int64 as float64."""
     result = {types.int32: types.float32, types.int64: types.float64}[bits]
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -33,7 +34,10 @@ def float_of_bits(typingctx, bits):  # type: ignore[no-untyped-def]
 
 @compiled
 def exp32(x):  # type: ignore[no-untyped-def]
-    """exp of a float32 in [-80, 80] with a relative error below 2e-7: x = n log 2 + r, and a polynomial in r (Cephes, expf)."""
+    """Compute exp of a float32 in [-80, 80] with a relative error below 2e-7.
+
+    x = n log 2 + r, and a polynomial in r (Cephes, expf).
+    """
     n = np.floor(x * float32(1.44269504088896341) + float32(0.5))
     r = x - n * float32(0.693359375) + n * float32(2.12194440e-4)
     p = float32(1.9875691500e-4) * r + float32(1.3981999507e-3)

@@ -1,4 +1,4 @@
-"""The elementwise half of a softmax's likelihood and its gradient, in one pass over bfloat16 logits; see `vqspeech.nn.decoders.softmax`."""
+"""Likelihood and gradient of a softmax in one pass over bfloat16 logits; see `vqspeech.nn.decoders.softmax`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from vqspeech.kernels.numeric import compiled
 from vqspeech.kernels.team import Entry, run, share
 
 _BLOCK = 64
-"""Rows whose errors are summed up together, by one thread: the same sums with any number of threads."""
+"""Rows that one thread sums; fixed, so that sums do not depend on the number of threads."""
 
 
 @compiled
@@ -78,28 +78,29 @@ def _scale_entry(a):  # type: ignore[no-untyped-def]
 
 
 def errors(logits: Tensor, levels: Tensor, nll: Tensor) -> None:
-    """softmax(logits) - onehot(levels) in place of the logits, and -log softmax at the levels.
+    """Replace logits by softmax(logits) - onehot(levels), and compute -log softmax at the levels.
 
     Parameters
     ----------
-    logits : (rows, classes) bfloat16 without gaps; becomes the errors
-    levels : (rows,) int64 without gaps, each below `classes`
-    nll : (rows,) float32 without gaps, for the result in nats
+    logits : (rows, classes) bfloat16 contiguous; overwritten with the errors
+    levels : (rows,) int64 contiguous, each below `classes`
+    nll : (rows,) float32 contiguous; overwritten with the result in nats
     """
     run(_errors_entry, *logits.shape, logits.data_ptr(), levels.data_ptr(), nll.data_ptr())
 
 
 def scale(errors: Tensor, grad: Tensor, scaled: Tensor) -> Tensor:
-    """Errors times the gradient of each row, and their sum over rows.
+    """Multiply errors by the gradient of each row, and sum them over rows.
 
     Parameters
     ----------
-    errors, scaled : (rows, classes) bfloat16 without gaps; the second for the result
-    grad : (rows,) float32 without gaps
+    errors : (rows, classes) bfloat16 contiguous
+    grad : (rows,) float32 contiguous
+    scaled : as `errors`; overwritten with the products
 
     Returns
     -------
-    (classes,) float32
+    (classes,) float32 sums
     """
     rows, classes = errors.shape
     sums = grad.new_empty(-(-rows // _BLOCK), classes)

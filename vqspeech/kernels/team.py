@@ -1,7 +1,7 @@
 """PyTorch's own threads for numba code.
 
-A second pool of threads would fight with PyTorch's for the cores: an OpenMP thread that has finished its part of one operation waits for the next
-one busily. PyTorch for Linux brings GNU OpenMP, whose entry point runs any C function on the threads that wait.
+A second pool of threads would compete with PyTorch's for the cores, because idle OpenMP threads spin while they wait.
+PyTorch for Linux ships GNU OpenMP, whose entry point runs any C function on the waiting threads.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MEMBER, _SIZE = "omp_get_thread_num", "omp_get_num_threads"
 
 @functools.cache
 def _openmp() -> Any:
-    """GNU OpenMP as PyTorch has loaded it, or one that calls itself so; None where there is none."""
+    """Return GNU OpenMP as PyTorch has loaded it, or a compatible library; None where there is none."""
     try:
         library = ctypes.CDLL("libgomp.so.1")
         library.GOMP_parallel.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
@@ -37,7 +37,7 @@ def _openmp() -> Any:
 
 
 def available() -> bool:
-    """Whether there are such threads."""
+    """Return whether PyTorch's threads can be used."""
     return _openmp() is not None
 
 
@@ -47,30 +47,32 @@ _size = types.ExternalFunction(_SIZE, types.int32())
 
 @compiled
 def share(count):  # type: ignore[no-untyped-def]
-    """First and last (not included) of `count` things that are this thread's."""
+    """Return this thread's share of `count` items: the first, and the first that is not its own."""
     member, size = _member(), _size()
     return count * member // size, count * (member + 1) // size
 
 
 class Entry:
-    """A function ``function(arguments)`` of numba code, of an int64 pointer, for `run`; compiled when first wanted, kept on disk where it can be kept."""
+    """A numba function of an int64 pointer, for `run`; compiled at its first use and cached on disk where possible."""
 
     def __init__(self, function: Callable[..., None]) -> None:
         self.function = function
 
     @functools.cached_property
     def address(self) -> Any:
-        """Of the machine code."""
+        """Address of the compiled function."""
         options: Any
         signature, options = types.void(types.CPointer(types.int64)), {"error_model": "numpy"}
-        _openmp()  # its symbols are linked to
+        # registers the symbols that the code links to
+        _openmp()
         try:
             return numba.cfunc(signature, cache=True, **options)(self.function).address
-        except RuntimeError:  # "no locator available"
+        # "no locator available"
+        except RuntimeError:
             return numba.cfunc(signature, **options)(self.function).address
 
 
 def run(entry: Entry, *arguments: int) -> None:
-    """Run an entry on as many threads as PyTorch uses; it finds its share of the work by `share`."""
+    """Run an entry on as many threads as PyTorch uses; each takes its `share`."""
     numbers = np.array(arguments, np.int64)
     _openmp().GOMP_parallel(entry.address, numbers.ctypes.data, torch.get_num_threads(), 0)

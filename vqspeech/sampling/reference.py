@@ -13,9 +13,10 @@ from vqspeech.nn.decoders.wavenet import WaveNet
 
 
 class ReferenceSampler:
-    """Draws samples of a batch of streams; the work per sample does not grow with time (Paine et al. 2016, arXiv 1611.09482).
+    """Draws samples of a batch of streams, at constant cost per sample (Paine et al. 2016, arXiv 1611.09482).
 
-    It keeps, for each layer, the inputs of the last (kernel_size - 1) * dilation samples. A further call continues the streams.
+    It keeps the inputs of each layer for the last (kernel_size - 1) * dilation samples. A further call continues the
+    streams.
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ class ReferenceSampler:
 
     @torch.inference_mode()
     def draw(self, conditions: Tensor, uniforms: Tensor, temperature: float = 1.0) -> Tensor:
-        """Draw the next samples of every stream; with fewer rows than streams, only the first streams continue from here on.
+        """Draw the next samples of every stream; with fewer rows, only the first streams continue from here on.
 
         Parameters
         ----------
@@ -58,7 +59,7 @@ class ReferenceSampler:
         return levels
 
     def logits(self, condition: Tensor) -> Tensor:
-        """Compute logits (batch, 256) of the next sample from its condition (layers, batch, 2 * width), and advance by one sample."""
+        """Compute logits (batch, 256) from a condition (layers, batch, 2 * width), and advance by one sample."""
         decoder, outputs = self._decoder, []
         x = decoder.embedding(self._level)[:, None]
         for index, (dilation, ring) in enumerate(zip(decoder.dilations, self._rings, strict=True)):
@@ -73,13 +74,14 @@ class ReferenceSampler:
 
 
 def choose(logits: Tensor, uniform: Tensor, temperature: float) -> Tensor:
-    """Levels (batch,) where the cumulative distribution of softmax(logits / temperature) passes `uniform` (batch,); in float64."""
+    """Draw levels (batch,): where the cumulative softmax of logits / temperature passes `uniform` (batch,)."""
     return logits.argmax(1) if temperature == 0 else pass_uniform(logits, uniform, temperature)
 
 
 def pass_uniform(logits: Tensor, uniform: Tensor, temperature: float | Tensor) -> Tensor:
-    """`choose` for a temperature above 0, which may be a tensor that only the device knows."""
+    """Draw levels as `choose` does, for a temperature above 0; a tensor as temperature stays on its device."""
     logits = logits.double()
-    below = logits - logits.max(1, keepdim=True).values  # divided by however little, the most likely level keeps its 0
+    # the most likely level keeps 0 after division by any temperature
+    below = logits - logits.max(1, keepdim=True).values
     cumulative = F.softmax(below / temperature, 1).cumsum(1)
     return (cumulative <= uniform[:, None] * cumulative[:, -1:]).sum(1).clamp_max(LEVELS - 1)

@@ -1,4 +1,4 @@
-"""A training step compiled by `torch.compile`, which runs uncompiled where compiling fails."""
+"""A differentiable function under `torch.compile`, which runs uncompiled where compiling fails."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ BACKEND: Any = "inductor"
 """Backend of `torch.compile`."""
 
 MOST_SHAPES = 4
-"""Shapes of tensors that one function is compiled for; others run uncompiled, so that changing shapes cannot compile for ever."""
+"""Shapes of tensors that one function is compiled for; calls with further shapes run uncompiled."""
 
 _RECOMPILE_LIMIT = 256
-"""Compilations of one function that PyTorch allows over all modules of a process, instead of its 8."""
+"""Compilations of one function in a process, over all modules and shapes; PyTorch's own limit is 8."""
 
 
 class Compiled:
-    """A differentiable function ``function(module, *tensors)``, compiled for each new shape of its tensors at the first call.
+    """A function ``function(module, *tensors)``, compiled at the first call for each shape of its tensors.
 
-    The first call for a shape runs the forward and the backward pass once before it counts: PyTorch compiles the backward pass when gradients
-    are first computed, where a failure could not be caught. After a failure, and for shapes beyond `MOST_SHAPES`, calls run the function
-    uncompiled, with one warning.
+    That call first runs the forward and the backward pass as a trial: PyTorch compiles the backward pass when gradients
+    are first computed, where a failure could no longer be handled. After a failure, and for shapes beyond
+    `MOST_SHAPES`, calls run the function uncompiled, with one warning.
 
     Parameters
     ----------
-    function : returns one tensor that is differentiable in the module's parameters
+    function : a function at the top level of a module; returns one tensor, differentiable in the module's parameters
     """
 
     def __init__(self, function: Callable[..., Tensor]) -> None:
         self.function = function
         self.failure: Exception | None = None
-        """Why compiling failed; None while it has not."""
+        """The error that compiling ended with; None before."""
         self._compiled: Callable[..., Tensor] | None = None
         self._shapes: set[Any] = set()
         self._warned = False
@@ -45,18 +45,18 @@ class Compiled:
         return Compiled, (self.function,)
 
     def ready(self, module: nn.Module, *tensors: Tensor, required: bool = False) -> bool:
-        """Return whether a call with these tensors runs compiled code; compiles it where they have a new shape.
+        """Return whether a call with these tensors runs compiled code, after compiling it for a new shape.
 
         Raises
         ------
         ConfigError : when compiling fails and is required
-        torch.OutOfMemoryError : when the device has too little memory for the step itself
+        torch.OutOfMemoryError : when the device has too little memory for the function itself
         """
         key = tuple((tensor.shape, tensor.dtype, tensor.device, tensor.requires_grad) for tensor in tensors)
         if self.failure is not None or key in self._shapes:
             return self.failure is None
         if len(self._shapes) >= MOST_SHAPES:
-            self._warn(f"batches have more than {MOST_SHAPES} shapes; those of further shapes are computed uncompiled")
+            self._warn(f"batches have more than {MOST_SHAPES} shapes; further shapes run without torch.compile")
             return False
         try:
             self._compile(module, *tensors)
@@ -69,7 +69,7 @@ class Compiled:
                     'or set train.compile = "auto"'
                 ) from error
             self.failure = error
-            self._warn(f"torch.compile failed, training goes on uncompiled: {reason(error)}")
+            self._warn(f"torch.compile failed, training continues without it: {reason(error)}")
             return False
         self._shapes.add(key)
         return True

@@ -1,9 +1,9 @@
 """The gated layers of a WaveNet on CPUs: one autograd function with a hand-written backward pass.
 
-Training a small WaveNet on a CPU is limited by memory traffic. Each layer here is one product over its taps, one tanh over both
-halves of its gates and one pass for their product; the backward pass keeps the input and the tanh of each layer. Where
-`vqspeech.kernels` has compiled passes, `vqspeech.nn.decoders.gated_cpu` computes the same with fewer passes still. The equations stand
-in `vqspeech.nn.decoders.wavenet`, whose plain layers run on every other device.
+Training a small WaveNet on a CPU is limited by memory traffic. Each layer here is one product over its taps, one tanh
+over both halves of its gates, and one pass for their product; the backward pass needs the input and the tanh of each
+layer. `vqspeech.nn.decoders.gated_cpu` needs fewer passes where `vqspeech.kernels` can be used. The same equations,
+layer by layer, are in `vqspeech.nn.decoders.wavenet`.
 """
 
 from __future__ import annotations

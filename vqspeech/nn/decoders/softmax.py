@@ -1,6 +1,7 @@
 """The softmax's cross-entropy on CPUs, without storing the logits of all samples.
 
-Logits are computed for a few thousand rows at a time, which fit into the processor's cache, and computed again in the backward pass.
+Logits are computed for a few thousand rows at a time, which fit into the processor's cache, and again in the backward
+pass.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The cross-entropy of `vqspeech.nn.decoders.softmax` in bfloat16 by compiled passes, which store its gradient instead of the logits."""
+"""The cross-entropy of `vqspeech.nn.decoders.softmax` in bfloat16, with machine code around its products.
+
+The forward pass stores the gradient with respect to the logits, so that the backward pass need not compute them again.
+"""
 
 from __future__ import annotations
 
@@ -43,4 +46,4 @@ class _SoftmaxNLL(torch.autograd.Function):
 
 
 apply: Any = _SoftmaxNLL.apply
-"""``_SoftmaxNLL.apply`` of `vqspeech.nn.decoders.softmax`, for a number of classes that `vqspeech.kernels.fit` accepts."""
+"""``_SoftmaxNLL.apply`` of `vqspeech.nn.decoders.softmax`, for classes that `vqspeech.kernels.fit` accepts."""

@@ -16,7 +16,7 @@ from vqspeech.nn.decoders.mulaw import LEVELS, ZERO_LEVEL
 from vqspeech.nn.decoders.softmax import softmax_nll
 
 PLAIN, FUSED, COMPILED = "plain", "fused cpu", "plain compiled"
-"""What may compute the loss of a `WaveNet`; see there."""
+"""Ways to compute the loss of a `WaveNet`; see there."""
 
 
 class Conditioner(nn.Module):
@@ -69,9 +69,9 @@ class Conditioner(nn.Module):
 
 
 def dilated_taps(x: Tensor, count: int, dilation: int) -> Tensor:
-    """Concatenate what a causal dilated convolution sees: (batch, time, width) to (batch, time, count * width), oldest tap first.
+    """Concatenate what a causal dilated convolution sees: (batch, time, count * width), oldest tap first.
 
-    Before the first sample x is zero.
+    Before the first sample x, (batch, time, width), is zero.
     """
     padded = F.pad(x, (0, 0, (count - 1) * dilation, 0))
     return torch.cat([padded.narrow(1, tap * dilation, x.shape[1]) for tap in range(count)], -1)
@@ -80,7 +80,9 @@ def dilated_taps(x: Tensor, count: int, dilation: int) -> Tensor:
 def residual_block(
     x: Tensor, taps: Tensor, condition: Tensor, gates: Tensor, residual: Callable[[Tensor], Tensor] | None
 ) -> tuple[Tensor, Tensor]:
-    """Compute one layer: [f, g] = W * x + V c, z = tanh(f) sigmoid(g), x + R z + b (van den Oord et al. 2016, eq. 2 and 3).
+    """Compute one layer: [f, g] = W * x + V c, z = tanh(f) sigmoid(g), x + R z + b.
+
+    Equations 2 and 3 of van den Oord et al. 2016, arXiv 1609.03499.
 
     Parameters
     ----------
@@ -104,18 +106,18 @@ def residual_block(
 class WaveNet(nn.Module):
     """A WaveNet over mu-law levels (van den Oord et al. 2016, arXiv 1609.03499), conditioned on latents and speaker.
 
-    Each layer is a `residual_block`. The skip paths of all layers are one product over the concatenated z, then ReLU, a product, ReLU, and
-    the logits of 256 levels. Inside, tensors are (batch, time, channels) and every convolution is a matrix product.
+    Each layer is a `residual_block`. The skip paths of all layers are one product over the concatenated z, followed by
+    ReLU, a product, ReLU, and the logits of 256 levels. Tensors are (batch, time, channels) inside, and every
+    convolution is a matrix product. Before the first sample activations are zero; the first input is the level of
+    silence.
 
-    The past before the first sample is zero activations in every layer; the first input is the level of silence.
+    `negative_log_likelihood` is computed in one of three ways, which differ by rounding only:
 
-    `negative_log_likelihood` runs in one of three ways, equal up to rounding; `computation` names the one that computed the last gradients:
-
-    - ``"plain compiled"``: the layers as they stand here, compiled together with the cross-entropy, where `compilation` asks for it and
-      gradients are wanted;
-    - ``"fused cpu"``: hand-written forward and backward passes for CPUs in float32 and bfloat16 (`vqspeech.nn.decoders.gated`,
-      `vqspeech.nn.decoders.softmax`);
-    - ``"plain"``: the layers as they stand here, everywhere else.
+    - ``"plain compiled"``: these layers and the cross-entropy under `torch.compile`, when gradients are computed and
+      `compilation` includes the device;
+    - ``"fused cpu"``: hand-written passes for CPUs in float32 and bfloat16, see `vqspeech.nn.decoders.gated` and
+      `vqspeech.nn.decoders.softmax`;
+    - ``"plain"``: these layers, in every other case.
 
     Parameters
     ----------
@@ -130,7 +132,7 @@ class WaveNet(nn.Module):
     Attributes
     ----------
     compilation : ``"auto"`` compiles on CUDA devices, True on every device, False on none
-    computation : what computed the last loss with gradients, as above; empty before the first
+    computation : the one that computed the last loss with gradients; empty before the first
     """
 
     def __init__(
@@ -179,12 +181,12 @@ class WaveNet(nn.Module):
         return 1 + (self.kernel_size - 1) * sum(self.dilations)
 
     def hidden_matrices(self) -> list[nn.Parameter]:
-        """Weights of gates, residual and skip paths: all but embedding, conditions and logits; the last dimension is the output of gates."""
+        """Return the weights of gates, residual and skip paths; the last dimension of gates is their output."""
         mixes = [layer.weight for layer in self.residual if isinstance(layer, nn.Linear)]
         return [*self.gates, *mixes, self.skip.weight, self.hidden.weight]
 
     def conditions(self, latents: Tensor, speaker: Tensor | None, *, with_margin: bool = False) -> Tensor:
-        """What every layer adds to its gates, per conditioning frame: (batch, frames * upsampling, layers, 2 * residual_channels).
+        """Compute V c of every layer, (batch, frames * upsampling, layers, 2 * residual_channels).
 
         One conditioning frame holds for ``condition_samples`` samples. Arguments as in `Conditioner.forward`.
         """
@@ -192,7 +194,7 @@ class WaveNet(nn.Module):
         return self.condition(frames).unflatten(-1, (len(self.dilations), 2 * self.residual_channels))
 
     def forward(self, past: Tensor, latents: Tensor, speaker: Tensor | None = None) -> Tensor:
-        """Logits of every sample given the samples before it.
+        """Compute the logits of every sample given the samples before it.
 
         Parameters
         ----------
@@ -213,7 +215,7 @@ class WaveNet(nn.Module):
         return residual_block(x, taps, condition, self.gates[index], residual)
 
     def stack(self, x: Tensor, conditions: Tensor) -> Tensor:
-        """Outputs z of all layers side by side: (batch, time, width) to (batch, time, layers * width)."""
+        """Concatenate the outputs z of all layers: (batch, time, width) to (batch, time, layers * width)."""
         outputs = []
         for index, dilation in enumerate(self.dilations):
             z, x = self.layer(index, x, dilated_taps(x, self.kernel_size, dilation), conditions[:, :, index])
@@ -221,17 +223,17 @@ class WaveNet(nn.Module):
         return torch.cat(outputs, -1)
 
     def head(self, z: Tensor) -> Tensor:
-        """Logits (..., 256) from the outputs of all layers, (..., layers * width)."""
+        """Compute logits (..., 256) from the outputs of all layers, (..., layers * width)."""
         return self.logits(F.relu(self.hidden(F.relu(self.skip(z)))))
 
     def negative_log_likelihood(self, levels: Tensor, conditions: Tensor, past: Tensor | None = None) -> Tensor:
-        """Negative log-likelihood of each sample, teacher-forced, in nats.
+        """Compute the teacher-forced negative log-likelihood of each sample, in nats.
 
         Parameters
         ----------
         levels : (batch, time) int64 mu-law levels, time a multiple of ``condition_samples``
         conditions : of these samples, as `conditions` gives them
-        past : (batch, time) levels shifted by one; taken from `levels` with silence before the first sample when None
+        past : (batch, time) levels shifted by one; None shifts `levels`, with silence before the first sample
 
         Returns
         -------
@@ -248,14 +250,14 @@ class WaveNet(nn.Module):
         return (_fused_nll if computation == FUSED else _plain_nll)(self, x, conditions, levels)
 
     def _inputs(self, past: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
-        """Input of the first layer, (batch, time, width), and conditions, both in the dtype to compute in."""
+        """Return the input of the first layer, (batch, time, width), and conditions, in the dtype to compute in."""
         x = self.embedding(past)
         if torch.is_autocast_enabled(past.device.type):
             x = x.to(torch.get_autocast_dtype(past.device.type))
         return x, conditions.to(x.dtype)
 
     def _choose(self, x: Tensor, conditions: Tensor, levels: Tensor) -> str:
-        """Which computation takes these tensors; the first call for a shape compiles."""
+        """Return the computation for these tensors; the first call for a shape compiles it."""
         on_cpu = x.device.type == "cpu"
         if torch.is_grad_enabled() and (self.compilation is True or (self.compilation == "auto" and x.is_cuda)):
             return COMPILED if self._compiled.ready(self, x, conditions, levels, required=on_cpu) else PLAIN
@@ -263,14 +265,14 @@ class WaveNet(nn.Module):
 
 
 def _plain_nll(decoder: WaveNet, x: Tensor, conditions: Tensor, levels: Tensor) -> Tensor:
-    """Negative log-likelihood (batch, time) by the layers as they stand above; what is compiled."""
+    """Compute the negative log-likelihood (batch, time) by the layers above; this function is compiled."""
     logits = decoder.head(decoder.stack(x, conditions)).flatten(0, 1)
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     return F.cross_entropy(logits, levels.flatten(), reduction="none").view(levels.shape)
 
 
 def _fused_nll(decoder: WaveNet, x: Tensor, conditions: Tensor, levels: Tensor) -> Tensor:
-    """Negative log-likelihood (batch, time) by hand-written passes; `gated_stack` gives 2 z."""
+    """Compute the negative log-likelihood (batch, time) by hand-written passes; `gated_stack` returns 2 z."""
     residual = [(layer.weight, layer.bias) for layer in decoder.residual if isinstance(layer, nn.Linear)]
     doubled = gated_stack(x, conditions, list(decoder.gates), residual, decoder.dilations)
     skip = F.linear(doubled, 0.5 * decoder.skip.weight.to(x.dtype), decoder.skip.bias.to(x.dtype))
@@ -279,11 +281,12 @@ def _fused_nll(decoder: WaveNet, x: Tensor, conditions: Tensor, levels: Tensor) 
 
 
 def _smooth_rows(width: int) -> Tensor:
-    """Random rows for the levels, (256, width), alike for neighbouring levels: mixtures of smooth functions of the level.
+    """Draw embeddings of the levels, (256, width), as mixtures of smooth functions of the level.
 
-    Independent rows have to learn from the data that levels are ordered: 0.4 bit/sample behind after 400 steps of the demo recipe.
+    Independent rows have to learn the order of the levels: 0.4 bit/sample worse after 400 steps of the demo recipe.
     """
-    level = torch.linspace(-1, 1, LEVELS)  # companded, -1 to 1
+    # companded
+    level = torch.linspace(-1, 1, LEVELS)
     amplitude = level.sign() * ((LEVELS ** level.abs()) - 1) / (LEVELS - 1)
     waves = [torch.cos(math.pi / 2 * k * (level + 1)) for k in range(1, 7)]
     return torch.stack([2 * level, 4 * amplitude, *waves], 1) @ (0.3 * torch.randn(8, width))
