@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ def draw_training(metrics: Path, picture: Path) -> Path:
 def training_section(picture: Path, *, text: str = "", tables: tuple[Table, ...] = ()) -> Section:
     """Return the section on training, with the picture of `draw_training`."""
     text = text or (
-        "Losses on training and held-out data, the loss when each row gets the codes of another row, and the codes in use."
+        "Losses on training and held-out data, the loss when each row gets the codes of another row, "
+        "and the codes in use."
     )
     return Section(
         title="Training", text=text, tables=tables, figures=(Picture(source=picture, alt="training curves"),)
@@ -46,7 +48,7 @@ def codebook_section(codebooks: Sequence[Mapping[str, Any]], pictures: Sequence[
 
     Parameters
     ----------
-    codebooks : with ``size``, ``codes_used``, ``perplexity``, ``normalised_entropy`` and optionally ``level``
+    codebooks : with ``size``, ``codes_used``, ``perplexity`` and optionally ``level``, a name
     pictures : of `draw_codebooks`, all or some
     over : what was counted, for example ``"every utterance of the corpus"``
     """
@@ -56,7 +58,7 @@ def codebook_section(codebooks: Sequence[Mapping[str, Any]], pictures: Sequence[
             book["size"],
             book["codes_used"],
             f"{book['perplexity']:.1f}",
-            f"{book['normalised_entropy']:.3f}",
+            f"{math.log(book['perplexity']) / math.log(book['size']):.3f}" if book["size"] > 1 else None,
         )
         for number, book in enumerate(codebooks)
     )

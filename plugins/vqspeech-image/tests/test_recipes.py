@@ -9,12 +9,13 @@ import pytest
 from layouts import cifar, idx
 from typer.testing import CliRunner
 from vqspeech_image.models import load_images, load_prior, require_same_codes
-from vqspeech_image.recipes.settings import PAPER, SMALL, presets, settle
+from vqspeech_image.recipes.settings import PAPER, SMALL, resolve_settings
 from vqspeech_image.store import ImageStore
 
 from vqspeech.cli.main import app
 from vqspeech.errors import CheckpointError, InputError
-from vqspeech.experiments.request import RecipeRequest
+from vqspeech.experiments import RecipeRequest
+from vqspeech.experiments.settings import presets
 
 TINY = [
     "model.width=8", "model.dim=8", "model.residual_blocks=1", "model.quantizer.groups=2", "model.quantizer.codebook_size=8",
@@ -71,7 +72,7 @@ def test_the_report_shows_grids_and_the_paper_s_figures(done):
 def test_a_second_call_repeats_nothing_and_another_sample_only_that(done):
     data, out, _ = done
     again = recipe("cifar10", out, data=data)
-    assert again.exit_code == 0 and again.output.count("done before") == 9
+    assert again.exit_code == 0 and again.output.count("done before") == 10
     other = recipe("cifar10", out, data=data, settings=[*TINY, "sample.images=5"])
     assert other.output.count("done before") == 8 and "[sample]\n" in other.output
 
@@ -160,7 +161,7 @@ def test_two_levels_end_to_end(tmp_path, images):
     assert "with the bottom codes of another image" in page
     assert "VQ-VAE-2" in page and "top 4 x 4 x 1, bottom 8 x 8 x 2" in page and "prior-bottom" in page
     again = recipe("cifar10", out, "--set", "preset=vqvae2", settings=TWO, data=tmp_path / "data")
-    assert again.exit_code == 0 and again.output.count("done before") == 9
+    assert again.exit_code == 0 and again.output.count("done before") == 10
 
 
 RECIPES = {"cifar10": "cifar10", "kmnist": "kmnist", "imagenet": "image-folder", "frames": "vizdoom"}
@@ -197,7 +198,7 @@ def test_a_second_stage_over_the_codes_of_clips(tmp_path, images):
     )
     assert (out / "pictures" / "second.png").stat().st_size > 100
     again = recipe("frames", out, settings=SECOND, data=tmp_path / "clips")
-    assert again.exit_code == 0 and again.output.count("done before") == 9
+    assert again.exit_code == 0 and again.output.count("done before") == 10
     other = recipe("frames", out, settings=[*SECOND, "second.train.steps=3"], data=tmp_path / "clips")
     assert other.exit_code == 2 and "second" in other.output
 
@@ -212,7 +213,7 @@ def test_every_recipe_has_the_two_presets_that_machines_choose():
 @pytest.mark.parametrize("name, preset", ALL)
 def test_every_preset_can_be_used(name, preset):
     request = RecipeRequest(name=name, out=Path("unused"), overrides=(f"preset={preset}", "train.steps=7"), seed=3)
-    settings = settle(request, f"vqspeech_image.recipes.{name}", RECIPES[name])
+    settings = resolve_settings(request, f"vqspeech_image.recipes.{name}", RECIPES[name])
     assert settings.run.train.steps == 7 and settings.run.seed == 3 and settings.preset == preset
     assert all(prior.seed == 3 for prior in settings.priors.values())
     assert settings.run.model["kind"] == ("vqvae2" if preset == "vqvae2" else "vqvae")
@@ -233,13 +234,13 @@ def test_every_preset_can_be_used(name, preset):
 def test_settings_that_cannot_be(setting, says):
     request = RecipeRequest(name="cifar10", out=Path("unused"), overrides=(setting,))
     with pytest.raises(InputError, match=says):
-        settle(request, "vqspeech_image.recipes.cifar10", "cifar10")
+        resolve_settings(request, "vqspeech_image.recipes.cifar10", "cifar10")
 
 
 def test_a_second_stage_is_over_one_level():
     request = RecipeRequest(name="cifar10", out=Path("unused"), overrides=("preset=vqvae2", "second.model.layers=2"))
     with pytest.raises(InputError, match=r"codes of one level; model.kind = 'vqvae2' has 2"):
-        settle(request, "vqspeech_image.recipes.cifar10", "cifar10")
+        resolve_settings(request, "vqspeech_image.recipes.cifar10", "cifar10")
 
 
 SUBSET = Path(__file__).parents[4] / "shared" / "data" / "cifar10"

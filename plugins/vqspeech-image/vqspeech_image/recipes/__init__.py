@@ -1,1 +1,1 @@
-"""The experiments on images; `vqspeech_image.recipes.experiment` is what they share."""
+"""The experiments on images; `vqspeech_image.recipes.recipe` holds the stages that they share."""

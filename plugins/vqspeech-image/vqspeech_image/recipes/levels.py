@@ -1,4 +1,4 @@
-"""What the recipes on images do level by level: priors over the codes, samples from them, and what the codes cost."""
+"""The recipes on images level by level: priors over the codes, samples from them, and the cost of the codes."""
 
 from __future__ import annotations
 
@@ -14,28 +14,22 @@ from torch import Tensor
 
 from vqspeech.runs import RunDirectory
 from vqspeech_image.code_store import CodeStore
-from vqspeech_image.config import prior_model
 from vqspeech_image.evaluation import codes as of_codes
 from vqspeech_image.evaluation.accounting import Accounting, with_prior
 from vqspeech_image.models import LoadedImages, LoadedPrior, load_prior
-from vqspeech_image.recipes.settings import SampleConfig, Settings
+from vqspeech_image.recipes.settings import ImageSettings, SampleConfig
 from vqspeech_image.sampling.levels import require_levels, sample_levels
 
 AT_ONCE = 64
 
 
-def levels_of(settings: Settings) -> dict[str, str]:
-    """Name of a prior's directory -> level, the coarsest first."""
-    return {name: prior_model(config.model).level for name, config in settings.priors.items()}
-
-
-def store_directory(out: Path, settings: Settings) -> Path:
-    """Where the codes of all levels lie: in the directory of the first prior."""
+def store_directory(out: Path, settings: ImageSettings) -> Path:
+    """Return the directory of the codes of all levels: in the directory of the first prior."""
     return RunDirectory(out / next(iter(settings.priors))).store
 
 
 def encoding(store: CodeStore, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
-    """What the stage ``encode`` found: grids, and use of every codebook over some images."""
+    """Return the result of the stage ``encode``: grids, and use of every codebook over some images."""
     levels, books = [], []
     for level in store.levels:
         uses = of_codes.book_uses(store.at(level.name), rows)
@@ -53,15 +47,20 @@ def encoding(store: CodeStore, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
     return {"of": store.of, "levels": levels, "codebooks": books}
 
 
-def loaded_priors(out: Path, settings: Settings) -> list[LoadedPrior]:
-    """The priors of a run, the coarsest first."""
+def loaded_priors(out: Path, settings: ImageSettings) -> list[LoadedPrior]:
+    """Load the priors of a run, the coarsest first."""
     return [load_prior(out / name) for name in settings.priors]
 
 
 def drawn_images(
     images: LoadedImages, priors: list[LoadedPrior], chosen: SampleConfig, seed: int
 ) -> tuple[Tensor, dict[str, Any]]:
-    """Pixels (images, height, width, channels) uint8 decoded from drawn codes, and what the stage ``sample`` tells of them."""
+    """Draw codes and decode them.
+
+    Returns
+    -------
+    Pixels (images, height, width, channels) uint8, and the result of the stage ``sample``
+    """
     require_levels(images, priors)
     by_class = any(prior.config.by_class for prior in priors)
     labels = torch.arange(chosen.images) % priors[0].codes.classes if by_class else None
@@ -75,7 +74,7 @@ def drawn_images(
 
 
 def distinct(codes: Tensor) -> int:
-    """How many of some rows of codes (images, codes) differ from all others."""
+    """Count the different rows of codes (images, codes)."""
     return len(torch.unique(codes, dim=0))
 
 
@@ -85,13 +84,13 @@ def costs(
     train: npt.NDArray[np.int64],
     held: npt.NDArray[np.int64],
 ) -> list[dict[str, Any]]:
-    """Of each level: its name, codes of an image, and mean nats of a held-out code under a uniform prior, by frequency, and under the learned one.
+    """Return the cost of a held-out code in nats for each level: uniform, by frequency, and under the learned prior.
 
     Parameters
     ----------
     priors : level -> its prior
-    train : images whose frequencies are taken
-    held : images whose codes are paid for
+    train : images that give the frequencies
+    held : images whose codes are counted
     """
     found = []
     for level in store.levels:
@@ -106,25 +105,25 @@ def costs(
 
 
 def over_levels(found: list[dict[str, Any]]) -> dict[str, float]:
-    """Mean nats of a code over the codes of all levels, by kind of prior."""
+    """Return the mean nats of a code over all levels, by kind of prior."""
     total = sum(one["codes"] for one in found)
     kinds = found[0]["nats_per_code"]
     return {kind: sum(one["codes"] * one["nats_per_code"][kind] for one in found) / total for kind in kinds}
 
 
-def priced(uniform: Accounting, found: list[dict[str, Any]], told: str) -> list[Accounting]:
-    """The bound under a uniform prior, by frequency of codes, and under the learned priors.
+def with_priors(uniform: Accounting, costs: list[dict[str, Any]], condition: str) -> list[Accounting]:
+    """Return the bound under a uniform prior, by frequency of codes, and under the learned priors.
 
     Parameters
     ----------
     uniform : the first of them
-    found : what `costs` gave
-    told : what the learned priors are told, in words
+    costs : of `costs`
+    condition : of the learned priors, in words
     """
-    words = {"unigram": "by frequency", "prior": f"PixelCNN prior{told}"}
+    words = {"unigram": "by frequency", "prior": f"PixelCNN prior{condition}"}
     accounts = [uniform]
     for kind, what in words.items():
-        parts = [f"{one['codes']} codes x {one['nats_per_code'][kind]:.4f} nats" for one in found]
-        nats = sum(one["codes"] * one["nats_per_code"][kind] for one in found)
+        parts = [f"{level['codes']} codes x {level['nats_per_code'][kind]:.4f} nats" for level in costs]
+        nats = sum(level["codes"] * level["nats_per_code"][kind] for level in costs)
         accounts.append(with_prior(uniform, nats, f"{' and '.join(parts)}, {what}"))
     return accounts

@@ -1,53 +1,64 @@
-"""The report page of the recipes on images."""
+"""The report page of the recipes on images, from the results of their stages and the pictures that they made."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from vqspeech.analysis.figures.charts import codebook_usage
-from vqspeech.experiments.request import RecipeOutcome
-from vqspeech.report import Headline, Picture, Report, Section, Table, write_report
+from vqspeech.experiments import Result, Results
+from vqspeech.experiments.components import codebook_section
+from vqspeech.report import Headline, Picture, Report, Section, Table
 from vqspeech.runs import RunDirectory
-from vqspeech.training.metrics import read_metrics
 from vqspeech_image.recipes.bits import bits_section
-from vqspeech_image.recipes.pictures import curves
-from vqspeech_image.recipes.results import Evidence, model_name, results_of, summary, write_results
-from vqspeech_image.recipes.second import SECOND, second_section
+from vqspeech_image.recipes.evaluating import MODELS
+from vqspeech_image.recipes.second import second_section
+from vqspeech_image.recipes.settings import ImageSettings
 
 
-def write_page(evidence: Evidence) -> RecipeOutcome:
-    """Write ``results.json`` and ``report/index.html``."""
-    results = results_of(evidence)
-    path = write_results(RunDirectory(evidence.out).results, results)
-    corpus = evidence.store.corpus
-    warning = ""
-    if evidence.store.stand_in:
-        warning = f"These are {corpus.variant}: they show that everything works, and are no figures of the literature's data sets."
-    report = Report(
-        title=evidence.title,
-        subtitle=f"A convolutional {model_name(results)}, a PixelCNN over its codes, and what both are worth in bits",
-        warning=warning,
-        facts=_facts(evidence, results),
+def page(run: RunDirectory, made: Results, results: Result, settings: ImageSettings, title: str) -> Report:
+    """Return the page.
+
+    Parameters
+    ----------
+    run : with the pictures of the stages
+    made : results of the stages
+    results : the contents of ``results.json``
+    """
+    corpus, pictures = results["corpus"], run.pictures
+    books = made["encode"]["codebooks"]
+    stand_in = (
+        f"These are {corpus['variant']}: they show that everything works, "
+        "and are no substitute for the data sets of the literature."
+    )
+    return Report(
+        title=title,
+        subtitle=f"A convolutional {_name(results)}, a PixelCNN over its codes, and the cost of both in bits",
+        warning=stand_in if corpus["stand_in"] else "",
+        facts=(
+            *_facts(results),
+            *(("Note", note) for note in made["prepare"]["notes"]),
+            *(("Choice", sentence) for sentence in settings.choices),
+        ),
         headlines=_headlines(results),
         sections=(
-            bits_section(evidence, results),
-            _reconstructions(evidence, results),
-            _samples(evidence, results),
-            *((second_section(evidence, results),) if results["second"] else ()),
-            _codes(evidence),
-            _training(evidence, results),
+            bits_section(results, pictures / "bits.png"),
+            _reconstructions(run, made["reconstruct"], results),
+            _samples(run, results),
+            *((second_section(results, pictures / "second.png"),) if results["second"] else ()),
+            codebook_section(books, [pictures / "codebook-0.png"], over="all held-out images"),
+            _training(run, made, results),
         ),
-        command=evidence.command,
         versions=results["versions"],
     )
-    page = write_report(RunDirectory(evidence.out).report, report)
-    return RecipeOutcome(report=page, results=path, message=summary(results, path))
 
 
-def _facts(evidence: Evidence, results: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    corpus, model = evidence.store.corpus, results["config"]["model"]
-    counts = ", ".join(f"{split} {count:,}" for split, count in results["corpus"]["images"].items())
+def _name(results: Result) -> str:
+    return MODELS[results["config"]["model"]["kind"]]
+
+
+def _facts(results: Result) -> tuple[tuple[str, str], ...]:
+    corpus, model = results["corpus"], results["config"]["model"]
+    counts = ", ".join(f"{split} {count:,}" for split, count in corpus["images"].items())
     grids = ", ".join(
         f"{level['name']} {level['grid'][0]} x {level['grid'][1]} x {level['codebooks']}".strip()
         for level in results["levels"]
@@ -55,41 +66,35 @@ def _facts(evidence: Evidence, results: dict[str, Any]) -> tuple[tuple[str, str]
     priors = ", ".join(
         f"{name} {run['steps']:,} steps in {run['seconds'] / 60:.1f} min" for name, run in results["priors"].items()
     )
-    facts = [
-        ("Data", f"{corpus.variant} ({counts})"),
+    blog = model["network"] == "tfp"
+    network = "the network of the TensorFlow Probability blog" if blog else f"width {model['width']}"
+    images = results["bits_per_dimension"][0]["images"]
+    pairs = (
+        ("Data", f"{corpus['variant']} ({counts})"),
         ("Codes", f"{grids}, quantizer `{model['quantizer']['name']}`"),
-        ("Model", f"{_network(model)}, likelihood `{model['likelihood']}`"),
+        ("Model", f"{network}, likelihood `{model['likelihood']}`"),
         (
             "Training",
-            f"{results['steps']:,} steps of {results['config']['train']['batch_size']} images in {results['train_seconds'] / 60:.1f} min, "
-            f"{priors}, seed {results['seed']}",
+            f"{results['steps']:,} steps of {results['config']['train']['batch_size']} images in "
+            f"{results['train_seconds'] / 60:.1f} min, {priors}, seed {results['seed']}",
         ),
-        (
-            "Measured on",
-            f"{results['bits_per_dimension'][0]['images']:,} images of the split {results['evaluated_on']}",
-        ),
-    ]
-    if results["corpus"]["skipped"]:
-        facts.append(("Skipped files", str(results["corpus"]["skipped"])))
-    facts += [("Note", note) for note in corpus.notes]
-    return (*facts, *(("Choice", sentence) for sentence in evidence.settings.choices))
+        ("Measured on", f"{images:,} images of the split {results['evaluated_on']}"),
+    )
+    return (*pairs, ("Skipped files", str(corpus["skipped"]))) if corpus["skipped"] else pairs
 
 
-def _network(model: dict[str, Any]) -> str:
-    if model["network"] == "tfp":
-        return "the network of the TensorFlow Probability blog"
-    return f"width {model['width']}"
-
-
-def _headlines(results: dict[str, Any]) -> tuple[Headline, ...]:
-    uniform, nats = results["bits_per_dimension"][0], results["nats_per_code"]
+def _headlines(results: Result) -> tuple[Headline, ...]:
+    uniform, nats, references = results["bits_per_dimension"][0], results["nats_per_code"], results["yardsticks"]
     used, sizes = results["codes_used"], results["codebook_size"]
+    comparison = f"independent pixels {references['histogram_bits']:.2f}"
+    if references["gaussian_bits"] is not None:
+        comparison += f", one Gaussian on noisy pixels {references['gaussian_bits']:.2f}"
     return (
         Headline(
             name="bound with a uniform prior",
             value=f"{uniform['bits_per_dimension']:.3f}",
             unit="bits/dim",
-            comparison=_yardstick(results),
+            comparison=comparison,
             explanation="Reconstruction and codes together, on held-out images.",
         ),
         Headline(
@@ -111,41 +116,26 @@ def _headlines(results: dict[str, Any]) -> tuple[Headline, ...]:
     )
 
 
-def _yardstick(results: dict[str, Any]) -> str:
-    found = results["yardsticks"]
-    text = f"independent pixels {found['histogram_bits']:.2f}"
-    if found["gaussian_bits"] is not None:
-        text += f", one Gaussian on noisy pixels {found['gaussian_bits']:.2f}"
-    return text
-
-
-def _reconstructions(evidence: Evidence, results: dict[str, Any]) -> Section:
-    found = evidence.stages["reconstruct"]
+def _reconstructions(run: RunDirectory, rebuilt: Result, results: Result) -> Section:
+    names = [_name(results), *(name.upper() for name in results["baselines"])]
+    fidelity = Table(
+        columns=("model", "PSNR, dB"),
+        rows=tuple(zip(names, rebuilt["psnr_db"].values(), strict=True)),
+        caption=f"of the mean squared error over {rebuilt['images']:,} images of the split {rebuilt['split']}",
+    )
     swapped = tuple(
         (f"with the {level['name']} codes of another image", level["swapped_bits"])
         for level in results["levels"]
         if "swapped_bits" in level
     )
-    use = Table(
-        columns=("the reconstruction", "bits/dim"),
-        rows=swapped,
-        caption="what each level of codes is worth to the decoder",
-    )
-    names = [model_name(results), *(name.upper() for name in evidence.settings.baselines)]
+    use = Table(columns=("the reconstruction", "bits/dim"), rows=swapped, caption="use of each level by the decoder")
     return Section(
         title="Reconstructions",
         text=f"Held-out images, each through its codes and back. Rows: original, {', '.join(names)}.",
-        tables=(
-            Table(
-                columns=("model", "PSNR, dB"),
-                rows=tuple(zip(names, found["psnr_db"].values(), strict=True)),
-                caption=f"of the mean squared error over {found['images']:,} images of the split {found['split']}",
-            ),
-            *((use,) if swapped else ()),
-        ),
+        tables=(fidelity, use) if swapped else (fidelity,),
         figures=(
             Picture(
-                source=RunDirectory(evidence.out).pictures / "reconstructions.png",
+                source=run.pictures / "reconstructions.png",
                 caption="expected pixels, no sampling",
                 alt="images and their reconstructions",
             ),
@@ -153,7 +143,7 @@ def _reconstructions(evidence: Evidence, results: dict[str, Any]) -> Section:
     )
 
 
-def _samples(evidence: Evidence, results: dict[str, Any]) -> Section:
+def _samples(run: RunDirectory, results: Result) -> Section:
     found = results["sampling"]
     how = "Codes drawn from the prior one after the other"
     if len(results["levels"]) > 1:
@@ -162,21 +152,10 @@ def _samples(evidence: Evidence, results: dict[str, Any]) -> Section:
     return Section(
         title="Samples",
         text=f"{how}, and decoded.{order}",
-        tables=tuple(
-            Table(
-                columns=("prior", "nats per code", "bits per image"),
-                rows=tuple(
-                    (name, level["nats_per_code"][key], level["nats_per_code"][key] * level["codes"] / math.log(2))
-                    for key, name in (("uniform", "uniform"), ("unigram", "by frequency"), ("prior", "PixelCNN"))
-                ),
-                caption=f"{level['name']} codes, on held-out images".strip(),
-                emphasis=2,
-            )
-            for level in results["levels"]
-        ),
+        tables=tuple(_costs(level) for level in results["levels"]),
         figures=(
             Picture(
-                source=RunDirectory(evidence.out).pictures / "samples.png",
+                source=run.pictures / "samples.png",
                 caption=f"{found['images']} samples in {found['seconds']:.1f} s, {found['distinct']} of them different",
                 alt="samples from the prior",
             ),
@@ -184,37 +163,20 @@ def _samples(evidence: Evidence, results: dict[str, Any]) -> Section:
     )
 
 
-def _codes(evidence: Evidence) -> Section:
-    books = evidence.stages["encode"]["codebooks"]
-    return Section(
-        title="Codebook use",
-        text="Counted over all held-out images.",
-        tables=(
-            Table(
-                columns=("codebook", "codes", "used", "perplexity"),
-                rows=tuple(
-                    (f"{book['level']} {number}".strip(), book["size"], book["codes_used"], book["perplexity"])
-                    for number, book in enumerate(books)
-                ),
-            ),
-        ),
-        figures=(
-            Picture(
-                source=codebook_usage(books[0]["counts"]),
-                caption="share of positions by code, sorted, of the first codebook",
-                alt="bar chart of codebook use",
-            ),
-        ),
+def _costs(level: dict[str, Any]) -> Table:
+    nats, priors = level["nats_per_code"], {"uniform": "uniform", "unigram": "by frequency", "prior": "PixelCNN"}
+    return Table(
+        columns=("prior", "nats per code", "bits per image"),
+        rows=tuple((name, nats[key], nats[key] * level["codes"] / math.log(2)) for key, name in priors.items()),
+        caption=f"{level['name']} codes, on held-out images".strip(),
+        emphasis=2,
     )
 
 
-def _training(evidence: Evidence, results: dict[str, Any]) -> Section:
-    priors = {name: read_metrics(RunDirectory(evidence.out / name).metrics) for name in evidence.settings.priors}
-    trained = {model_name(results): evidence.stages["train"], **results["priors"]}
-    if results["second"]:
-        trained["second stage"] = evidence.stages["second"]
-        priors["second stage"] = read_metrics(RunDirectory(evidence.out / SECOND).metrics)
-    trained |= {name.upper(): found for name, found in evidence.stages["baselines"].items()}
+def _training(run: RunDirectory, made: Results, results: Result) -> Section:
+    trained = {_name(results): made["train"], **results["priors"]}
+    trained |= {"second stage": made["second"]} if results["second"] else {}
+    trained |= {name.upper(): found for name, found in made["baselines"].items()}
     return Section(
         title="Training",
         tables=(
@@ -225,7 +187,7 @@ def _training(evidence: Evidence, results: dict[str, Any]) -> Section:
         ),
         figures=(
             Picture(
-                source=curves(priors, "nll_bits", "bits per code, held out"),
+                source=run.pictures / "priors.png",
                 caption="priors on validation images",
                 alt="curves of the priors' likelihood",
             ),

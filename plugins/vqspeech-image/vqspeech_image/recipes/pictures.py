@@ -1,25 +1,24 @@
-"""Grids of images as PNG files, and curves of training."""
+"""Grids of images and curves of training as PNG files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vqspeech.analysis.figures.style import BLUE, GREEN, ORANGE, PURPLE, new_figure, plain
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from vqspeech.report.images import save_figure
+from vqspeech.runs import RunDirectory
+from vqspeech.training.metrics import read_metrics
 
 GAP = 2
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
 
 
 def grid(images: npt.NDArray[np.uint8], columns: int) -> npt.NDArray[np.uint8]:
-    """Images (count, height, width, channels) in rows of `columns`, with white gaps; (height, width, channels) uint8."""
+    """Put images (count, height, width, channels) in rows of `columns`, with white gaps: (height, width, channels)."""
     count, height, width, channels = images.shape
     rows = -(-count // columns)
     sheet = np.full((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, channels), 255, np.uint8)
@@ -31,7 +30,7 @@ def grid(images: npt.NDArray[np.uint8], columns: int) -> npt.NDArray[np.uint8]:
 
 
 def save_grid(images: npt.NDArray[np.uint8], columns: int, path: Path, least_side: int = 64) -> Path:
-    """Write `grid` as PNG, each image enlarged by a whole number until its side is at least `least_side`; returns the path."""
+    """Write `grid` as PNG, each image enlarged by a whole number to at least `least_side`; returns the path."""
     from PIL import Image
 
     sheet = grid(images, columns)
@@ -43,26 +42,32 @@ def save_grid(images: npt.NDArray[np.uint8], columns: int, path: Path, least_sid
 
 
 def side_by_side(rows: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
-    """Several versions of the same images, (count, height, width, channels) each, as one list for `grid`: a version a row."""
+    """Join versions of the same images, (count, height, width, channels) each, for `grid`: one row per version."""
     return np.concatenate(list(rows))
 
 
-def curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], key: str, unit: str) -> Figure:
-    """A validation figure over seconds of training, a line for each run.
+def spread(count: int, wanted: int) -> npt.NDArray[np.int64]:
+    """Return at most `wanted` of `count` indices, evenly spread: neighbours may belong to one clip or class."""
+    return np.linspace(0, count - 1, min(count, wanted)).round().astype(np.int64)
+
+
+def draw_curves(runs: Mapping[str, RunDirectory], key: str, unit: str, path: Path) -> Path:
+    """Draw a validation figure over seconds of training as PNG, a line for each run; returns the path.
 
     Parameters
     ----------
-    runs : name -> rows of its metrics.jsonl
-    key : of the figure in the rows
+    runs : name -> run directory
+    key : of the figure in its metrics
     unit : for the axis
     """
     figure = new_figure(3.2)
     axes = plain(figure.subplots(), x="seconds of training", y=unit)
-    for colour, (name, rows) in zip(COLOURS, runs.items(), strict=False):
+    for colour, (name, run) in zip(COLOURS, runs.items(), strict=False):
+        rows = read_metrics(run.metrics)
         points = [(row["seconds"], row[key]) for row in rows if row["split"] == "valid" and key in row]
         if points:
             seconds, values = zip(*points, strict=True)
             axes.plot(seconds, values, "-o", color=colour, markersize=3, linewidth=1.4, label=name)
     if axes.lines:
         axes.legend(frameon=False, fontsize=9)
-    return figure
+    return save_figure(figure, path)

@@ -1,20 +1,18 @@
-"""The second stage in the recipes on images: what a few latents of a whole image keep of it (van den Oord et al. 2017, section 4.2)."""
+"""The second stage of the recipes on images: a few latents for a whole image (van den Oord et al. 2017, 4.2)."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from vqspeech.experiments import Result
 from vqspeech.report import Picture, Section, Table
-from vqspeech.runs import RunDirectory
 from vqspeech_image.code_store import CodeStore
 from vqspeech_image.evaluation.latents import latent_use
 from vqspeech_image.models import LoadedImages, load_two_stage, require_same_codes
-from vqspeech_image.recipes.results import Evidence
 from vqspeech_image.sampling import sample
 from vqspeech_image.sampling.draws import uniform_grid
 
@@ -22,8 +20,8 @@ SECOND = "second"
 """The run directory of the second stage, below that of the recipe."""
 
 
-def measured(out: Path, store: CodeStore, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
-    """What `results.json` tells of the second stage, over some held-out images."""
+def measured(out: Path, store: CodeStore, rows: npt.NDArray[np.int64]) -> Result:
+    """Measure the second stage on held-out images."""
     loaded = load_two_stage(out / SECOND)
     use = latent_use(loaded.model, store.at(loaded.config.level), rows, seed=0)
     return {
@@ -36,10 +34,12 @@ def measured(out: Path, store: CodeStore, rows: npt.NDArray[np.int64]) -> dict[s
 
 
 @torch.no_grad()
-def remembered(
+def from_latents(
     out: Path, images: LoadedImages, store: CodeStore, rows: npt.NDArray[np.int64], seed: int
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Images through their codes, and through codes drawn from what the latents of the second stage tell; (images, height, width, channels) each.
+    """Return images through their codes, and images drawn given the latents of the second stage.
+
+    Both are (images, height, width, channels).
 
     Raises
     ------
@@ -54,41 +54,38 @@ def remembered(
     return first, second
 
 
-def second_section(evidence: Evidence, results: dict[str, Any]) -> Section:
-    """The section of the report."""
+def second_section(results: Result, picture: Path) -> Section:
+    """Return the section of the report."""
     found, prior = results["second"], results["nats_per_code"]["prior"]
     nats, latents = found["nats_per_code"], found["latents"]
     bits = sum(float(np.log2(size)) for size in latents)
+    costs = (
+        ("the latents of the image", nats["true"]),
+        ("the latents of another image", nats["shuffled"]),
+        ("nothing: the prior above, another network", prior),
+    )
+    use = tuple(
+        (number, size, used, entropy)
+        for number, (size, used, entropy) in enumerate(zip(latents, found["used"], found["entropy_bits"], strict=True))
+    )
     return Section(
         title="A few latents for a whole image",
-        text=(
-            f"A second VQ-VAE over the codes of the first: {len(latents)} latents, {bits:.0f} bits for an image, are all that its PixelCNN is told. "
-            f"They can save it at most {bits * np.log(2) / results['codes_per_image']:.3f} nats per code, so that they are used is seen not in the "
-            "likelihood but in what the latents of another image cost.\n\nRows: original, through its codes, and codes drawn from its latents."
-        ),
+        text=f"A second VQ-VAE over the codes of the first: its PixelCNN is conditioned on {len(latents)} latents, "
+        f"{bits:.0f} bits for an image. They can save at most "
+        f"{bits * np.log(2) / results['codes_per_image']:.3f} nats per code, so whether they are used shows not in the "
+        "likelihood but in the cost of the latents of another image."
+        "\n\nRows: original, through its codes, and codes drawn given its latents.",
         tables=(
             Table(
-                columns=("the decoder is told", "nats per code"),
-                rows=(
-                    ("the latents of the image", nats["true"]),
-                    ("those of another image", nats["shuffled"]),
-                    ("nothing: the prior above, another network", prior),
-                ),
+                columns=("condition of the decoder", "nats per code"),
+                rows=costs,
                 caption=f"over {found['images']:,} held-out images",
             ),
-            Table(
-                columns=("latent", "values", "used", "entropy, bits"),
-                rows=tuple(
-                    (number, size, used, entropy)
-                    for number, (size, used, entropy) in enumerate(
-                        zip(latents, found["used"], found["entropy_bits"], strict=True)
-                    )
-                ),
-            ),
+            Table(columns=("latent", "values", "used", "entropy, bits"), rows=use),
         ),
         figures=(
             Picture(
-                source=RunDirectory(evidence.out).pictures / "second.png",
+                source=picture,
                 caption="held-out images and what their latents keep",
                 alt="images, reconstructions and draws given the latents",
             ),

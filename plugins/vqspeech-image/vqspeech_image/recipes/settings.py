@@ -1,34 +1,29 @@
-"""What a recipe on images is told to do: corpus, model, prior, baselines, and how much to sample and to measure."""
+"""Settings of a recipe on images: corpus, model, priors, baselines, and how much to sample and to measure."""
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 
-from vqspeech.config import RunConfig, merge, override, parse, read_toml
+from vqspeech.config import RunConfig, Strict, merge, parse
 from vqspeech.errors import ConfigError, unknown_name
 from vqspeech.experiments.request import RecipeRequest
-from vqspeech.registry import lookup
-from vqspeech.registry.specs import CorpusSpec
+from vqspeech.experiments.settings import resolve
 from vqspeech.training import run as runs
 
 SMALL, PAPER = "small", "paper"
-"""The presets that every recipe has: for a machine without and with a GPU. A recipe may have others beside them, each a TOML file."""
+"""Presets of every recipe: for a machine without and with a GPU. A recipe may have others, each a TOML file."""
 
 LEVELS = {"vqvae2": ("top", "bottom")}
 """Kind of model -> its levels of codes, where there are several."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SampleConfig:
+class SampleConfig(Strict):
     """How many images to draw, and at which temperature."""
-
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     images: int = 64
     temperature: float = 1.0
@@ -39,10 +34,15 @@ class SampleConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateConfig:
-    """How many held-out images to measure on, how many for VIMCO (each is decoded once a sample), and whether a Gaussian is fitted."""
+class EvaluateConfig(Strict):
+    """How much to measure.
 
-    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+    Parameters
+    ----------
+    images : held-out images, at most
+    vimco_images : the same for VIMCO, which decodes every sample of an image
+    gaussian : whether to fit a Gaussian to the pixels as a reference
+    """
 
     images: int = 10_000
     vimco_images: int = 64
@@ -55,19 +55,19 @@ class EvaluateConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class ImageSettings:
     """Everything a run of a recipe depends on.
 
     Parameters
     ----------
     run : checked configuration of the model
-    priors : directory -> checked configuration of the prior over its codes; of a model of several levels one for each, the coarsest first
+    priors : directory -> checked configuration of the prior over its codes, one per level, the coarsest first
     second : checked configuration of a second stage over the codes, or None
     baselines : name -> checked configuration; each is trained on the same images
     sample, evaluate : how much
     data_dir : folder of the corpus, or None
-    preset : which of the recipe's configurations this is based on; empty for a file of the user's
-    choices : sentences that tell the user what was chosen, and how to get the other
+    preset : the preset that this is based on; empty for a file of the user's
+    choices : sentences on what was chosen for the user, and how to choose otherwise
     """
 
     run: RunConfig
@@ -81,12 +81,12 @@ class Settings:
     choices: tuple[str, ...]
 
 
-def settle(request: RecipeRequest, package: str, corpus: str, choices: tuple[str, ...] = ()) -> Settings:
-    """Settings of a request: its file, or the preset that fits the machine, with its overrides.
+def resolve_settings(request: RecipeRequest, package: str, corpus: str, choices: tuple[str, ...] = ()) -> ImageSettings:
+    """Return the settings of a request: its file, or the preset for the machine, with its overrides.
 
     Parameters
     ----------
-    package : where ``small.toml``, ``paper.toml`` and other presets lie
+    package : with ``small.toml``, ``paper.toml`` and other presets
     corpus : name of the corpus
     choices : what was chosen so far
 
@@ -94,62 +94,35 @@ def settle(request: RecipeRequest, package: str, corpus: str, choices: tuple[str
     ------
     InputError : for unknown keys, names and values, before any work
     """
-    preset, overrides = _preset(request.overrides, package)
-    said = list(choices)
-    if request.config is not None:
-        values, preset = read_toml(request.config), ""
-    else:
-        if preset is None:
-            preset = PAPER if torch.cuda.is_available() else SMALL
-            other = SMALL if preset == PAPER else PAPER
-            said.append(f"preset: {preset}, for this machine; --set preset={other} takes the other")
-        text = (resources.files(package) / f"{preset}.toml").read_text(encoding="utf-8")
-        values = tomllib.loads(text)
-    if values.get("corpus", {}).get("name") != corpus:
-        values = {**values, "corpus": {"name": corpus}}
-    if request.seed is not None:
-        values = merge(values, {"seed": request.seed})
-    values = override(values, overrides)
+    gpu = torch.cuda.is_available()
+    preset, because = (PAPER, "for a machine with a GPU") if gpu else (SMALL, "for a machine without a GPU")
+    resolved = resolve(request, package, corpus=corpus, preset=preset, because=because, choices=choices)
+    values = resolved.values
     sample = parse(SampleConfig, values.pop("sample", {}), "sample.")
     evaluate = parse(EvaluateConfig, values.pop("evaluate", {}), "evaluate.")
     prior, second, baselines = values.pop("prior", {}), values.pop("second", {}), values.pop("baselines", {})
     shared = {**values, "modality": "image"}
     run = runs.checked(shared)
-    if second and run.model["kind"] in LEVELS:
+    levels = LEVELS.get(run.model["kind"], ())
+    if second and levels:
         raise ConfigError(
-            f"[second] is a stage over the codes of one level; model.kind = {run.model['kind']!r} has {len(LEVELS[run.model['kind']])}"
+            f"[second] is a stage over the codes of one level; model.kind = {run.model['kind']!r} has {len(levels)}"
         )
-    return Settings(
+    return ImageSettings(
         run=run,
-        priors=_priors(LEVELS.get(run.model["kind"], ()), run.seed, prior),
+        priors=_priors(levels, run.seed, prior),
         second=_of_codes("second", "image-two-stage", run.seed, second) if second else None,
         baselines={name: _baseline(name, shared, changes) for name, changes in baselines.items()},
         sample=sample,
         evaluate=evaluate,
-        data_dir=request.data_dir if lookup.spec(CorpusSpec, corpus).needs_data_dir else None,
-        preset=preset or "",
-        choices=tuple(said),
+        data_dir=resolved.data_dir,
+        preset=resolved.preset,
+        choices=resolved.choices,
     )
 
 
-def _preset(overrides: tuple[str, ...], package: str) -> tuple[str | None, tuple[str, ...]]:
-    """What ``--set preset=...`` names, and the other overrides."""
-    chosen = [one.partition("=")[2].strip(" \"'") for one in overrides if one.partition("=")[0].strip() == "preset"]
-    rest = tuple(one for one in overrides if one.partition("=")[0].strip() != "preset")
-    known = presets(package)
-    if chosen and chosen[-1] not in known:
-        raise unknown_name("preset", chosen[-1], known)
-    return (chosen[-1] if chosen else None), rest
-
-
-def presets(package: str) -> tuple[str, ...]:
-    """Names of the presets of a recipe, by its package."""
-    files = (path.name for path in resources.files(package).iterdir())
-    return tuple(sorted(name.removesuffix(".toml") for name in files if name.endswith(".toml")))
-
-
 def _priors(levels: tuple[str, ...], seed: int, values: dict[str, Any]) -> dict[str, RunConfig]:
-    """``[prior]``: of several levels what they share, with ``[prior.top]`` and ``[prior.bottom]`` beside it."""
+    """The priors of ``[prior]``; with several levels, ``[prior.top]`` and ``[prior.bottom]`` change it."""
     if not levels:
         return {"prior": _of_codes("prior", "image-prior", seed, values)}
     _only("prior", values, ("model", "train", *levels))
@@ -165,7 +138,7 @@ def _priors(levels: tuple[str, ...], seed: int, values: dict[str, Any]) -> dict[
 
 
 def _of_codes(table: str, modality: str, seed: int, values: dict[str, Any]) -> RunConfig:
-    """A table of a model of codes."""
+    """The configuration of a model over codes."""
     _only(table, values, ("model", "train"))
     return runs.checked({**values, "modality": modality, "seed": seed})
 

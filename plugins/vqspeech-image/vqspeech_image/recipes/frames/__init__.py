@@ -1,0 +1,1 @@
+"""Frames of video: one code per position, three latents for a whole frame."""

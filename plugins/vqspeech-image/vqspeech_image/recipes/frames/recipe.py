@@ -1,24 +1,25 @@
-"""Frames of a first-person walk: 84 x 84 x 3 pixels as 21 x 21 codes of 512, and three latents for a whole frame (van den Oord et al. 2017, section 4.2)."""
+"""Frames of a first-person walk: 84 x 84 x 3 pixels as 21 x 21 codes of 512, and three latents for a whole frame.
+
+After van den Oord et al. 2017, section 4.2.
+"""
 
 from __future__ import annotations
 
-from vqspeech.experiments.request import RecipeOutcome, RecipeRequest
-from vqspeech_image.recipes.experiment import Experiment
-from vqspeech_image.recipes.settings import settle
+from vqspeech.experiments import RecipeOutcome, RecipeRequest
+from vqspeech_image.recipes.recipe import run_image_recipe
 
 
 def run(request: RecipeRequest) -> RecipeOutcome:
-    """Run the wanted stages and write the report.
+    """Run the requested stages and write the report.
 
     Raises
     ------
     InputError : for settings that cannot be used
     """
-    corpus = request.corpus
-    choices: tuple[str, ...] = ()
-    if corpus == "auto" and request.data_dir is None:
-        corpus = "vizdoom"
-        choices = ("corpus: ViZDoom, rendered here; clips of your own as .npy files: --data-dir DIR",)
-    elif corpus == "auto":
-        corpus = "frames"
-    return Experiment(request, settle(request, __package__, corpus, choices), "Discrete codes of frames").run()
+    title = "Discrete codes of frames"
+    if request.corpus != "auto":
+        return run_image_recipe(request, __package__, request.corpus, title)
+    if request.data_dir is not None:
+        return run_image_recipe(request, __package__, "frames", title)
+    rendered = "corpus: ViZDoom, rendered here; clips of your own as .npy files: --data-dir DIR"
+    return run_image_recipe(request, __package__, "vizdoom", title, (rendered,))

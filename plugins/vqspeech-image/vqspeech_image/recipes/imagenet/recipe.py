@@ -1,15 +1,14 @@
-"""ImageNet, or any folder of photographs: 128 x 128 x 3 pixels as 32 x 32 codes of 512 (van den Oord et al. 2017, section 4.2)."""
+"""ImageNet, or any folder of photographs: 128 x 128 x 3 pixels as 32 x 32 codes of 512 (van den Oord 2017, 4.2)."""
 
 from __future__ import annotations
 
 from vqspeech.errors import InputError
-from vqspeech.experiments.request import RecipeOutcome, RecipeRequest
-from vqspeech_image.recipes.experiment import Experiment
-from vqspeech_image.recipes.settings import settle
+from vqspeech.experiments import RecipeOutcome, RecipeRequest
+from vqspeech_image.recipes.recipe import run_image_recipe
 
 
 def run(request: RecipeRequest) -> RecipeOutcome:
-    """Run the wanted stages and write the report.
+    """Run the requested stages and write the report.
 
     Raises
     ------
@@ -20,4 +19,4 @@ def run(request: RecipeRequest) -> RecipeOutcome:
         raise InputError(
             "the recipe imagenet needs a folder of images, one below it for each class or none: give --data-dir DIR"
         )
-    return Experiment(request, settle(request, __package__, corpus), "Discrete codes of photographs").run()
+    return run_image_recipe(request, __package__, corpus, "Discrete codes of photographs")

@@ -1,27 +1,26 @@
-"""KMNIST, MNIST, or scikit-learn's digits where there is no data: a few codes per character and a prior by class over them."""
+"""KMNIST, MNIST, or scikit-learn's digits where there is no data: a few codes per character and a prior by class."""
 
 from __future__ import annotations
 
 from vqspeech.config import CorpusConfig
 from vqspeech.corpora.reading import read_corpus
 from vqspeech.errors import CorpusError
-from vqspeech.experiments.request import RecipeOutcome, RecipeRequest
-from vqspeech_image.recipes.experiment import Experiment
-from vqspeech_image.recipes.settings import settle
+from vqspeech.experiments import RecipeOutcome, RecipeRequest
+from vqspeech_image.recipes.recipe import run_image_recipe
 
 OWN = ("kmnist", "mnist")
 STAND_IN = "digits"
 
 
 def run(request: RecipeRequest) -> RecipeOutcome:
-    """Run the wanted stages and write the report.
+    """Run the requested stages and write the report.
 
     Raises
     ------
     InputError : for settings that cannot be used
     """
     corpus, choices = _corpus(request)
-    return Experiment(request, settle(request, __package__, corpus, choices), f"Discrete codes of {corpus}").run()
+    return run_image_recipe(request, __package__, corpus, f"Discrete codes of {corpus}", choices)
 
 
 def _corpus(request: RecipeRequest) -> tuple[str, tuple[str, ...]]:
@@ -29,8 +28,8 @@ def _corpus(request: RecipeRequest) -> tuple[str, tuple[str, ...]]:
         return request.corpus, ()
     if request.data_dir is None:
         return STAND_IN, (
-            "corpus: the digits that come with scikit-learn, since neither --data-dir nor VQSPEECH_DATA is given. KMNIST: download its idx or "
-            "npz files from https://github.com/rois-codh/kmnist and give --data-dir DIR",
+            "corpus: the digits that come with scikit-learn, since neither --data-dir nor VQSPEECH_DATA is given. "
+            "KMNIST: download its idx or npz files from https://github.com/rois-codh/kmnist and give --data-dir DIR",
         )
     problems = []
     for name in OWN:
@@ -40,7 +39,8 @@ def _corpus(request: RecipeRequest) -> tuple[str, tuple[str, ...]]:
             problems.append(str(error))
             continue
         folder = request.data_dir.name.lower()
-        named = next((other for other in OWN if other in folder), name)  # both have the same file names
+        # Both have the same file names.
+        named = next((other for other in OWN if other in folder), name)
         return named, (
             f"corpus: {named} in {found.root}; --corpus {OWN[1] if named == OWN[0] else OWN[0]} reads it as the other",
         )
