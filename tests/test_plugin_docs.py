@@ -10,7 +10,7 @@ import pytest
 from vqspeech.registry.hookspecs import HOOKS
 from vqspeech.registry.reference import reference
 from vqspeech.scaffold import write_plugin
-from vqspeech.testing import aligners, corpora, decoders, encoders, modalities, quantizers
+from vqspeech.testing import aligners, corpora, decoders, encoders, modalities, priors, quantizers
 
 DOCS = Path(__file__).parents[1] / "docs"
 INDEX = (DOCS / "plugins.md").read_text(encoding="utf-8")
@@ -44,7 +44,7 @@ def test_the_examples_are_what_plugins_new_writes_and_its_tests_are_run(kind, li
     assert len([line for line in files[0].read_text(encoding="utf-8").splitlines() if line.strip()]) <= lines
 
 
-@pytest.mark.parametrize("module", [encoders, quantizers, decoders, corpora, aligners, modalities])
+@pytest.mark.parametrize("module", [encoders, quantizers, decoders, priors, corpora, aligners, modalities])
 def test_every_check_is_listed_as_its_docstring_says(module):
     for check in module.CHECKS:
         first = " ".join(check.__doc__.strip().split("\n\n")[0].split()).replace("``", "`")

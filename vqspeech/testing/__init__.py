@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vqspeech.testing.encoders import encoder_checks
     from vqspeech.testing.light import assert_light_import
     from vqspeech.testing.modalities import modality_checks
+    from vqspeech.testing.priors import prior_checks
     from vqspeech.testing.quantizers import quantizer_checks
 
 PUBLIC: dict[str, str] = {
@@ -32,6 +33,7 @@ PUBLIC: dict[str, str] = {
     "decoder_checks": "vqspeech.testing.decoders",
     "encoder_checks": "vqspeech.testing.encoders",
     "modality_checks": "vqspeech.testing.modalities",
+    "prior_checks": "vqspeech.testing.priors",
     "quantizer_checks": "vqspeech.testing.quantizers",
 }
 """Public name -> the module that it lives in."""
@@ -44,6 +46,7 @@ __all__ = [
     "decoder_checks",
     "encoder_checks",
     "modality_checks",
+    "prior_checks",
     "quantizer_checks",
 ]
 
