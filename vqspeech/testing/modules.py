@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
+
+from vqspeech.registry import contracts, lookup
+from vqspeech.registry.specs import Spec
+
+
+def build(kind: type[Spec], part: str | Callable[..., Any], positional: Any, options: Mapping[str, Any]) -> Any:
+    """Build a part by its registered name, with checked options as a configuration has them, or by its factory."""
+    if isinstance(part, str):
+        return contracts.call(lookup.find(kind, part), positional, options=options)
+    return part(positional, **options)
 
 
 def generator(seed: int = 0) -> torch.Generator:

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from vqspeech.nn.batch import SpeechBatch
 from vqspeech.nn.decoders.protocol import MAIN, Decoder, Latents, Piece, SpeakOptions
 from vqspeech.nn.share import Share
-from vqspeech.registry import lookup
-from vqspeech.testing.modules import generator
+from vqspeech.registry.specs import DecoderSpec
+from vqspeech.testing.modules import build, generator
 
 FRAMES = 24
 """Latents of a crop."""
@@ -70,13 +70,12 @@ class DecoderSubject:
 
     def fresh(self, seed: int = 0) -> Decoder:
         """A new decoder in training mode, a function of the seed."""
-        make = lookup.get("decoder", self.decoder) if isinstance(self.decoder, str) else self.decoder
         latents = Latents(
             dim=self.dim, hop_samples=self.hop_samples, sample_rate=self.sample_rate, speakers=self.speakers
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            made: Decoder = make(latents, **self.options)
+            made: Decoder = build(DecoderSpec, self.decoder, latents, self.options)
         return made.train()
 
     def started(self) -> Decoder:

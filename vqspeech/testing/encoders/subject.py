@@ -13,8 +13,8 @@ from torch import Tensor
 from vqspeech.errors import InputError
 from vqspeech.nn.batch import SpeechBatch
 from vqspeech.nn.encoders.protocol import Encoder
-from vqspeech.registry import lookup
-from vqspeech.testing.modules import generator
+from vqspeech.registry.specs import EncoderSpec
+from vqspeech.testing.modules import build, generator
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,9 @@ class EncoderSubject:
 
     def built(self, seed: int = 0) -> Encoder:
         """A new encoder in training mode without pretrained weights, a function of the seed."""
-        make = lookup.get("encoder", self.encoder) if isinstance(self.encoder, str) else self.encoder
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            made: Encoder = make(self.sample_rate, **self.options)
+            made: Encoder = build(EncoderSpec, self.encoder, self.sample_rate, self.options)
         return made.train()
 
     def fresh(self, seed: int = 0) -> Encoder:

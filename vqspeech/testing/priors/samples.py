@@ -50,7 +50,7 @@ def sampling_changes_nothing(subject: PriorSubject) -> None:
 
 
 def follow_the_likelihood(subject: PriorSubject) -> None:
-    """Items of a tiny space are drawn as often as their likelihood says, likely ones more often at a lower temperature."""
+    """Items of a tiny space are drawn as often as their likelihood says; a lower temperature prefers likely ones."""
     tiny, prior = _tiny(subject)
     with torch.no_grad():
         if "nll" not in prior.loss(tiny.batch()).terms:

@@ -41,7 +41,9 @@ def training_noise(subject: PriorSubject) -> None:
             torch.manual_seed(seed)
             with global_randomness_untouched("training"):
                 totals.append(prior.loss(subject.batch(), generator(4)).total)
-    assert torch.isclose(*totals, rtol=1e-4), f"equal generators give losses {totals[0]:.6g} and {totals[1]:.6g}"
+    assert torch.isclose(totals[0], totals[1], rtol=1e-4), (
+        f"equal generators give losses {totals[0]:.6g} and {totals[1]:.6g}"
+    )
 
 
 def same_start(subject: PriorSubject) -> None:

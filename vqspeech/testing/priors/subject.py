@@ -14,8 +14,8 @@ from torch import Tensor
 from vqspeech.nn.batch import CodeBatch
 from vqspeech.nn.priors.protocol import CodeSpace, Prior
 from vqspeech.nn.share import Share
-from vqspeech.registry import lookup
-from vqspeech.testing.modules import generator
+from vqspeech.registry.specs import PriorSpec
+from vqspeech.testing.modules import build, generator
 
 SPACE = CodeSpace(codebook_sizes=(7, 5), conditions=3)
 """Sequences of any length over two codebooks, with three speakers."""
@@ -69,10 +69,9 @@ class PriorSubject:
 
     def fresh(self, seed: int = 0) -> Prior:
         """A new prior in training mode, a function of the seed."""
-        make = lookup.get("prior", self.prior) if isinstance(self.prior, str) else self.prior
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            made: Prior = make(self.space, **self.options)
+            made: Prior = build(PriorSpec, self.prior, self.space, self.options)
         return made.train()
 
     def started(self) -> Prior:

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from vqspeech.nn.quantize import Quantized, Quantizer
-from vqspeech.registry import lookup
 from vqspeech.registry.specs import QuantizerSpec
-from vqspeech.testing.modules import generator, same_bits, snapshot
+from vqspeech.testing.modules import build, generator, same_bits, snapshot
 
 
 @dataclass(frozen=True)
@@ -37,10 +36,9 @@ class QuantizerSubject:
 
     def fresh(self, seed: int = 0) -> Quantizer:
         """A new quantizer in training mode, a function of the seed."""
-        make = lookup.get(QuantizerSpec, self.quantizer) if isinstance(self.quantizer, str) else self.quantizer
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            made: Quantizer = make(self.dim, **self.options)
+            made: Quantizer = build(QuantizerSpec, self.quantizer, self.dim, self.options)
         return made.train()
 
     def started(self) -> Quantizer:
