@@ -1,86 +1,98 @@
-"""Speed of WaveNet training on a CPU, beside wavenet_vocoder 0.1.1 and beside the product rates measured in the same run.
+"""Speed of WaveNet training on a CPU or a GPU, beside the rate of matrix products measured in the same run.
 
-    python benchmarks/training.py [--quick] [--threads 2] [--json FILE]
+    python benchmarks/training.py [--device cuda] [--compile] [--quick] [--threads 2] [--json FILE]
 
-A step is the loss of a batch of random crops, its gradients and Adam's update, on both sides with the same layers, channels, two taps, local
-conditioning of 64 channels (from one latent per 320 samples here, at every sample there), batch and crop. Here it runs in bfloat16 autocast, there in
-fp32 as the package does, and in bfloat16 autocast too, for what of the ratio is the number format's. Rates are the best of several steps. The share of the ceiling counts the
-multiply-adds of the network, three times for forward and backward, over those of a product of two 2048 x 2048 bfloat16 matrices.
+A step is the loss of a batch of random crops, its gradients and Adam's update. Rates are the best of several steps. The
+share of the product rate counts the network's multiply-adds, three times for forward and backward pass, over those of a
+product of two square bfloat16 matrices.
 
-The VQ layer has its own table (benchmarks/quantizers.py), the data path too (benchmarks/data.py).
+On a CPU the peer is wavenet_vocoder 0.1.1 with the same layers, channels, two taps, conditioning of 64 channels, batch
+and crop; its conditions come at every sample, ours once per 320 samples. `--compile` adds the plain layers under
+`torch.compile`. On a GPU (`--device cuda`) the rows compare the three ways to compute the loss: plain layers compiled,
+plain layers, and the hand-written passes that CPUs use.
+
+The VQ layer (benchmarks/quantizers.py) and the data path (benchmarks/data.py) have their own tables.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import rows as tables
 import sampling_peer
 import torch
-from rows import Row
+from rows import Row, at_least
+from timing import best
 from torch.nn import functional as F
 
-from vqspeech.nn.decoders.wavenet import WaveNet
+from vqspeech.nn.decoders.wavenet import COMPILED, FUSED, PLAIN, WaveNet
 
-HOP, CROP = 320, 5120
-SHAPES = [(30, 64, 256, 2), (8, 32, 64, 8)]
+HOP = 320
+CROP = {"cpu": 5120, "cuda": 9600}
+"""Samples of a crop."""
+
+SHAPES = {"cpu": [(30, 64, 256, 2), (8, 32, 64, 8)], "cuda": [(30, 64, 256, 96), (8, 32, 64, 96)]}
 """Layers, residual channels, skip channels, crops in a batch."""
 
-
-def best(work: Callable[[], object], seconds: float, fewest: int = 3) -> float:
-    """Least wall time of one call, of calls for about so many seconds, after one that is not counted."""
-    work()
-    least, calls, started = float("inf"), 0, time.perf_counter()
-    while calls < fewest or time.perf_counter() - started < seconds:
-        begin = time.perf_counter()
-        work()
-        least, calls = min(least, time.perf_counter() - begin), calls + 1
-    return least
+GPU_GOALS = {30: 11.5e6}
+"""Layers -> samples per second of the plain compiled layers on an H200."""
 
 
-def product_rate(dtype: torch.dtype, seconds: float) -> float:
-    """Multiply-adds per second of a product of two 2048 x 2048 matrices."""
-    left, right = torch.randn(2048, 2048).to(dtype), torch.randn(2048, 2048).to(dtype)
-    return 2048**3 / best(lambda: left @ right, seconds)
+def timed(device: str) -> Any:
+    """Return `best` for a device."""
+    return partial(best, wait=torch.cuda.synchronize) if device == "cuda" else best
+
+
+def product_rate(dtype: torch.dtype, device: str, seconds: float) -> float:
+    """Return the multiply-adds per second of a square matrix product: 2048 on a CPU, 8192 on a GPU."""
+    size = 8192 if device == "cuda" else 2048
+    left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    return size**3 / timed(device)(lambda: left @ right, seconds)
 
 
 def multiply_adds(layers: int, channels: int, skip: int) -> int:
-    """Multiply-adds of one sample in the forward pass, without conditioning."""
+    """Return the multiply-adds of one sample in the forward pass, without conditioning."""
     return layers * channels * (2 * 2 * channels + skip) + (layers - 1) * channels**2 + skip**2 + 256 * skip
 
 
-def dilations(layers: int) -> list[int]:
-    """1, 2, 4, ... up to 512 over and over."""
-    return [2 ** (layer % 10) for layer in range(layers)]
-
-
-def ours(layers: int, channels: int, skip: int, batch: int, seconds: float, *, autocast: bool) -> float:
-    """Samples per second of our decoder."""
+def ours(
+    layers: int, channels: int, skip: int, batch: int, device: str, seconds: float, *, autocast: bool, way: str
+) -> tuple[float, float]:
+    """Return the samples per second of our decoder, and the seconds of its first step."""
     torch.manual_seed(0)
-    decoder = WaveNet(
-        dim=64, hop_samples=HOP, dilations=dilations(layers), residual_channels=channels, skip_channels=skip
-    )
-    optimiser = torch.optim.Adam(decoder.parameters())
-    levels, latents = torch.randint(0, 256, (batch, CROP)), torch.randn(batch, 64, CROP // HOP)
+    dilations = [2 ** (layer % 10) for layer in range(layers)]
+    decoder = WaveNet(dim=64, hop_samples=HOP, dilations=dilations, residual_channels=channels, skip_channels=skip)
+    decoder.to(device)
+    decoder.compilation = way == COMPILED
+    optimiser, crop = torch.optim.Adam(decoder.parameters()), CROP[device]
+    levels, latents = torch.randint(0, 256, (batch, crop)).to(device), torch.randn(batch, 64, crop // HOP).to(device)
 
     def step() -> None:
-        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-            loss = decoder.negative_log_likelihood(levels, decoder.conditions(latents, None)).mean()
+        with torch.autocast(device, torch.bfloat16, enabled=autocast):
+            conditions = decoder.conditions(latents, None)
+            chosen = None if way == COMPILED else way
+            loss = decoder.negative_log_likelihood(levels, conditions, computation=chosen).mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
 
-    return batch * CROP / best(step, seconds)
+    begin = time.perf_counter()
+    best(step, 0, 0, torch.cuda.synchronize if device == "cuda" else lambda: None)
+    first = time.perf_counter() - begin
+    if decoder.computation != way:
+        raise SystemExit(f"asked for {way!r}, but {decoder.computation!r} ran: see the warning above")
+    return batch * crop / timed(device)(step, seconds), first
 
 
 def peers(package: Any, layers: int, channels: int, skip: int, batch: int, seconds: float, *, autocast: bool) -> float:
-    """Samples per second of wavenet_vocoder's network, one-hot input and cross-entropy."""
+    """Return the samples per second of wavenet_vocoder's network on the CPU: one-hot input and cross-entropy."""
     torch.manual_seed(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -95,8 +107,8 @@ def peers(package: Any, layers: int, channels: int, skip: int, batch: int, secon
             cin_channels=64,
             dropout=0.0,
         )
-    optimiser = torch.optim.Adam(network.parameters())
-    levels, conditions = torch.randint(0, 256, (batch, CROP)), torch.randn(batch, 64, CROP)
+    optimiser, crop = torch.optim.Adam(network.parameters()), CROP["cpu"]
+    levels, conditions = torch.randint(0, 256, (batch, crop)), torch.randn(batch, 64, crop)
     past = F.one_hot(F.pad(levels[:, :-1], (1, 0), value=128), 256).transpose(1, 2).float()
 
     def step() -> None:
@@ -106,48 +118,92 @@ def peers(package: Any, layers: int, channels: int, skip: int, batch: int, secon
         loss.backward()
         optimiser.step()
 
-    return batch * CROP / best(step, seconds)
+    return batch * crop / best(step, seconds)
 
 
-def table(seconds: float, package: Any) -> list[Row]:
-    """Ceilings, then every shape."""
-    ceiling = product_rate(torch.bfloat16, seconds)
-    found = [
-        Row("product 2048, fp32", "rate", product_rate(torch.float32, seconds) / 1e9, "G multiply-adds/s"),
-        Row("product 2048, bfloat16", "rate", ceiling / 1e9, "G multiply-adds/s"),
+def ceilings(device: str, seconds: float) -> list[Row]:
+    """Rates of products in float32 and bfloat16."""
+    kinds = {"fp32": torch.float32, "bfloat16": torch.bfloat16}
+    unit = "G multiply-adds/s"
+    return [
+        Row(f"product, {name}", "rate", product_rate(dtype, device, seconds) / 1e9, unit)
+        for name, dtype in kinds.items()
     ]
-    for layers, channels, skip, batch in SHAPES:
-        case = f"{layers}x{channels}x{skip}, {batch} x {CROP} samples"
-        shape = (layers, channels, skip, batch, seconds)
-        rate = ours(*shape, autocast=True)
+
+
+def cpu_table(seconds: float, package: Any, *, compile: bool) -> list[Row]:
+    """Every shape on the CPU, beside the peer."""
+    found = ceilings("cpu", seconds)
+    ceiling = found[1].value * 1e9
+    for layers, channels, skip, batch in SHAPES["cpu"]:
+        case = f"{layers}x{channels}x{skip}, {batch} x {CROP['cpu']} samples"
+        shape = (layers, channels, skip, batch)
+        rate, _ = ours(*shape, "cpu", seconds, autocast=True, way=FUSED)
+        single, _ = ours(*shape, "cpu", seconds, autocast=False, way=FUSED)
         plain = theirs = None
         if package is not None:
-            plain, theirs = (peers(package, *shape, autocast=autocast) for autocast in (False, True))
+            plain, theirs = (peers(package, *shape, seconds, autocast=autocast) for autocast in (False, True))
         found += [
             Row(case, "training, bfloat16", rate, "samples/s", peer=theirs),
-            Row(case, "training, fp32", ours(*shape, autocast=False), "samples/s", peer=plain),
+            Row(case, "training, fp32", single, "samples/s", peer=plain),
         ]
         if plain is not None and theirs is not None:
-            found.append(Row(case, "over the peer as it is", rate / plain, "x", 5.0, rate >= 5 * plain))
-            found.append(Row(case, "over the peer in bfloat16", rate / theirs, "x", 5.0, rate >= 5 * theirs))
+            found.append(at_least(case, "over the peer as it is", rate / plain, "x", 5.0))
+            found.append(at_least(case, "over the peer in bfloat16", rate / theirs, "x", 5.0))
         share = 3 * multiply_adds(layers, channels, skip) * rate / ceiling
-        goal = 0.4 if layers == 30 else None
-        found.append(
-            Row(case, "of the bfloat16 product rate", share, "", goal, None if goal is None else share >= goal)
-        )
+        found.append(at_least(case, "of the bfloat16 product rate", share, "", 0.4 if layers == 30 else None))
+        for way in (PLAIN, COMPILED) if compile else (PLAIN,):
+            rate, first = ours(*shape, "cpu", seconds, autocast=True, way=way)
+            found.append(Row(case, f"training, bfloat16, {way}", rate, "samples/s"))
+            if way == COMPILED:
+                found.append(Row(case, f"first step, {way}", first, "s"))
+    return found
+
+
+def gpu_table(seconds: float) -> list[Row]:
+    """Every shape on the GPU in bfloat16, by each way to compute the loss."""
+    found = ceilings("cuda", seconds)
+    ceiling = found[1].value * 1e9
+    for layers, channels, skip, batch in SHAPES["cuda"]:
+        case = f"{layers}x{channels}x{skip}, {batch} x {CROP['cuda']} samples"
+        shape = (layers, channels, skip, batch)
+        rates = {}
+        for way, name in ((FUSED, "hand-written passes"), (PLAIN, PLAIN), (COMPILED, COMPILED)):
+            torch.cuda.reset_peak_memory_stats()
+            rates[way], first = ours(*shape, "cuda", seconds, autocast=True, way=way)
+            goal = GPU_GOALS.get(layers) if way == COMPILED else None
+            share = 3 * multiply_adds(layers, channels, skip) * rates[way] / ceiling
+            found += [
+                at_least(case, f"training, bfloat16, {name}", rates[way], "samples/s", goal),
+                Row(case, f"of the bfloat16 product rate, {name}", share, ""),
+                Row(case, f"first step, {name}", first, "s"),
+                Row(case, f"peak memory, {name}", torch.cuda.max_memory_allocated() / 2**30, "GiB"),
+            ]
+            torch.cuda.empty_cache()
+        found.append(Row(case, "compiled over hand-written", rates[COMPILED] / rates[FUSED], "x"))
     return found
 
 
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--compile", action="store_true", help="on a CPU, also the plain layers compiled (minutes)")
     parser.add_argument("--quick", action="store_true", help="fewer repetitions: for a look, not for figures")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", type=Path, help="also write the rows here")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    with tempfile.TemporaryDirectory() as folder:
-        found = table(1.0 if options.quick else 10.0, sampling_peer.load(Path(folder)))
+    seconds = 1.0 if options.quick else 10.0
+    if options.device == "cuda":
+        if not torch.cuda.is_available():
+            print("nothing to measure with --device cuda: PyTorch finds no CUDA GPU", file=sys.stderr)
+            sys.exit(2)
+        print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}")
+        found = gpu_table(seconds)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            found = cpu_table(seconds, sampling_peer.load(Path(folder)), compile=options.compile)
     tables.show(found)
     if options.json:
         tables.write(found, options.json)

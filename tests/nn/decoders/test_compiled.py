@@ -1,4 +1,4 @@
-"""Compiled training steps: the same numbers, a bounded number of compilations, and no run that ends because compiling fails."""
+"""Compiled training steps: the same numbers, few compilations, and no run that ends because compiling fails."""
 
 import copy
 import pickle

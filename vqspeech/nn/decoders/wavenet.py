@@ -226,7 +226,9 @@ class WaveNet(nn.Module):
         """Compute logits (..., 256) from the outputs of all layers, (..., layers * width)."""
         return self.logits(F.relu(self.hidden(F.relu(self.skip(z)))))
 
-    def negative_log_likelihood(self, levels: Tensor, conditions: Tensor, past: Tensor | None = None) -> Tensor:
+    def negative_log_likelihood(
+        self, levels: Tensor, conditions: Tensor, past: Tensor | None = None, *, computation: str | None = None
+    ) -> Tensor:
         """Compute the teacher-forced negative log-likelihood of each sample, in nats.
 
         Parameters
@@ -234,6 +236,7 @@ class WaveNet(nn.Module):
         levels : (batch, time) int64 mu-law levels, time a multiple of ``condition_samples``
         conditions : of these samples, as `conditions` gives them
         past : (batch, time) levels shifted by one; None shifts `levels`, with silence before the first sample
+        computation : one of the three ways; chosen by device, dtype and `compilation` when None
 
         Returns
         -------
@@ -242,7 +245,8 @@ class WaveNet(nn.Module):
         if past is None:
             past = F.pad(levels[:, :-1], (1, 0), value=ZERO_LEVEL)
         x, conditions = self._inputs(past, conditions)
-        computation = self._choose(x, conditions, levels)
+        if computation is None:
+            computation = self._choose(x, conditions, levels)
         if torch.is_grad_enabled():
             self.computation = computation
         if computation == COMPILED:
