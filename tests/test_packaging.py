@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -27,31 +28,34 @@ def shipped() -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built offline with the hatchling of this environment from a copy of the tree."""
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source distribution, unpacked; built offline with the hatchling of this environment."""
     pytest.importorskip("hatchling", reason="comes with the extra dev")
+    folder = tmp_path_factory.mktemp("sdist")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (archive,) = folder.glob("*.tar.gz")
+    with tarfile.open(archive) as packed:
+        packed.extractall(folder, filter="data")
+    return folder / archive.name.removesuffix(".tar.gz")
+
+
+@pytest.fixture(scope="module")
+def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built offline from the source distribution."""
     folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    source.mkdir()
-    names = ["pyproject.toml", "LICENSE", "README.md", "vqspeech", "recipes"]
-    subprocess.run(["cp", "-r", *(name for name in names if (ROOT / name).exists()), str(source)], cwd=ROOT, check=True)
-    (source / "README.md").touch()
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "-q",
-        "--no-deps",
-        "--no-build-isolation",
-        "-w",
-        str(folder),
-        str(source),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", folder, sdist]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     (path,) = folder.glob("*.whl")
     return path
+
+
+def test_the_source_distribution_holds_tests_and_documents(sdist: Path):
+    for name in ("tests/test_packaging.py", "tests/golden", "docs/README.md", "LICENSE", "CITATION.cff", "CHANGELOG.md"):
+        assert (sdist / name).exists(), name
+    assert not (sdist / "plugins").exists()
 
 
 def test_the_wheel_holds_every_file(wheel: Path):
