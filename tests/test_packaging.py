@@ -53,7 +53,7 @@ def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_source_distribution_holds_tests_and_documents(sdist: Path):
-    for name in ("tests/test_packaging.py", "tests/golden", "docs/README.md", "LICENSE", "CITATION.cff", "CHANGELOG.md"):
+    for name in ("tests/test_packaging.py", "tests/golden", "docs/README.md", "LICENSE", "CITATION.cff"):
         assert (sdist / name).exists(), name
     assert not (sdist / "plugins").exists()
 
