@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
 import pytest
 
+from vqspeech import report
+from vqspeech.experiments import Experiment, Stage
 from vqspeech.registry.hookspecs import HOOKS
 from vqspeech.registry.reference import reference
 from vqspeech.scaffold import write_plugin
@@ -42,6 +45,24 @@ def test_the_examples_are_what_plugins_new_writes_and_its_tests_are_run(kind, li
     for name, wanted in pages.items():
         assert blocks(page(name)) == [files[number].read_text(encoding="utf-8") for number in wanted], name
     assert len([line for line in files[0].read_text(encoding="utf-8").splitlines() if line.strip()]) <= lines
+
+
+def test_the_recipe_of_the_docs_is_what_plugins_new_writes(tmp_path):
+    folder = write_plugin("recipe", "my-recipe", tmp_path) / "vqspeech_my_recipe"
+    files = [folder / name for name in ("__init__.py", "small.toml", "recipe.py")]
+    assert blocks(page("recipe.md")) == [path.read_text(encoding="utf-8") for path in files]
+    assert len([line for line in files[-1].read_text(encoding="utf-8").splitlines() if line.strip()]) <= 70
+
+
+@pytest.mark.parametrize("element", report.__all__)
+def test_every_element_of_a_report_is_documented(element):
+    assert f"`{element}`" in page("recipe.md") or f".{element}(" in page("recipe.md")
+
+
+@pytest.mark.parametrize("kind", [Stage, Experiment])
+def test_every_field_of_stages_and_experiments_is_documented(kind):
+    for field in dataclasses.fields(kind):
+        assert re.search(rf"\| `{field.name}[`(]", page("recipe.md")) or field.name in ("out", "stages")
 
 
 @pytest.mark.parametrize("module", [encoders, quantizers, decoders, priors, corpora, aligners, modalities])

@@ -173,5 +173,7 @@ def test_declarations_that_cannot_run_are_refused(recipe):
         recipe.experiment(stages=(stage, stage))
     with pytest.raises(PluginError, match="'first' is made from 'later'"):
         recipe.experiment(stages=(Stage(name="first", work=recipe.first, after=("later",)),))
+    with pytest.raises(PluginError, match="'tiny' registers the stage 'third'"):
+        recipe.run("third")
     with pytest.raises(PluginError, match="'report'"):
         recipe.experiment(stages=(Stage(name="report", work=recipe.first),))

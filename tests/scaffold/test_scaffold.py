@@ -79,7 +79,11 @@ def test_a_plugin_is_pyproject_module_tests_and_readme(kind, generated):
     folder = generated / f"vqspeech-demo-{kind}"
     module = f"vqspeech_demo_{kind}"
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    assert files == {"pyproject.toml", "README.md", f"{module}.py", f"tests/test_{module}.py"}
+    code = {f"{module}.py"}
+    if kind == "recipe":
+        # A package, whose TOML files are the recipe's presets.
+        code = {f"{module}/{name}" for name in ("__init__.py", "recipe.py", "small.toml")}
+    assert files == {"pyproject.toml", "README.md", f"tests/test_{module}.py", *code}
     project = tomllib.loads((folder / "pyproject.toml").read_text())
     assert project["project"]["name"] == folder.name
     assert project["project"]["entry-points"]["vqspeech"] == {f"demo-{kind}": module}

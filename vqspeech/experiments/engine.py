@@ -108,7 +108,11 @@ def run_experiment(request: RecipeRequest, experiment: Experiment) -> RecipeOutc
     Raises
     ------
     InputError : when a stage is made from another one that has not run
+    PluginError : when a requested stage is not declared: the recipe's registration and its experiment disagree
     """
+    names = {*(stage.command_name for stage in experiment.stages), REPORT}
+    if unknown := [name for name in request.stages or () if name not in names]:
+        raise PluginError(f"the recipe {request.name!r} registers the stage {unknown[0]!r} but does not declare it")
     run = _Run(request, experiment)
     for stage in (*experiment.stages, _report_stage(request, experiment)):
         run.run(stage)

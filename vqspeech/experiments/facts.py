@@ -8,6 +8,8 @@ from pathlib import Path
 from platform import python_version
 from typing import Any
 
+from vqspeech.analysis import codebook
+from vqspeech.codes import CodeTable
 from vqspeech.corpora.store import AudioStore
 from vqspeech.experiments.engine import Result, say
 from vqspeech.training.metrics import read_metrics
@@ -37,6 +39,27 @@ def describe(corpus: Mapping[str, Any]) -> str:
         f"{corpus['variant']}, {corpus['utterances']} utterances of {corpus['speakers']} speakers, "
         f"{corpus['minutes']:.1f} min"
     )
+
+
+def codebook_use(table: CodeTable) -> Result:
+    """Return rates and use of a table of codes: what a stage that encodes returns."""
+    use = codebook.usage(table)
+    books = [
+        {
+            "size": book.size,
+            "codes_used": book.codes_used,
+            "perplexity": book.perplexity,
+            "normalised_entropy": book.normalised_entropy,
+            "counts": list(book.counts),
+        }
+        for book in use.codebooks
+    ]
+    return {
+        "frame_rate_hz": use.frame_rate_hz,
+        "bits_per_second": use.bits_per_second,
+        "entropy_bits_per_second": use.entropy_bits_per_second,
+        "codebooks": books,
+    }
 
 
 def say_skipped(skipped: Mapping[Any, str]) -> None:

@@ -139,11 +139,13 @@ class CorpusSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeSpec(Spec):
-    """A recipe. The target is a `vqspeech_recipes` entry: ``run(request: RecipeRequest) -> RecipeOutcome``.
+    """A recipe. The target is called as ``run(request: RecipeRequest)`` and returns a `RecipeOutcome`.
+
+    TOML files in the package of the target are the presets of the recipe: ``recipe show`` prints them.
 
     Parameters
     ----------
-    stages : names in running order
+    stages : names of stages and groups in running order, ``report`` last; what ``--stages`` accepts
     """
 
     kind: ClassVar[str] = "recipe"

@@ -75,12 +75,16 @@ def _values(kind: str, name: str) -> dict[str, str]:
 
 
 def _templates(kind: str, module: str) -> dict[str, str]:
-    """Path in the new folder -> template."""
+    """Path in the new folder -> template; files of a kind without a place of their own make a package of the module."""
     here = resources.files("vqspeech.scaffold") / "templates"
     places = {
-        "pyproject.toml": "pyproject.toml.txt",
-        "README.md": f"{kind}/README.md.txt",
-        f"{module}.py": f"{kind}/module.py.txt",
-        f"tests/test_{module}.py": f"{kind}/tests.py.txt",
+        "README.md.txt": "README.md",
+        "pyproject.toml.txt": "pyproject.toml",
+        "module.py.txt": f"{module}.py",
+        "tests.py.txt": f"tests/test_{module}.py",
     }
-    return {path: (here / place).read_text(encoding="utf-8") for path, place in places.items()}
+    files = [here / "pyproject.toml.txt", *(item for item in (here / kind).iterdir() if item.name.endswith(".txt"))]
+    return {
+        places.get(item.name, f"{module}/{item.name.removesuffix('.txt')}"): item.read_text(encoding="utf-8")
+        for item in files
+    }

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from functools import cached_property
 
-import numpy as np
-
-from vqspeech.analysis import codebook
 from vqspeech.analysis.phonemes import training_audio
 from vqspeech.codes import CodeTable
 from vqspeech.config import plain
@@ -15,7 +12,7 @@ from vqspeech.encoding import encode_store
 from vqspeech.experiments import Experiment, RecipeOutcome, RecipeRequest, Result, Results, Stage, run_experiment, say
 from vqspeech.experiments.analyses import AnalysisInputs, analysis_stages
 from vqspeech.experiments.components import draw_codebooks, draw_training
-from vqspeech.experiments.facts import describe, last_row, say_skipped, speech_corpus
+from vqspeech.experiments.facts import codebook_use, describe, last_row, say_skipped, speech_corpus
 from vqspeech.model import Checkpoint, load
 from vqspeech.progress import reporter
 from vqspeech.runs import RunDirectory
@@ -110,25 +107,9 @@ class VctkRecipe:
     def _encode(self, made: Results) -> Result:
         table = encode_store(self.checkpoint, self.store, reporter("encode"))
         table.write(self.run.codes)
-        use = codebook.usage(table)
-        books = [
-            {
-                "size": book.size,
-                "codes_used": book.codes_used,
-                "perplexity": book.perplexity,
-                "normalised_entropy": book.normalised_entropy,
-                "counts": np.asarray(book.counts).tolist(),
-            }
-            for book in use.codebooks
-        ]
-        return {
-            "hop_samples": table.hop_samples,
-            "frame_rate_hz": use.frame_rate_hz,
-            "bits_per_second": use.bits_per_second,
-            "entropy_bits_per_second": use.entropy_bits_per_second,
-            "codebooks": books,
-            "pictures": draw_codebooks(books, self.run.pictures),
-        }
+        use = codebook_use(table)
+        pictures = draw_codebooks(use["codebooks"], self.run.pictures)
+        return {**use, "hop_samples": table.hop_samples, "pictures": pictures}
 
     def _reconstruct(self, made: Results) -> Result:
         return listening.reconstruct(
