@@ -1,4 +1,4 @@
-"""``vqspeech recipe list | show | run``: whole experiments by name."""
+"""``vqspeech recipe list | show | run``: experiments by name."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def list_recipes(as_json: Annotated[bool, typer.Option("--json", help="For progr
 
 @app.command("show")
 def show(name: Annotated[str, typer.Argument(help="The recipe.")]) -> None:
-    """Show what a recipe does, its stages and its configuration."""
+    """Show a recipe: its stages, and its presets, which are the settings that --set changes."""
     entry = lookup.find(RecipeSpec, name)
     spec = entry.spec
     print(f"{spec.name}: {spec.summary}\nfrom: {entry.provider}\nstages: {', '.join(spec.stages)}")
@@ -44,16 +44,17 @@ def show(name: Annotated[str, typer.Argument(help="The recipe.")]) -> None:
 def run(
     name: Annotated[str, typer.Argument(help="The recipe, for example vctk.")],
     corpus: Annotated[
-        str, typer.Option(help="Corpus by name; auto takes the recipe's own when it is at hand, else demo.")
+        str, typer.Option(help="Name of the corpus; auto selects the recipe's own when its data is there, else demo.")
     ] = "auto",
-    data_dir: Annotated[Path | None, typer.Option(help="Where the corpus lies.", envvar="VQSPEECH_DATA")] = None,
-    out: Annotated[Path | None, typer.Option(help="The run's directory.", show_default="runs/NAME")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of the corpus.", envvar="VQSPEECH_DATA")] = None,
+    out: Annotated[Path | None, typer.Option(help="Directory of the run.", show_default="runs/NAME")] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; repeatable. preset=NAME selects a preset."),
     ] = None,
-    stages: Annotated[str | None, typer.Option(help="Only these, separated by commas.")] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Start over instead of continuing.")] = False,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.")] = None,
+    stages: Annotated[str | None, typer.Option(help="Run only these stages, separated by commas.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete what an earlier run made, and start over.")] = False,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of all random numbers.")] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML file instead of the recipe's own.")] = None,
 ) -> None:
     """Run a recipe, or continue it where it stopped."""
@@ -66,10 +67,10 @@ def run(
     _check_data(corpus, data_dir)
     if config is not None and not config.is_file():
         raise InputError(
-            f"--config {str(config)!r} is not a file; start from the text that `vqspeech recipe show {spec.name}` prints"
+            f"--config {str(config)!r} is not a file; `vqspeech recipe show {spec.name}` prints one to start from"
         )
     if out.exists() and not out.is_dir():
-        raise InputError(f"--out {str(out)!r} is a file; give a folder, new or of an earlier run")
+        raise InputError(f"--out {str(out)!r} is a file; give a new folder, or one of an earlier run")
     request = RecipeRequest(
         name=spec.name,
         out=out,
@@ -99,7 +100,7 @@ def _check_data(corpus: str, data_dir: Path | None) -> None:
         return
     if data_dir is not None and not data_dir.is_dir():
         given = "VQSPEECH_DATA" if os.environ.get("VQSPEECH_DATA") == str(data_dir) else "--data-dir"
-        raise InputError(f"{given} {str(data_dir)!r} is not a folder; give the folder that holds the corpus")
+        raise InputError(f"{given} {str(data_dir)!r} is not a folder; give the folder of the corpus")
     if spec is not None and data_dir is None:
         raise InputError(
             f"corpus {corpus!r} needs a folder: give --data-dir DIR, or set VQSPEECH_DATA. Without data: --corpus demo"
@@ -111,14 +112,14 @@ def _checked_stages(spec: RecipeSpec, text: str | None) -> tuple[str, ...] | Non
         return None
     wanted = [stage.strip() for stage in text.split(",") if stage.strip()]
     if not wanted:
-        raise InputError(f"--stages names no stage; recipe {spec.name!r} has {', '.join(spec.stages)}")
+        raise InputError(f"--stages names no stage; stages of recipe {spec.name!r}: {', '.join(spec.stages)}")
     for stage in wanted:
         if stage not in spec.stages:
             raise unknown_name(
                 f"stage of recipe {spec.name!r}:",
                 stage,
                 spec.stages,
-                f"They run in this order: {', '.join(spec.stages)}.",
+                f"Running order: {', '.join(spec.stages)}.",
             )
     return tuple(stage for stage in spec.stages if stage in wanted)
 
@@ -127,12 +128,12 @@ def _checked_settings(settings: list[str]) -> list[str]:
     for setting in settings:
         key, equals, _ = setting.partition("=")
         if not equals or not key.strip():
-            raise InputError(f"--set {setting!r} is not of the form KEY=VALUE, for example --set train.steps=1000")
+            raise InputError(f"--set {setting!r} is not KEY=VALUE; for example --set train.steps=1000")
     return settings
 
 
 def _configurations(spec: RecipeSpec) -> list[tuple[str, str]]:
-    """The TOML files that lie beside the recipe's module, read without importing it where that can be."""
+    """The recipe's presets: TOML files in the package of its target, found without importing its module."""
     if not isinstance(spec.target, str):
         return []
     package = spec.target.partition(":")[0].rpartition(".")[0]

@@ -33,8 +33,8 @@ PANELS = ("phoneme_accuracy", "nll_bits_per_sample", "perplexity", "codes_used",
 
 
 SYNTHETIC = (
-    "Synthetic demo corpus: no human speech. These numbers compare quantizers on the speech synthesiser espeak-ng and say "
-    "nothing about real recordings; choose some with --corpus NAME --data-dir DIR."
+    "Synthetic demo corpus: no human speech. These numbers compare quantizers on the speech synthesiser espeak-ng "
+    "and say nothing about real recordings; choose some with --corpus NAME --data-dir DIR."
 )
 
 
@@ -55,8 +55,8 @@ def page(results: Result, figure: Path) -> Report:
     sections = [
         Section(
             title="Quantizers",
-            text="Mean and standard deviation over seeds. The codes of several codebooks count as one tuple. Phones are "
-            "named by the majority map of codes to phones, on the frames it was fitted on and on speakers it was not; "
+            text="Mean and standard deviation over seeds. The codes of several codebooks count as one tuple. Phones "
+            "are named by the majority map of codes to phones, on the frames it was fitted on and on speakers it was not; "
             "random codes of the same number show what the map gains by fitting. NLL is of held-out crops.",
             tables=(_table(results),),
             figures=(

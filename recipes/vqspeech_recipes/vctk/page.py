@@ -13,8 +13,8 @@ from vqspeech_recipes.vctk.overview import facts, headlines
 from vqspeech_recipes.vctk.settings import VctkSettings
 
 SYNTHETIC = (
-    "Synthetic demo corpus: no human speech. Every voice here is the speech synthesiser espeak-ng, so these numbers show "
-    "that the pipeline works, and nothing about real recordings. To run on VCTK: "
+    "Synthetic demo corpus: no human speech. Every voice here is the speech synthesiser espeak-ng, so these numbers "
+    "show that the pipeline works, and nothing about real recordings. To run on VCTK: "
     "`vqspeech corpora download vctk --data-dir DIR`, then `vqspeech recipe run vctk --data-dir DIR`."
 )
 
@@ -32,7 +32,7 @@ def page(run: RunDirectory, made: Results, results: Result, settings: VctkSettin
     pictures = [run.pictures / name for name in coded["pictures"]]
     return Report(
         title="Discrete codes from raw speech",
-        subtitle="A VQ-VAE with a speaker-conditioned decoder: reconstruction, voice conversion, and codes against phonemes",
+        subtitle="A VQ-VAE with a speaker-conditioned decoder: reconstruction, voice conversion, codes against phonemes",
         warning=SYNTHETIC if results["corpus"]["synthetic"] else "",
         facts=facts(results, coded, settings.choices),
         headlines=headlines(results),
