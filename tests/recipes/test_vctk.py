@@ -77,6 +77,7 @@ def test_results_hold_what_the_design_promises(finished):
     assert promised <= results.keys()
     assert results["corpus"]["synthetic"] is True
     assert results["steps"] == 4
+    assert results["decoder_path"] == "fused cpu"
     assert results["frame_rate_hz"] == 25
     scores = results["phonemes"]
     assert scores["prior"] <= scores["accuracy"] <= 1
@@ -88,6 +89,7 @@ def test_results_hold_what_the_design_promises(finished):
 def test_the_page_says_that_the_speech_is_synthetic_and_holds_every_sound(finished):
     page = (finished / "report" / "index.html").read_text()
     assert "Synthetic demo corpus" in page
+    assert "fused cpu" in page
     assert page.count("<audio") == 2 + 2 + 2 + 2  # original and reconstruction of two, source and conversion of two
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert len(list((finished / "report").rglob("*.wav"))) == 6
@@ -240,6 +242,7 @@ def test_info_and_speakers(finished):
     result = invoke("info", finished)
     assert result.exit_code == 0
     assert "synthetic" in result.stdout
+    assert "fused cpu" in result.stdout
     assert json.loads(invoke("info", finished, "--json").stdout)["step"] == 4
     assert len(invoke("speakers", finished).stdout.split()) == 3
 

@@ -38,9 +38,11 @@ def info(run: Run, as_json: AsJson = False) -> None:
     lines["model"] = json.dumps(single)
     for kind, origin in plugins.items():
         lines[kind] = f"{lines.get(kind, origin['name'])} by {origin['distribution']} {origin['version']}"
+    if facts.get("decoder_path"):
+        lines["decoder path"] = facts["decoder_path"]
     lines["validation"] = json.dumps(facts["validation"])
     for name, text in lines.items():
-        typer.echo(f"{name:11} {text}")
+        typer.echo(f"{name:12} {text}")
 
 
 def speakers(run: Run, as_json: AsJson = False) -> None:

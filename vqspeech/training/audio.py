@@ -31,6 +31,7 @@ class AudioTask:
         self.store = store
         self.model_config = parse_model(config.model)
         self.model = models.build(self.model_config, store.speakers)
+        self.model.decoder.compilation = config.train.compile
         self.codebook_sizes = self.model.quantizer.codebook_sizes
         train = config.train
 
@@ -83,6 +84,7 @@ class AudioTask:
                 "run": plain(self.config),
                 "corpus": {"name": corpus.name, "variant": corpus.variant, "synthetic": corpus.synthetic},
                 "data": self.fingerprint,
+                "decoder_path": self.model.decoder.computation,
             },
         )
 

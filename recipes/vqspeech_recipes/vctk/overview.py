@@ -36,7 +36,8 @@ def facts(results: Result, coded: Result, choices: tuple[str, ...]) -> tuple[tup
         ("Deviations from the paper", ", ".join(_deviations(model)) or "none"),
         (
             "Training",
-            f"{results['steps']} steps of {train['batch_size']} crops in {minutes:.1f} min, seed {results['seed']}",
+            f"{results['steps']} steps of {train['batch_size']} crops in {minutes:.1f} min, seed {results['seed']}"
+            + (f", decoder path {results['decoder_path']}" if results.get("decoder_path") else ""),
         ),
     ]
     if corpus["skipped"]:

@@ -101,6 +101,7 @@ class VctkRecipe:
             "steps": trained.step,
             "seconds": trained.seconds,
             "checkpoint": trained.checkpoint.name,
+            "decoder_path": self.checkpoint.facts.get("decoder_path"),
             "validation": last_row(self.run.metrics, "valid"),
         }
 

@@ -23,6 +23,7 @@ def collect(made: Results, settings: VctkSettings) -> Result:
         "seed": settings.run.seed,
         "steps": trained["steps"],
         "train_seconds": trained["seconds"],
+        "decoder_path": trained.get("decoder_path"),
         "frame_rate_hz": coded["frame_rate_hz"],
         "codebook_size": _one_or_all(coded, "size"),
         "codes_used": _one_or_all(coded, "codes_used"),

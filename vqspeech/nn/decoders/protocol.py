@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -101,11 +101,15 @@ class Decoder(nn.Module):
     sample_rate : of the generated waveform, in Hz
     hop_samples : generated samples per latent
     criterion : name of the term that is compared between checkpoints and with shuffled codes; lower is better. ``"nll"`` is in nats per sample
+    compilation : ``train.compile``, set by training; a decoder without compiled code ignores it
+    computation : name of what computed the last loss with gradients, kept in checkpoints; may stay empty
     """
 
     sample_rate: int
     hop_samples: int
     criterion: str = "nll"
+    compilation: Literal["auto", True, False] = False
+    computation: str = ""
 
     def losses(
         self, z_q: Tensor, batch: SpeechBatch, generator: torch.Generator | None = None, *, group: str = MAIN
