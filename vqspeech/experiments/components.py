@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vqspeech.analysis.figures.charts import codebook_usage, training_curves
+from vqspeech.analysis.figures.charts import codebook_usage
+from vqspeech.analysis.figures.training import training_curves
 from vqspeech.report import Picture, Section, Table
 from vqspeech.report.images import save_figure
 from vqspeech.training.metrics import read_metrics

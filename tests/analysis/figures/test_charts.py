@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 from matplotlib.figure import Figure
 
 from vqspeech.alignment.base import Alignment, Interval
 from vqspeech.analysis.figures import charts, spectrograms, style
+from vqspeech.analysis.figures.training import training_curves
 from vqspeech.report.images import save_figure
 
 RATE = 16000
@@ -24,7 +24,7 @@ def drawn() -> dict[str, Figure]:
         for split in ("train", "valid")
     ]
     return {
-        "training": charts.training_curves([*rows, {"step": 901, "split": "train", "nll_bits": float("nan")}]),
+        "training": training_curves([*rows, {"step": 901, "split": "train", "nll_bits": float("nan")}]),
         "usage": charts.codebook_usage(rng.integers(0, 50, 128)),
         "bars": charts.accuracy_bars([("codes", 0.5), ("chance", 0.1)], interval=(0.4, 0.6)),
         "strip": spectrograms.spectrogram_strip(rng.normal(0, 0.1, 48000), RATE),
@@ -40,17 +40,6 @@ def test_every_figure_is_light_and_a_png(tmp_path: Path) -> None:
         path = save_figure(figure, tmp_path / "figures" / f"{name}.png")
         assert path.read_bytes().startswith(b"\x89PNG"), name
         assert path.stat().st_size < 120_000, name
-
-
-@pytest.mark.parametrize("rows", [[], [{}], [{"step": 1}], [{"step": 1, "split": "train", "nll_bits": 2.0}]])
-def test_training_curves_survive_missing_keys(rows: list[dict[str, object]], tmp_path: Path) -> None:
-    assert save_figure(charts.training_curves(rows), tmp_path / "curves.png").exists()
-
-
-def test_each_loss_term_that_was_logged_has_a_line() -> None:
-    rows = [{"step": s, "split": "train", "nll_bits": 4.0, "spectral": 0.5, "commitment": 0.1} for s in (1, 2)]
-    labels = [text.get_text() for axes in charts.training_curves(rows).axes for text in axes.get_legend().get_texts()]
-    assert labels == ["training: 4", "spectral: 0.5", "commitment: 0.1"]
 
 
 def test_an_unused_codebook_gives_a_figure_and_not_an_error() -> None:
