@@ -19,7 +19,7 @@ def test_the_file_s_name_or_the_caller_chooses_among_several(tmp_path):
         (tmp_path / name).write_text(TWO)
     assert read_ctm(tmp_path / "u2.ctm").phones == (Interval(0.5, 0.6, "t"),)
     assert len(read_ctm(tmp_path / "all.ctm", utterance="u1").phones) == 2
-    with pytest.raises(InputError, match="holds 2 utterances, none of them named 'all'"):
+    with pytest.raises(InputError, match=r"2 utterances.*'all'"):
         read_ctm(tmp_path / "all.ctm")
     with pytest.raises(UnknownNameError, match="unknown utterance 'u3'; known: u1, u2"):
         read_ctm(tmp_path / "all.ctm", utterance="u3")

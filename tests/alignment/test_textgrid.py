@@ -96,7 +96,7 @@ def test_a_tier_can_be_named_and_quotes_are_doubled(tmp_path):
     path = tmp_path / "a.TextGrid"
     path.write_text(LONG)
     assert read_textgrid(path, tier="words").phones == (Interval(0.0, 0.9, 'say "ah" 12'),)
-    with pytest.raises(InputError, match="no interval tier named 'Phones'; there are: 'words', 'phones'"):
+    with pytest.raises(InputError, match=r"'Phones'.*'words', 'phones'"):
         read_textgrid(path, tier="Phones")
 
 
@@ -115,7 +115,7 @@ def test_a_speaker_before_the_tier_name_does_not_hide_it(tmp_path):
 def test_an_unclear_tier_is_an_error_that_lists_them(tmp_path):
     path = tmp_path / "a.TextGrid"
     path.write_text(LONG.replace('"phones"', '"other"'))
-    with pytest.raises(InputError, match=r"cannot tell which tier holds phones.*'words', 'other'"):
+    with pytest.raises(InputError, match=r"phones, phone.*'words', 'other'"):
         read_textgrid(path)
 
 
@@ -123,14 +123,14 @@ def test_an_unclear_tier_is_an_error_that_lists_them(tmp_path):
 def test_what_is_no_whole_textgrid_is_refused(tmp_path, text):
     path = tmp_path / "a.TextGrid"
     path.write_text(text)
-    with pytest.raises(InputError, match="not a"):
+    with pytest.raises(InputError, match=r"a\.TextGrid"):
         read_textgrid(path)
 
 
 def test_phones_of_two_speakers_are_not_mixed(tmp_path):
     path = tmp_path / "a.TextGrid"
     write_textgrid(path, [Tier(f"{name} - phones", ((0.0, 1.0, "aa"),)) for name in ("anna", "bert")], 1.0)
-    with pytest.raises(InputError, match=r"2 tiers hold phones.*'anna - phones', 'bert - phones'"):
+    with pytest.raises(InputError, match=r"2 tiers.*'anna - phones', 'bert - phones'"):
         read_textgrid(path)
     assert read_textgrid(path, tier="bert - phones").phones == (Interval(0.0, 1.0, "aa"),)
 
@@ -177,7 +177,7 @@ def test_gaps_are_written_as_empty_intervals_and_overlaps_refused(tmp_path):
     path = tmp_path / "a.TextGrid"
     write_textgrid(path, [Tier("phones", ((0.2, 0.4, "aa"), (0.5, 0.7, "t")))], 1.0)
     assert [row[2] for row in read_tiers(path)[0].rows] == ["", "aa", "", "t", ""]
-    with pytest.raises(InputError, match=r"'t' from 0\.3 s to 0.7 s overlaps"):
+    with pytest.raises(InputError, match=r"'t' from 0\.3 s to 0.7 s"):
         write_textgrid(path, [Tier("phones", ((0.2, 0.4, "aa"), (0.3, 0.7, "t")))], 1.0)
 
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 SILENCE = "sil"
-"""The label every reader folds pauses, closures of silence and non-speech into."""
+"""The label into which readers fold pauses, silent closures and non-speech."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A label that holds from ``start_s`` (included) to ``end_s`` (excluded), in seconds."""
+    """A label that holds from ``start_s`` (inclusive) to ``end_s`` (exclusive), in seconds."""
 
     start_s: float
     end_s: float
@@ -20,12 +20,12 @@ class Interval:
 
 @dataclass(frozen=True)
 class Alignment:
-    """Phones of one utterance: intervals sorted by start, not overlapping; gaps are allowed and mean "not covered"."""
+    """Phones of one utterance: intervals sorted by start, without overlap; gaps mean "not covered"."""
 
     phones: tuple[Interval, ...]
 
     def labels_at(self, times_s: Sequence[float]) -> list[str | None]:
-        """The label at each time in seconds (ascending), or None where no interval covers it."""
+        """Return the label at each time in seconds (ascending), or None where no interval covers it."""
         labels: list[str | None] = []
         position = 0
         for time_s in times_s:

@@ -1,4 +1,7 @@
-"""CTM files (NIST, Kaldi): one line per phone, ``utterance channel start duration label [confidence]``, seconds, for one or many utterances."""
+"""CTM files (NIST, Kaldi): a line ``utterance channel start duration label [confidence]`` per phone, in seconds.
+
+A file holds one or many utterances.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,17 @@ from vqspeech.errors import InputError, unknown_name
 
 
 def read_ctm(path: Path, *, utterance: str | None = None) -> Alignment:
-    """The alignment of one utterance of a CTM file.
+    """Read the alignment of one utterance from a CTM file.
 
     Parameters
     ----------
     path : the file
-    utterance : which; by default the one that the file is named after, or the only one there is
+    utterance : its name; by default the one that the file is named after, or the only one
 
     Raises
     ------
-    InputError : unreadable, a line of another form, impossible times, or several utterances of which none is chosen
-    UnknownNameError : an utterance that the file does not hold
+    InputError : an unreadable file, a malformed line, impossible times, or several utterances and no choice
+    UnknownNameError : an utterance that is not in the file
     """
     found = read_ctm_utterances(path)
     if utterance is not None:
@@ -29,20 +32,20 @@ def read_ctm(path: Path, *, utterance: str | None = None) -> Alignment:
         return found[utterance]
     if len(found) > 1 and path.stem not in found:
         raise InputError(
-            f"{path}: holds {len(found)} utterances, none of them named {path.stem!r}; a file of its own for each is read by its name, "
-            "and `vqspeech analyze phonemes --alignments FILE` takes them all"
+            f"{path}: holds {len(found)} utterances, none named {path.stem!r}; write one file per utterance, named "
+            "after it, or use `vqspeech analyze phonemes --alignments FILE` for all of them"
         )
     return found.get(path.stem) or next(iter(found.values()))
 
 
 def read_ctm_utterances(path: Path) -> dict[str, Alignment]:
-    """Every utterance of a CTM file, in the order in which they appear. Lines that start with ``;;`` are comments.
+    """Read every utterance of a CTM file, in file order; lines that start with ``;;`` are comments.
 
-    Kaldi's phones of words (``AH0_B``, ``T_E``) lose the mark of their place in the word.
+    Position markers of Kaldi's phones (``AH0_B``, ``T_E``) are removed.
 
     Raises
     ------
-    InputError : unreadable, empty, a line of another form, or impossible times
+    InputError : an unreadable or empty file, a malformed line, or impossible times
     """
     rows: dict[str, list[tuple[float, float, str]]] = {}
     for number, line in enumerate(read_text(path).splitlines(), start=1):

@@ -1,8 +1,8 @@
-"""Forced alignment for recordings with a transcript and no alignment: CTC, with torchaudio's wav2vec2 pipelines.
+"""Forced alignment of recordings that have a transcript: CTC, with torchaudio's wav2vec2 pipelines.
 
-The pipelines that torchaudio ships emit letters, so what comes out are letters in time, and the words they make. That is enough to find words; phones
-proper come from the Montreal Forced Aligner's TextGrids, or from a pipeline of one's own whose labels are phones. The weights of a pipeline are
-downloaded by torchaudio on first use (380 MB for the default).
+The pipelines that torchaudio ships emit letters, so the alignments hold letters and the words that they form. That is
+enough to find words; for phones, use the Montreal Forced Aligner's TextGrids or a pipeline whose labels are phones.
+torchaudio downloads a pipeline's weights on first use (380 MB for the default).
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PIPELINE = "WAV2VEC2_ASR_BASE_960H"
-"""Name of torchaudio's pipeline that is used by default."""
+"""Name of the default torchaudio pipeline."""
 
 PAUSE_S = 0.15
-"""Silence at least this long between two words is a pause, in seconds; shorter stretches belong to the labels beside them."""
+"""Silence of at least this many seconds between two words is a pause; shorter silence goes to its neighbours."""
 
 
 @dataclass(frozen=True)
 class ForcedAlignment:
-    """An alignment of labels and of the words that they make, with how sure the network is of it.
+    """An alignment of labels and of words, with the network's confidence.
 
     Parameters
     ----------
-    alignment : labels in time, `SILENCE` in pauses
-    words : the words of the transcript in time
-    score : mean probability of the labels at their frames, geometric, in (0, 1]; low where transcript and recording do not fit
+    alignment : labels in time; pauses are `SILENCE`
+    words : words of the transcript in time
+    score : geometric mean of the labels' probabilities at their frames, in (0, 1]; low for a wrong transcript
     """
 
     alignment: Alignment
@@ -48,22 +48,23 @@ class ForcedAlignment:
 def align_emissions(
     log_probs: Tensor, words: Sequence[Sequence[str]], labels: Sequence[str], frame_s: float, *, separator: str = "|"
 ) -> ForcedAlignment:
-    """The most likely path of a transcript through the emissions of a CTC network (Graves et al. 2006, in the Viterbi form).
+    """Find the most likely path of a transcript through the outputs of a CTC network.
 
-    CTC networks emit a label for a frame or two and blanks around it. Blanks between two labels are shared half and half, blanks of a pause
-    (`PAUSE_S` or longer between words, and at both ends) are `SILENCE`.
+    Viterbi form of Graves et al. (2006). CTC networks emit a label for a frame or two and blanks around it. Blanks
+    between two labels are divided equally; blanks of a pause (at least `PAUSE_S` between words, and at both ends)
+    become `SILENCE`.
 
     Parameters
     ----------
-    log_probs : (frames, labels) logarithms of probabilities; label 0 is the blank
+    log_probs : (frames, labels), log-probabilities; label 0 is the blank
     words : the transcript, each word as a sequence of labels
     labels : names of the columns
     frame_s : seconds between frames
-    separator : the label that stands between words; left out where the network has none
+    separator : the label between words; omitted where the network has none
 
     Raises
     ------
-    InputError : an empty transcript, a label that the network does not know, or a transcript too long for the recording
+    InputError : an empty transcript, an unknown label, or a transcript too long for the recording
     """
     import torch
     from torchaudio.functional import forced_align, merge_tokens
@@ -71,7 +72,7 @@ def align_emissions(
     column = {label: index for index, label in enumerate(labels)}
     flat = [(label, number) for number, word in enumerate(words) for label in word]
     if not flat:
-        raise InputError("nothing to align: the transcript holds no label that the network knows")
+        raise InputError("nothing to align: no label of the network occurs in the transcript")
     if strange := sorted({label for label, _ in flat if column.get(label, 0) == 0}):
         raise InputError(f"the network has no label {', '.join(map(repr, strange))}; it knows {' '.join(labels[1:])}")
     path: list[tuple[str, int]] = []
@@ -83,7 +84,8 @@ def align_emissions(
     repeats = int((targets[0, 1:] == targets[0, :-1]).sum())
     if len(path) + repeats > len(log_probs):
         raise InputError(
-            f"a transcript of {len(path)} labels does not fit into {len(log_probs)} frames ({len(log_probs) * frame_s:.2f} s)"
+            f"a transcript of {len(path)} labels does not fit into {len(log_probs)} frames "
+            f"({len(log_probs) * frame_s:.2f} s)"
         )
     tokens, scores = forced_align(log_probs.float().cpu()[None], targets)
     spans = merge_tokens(tokens[0], scores[0])
@@ -101,7 +103,7 @@ def align_emissions(
 def _fill(
     spans: Sequence[tuple[str, int, int, int]], n_frames: int, frame_s: float
 ) -> tuple[list[Interval], list[tuple[float, float]]]:
-    """Intervals without gaps from spans (label, word, first frame, end frame), and the start and end of each span's interval."""
+    """Turn spans (label, word, first frame, end frame) into intervals without gaps, and the times of each span."""
     pause = PAUSE_S / frame_s
     left = [float(start) for *_, start, _ in spans]
     right = [float(end) for *_, end in spans]
@@ -124,7 +126,7 @@ def _fill(
 
 
 def spell(text: str, labels: Sequence[str]) -> list[list[str]]:
-    """A transcript as words of single-letter labels, in the case that the labels have; signs that no label stands for are left out."""
+    """Split a transcript into words of single-letter labels, in the labels' case; other characters are omitted."""
     known = {label: label for label in labels[1:]} | {label.lower(): label for label in labels[1:] if len(label) == 1}
     words = [
         [known[sign] for sign in word.lower() if sign in known and sign not in "|*-"] for word in re.split(r"\s+", text)
@@ -133,12 +135,12 @@ def spell(text: str, labels: Sequence[str]) -> list[list[str]]:
 
 
 def align_file(path: Path, *, text: str, pipeline: str = PIPELINE) -> Alignment:
-    """Align a recording with what is said in it: the registered aligner ``wav2vec2``.
+    """Align a recording with its transcript: the registered aligner ``wav2vec2``.
 
     Parameters
     ----------
     path : an audio file
-    text : its transcript
+    text : the transcript
     pipeline : name of a CTC pipeline in ``torchaudio.pipelines``; its weights are downloaded on first use
 
     Raises
@@ -174,6 +176,6 @@ def _network(name: str) -> tuple[Any, tuple[str, ...], int]:
         return bundle.get_model().eval(), tuple(bundle.get_labels()), int(bundle.sample_rate)
     except (OSError, RuntimeError) as error:
         raise VQSpeechError(
-            f"the weights of torchaudio's {name} cannot be fetched ({error}). They are downloaded once, so this needs a network; or bring "
-            "alignments: TextGrids of the Montreal Forced Aligner, with --alignments DIR"
+            f"the weights of torchaudio's {name} cannot be fetched ({error}). They are downloaded once, which needs a "
+            "network; or provide TextGrids of the Montreal Forced Aligner with --alignments DIR"
         ) from error

@@ -1,4 +1,4 @@
-"""From rows of (start, end, label), as files hold them, to a checked `Alignment`."""
+"""Check and convert rows of (start, end, label) to an `Alignment`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from vqspeech.alignment.base import SILENCE, Alignment, Interval
 from vqspeech.errors import InputError
 
 SILENCE_LABELS = frozenset({"", "sil", "sp", "pau", "pause", "h#", "#", "#h", "epi", "<eps>", "<sil>", "<p>", "_", "-"})
-"""What aligners write where nobody speaks, lower case."""
+"""Labels that aligners write for silence, lower case."""
 
 _OVERLAP_TOLERANCE_S = 1e-3
 
 
 def silence_folded(label: str) -> str:
-    """The label, or `SILENCE` for any of `SILENCE_LABELS`."""
+    """Return the label, or `SILENCE` for any of `SILENCE_LABELS`."""
     label = label.strip()
     return SILENCE if label.lower() in SILENCE_LABELS else label
 
@@ -24,7 +24,7 @@ def silence_folded(label: str) -> str:
 def to_alignment(rows: Iterable[tuple[float, float, str]], source: Path) -> Alignment:
     """Sort, check and join rows into an `Alignment`.
 
-    Empty intervals are dropped, neighbouring silences become one, and overlaps up to a millisecond (rounding) are cut off.
+    Drops empty intervals, merges neighbouring silences and trims overlaps of up to a millisecond (rounding).
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def to_alignment(rows: Iterable[tuple[float, float, str]], source: Path) -> Alig
 
     Raises
     ------
-    InputError : no rows at all, an end before its start, a negative or non-finite time, or intervals that overlap
+    InputError : no rows, an end before its start, a negative or non-finite time, or overlapping intervals
     """
     phones: list[Interval] = []
     for start_s, end_s, label in sorted(rows):
@@ -42,7 +42,8 @@ def to_alignment(rows: Iterable[tuple[float, float, str]], source: Path) -> Alig
         if phones and start_s < phones[-1].end_s:
             if phones[-1].end_s - start_s > _OVERLAP_TOLERANCE_S:
                 raise InputError(
-                    f"{source}: {label!r} at {start_s} s overlaps {phones[-1].label!r}, which ends at {phones[-1].end_s} s"
+                    f"{source}: {label!r} at {start_s} s overlaps {phones[-1].label!r}, "
+                    f"which ends at {phones[-1].end_s} s"
                 )
             start_s = phones[-1].end_s
         if end_s <= start_s:
@@ -57,11 +58,11 @@ def to_alignment(rows: Iterable[tuple[float, float, str]], source: Path) -> Alig
 
 
 def read_text(path: Path) -> str:
-    """The text of a small file: UTF-16 or UTF-8 by its byte order mark, else UTF-8, else Latin-1.
+    """Read a small text file: UTF-16 or UTF-8 by its byte order mark, else UTF-8, else Latin-1.
 
     Raises
     ------
-    InputError : the file is missing or unreadable
+    InputError : a missing or unreadable file
     """
     try:
         raw = Path(path).read_bytes()

@@ -1,10 +1,10 @@
-"""Phone inventories: which labels belong together, in one place.
+"""Phone inventories: which labels fold into one class.
 
-- ``timit-39``: TIMIT's 61 phones folded as by Lee and Hon (IEEE ASSP 37(11), 1989, table I), silence among the 39
+- ``timit-39``: TIMIT's 61 phones folded as by Lee and Hon (IEEE ASSP 37(11), 1989, table I), including silence
 - ``arpabet-39``: the 39 phones of CMUdict without stress marks, and silence
-- ``mfa-41``: the same 39, silence and ``spn`` (speech that is no word), from either English phone set of the Montreal Forced Aligner: ARPA or IPA
+- ``mfa-41``: the same 39, silence and ``spn`` (non-words), from the Montreal Forced Aligner's ARPA or IPA phones
 
-The paper scores 41 phones and does not say which; ``mfa-41`` is what today's alignments of VCTK give.
+The paper scores 41 phones and does not name them; ``mfa-41`` is what today's alignments of VCTK contain.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from vqspeech.alignment.base import SILENCE, Alignment, Interval
 from vqspeech.errors import unknown_name
 
 AUTO, AS_WRITTEN = "auto", "as-written"
-"""What may be given instead of the name of an inventory, see `fold_all`."""
+"""Values accepted instead of an inventory's name, see `fold_all`."""
 
 _KNOWN_SHARE = 0.95
-"""`recognise` takes an inventory that knows at least this share of the intervals."""
+"""The share of intervals that an inventory must know to be recognised."""
 
 _PHONCODE = (
-    "aa ae ah ao aw ax ax-h axr ay b bcl ch d dcl dh dx eh el em en eng epi er ey f g gcl h# hh hv ih ix iy jh k kcl l m n ng nx "
-    "ow oy p pau pcl q r s sh t tcl th uh uw ux v w y z zh"
+    "aa ae ah ao aw ax ax-h axr ay b bcl ch d dcl dh dx eh el em en eng epi er ey f g gcl h# hh hv ih ix iy jh k kcl l m "
+    "n ng nx ow oy p pau pcl q r s sh t tcl th uh uw ux v w y z zh"
 )
 PHONES_61: tuple[str, ...] = tuple(_PHONCODE.split())
 """The phones of TIMIT's documentation (phoncode.doc), sorted."""
@@ -34,7 +34,8 @@ _TIMIT = {
     **dict.fromkeys(("h#", "pau", "epi", "bcl", "dcl", "gcl", "pcl", "tcl", "kcl", SILENCE), SILENCE),
     **{"ao": "aa", "ax": "ah", "ax-h": "ah", "axr": "er", "hv": "hh", "ix": "ih", "el": "l", "em": "m"},
     **{"en": "n", "nx": "n", "eng": "ng", "zh": "sh", "ux": "uw"},
-    "q": None,  # the glottal stop belongs to no class there
+    # The glottal stop belongs to no class of Lee and Hon's.
+    "q": None,
 }
 _CMUDICT = "aa ae ah ao aw ay b ch d dh eh er ey f g hh ih iy jh k l m n ng ow oy p r s sh t th uh uw v w y z zh"
 _ARPABET_EXTRAS = {
@@ -47,24 +48,17 @@ _MFA_IPA = {
         **{"aa": "ɑ ɑː ɒ ɒː a aː", "ae": "æ", "ah": "ɐ ə", "ao": "ɔ ɔː", "aw": "aw", "ay": "aj", "eh": "ɛ ɛː e eː"},
         **{"er": "ɚ ɝ ɜ ɜː", "ey": "ej", "ih": "ɪ", "iy": "i iː", "ow": "ow əw o oː", "oy": "ɔj", "uh": "ʊ"},
         **{"uw": "ʉ ʉː u uː", "b": "b bʲ", "ch": "tʃ", "d": "d dʲ d̪", "dh": "ð", "f": "f fʲ", "g": "ɡ ɡʷ ɟ ɟʷ g"},
-        **{"hh": "h ç", "jh": "dʒ", "k": "k kʰ kʷ c cʰ cʷ", "l": "l ɫ ɫ̩ ʎ", "m": "m mʲ m̩ ɱ", "n": "n n̩ ɲ", "ng": "ŋ"},
-        **{
-            "p": "p pʰ pʲ pʷ",
-            "r": "ɹ",
-            "s": "s",
-            "sh": "ʃ",
-            "t": "t tʰ tʲ tʷ t̪ ɾ",
-            "th": "θ",
-            "v": "v vʲ vʷ",
-            "w": "w",
-        },
-        **{"y": "j", "z": "z", "zh": "ʒ"},
+        **{"hh": "h ç", "jh": "dʒ", "k": "k kʰ kʷ c cʰ cʷ", "l": "l ɫ ɫ̩ ʎ", "m": "m mʲ m̩ ɱ", "n": "n n̩ ɲ"},
+        **{"ng": "ŋ", "p": "p pʰ pʲ pʷ", "r": "ɹ", "s": "s", "sh": "ʃ", "t": "t tʰ tʲ tʷ t̪ ɾ", "th": "θ"},
+        **{"v": "v vʲ vʷ", "w": "w", "y": "j", "z": "z", "zh": "ʒ"},
     }.items()
     for phone in phones.split()
-} | {"ʔ": "t"}  # MFA writes it where /t/ is glottal
+}
+# The Montreal Forced Aligner writes a glottal stop for a glottalised /t/.
+_MFA_IPA["ʔ"] = "t"
 
 MANNERS = ("vowel", "approximant", "nasal", "fricative", "stop", "other", "silence")
-"""Classes that figures order and colour phones by; see `manner`."""
+"""Classes by which figures order and colour phones; see `manner`."""
 
 _MEMBERS = {
     "vowel": "aa ae ah ao aw ax axr ay eh er ey ih ix iy ow oy uh uw ux",
@@ -84,10 +78,10 @@ class Inventory:
 
     Parameters
     ----------
-    name : as ``--phones`` takes it
+    name : the name that ``--phones`` accepts
     summary : one line
-    folds : label -> class, or None for labels that belong to none and are left out (a gap, as where no interval is)
-    ignores_stress : labels may end in a stress digit and be of either case (ARPAbet)
+    folds : label -> class, or None for labels that belong to no class (treated as a gap)
+    ignores_stress : whether labels may end in a stress digit and have either case (ARPAbet)
     """
 
     name: str
@@ -97,11 +91,11 @@ class Inventory:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The classes, sorted, `SILENCE` among them."""
+        """The classes, sorted, including `SILENCE`."""
         return tuple(sorted({name for name in self.folds.values() if name is not None}))
 
     def _key(self, label: str) -> str | None:
-        """The label as `folds` writes it, or None when it is not known."""
+        """Return the label in the spelling of `folds`, or None for an unknown label."""
         plain = label.lower()
         for key in (label, plain, plain.rstrip("012")) if self.ignores_stress else (label, plain):
             if key in self.folds:
@@ -113,12 +107,12 @@ class Inventory:
         return self._key(label) is not None
 
     def fold(self, label: str) -> str | None:
-        """The class of a label; None where it is left out. A label that is not known stays as it is."""
+        """Return the class of a label, None for a label without a class, and an unknown label unchanged."""
         key = self._key(label)
         return label if key is None else self.folds[key]
 
     def fold_alignment(self, alignment: Alignment) -> Alignment:
-        """The alignment with its labels folded; neighbouring silences become one."""
+        """Fold the labels of an alignment and merge neighbouring silences."""
         phones: list[Interval] = []
         for phone in alignment.phones:
             name = self.fold(phone.label)
@@ -136,24 +130,30 @@ _CMU = {phone: phone for phone in _CMUDICT.split()} | _ARPABET_EXTRAS | {SILENCE
 INVENTORIES: Mapping[str, Inventory] = {
     item.name: item
     for item in (
-        Inventory(name="timit-39", summary="TIMIT's 61 phones to 39 (Lee and Hon 1989)", folds=_TIMIT, ignores_stress=False),
-        Inventory(name="arpabet-39", summary="ARPAbet with or without stress to CMUdict's 39, and silence", folds=_CMU | {"spn": None}),
+        Inventory(
+            name="timit-39", summary="TIMIT's 61 phones to 39 (Lee and Hon 1989)", folds=_TIMIT, ignores_stress=False
+        ),
+        Inventory(
+            name="arpabet-39",
+            summary="ARPAbet with or without stress to CMUdict's 39, and silence",
+            folds=_CMU | {"spn": None},
+        ),
         Inventory(
             name="mfa-41",
             summary="the Montreal Forced Aligner's English phones, ARPA or IPA, to 39, silence and spn",
             folds=_CMU | _MFA_IPA | {"spn": "spn"},
         ),
     )
-}  # fmt: skip
+}
 """Every inventory by name."""
 
 
 def named(name: str) -> Inventory:
-    """An inventory by name.
+    """Return the inventory of a name.
 
     Raises
     ------
-    UnknownNameError : no such inventory
+    UnknownNameError : an unknown inventory
     """
     if name not in INVENTORIES:
         raise unknown_name("phone inventory", name, INVENTORIES, "Or 'as-written' to leave labels alone.")
@@ -161,14 +161,14 @@ def named(name: str) -> Inventory:
 
 
 def label_counts(alignments: Iterable[Alignment]) -> Counter[str]:
-    """How many intervals have each label."""
+    """Count the intervals of each label."""
     return Counter(phone.label for alignment in alignments for phone in alignment.phones)
 
 
 def recognise(labels: Mapping[str, int]) -> Inventory | None:
-    """The inventory that the labels are written in, or None.
+    """Find the inventory that the labels are written in, or None.
 
-    It is the one that knows most intervals, if it knows at least 95 % of them and half of its classes occur: a handful of letters could be anything.
+    It must know the most intervals, at least 95 % of them, and half of its classes must occur.
 
     Parameters
     ----------
@@ -187,15 +187,15 @@ def recognise(labels: Mapping[str, int]) -> Inventory | None:
 def fold_all(
     alignments: Mapping[str, Alignment], inventory: str = AUTO
 ) -> tuple[dict[str, Alignment], str, dict[str, int]]:
-    """Alignments with their labels folded, the name of the inventory used, and the labels that it does not know with their intervals.
+    """Fold labels; also return the inventory's name and the intervals of each unknown label.
 
     Parameters
     ----------
-    inventory : one of `INVENTORIES`; ``"auto"``: the one that the labels are written in; ``"as-written"``: labels stay
+    inventory : one of `INVENTORIES`; ``"auto"`` recognises it from the labels; ``"as-written"`` keeps them
 
     Raises
     ------
-    UnknownNameError : no such inventory
+    UnknownNameError : an unknown inventory
     """
     if inventory not in (AUTO, AS_WRITTEN):
         found = named(inventory)
@@ -209,7 +209,7 @@ def fold_all(
 
 
 def manner(phone: str) -> str:
-    """One of `MANNERS` for a phone in ARPAbet, IPA or espeak's mnemonics; ``"other"`` where its signs do not tell."""
+    """Return one of `MANNERS` for a phone in ARPAbet, IPA or espeak mnemonics; ``"other"`` when unknown."""
     if phone == "spn":
         return "other"
     found = _MANNER_OF.get(phone) or _MANNER_OF.get(phone.lower().rstrip("012"))

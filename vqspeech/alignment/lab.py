@@ -1,4 +1,7 @@
-"""Label files (.lab): HTK's ``start end label`` in units of 100 ns or in seconds, and xlabel's (Festival, ESPS) ``end colour label`` below a ``#``."""
+"""Label files (.lab) in two forms.
+
+HTK: ``start end label`` in units of 100 ns or in seconds. xlabel (Festival, ESPS): ``end colour label`` below a ``#``.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,13 @@ _SHORTEST_HTK_FILE = 100_000
 
 
 def read_lab(path: Path) -> Alignment:
-    """Read a ``.lab`` file. Times with a decimal point are seconds, whole numbers HTK's 100 ns; further columns (scores, words) are ignored.
+    """Read a ``.lab`` file.
+
+    Times with a decimal point are seconds, whole numbers are HTK's units of 100 ns. Further columns are ignored.
 
     Raises
     ------
-    InputError : unreadable, impossible times, or lines of another form (a ``.lab`` that holds a plain transcript, for example)
+    InputError : an unreadable file, impossible times, or malformed lines, such as those of a plain transcript
     """
     lines = [
         (number, line.split()) for number, line in enumerate(read_text(path).splitlines(), start=1) if line.strip()

@@ -1,7 +1,7 @@
-"""Praat TextGrid files, read and written: long and short form, UTF-8 and UTF-16, tiers of intervals and of points.
+"""Read and write Praat TextGrid files: long and short form, UTF-8 and UTF-16, interval and point tiers.
 
-Praat's text reader skips everything but free-standing numbers, quoted strings and flags, and so does this one: the long and the short form are the
-same sequence of values, the long one with names written between them.
+Like Praat's reader, this one skips everything but free-standing numbers, quoted strings and flags: both forms are the
+same sequence of values, and the long one writes names between them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from vqspeech.alignment.intervals import read_text, silence_folded, to_alignment
 from vqspeech.errors import InputError
 
 PHONE_TIERS = ("phones", "phone", "phonemes", "phoneme", "segments", "mau")
-"""Names under which the common aligners put their phones, lower case; ``speaker - phones`` counts too."""
+"""Names that common aligners give to phone tiers, lower case; ``speaker - phones`` counts too."""
 
 _TOKEN = re.compile(
     r'"(?P<string>(?:[^"]|"")*)"'
@@ -29,7 +29,7 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True)
 class Tier:
-    """One tier: its name and (start_s, end_s, text) rows; in a tier of points both times of a row are the point's."""
+    """One tier: its name and rows (start_s, end_s, text); both times of a point are equal."""
 
     name: str
     rows: tuple[tuple[float, float, str], ...]
@@ -42,11 +42,11 @@ def read_textgrid(path: Path, *, tier: str | None = None) -> Alignment:
     Parameters
     ----------
     path : the file
-    tier : name of the tier; by default the first one named as in `PHONE_TIERS`, or the only interval tier there is
+    tier : name of the tier; by default the first one named as in `PHONE_TIERS`, or the only interval tier
 
     Raises
     ------
-    InputError : not a TextGrid, cut off, without such a tier, or with phones of several speakers; the message lists the tiers there are
+    InputError : not a TextGrid, truncated, without such a tier (the message lists the tiers), or several speakers
     """
     tiers = tuple(tier for tier in read_tiers(path) if not tier.points)
     chosen = _choose(path, tiers, tier)
@@ -54,11 +54,11 @@ def read_textgrid(path: Path, *, tier: str | None = None) -> Alignment:
 
 
 def read_tiers(path: Path) -> tuple[Tier, ...]:
-    """All tiers of a TextGrid, in file order.
+    """Read all tiers of a TextGrid, in file order.
 
     Raises
     ------
-    InputError : unreadable, not a TextGrid, or cut off
+    InputError : unreadable, not a TextGrid, or truncated
     """
     text = read_text(path)
     if text.startswith("ooBinaryFile"):
@@ -90,18 +90,18 @@ def write_textgrid(
     form: Literal["long", "short"] = "long",
     encoding: Literal["utf-8", "utf-16"] = "utf-8",
 ) -> None:
-    """Write tiers as Praat does. Gaps between intervals become intervals without a text, since Praat's tiers have none.
+    """Write tiers as Praat does; gaps between intervals become intervals without text.
 
     Parameters
     ----------
-    path : the file; its folder is made when missing
-    tiers : in the order wanted
-    duration_s : where the time axis ends; a tier that goes on beyond it extends the axis
-    form : with the names of the values, or the values alone
+    path : the file; its folder is created when missing
+    tiers : in file order
+    duration_s : end of the time axis in seconds; a longer tier extends it
+    form : ``"long"`` writes the names of values, ``"short"`` the values only
 
     Raises
     ------
-    InputError : rows that overlap, or whose end lies before their start
+    InputError : rows that overlap or end before they start
     """
     end_s = max([duration_s, *(row[1] for tier in tiers for row in tier.rows)])
     whole = [tier if tier.points else Tier(tier.name, _without_gaps(path, tier, end_s)) for tier in tiers]
@@ -165,15 +165,15 @@ def _choose(path: Path, tiers: tuple[Tier, ...], wanted: str | None) -> Tier:
         found = [tier for tier in tiers if re.split(r"\s+-\s+", tier.name.strip().lower())[-1] == known]
         if len(found) > 1:
             raise InputError(
-                f"{path}: {len(found)} tiers hold phones, of several speakers it seems: {names}; cut the recording into one file per "
-                "speaker, or keep the tier of one"
+                f"{path}: {len(found)} tiers hold phones, apparently of several speakers: {names}; split the recording "
+                "into one file per speaker, or keep one tier"
             )
         if found:
             return found[0]
     if len(tiers) == 1:
         return tiers[0]
     raise InputError(
-        f"{path}: cannot tell which tier holds phones (looked for {', '.join(PHONE_TIERS)}); there are: {names}"
+        f"{path}: no tier is recognised as phones (looked for {', '.join(PHONE_TIERS)}); there are: {names}"
     )
 
 
@@ -193,8 +193,8 @@ class _Values:
     def _next(self, kind: str) -> str:
         match = next(self._tokens, None)
         if match is None:
-            raise InputError(f"{self._path}: not a whole TextGrid: it ends where a {kind} is due")
+            raise InputError(f"{self._path}: truncated TextGrid: it ends where a {kind} is expected")
         value = match[kind]
         if value is None:
-            raise InputError(f"{self._path}: not a TextGrid: {match[0]!r} stands where a {kind} is due")
+            raise InputError(f"{self._path}: not a TextGrid: found {match[0]!r} where a {kind} is expected")
         return str(value)

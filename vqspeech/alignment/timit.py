@@ -1,7 +1,7 @@
-"""TIMIT's hand-made alignments: phones (.phn) and words (.wrd), both ``first_sample end_sample label``.
+"""TIMIT's manual alignments: phones (.phn) and words (.wrd), both ``first_sample end_sample label``.
 
-Phones are folded from 61 to 39 classes, see `vqspeech.alignment.inventories`; the glottal stop ``q`` belongs to no class there and is removed, so frames
-inside it are not scored.
+Phones are folded from 61 to 39 classes, see `vqspeech.alignment.inventories`; the glottal stop ``q`` belongs to no
+class and is removed, so that its frames are not scored.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ def read_phn(path: Path, *, sample_rate: int = 16000, fold: bool = True) -> Alig
     Parameters
     ----------
     path : the file
-    sample_rate : what its sample numbers count, in Hz (16,000 in all of TIMIT)
-    fold : 61 phones to 39 with silence among them; False keeps TIMIT's labels
+    sample_rate : of the sample numbers, in Hz (16,000 in all of TIMIT)
+    fold : fold 61 phones into 39, including silence; False keeps TIMIT's labels
 
     Raises
     ------
-    InputError : unreadable, a line of another form, or impossible times
+    InputError : an unreadable file, a malformed line, or impossible times
     """
     inventory = INVENTORIES["timit-39"]
     rows = [
@@ -37,11 +37,11 @@ def read_phn(path: Path, *, sample_rate: int = 16000, fold: bool = True) -> Alig
 
 
 def read_wrd(path: Path, *, sample_rate: int = 16000) -> tuple[Interval, ...]:
-    """The words of a ``.wrd`` file. Times are in order but may overlap where words run into each other, as they do in TIMIT.
+    """Read the words of a ``.wrd`` file; neighbouring words may overlap in TIMIT.
 
     Raises
     ------
-    InputError : unreadable, a line of another form, or a word that ends before it starts
+    InputError : an unreadable file, a malformed line, or a word that ends before it starts
     """
     words = sorted((Interval(*row) for row in _rows(path, sample_rate)), key=lambda word: word.start_s)
     for word in words:
