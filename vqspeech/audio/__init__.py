@@ -1,15 +1,12 @@
-"""Audio in and out: read anything soundfile knows, resample, write 16 bit atomically, trim, stream.
+"""Read, write, resample, trim and stream audio files.
 
 Importing this loads neither torch nor librosa; the functions that need them import them.
 """
 
 from vqspeech.audio.files import (
-    AUDIO_SUFFIXES,
     AudioInfo,
     Trimmed,
-    audio_below,
     container_of,
-    find_audio,
     mono,
     opened,
     probe,
@@ -21,6 +18,7 @@ from vqspeech.audio.files import (
     trim_silence,
     write,
 )
+from vqspeech.audio.find import AUDIO_SUFFIXES, audio_below, find_audio
 
 __all__ = [
     "AUDIO_SUFFIXES",

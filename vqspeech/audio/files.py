@@ -1,4 +1,4 @@
-"""Audio files in and out: read anything soundfile knows, resample, write 16 bit atomically, trim, mu-law.
+"""Read and write audio files: any format of soundfile in, 16-bit wav or flac out; resample and trim silence.
 
 Importing this module loads neither torch nor librosa; the functions that need them import them.
 """
@@ -10,7 +10,7 @@ import math
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +21,6 @@ import numpy.typing as npt
 
 from vqspeech.errors import AudioError, InputError
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".sph")
-"""File name endings taken for audio when a folder is searched (lower case; files may use any case)."""
-
 _WAV_DATA = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
 _STREAMED_WAV_BYTES = 0x7FFFF000
 _CONTAINERS_WITHOUT_LENGTH = ("MP3", "MPEG")
@@ -31,7 +28,7 @@ _CONTAINERS_WITHOUT_LENGTH = ("MP3", "MPEG")
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What the header of an audio file says.
+    """Facts from the header of an audio file.
 
     Parameters
     ----------
@@ -47,20 +44,20 @@ class AudioInfo:
 
 @dataclass(frozen=True)
 class Trimmed:
-    """Samples without leading and trailing silence, and how many samples were cut at the start."""
+    """Samples without leading and trailing silence, and the number of samples cut at the start."""
 
     samples: npt.NDArray[np.float32]
     offset_samples: int
 
 
 def read(path: str | Path, sample_rate: int = 16000) -> npt.NDArray[np.float32]:
-    """Read an audio file as mono at the given rate.
+    """Read an audio file as mono at a given sample rate.
 
-    Channels are averaged; other rates are resampled with soxr (HQ). The result has ``ceil(frames * sample_rate / rate)`` samples.
+    Averages channels and resamples with soxr (HQ) to ``ceil(frames * sample_rate / rate)`` samples.
 
     Parameters
     ----------
-    path : wav, flac, ogg, mp3, NIST sphere, ...: whatever libsndfile reads, of any rate, channel count and sample format
+    path : any format, rate and channel count that libsndfile reads: wav, flac, ogg, mp3, NIST sphere, ...
     sample_rate : rate of the result, in Hz
 
     Returns
@@ -69,7 +66,7 @@ def read(path: str | Path, sample_rate: int = 16000) -> npt.NDArray[np.float32]:
 
     Raises
     ------
-    AudioError : no such file, a folder, not audio, truncated, without samples, or with NaN or infinite samples
+    AudioError : missing, a folder, not audio, truncated, empty, or with NaN or infinite samples
     """
     if sample_rate <= 0:
         raise InputError(f"sample rate {sample_rate} Hz is not positive")
@@ -82,7 +79,7 @@ def read(path: str | Path, sample_rate: int = 16000) -> npt.NDArray[np.float32]:
 
 
 def mono(path: str | Path, file: Any, block_samples: int = 1 << 16) -> Iterator[npt.NDArray[np.float32]]:
-    """An open file block by block, channels averaged; what is wrong with its length is said at the end."""
+    """Decode an open file block by block, averaging channels; checks its length at the end."""
     import soundfile
 
     _check_length(path, file)
@@ -112,11 +109,11 @@ def resample(samples: npt.NDArray[np.float32], source_rate: int, target_rate: in
 
 
 def probe(path: str | Path) -> AudioInfo:
-    """Length, rate and channels from the header alone, without decoding.
+    """Read duration, sample rate and channels from the header, without decoding.
 
     Raises
     ------
-    AudioError : no such file, a folder, not audio, shorter than its header says (where the header tells), or without samples
+    AudioError : missing, a folder, not audio, shorter than its header says, or without samples
     """
     with opened(path) as file:
         _check_length(path, file)
@@ -126,9 +123,9 @@ def probe(path: str | Path) -> AudioInfo:
 
 
 def write(path: str | Path, samples: npt.ArrayLike, sample_rate: int) -> None:
-    """Write mono 16-bit wav or flac (by the file name), all or nothing.
+    """Write a mono 16-bit wav or flac, atomically.
 
-    The bytes go to a temporary name in the same folder, which is renamed when complete; an existing file is replaced. Missing folders are made.
+    Writes under a temporary name in the same folder and renames; replaces an existing file and creates missing folders.
 
     Parameters
     ----------
@@ -138,7 +135,7 @@ def write(path: str | Path, samples: npt.ArrayLike, sample_rate: int) -> None:
 
     Raises
     ------
-    InputError : another file name ending, another shape, an unwritable folder, a full disk
+    InputError : another file name ending or shape, an unwritable folder, a full disk
     AudioError : NaN or infinite samples
     """
     path, container = Path(path), container_of(path)
@@ -155,7 +152,7 @@ def write(path: str | Path, samples: npt.ArrayLike, sample_rate: int) -> None:
 
 
 def container_of(path: str | Path) -> str:
-    """libsndfile's name of what a file to write is by its ending, ``WAV`` or ``FLAC``.
+    """Return libsndfile's name of the format that a file name ends in, ``WAV`` or ``FLAC``.
 
     Raises
     ------
@@ -170,7 +167,7 @@ def container_of(path: str | Path) -> str:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write to under a temporary name in the folder of `path`, renamed to it at the end; gone when the body raises.
+    """Open a temporary file beside `path` that is renamed to it at the end, or deleted when the body raises.
 
     Raises
     ------
@@ -197,7 +194,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def to_int16(samples: npt.ArrayLike) -> npt.NDArray[np.int16]:
-    """Samples as 16-bit integers: float (time,) rounded and clipped to [-1, 1); int16 (time,) as it is.
+    """Convert samples to 16-bit integers: float (time,) is rounded and clipped to [-1, 1); int16 is unchanged.
 
     Raises
     ------
@@ -215,7 +212,7 @@ def to_int16(samples: npt.ArrayLike) -> npt.NDArray[np.int16]:
 
 
 def trim_silence(samples: npt.NDArray[np.float32], top_db: float) -> Trimmed:
-    """Cut leading and trailing parts that are more than ``top_db`` dB below the loudest frame (`librosa.effects.trim`).
+    """Cut leading and trailing silence: more than ``top_db`` dB below the loudest frame (`librosa.effects.trim`).
 
     Parameters
     ----------
@@ -231,44 +228,8 @@ def trim_silence(samples: npt.NDArray[np.float32], top_db: float) -> Trimmed:
     return Trimmed(np.ascontiguousarray(kept, dtype=np.float32), int(start))
 
 
-def find_audio(paths: Iterable[str | Path]) -> list[Path]:
-    """Audio files among files and folders, sorted, each once.
-
-    A file is taken whatever its name; folders are searched all the way down for `AUDIO_SUFFIXES`, hidden files left out.
-
-    Raises
-    ------
-    InputError : a path that does not exist, or nothing found
-    """
-    given = [Path(path) for path in paths]
-    found: set[Path] = set()
-    for path in given:
-        if path.is_dir():
-            found.update(audio_below(path))
-        elif path.exists():
-            found.add(path)
-        else:
-            raise InputError(f"{path}: no such file or folder")
-    if not found:
-        raise InputError(
-            f"no audio found in {', '.join(map(str, given)) or 'an empty list'}; looked for *{', *'.join(AUDIO_SUFFIXES)}"
-        )
-    return sorted(found)
-
-
-def audio_below(folder: Path) -> list[Path]:
-    """Every audio file in a folder and the folders below it, by its ending, sorted; hidden files and folders are left out."""
-    found: list[Path] = []
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [
-            Path(parent, name) for name in names if not name.startswith(".") and name.lower().endswith(AUDIO_SUFFIXES)
-        ]
-    return sorted(found)
-
-
 def opened(path: str | Path) -> Any:
-    """An audio file as a `soundfile.SoundFile`, or an `AudioError` that says why not."""
+    """Open an audio file as a `soundfile.SoundFile`; an `AudioError` gives the reason when that fails."""
     import soundfile
 
     path = Path(path)
@@ -289,7 +250,7 @@ def opened(path: str | Path) -> Any:
 
 
 def _check_length(path: str | Path, file: Any) -> None:
-    """libsndfile silently shortens a wav whose data chunk runs past the end of the file; only its log tells."""
+    """Compare the data size in a wav's header with the file: libsndfile shortens it silently, except in its log."""
     if match := _WAV_DATA.search(file.extra_info):
         declared, present = int(match[1]), int(match[2])
         if present < declared < _STREAMED_WAV_BYTES:
@@ -299,7 +260,7 @@ def _check_length(path: str | Path, file: Any) -> None:
 
 
 def reason(error: Exception) -> str:
-    """What libsndfile says."""
+    """Return libsndfile's message."""
     return str(getattr(error, "error_string", "") or error).strip().rstrip(".")
 
 

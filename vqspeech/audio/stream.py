@@ -1,4 +1,4 @@
-"""Audio files in pieces, for recordings of any length: read a block at a time, write as samples come."""
+"""Audio files in blocks, for recordings of any length: read block by block, write as samples arrive."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from vqspeech import audio
 from vqspeech.errors import AudioError, InputError
 
 BLOCK_SAMPLES = 1 << 17
-"""Samples of a block: about eight seconds at 16 kHz."""
+"""Samples per block: about eight seconds at 16 kHz."""
 
 
 def blocks(path: str | Path, sample_rate: int = 16000) -> Iterator[npt.NDArray[np.float32]]:
-    """What `audio.read` gives, block by block; resampled by the same filter.
+    """Read like `audio.read`, block by block; resampled by the same filter.
 
     Yields
     ------
@@ -25,7 +25,7 @@ def blocks(path: str | Path, sample_rate: int = 16000) -> Iterator[npt.NDArray[n
 
     Raises
     ------
-    AudioError : as `audio.read`, once the place has been reached
+    AudioError : as `audio.read`, when the position is reached
     """
     import soxr
 
@@ -47,16 +47,16 @@ def blocks(path: str | Path, sample_rate: int = 16000) -> Iterator[npt.NDArray[n
 
 
 class Writer:
-    """A mono 16-bit wav or flac (by the file name) that grows as samples come, under a temporary name until it is closed.
+    """A mono 16-bit wav or flac written piece by piece, under a temporary name until it is closed.
 
     Parameters
     ----------
-    path : ends in ``.wav`` or ``.flac``; an existing file is replaced when this one is complete
+    path : ends in ``.wav`` or ``.flac``; an existing file is replaced on completion
     sample_rate : in Hz
 
     Raises
     ------
-    InputError : another file name ending, an unwritable folder, a full disk; then nothing is left behind
+    InputError : another file name ending, an unwritable folder, a full disk; no file remains then
     """
 
     def __init__(self, path: str | Path, sample_rate: int) -> None:
@@ -74,33 +74,27 @@ class Writer:
             self._sound.write(audio.to_int16(samples))
 
     def close(self) -> None:
-        """Complete the file and give it its name."""
+        """Complete the file and rename it."""
         with self._errors():
             self._sound.close()
         self._whole.close()
 
     def discard(self) -> None:
-        """Leave nothing behind."""
+        """Delete the file."""
         with suppress(InputError), self._errors():
             raise OSError("given up")
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """What libsndfile cannot write is an error of the file, and the file is gone."""
+        """Turn libsndfile's errors into errors of the file, and delete it."""
         from soundfile import LibsndfileError
 
         try:
             yield
-        except (
-            LibsndfileError,
-            AssertionError,
-            OSError,
-        ) as error:  # an assertion of soundfile: fewer samples taken than given
-            reason = (
-                error
-                if isinstance(error, OSError)
-                else OSError(f"not everything could be written ({audio.reason(error)})")
-            )
+        except (LibsndfileError, AssertionError, OSError) as error:
+            # soundfile asserts that libsndfile took all samples.
+            lost = f"not everything could be written ({audio.reason(error)})"
+            reason = error if isinstance(error, OSError) else OSError(lost)
             with suppress(LibsndfileError):
                 self._sound.close()
             self._whole.__exit__(OSError, reason, None)

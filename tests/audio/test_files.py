@@ -164,19 +164,6 @@ def test_trim_tells_how_much_was_cut_at_the_start():
     assert 16000 <= len(trimmed.samples) <= 16000 + 4096
 
 
-def test_find_audio_searches_folders_and_takes_files_as_given(tmp_path):
-    for name in ("b.WAV", "sub/a.flac", "notes.txt", ".hidden.wav", ".git/c.wav"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    found = audio.find_audio([tmp_path, tmp_path / "b.WAV", tmp_path / "notes.txt"])
-    assert found == [tmp_path / "b.WAV", tmp_path / "notes.txt", tmp_path / "sub" / "a.flac"]
-    with pytest.raises(InputError, match="no such file or folder"):
-        audio.find_audio([tmp_path / "nowhere"])
-    (tmp_path / "void").mkdir()
-    with pytest.raises(InputError, match=r"no audio found in .*void; looked for \*\.wav"):
-        audio.find_audio([tmp_path / "void"])
-
-
 def test_importing_audio_is_light():
     code = "import sys, vqspeech.audio; print([m for m in ('torch', 'librosa', 'numba', 'scipy') if m in sys.modules])"
     assert (
