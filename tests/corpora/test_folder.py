@@ -73,7 +73,7 @@ def test_a_table_says_who_speaks(tmp_path, tone, delimiter):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("file,speaker\na.wav,ann\n", "no column path; the header reads file, speaker"),
+        ("file,speaker\na.wav,ann\n", "no column path; .*file, speaker"),
         ("", "no column path and speaker"),
         ("path,speaker\n", "no rows"),
         ("path,speaker,split\na.wav,ann,training\n", "line 2: split 'training'"),

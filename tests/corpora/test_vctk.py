@@ -46,10 +46,10 @@ def test_080_is_read_with_its_quirks_noted(release_080):
     assert first.path.is_absolute()
     assert {u.speaker: u.text for u in corpus.utterances}["p315"] is None
     notes = " ".join(corpus.notes)
-    assert "without any text, used all the same, 1: p315" in notes
+    assert "without any text, used nevertheless, 1: p315" in notes
     assert "Texts without audio, ignored, 1: p362_001" in notes
     assert "no recordings, ignored, 1: p376_295.raw" in notes
-    assert "not listed in speaker-info.txt, used all the same, 1: p280" in notes
+    assert "not listed in speaker-info.txt, used nevertheless, 1: p280" in notes
     assert not corpus.skipped
     assert not corpus.synthetic
 
@@ -62,7 +62,7 @@ def test_092_is_read_by_microphone(release_092):
     ]  # fmt: skip
     second = vctk.read(release_092, mic="mic2")
     assert [u.id for u in second.utterances] == ["p225_001", "p225_002"]
-    assert any("p280, s5" in note and "left out" in note for note in second.notes)
+    assert any("p280, s5" in note and "omitted" in note for note in second.notes)
     assert {u.id: u.split for u in second.utterances}.items() <= {u.id: u.split for u in first.utterances}.items()
     with pytest.raises(InputError, match=r"'mic3'.*mic1"):
         vctk.read(release_092, mic="mic3")

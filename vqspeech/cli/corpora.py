@@ -1,4 +1,4 @@
-"""``vqspeech corpora list | check | prepare | verify | download``: where speech comes from, and what a folder holds."""
+"""``vqspeech corpora list | check | prepare | verify | download``: list corpora and check what a folder holds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SHOWN_FILES = 20
 
 @app.command("list")
 def list_corpora(as_json: AsJson = False) -> None:
-    """List every corpus that can be read by name, with its licence."""
+    """List all corpora with their licences."""
     from vqspeech.registry import lookup
     from vqspeech.registry.specs import CorpusSpec
 
@@ -47,7 +47,7 @@ def check(
     deep: Annotated[bool, typer.Option("--deep", help="Decode every file, not only its header.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read a corpus and say what is there: variant, speakers, utterances, hours, what was skipped and why."""
+    """Read a corpus and show its variant, speakers, utterances, hours and skipped files."""
     from vqspeech.config import CorpusConfig
     from vqspeech.corpora.reading import read_corpus
     from vqspeech.errors import CorpusError
@@ -76,11 +76,11 @@ def prepare(
     data_dir: Annotated[Path | None, typer.Option(envvar="VQSPEECH_DATA", help="Folder of the recordings.")] = None,
     sample_rate: Annotated[int, typer.Option(min=1, help="In Hz.")] = 16000,
     trim_db: Annotated[
-        float | None, typer.Option(help="Cut silence at both ends so far below the loudest part.")
+        float | None, typer.Option(help="Cut silence at both ends below this level relative to the loudest part.")
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default one per core.")] = None,
 ) -> None:
-    """Decode a corpus once, for `vqspeech encode`; run again, it goes on where it stopped."""
+    """Decode a corpus once, for `vqspeech encode`; an interrupted call resumes."""
     from vqspeech.config import CorpusConfig
     from vqspeech.corpora.reading import read_corpus
     from vqspeech.corpora.store import prepare as prepare_store
@@ -89,7 +89,8 @@ def prepare(
 
     if _media(name) != "audio":
         raise CorpusError(
-            f"the corpus {name!r} holds {_media(name)}, not recordings; `vqspeech train` prepares it in the run's folder"
+            f"the corpus {name!r} holds {_media(name)}, not recordings; "
+            "`vqspeech train` prepares it in the run's folder"
         )
     corpus = read_corpus(CorpusConfig(name=name), data_dir)
     progress = Progress("prepare", len(corpus.utterances))
@@ -111,7 +112,7 @@ def prepare(
 
 @app.command("verify")
 def verify(store: Annotated[Path, typer.Argument(metavar="STORE", help="A prepared corpus.")]) -> None:
-    """Read a prepared corpus and compare every checksum."""
+    """Read a prepared corpus and verify every checksum."""
     from vqspeech.corpora.store import AudioStore
 
     opened = AudioStore.open(store, verify=True)
@@ -124,13 +125,13 @@ def download(
     data_dir: Annotated[Path, typer.Option(help="Folder for the corpus.")],
     keep_archive: Annotated[bool, typer.Option("--keep-archive", help="Keep the zip beside the corpus.")] = False,
 ) -> None:
-    """Download VCTK 0.92 (11 GB, CC BY 4.0); goes on where an earlier download stopped."""
+    """Download VCTK 0.92 (11 GB, CC BY 4.0); an interrupted download resumes."""
     from vqspeech.corpora import download as downloads
     from vqspeech.errors import unknown_name
 
     if name != "vctk":
         raise unknown_name(
-            "corpus to download", name, ["vctk"], "The others come from their owners; see vqspeech corpora list --json."
+            "corpus to download", name, ["vctk"], "Others come from their owners; see vqspeech corpora list --json."
         )
     target = downloads.download_vctk(data_dir, progress=_download_progress(), keep_archive=keep_archive)
     print(target)
@@ -144,7 +145,7 @@ def _media(name: str) -> str:
 
 
 def _check_other_media(corpus: Any, as_json: bool) -> None:
-    """What every corpus can tell, whatever it holds: see `vqspeech.registry.specs.CorpusSpec`."""
+    """Facts of a corpus of any media: see `vqspeech.registry.specs.CorpusSpec`."""
     skipped = dict(corpus.skipped)
     facts = {
         "corpus": corpus.name,
@@ -215,6 +216,7 @@ def _described(facts: dict[str, Any]) -> str:
     speakers, skipped = facts["speakers"], facts["skipped"]
     shown = ", ".join(speakers[:12]) + (f", ... ({len(speakers)} in all)" if len(speakers) > 12 else "")
     splits = ", ".join(f"{split} {count}" for split, count in facts["splits"].items())
+    phones = f", {facts['phone_labels']} phone labels" if facts["phone_labels"] else ""
     alignments = f"{facts['with_alignment']} of {facts['utterances']} utterances" if facts["with_alignment"] else "none"
     lines = [
         f"corpus      {facts['corpus']}: {facts['variant']}{' (synthetic speech)' if facts['synthetic'] else ''}",
@@ -223,7 +225,7 @@ def _described(facts: dict[str, Any]) -> str:
         f"utterances  {facts['utterances']} ({splits})",
         f"length      {facts['hours']:.2f} h ({facts['hours'] * 60:.1f} min)",
         f"text        {facts['with_text']} of {facts['utterances']} utterances",
-        f"alignments  {alignments}{', ' + str(facts['phone_labels']) + ' phone labels' if facts['phone_labels'] else ''}",
+        f"alignments  {alignments}{phones}",
     ]
     depth = "" if facts["decoded"] else " (headers only; --deep decodes every file)"
     lines += _skipped_lines(f"skipped     {len(skipped)} files{depth}", skipped)
@@ -231,7 +233,7 @@ def _described(facts: dict[str, Any]) -> str:
 
 
 def _download_progress() -> Callable[[str, int, int], None]:
-    """Prints to stderr: a line that renews itself on a terminal, else one line per tenth."""
+    """Report progress on stderr: a line that renews itself on a terminal, else one line per tenth."""
     import time
 
     live = sys.stderr.isatty()

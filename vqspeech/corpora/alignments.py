@@ -1,4 +1,4 @@
-"""Which alignment belongs to a recording, and who reads or makes it: the registered aligners, readers by file name ending."""
+"""Match alignments with recordings; registered aligners read them, by file name ending, or make them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vqspeech.registry.specs import AlignerSpec
 
 
 def aligners_by_suffix() -> dict[str, str]:
-    """File name ending (with the dot, lower case) -> name of the aligner that reads it, in the order in which they are preferred."""
+    """Map file name endings (with the dot, lower case) to the aligner that reads them, most preferred first."""
     found: dict[str, str] = {}
     for entry in lookup.entries(AlignerSpec):
         for suffix in entry.spec.suffixes:
@@ -31,7 +31,7 @@ def read_alignment(path: Path) -> Alignment:
 
     Raises
     ------
-    InputError : an ending nobody reads, or a file that its reader refuses
+    InputError : an ending without a reader, or a file that its reader refuses
     """
     known = aligners_by_suffix()
     name = known.get(path.suffix.lower())
@@ -42,7 +42,7 @@ def read_alignment(path: Path) -> Alignment:
 
 
 def beside(audio_files: Iterable[Path]) -> dict[Path, Path]:
-    """For each audio file that has one: the alignment in the same folder under the same stem (either case), the preferred kind first."""
+    """Map audio files to the alignment of the same folder and stem (either case), the most preferred ending first."""
     suffixes = list(aligners_by_suffix())
     listings: dict[Path, dict[tuple[str, str], Path]] = {}
     found: dict[Path, Path] = {}
@@ -67,7 +67,7 @@ class FoundAlignments:
     ----------
     alignments : utterance id -> alignment
     skipped : file or utterance -> why it could not be used
-    others : names of alignments that belong to no utterance of the corpus
+    others : names of alignments that match no utterance of the corpus
     """
 
     alignments: dict[str, Alignment]
@@ -76,14 +76,14 @@ class FoundAlignments:
 
 
 def find(place: Path, utterances: Sequence[Utterance]) -> FoundAlignments:
-    """Alignments of utterances in a folder apart from the audio, such as the Montreal Forced Aligner writes, or in one CTM file for all.
+    """Read alignments from a folder, such as the Montreal Forced Aligner writes, or from one CTM file for all.
 
-    An alignment belongs to the utterance whose id it is named after, else to the one whose audio file, or speaker, and name it shares
+    An alignment belongs to the utterance of that id, else to the one whose speaker or folder and file name match
     (``p225/p225_001.TextGrid``), else to the only one whose audio file has its name. Case does not matter.
 
     Raises
     ------
-    InputError : no such place, nothing there that a registered aligner reads, or nothing that belongs to an utterance
+    InputError : a missing place, no file that a registered aligner reads, or no match with any utterance
     """
     read: dict[str, Callable[[], Alignment]]
     if place.is_dir():
@@ -113,14 +113,15 @@ def find(place: Path, utterances: Sequence[Utterance]) -> FoundAlignments:
             skipped[name] = str(error)
     if not alignments:
         raise InputError(
-            f"{place}: none of its {len(read)} alignments belongs to an utterance of this corpus ({len(skipped)} could not be read); it has "
-            f"{', '.join([*others, *skipped][:3])}, the corpus {', '.join(u.id for u in utterances[:3])}"
+            f"{place}: none of its {len(read)} alignments belongs to an utterance of this corpus "
+            f"({len(skipped)} could not be read); it has {', '.join([*others, *skipped][:3])}, "
+            f"the corpus {', '.join(u.id for u in utterances[:3])}"
         )
     return FoundAlignments(alignments=alignments, skipped=skipped, others=tuple(others))
 
 
 def _keys(utterances: Sequence[Utterance]) -> dict[str, str]:
-    """What an alignment of an utterance may be called, lower case -> id; names that two utterances share are left out."""
+    """Map possible names of an utterance's alignment, lower case, to its id; ambiguous names are omitted."""
     stems = Counter(utterance.path.stem.lower() for utterance in utterances)
     keys: dict[str, str] = {}
     for utterance in utterances:
@@ -135,9 +136,9 @@ def _keys(utterances: Sequence[Utterance]) -> dict[str, str]:
 def make(
     aligner: str, utterances: Iterable[Utterance], progress: Callable[[int], None] | None = None
 ) -> FoundAlignments:
-    """Align utterances with what is said in them, by a registered aligner that makes alignments from audio and ``text=``.
+    """Align utterances with their transcripts by a registered aligner that accepts ``text=``.
 
-    Utterances without a text, and those that the aligner refuses, are named in ``skipped``.
+    Utterances without text and those that the aligner refuses are listed in ``skipped``.
 
     Parameters
     ----------
@@ -145,7 +146,7 @@ def make(
 
     Raises
     ------
-    InputError : an aligner that only reads
+    InputError : an aligner that only reads files
     """
     align = lookup.get(AlignerSpec, aligner)
     if "text" not in inspect.signature(align).parameters:

@@ -1,4 +1,4 @@
-"""The contract between corpora and everything that uses speech: `Utterance`, `Corpus`, splits by hash."""
+"""What corpora give to everything that uses speech: `Utterance`, `Corpus`, splits by hash."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Utterance:
     ----------
     id : unique within its corpus, safe as a file name (letters, digits, ``.``, ``_``, ``-``)
     path : the audio file, absolute
-    speaker : speaker id, as the corpus names it
-    text : what is said, or None where the corpus does not tell
+    speaker : speaker id in the corpus's own spelling
+    text : transcript, or None where the corpus has none
     split : ``train``, ``valid`` or ``test``; see `split_of`
     duration_s : length in seconds, from the file's header
-    alignment : phone alignment, or None where there is none
+    alignment : phone alignment, or None
     """
 
     id: str
@@ -41,17 +41,17 @@ class Utterance:
 
 @dataclass(frozen=True, kw_only=True)
 class Corpus:
-    """Utterances with where they come from.
+    """Utterances and their origin.
 
     Parameters
     ----------
     name : registered name of the reader, for example ``"vctk"``
-    root : the folder read
-    variant : what was found there, in words, for example ``"VCTK 0.92, mic1"``
+    root : the corpus folder
+    variant : a description of what was found, for example ``"VCTK 0.92, mic1"``
     utterances : sorted by id
-    skipped : path -> reason for every file that was found and could not be used
-    synthetic : True where no human spoke (the demo corpus); reports say so loudly
-    notes : facts about the corpus worth telling, one sentence each
+    skipped : path -> reason for every file that could not be used
+    synthetic : whether the speech is synthetic (the demo corpus); reports say so
+    notes : facts about the corpus for its user, one sentence each
     """
 
     name: str
@@ -69,25 +69,25 @@ class Corpus:
 
     @property
     def duration_s(self) -> float:
-        """Length of all utterances together, in seconds."""
+        """Total length of all utterances in seconds."""
         return sum(u.duration_s for u in self.utterances)
 
     def subset(self, utterances: Iterable[Utterance]) -> Corpus:
-        """The same corpus with only the given utterances."""
+        """Return the same corpus with only the given utterances."""
         return dataclasses.replace(self, utterances=tuple(utterances))
 
     def split(self, name: Split) -> tuple[Utterance, ...]:
-        """The utterances of one split."""
+        """Return the utterances of one split."""
         return tuple(u for u in self.utterances if u.split == name)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusFacts:
-    """Facts that a store keeps about the corpus it was made from; fields as in `Corpus`, for data of any kind.
+    """Facts that a store keeps about its corpus; fields as in `Corpus`, for data of any kind.
 
     Parameters
     ----------
-    skipped : path -> reason, with the files that could not be decoded
+    skipped : path -> reason, including files that could not be decoded
     """
 
     name: str
@@ -99,9 +99,9 @@ class CorpusFacts:
 
 
 def split_of(key: str, *, valid: float = 0.05, test: float = 0.05) -> Split:
-    """The split of an utterance (or, for speaker-disjoint splits, of a speaker), from a hash of its id.
+    """Assign an utterance, or a speaker for speaker-disjoint splits, to a split by a hash of its id.
 
-    It depends on nothing but the key, so adding or losing files never moves an utterance from one split to another.
+    The result depends on the key only, so adding or losing files never moves an utterance to another split.
 
     Parameters
     ----------

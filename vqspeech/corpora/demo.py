@@ -1,10 +1,12 @@
-"""The demo corpus: synthetic English speech by espeak-ng with exact phone alignments, made on the spot and kept in a cache.
+"""The demo corpus: synthetic English speech by espeak-ng with exact phone alignments, made on demand and cached.
 
-109 voices (8 accents x 14 voice variants, three left out), each with its own pitch and speed. No human speaks here; `Corpus.synthetic` is True and reports say so.
+109 voices (8 accents x 14 voice variants, three omitted), each with its own pitch and speed. The speech is synthetic;
+`Corpus.synthetic` is True and reports say so.
 
-Phone labels are espeak's mnemonics without stress marks, length marks and marks of context: ``'u:`` -> ``u``, ``I2`` -> ``I``, ``r-`` -> ``r``; vowels
-that differ by length only become one, rare accent-bound vowels join the vowel of the same words in other accents (see `fold_mnemonic`), and
-everything that begins with ``_`` is a pause: `SILENCE`. espeak announces a stop at its release, so the closure belongs to the phone before it.
+Phone labels are espeak's mnemonics without stress, length and context marks: ``'u:`` -> ``u``, ``I2`` -> ``I``, ``r-``
+-> ``r``. Vowels that differ by length only are one label, rare vowels of one accent join the vowel of the same words in
+other accents (see `fold_mnemonic`), and everything that begins with ``_`` is a pause: `SILENCE`. espeak reports a stop
+at its release, so its closure belongs to the preceding phone.
 """
 
 from __future__ import annotations
@@ -17,7 +19,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,83 +29,31 @@ from vqspeech.alignment.base import SILENCE, Alignment, Interval
 from vqspeech.corpora import espeak
 from vqspeech.corpora.base import Corpus, Utterance, split_of
 from vqspeech.corpora.demo_text import sentences_for
+from vqspeech.corpora.demo_voices import Voice, voices
 from vqspeech.corpora.selection import Speakers, SplitBy, choose_speakers
 from vqspeech.errors import CorpusError, InputError
 
 SAMPLE_RATE = 16000
 _FORMAT = 1
 _HEADROOM = np.float32(0.8)
-"""espeak uses the whole 16 bit range, and resampling overshoots it."""
-_ACCENTS = {
-    "us": "gmw/en-US",
-    "rp": "gmw/en-GB-x-rp",
-    "scot": "gmw/en-GB-scotland",
-    "gb": "gmw/en",
-    "nyc": "gmw/en-US-nyc",
-    "lanc": "gmw/en-GB-x-gbclan",
-    "carib": "gmw/en-029",
-    "wmid": "gmw/en-GB-x-gbcwmd",
-}
-_FEMALE = ("f3", "f2", "f4", "f1", "f5", "Andrea", "Annie")
-_MALE = ("m3", "m1", "m7", "m2", "m4", "m5", "m6")
-_SPEAKERS_AVAILABLE = 109
+"""espeak uses the whole 16-bit range, and resampling overshoots it."""
 
 _FOLDED = {
-    "a#": "@",  # the reduced vowel of "a cup", "comma"
+    # The reduced vowel of "a cup" and "comma".
+    "a#": "@",
     "0#": "0",
-    "3": "3",  # "letter"; with "3:" of "nurse", like TIMIT's er and axr
-    "IR": "3",  # Scottish "bird"
-    "VR": "3",  # Scottish "nurse"
+    # "letter"; with "3:" of "nurse", like TIMIT's er and axr. Then Scottish "bird" and "nurse".
+    "3": "3",
+    "IR": "3",
+    "VR": "3",
     "@5": "@",
     "i@3": "i@",
     "aI3": "aI@",
-    "o@": "O@",  # "poor" where it rhymes with "pour"
-    "@L": "l",  # syllabic, as in "little"
+    # "poor" where it rhymes with "pour"; then the syllabic consonant of "little".
+    "o@": "O@",
+    "@L": "l",
     ";": "j",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Voice:
-    """One synthetic speaker: its id, espeak voice and the settings that make it distinct.
-
-    Parameters
-    ----------
-    id : accent and variant, for example ``"us-f3"``
-    gender : ``"f"`` or ``"m"``
-    espeak : voice file with variant
-    rate : words per minute
-    pitch, pitch_range : espeak's settings, 0 to 99, 50 is the variant's own
-    """
-
-    id: str
-    gender: str
-    espeak: str
-    rate: int
-    pitch: int
-    pitch_range: int
-
-
-def voices() -> tuple[Voice, ...]:
-    """All 109 voices in the order in which a number of speakers is taken: women and men by turns, accents in rotation."""
-    listed: list[Voice] = []
-    for turn in range(len(_ACCENTS) * len(_FEMALE)):
-        for gender, variants, shift in (("f", _FEMALE, 0), ("m", _MALE, 3)):
-            accent = list(_ACCENTS)[(turn + shift) % len(_ACCENTS)]
-            variant = variants[turn % len(variants)]
-            speaker = f"{accent}-{variant.lower()}"
-            byte = hashlib.sha256(speaker.encode()).digest()
-            listed.append(
-                Voice(
-                    id=speaker,
-                    gender=gender,
-                    espeak=f"{_ACCENTS[accent]}+{variant}",
-                    rate=145 + byte[0] % 36,
-                    pitch=38 + byte[1] % 25,
-                    pitch_range=40 + byte[2] % 21,
-                )
-            )
-    return tuple(listed[:_SPEAKERS_AVAILABLE])
 
 
 def read(
@@ -118,20 +67,21 @@ def read(
     max_utterances: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Corpus:
-    """Make the demo corpus, or open it where it was made before.
+    """Make the demo corpus, or open it in the cache.
 
-    The same options give the same bytes. A sentence may be said by several speakers, so the splits share sentences, as VCTK's do.
+    The same options give the same bytes. Several speakers may say a sentence, so splits share sentences, as in VCTK.
 
     Parameters
     ----------
-    root : folder to keep it in; by default ``$VQSPEECH_CACHE/demo`` or ``~/.cache/vqspeech/demo``. One folder inside per set of options.
+    root : cache folder, one folder inside per set of options; by default ``$VQSPEECH_CACHE/demo`` or
+        ``~/.cache/vqspeech/demo``
     speakers : a number (the first n of `voices`), names such as ``"us-f3"``, or None for all 109
-    utterances_per_speaker : how many sentences each says
-    seed : of the choice of sentences and of espeak's noise
-    intonation : scales how far every voice's pitch moves, 0 (monotone) to 1 (as `voices` says); flat speech is learned sooner
+    utterances_per_speaker : number of sentences of each speaker
+    seed : selects sentences and espeak's noise
+    intonation : factor of every voice's pitch range, 0 (monotone) to 1 (as in `voices`); flat speech is learned sooner
     split_by : see `vqspeech.corpora.selection.assemble`
-    max_utterances : upper bound on utterances_per_speaker, for the sake of readers' common options
-    progress : called with (done, all) while speech is made
+    max_utterances : upper bound of utterances_per_speaker, an option that all readers have
+    progress : called with (done, total)
 
     Raises
     ------
@@ -157,8 +107,8 @@ def read(
     return Corpus(
         name="demo",
         root=folder,
-        variant=f"{len(chosen)} synthetic voices x {count} sentences, espeak-ng ({espeak.installed_version()}), seed {seed}"
-        + (f", intonation {intonation:g}" if intonation != 1 else ""),
+        variant=f"{len(chosen)} synthetic voices x {count} sentences, espeak-ng ({espeak.installed_version()}), "
+        f"seed {seed}" + (f", intonation {intonation:g}" if intonation != 1 else ""),
         utterances=utterances,
         synthetic=True,
         notes=("All speech is synthetic (espeak-ng); no human speaks in this corpus.",),
@@ -166,7 +116,7 @@ def read(
 
 
 def fold_mnemonic(mnemonic: str) -> str:
-    """The phone label for one of espeak's mnemonics; see the module's text.
+    """Map an espeak mnemonic to its phone label; see the module's docstring.
 
     >>> [fold_mnemonic(m) for m in ("'u:", ",aI", "t#", "_:", "@L")]
     ['u', 'aI', 'dx', 'sil', 'l']
@@ -182,7 +132,7 @@ def fold_mnemonic(mnemonic: str) -> str:
 
 
 def alignment_of(speech: espeak.Speech) -> Alignment:
-    """Phones of what espeak said, in seconds: silence before the first one, each until the next begins, the last to the end of the audio."""
+    """Convert espeak's phoneme events to phones in seconds; silence comes before the first, the last ends the audio."""
     length = len(speech.pcm) // 2
     starts = [(SILENCE, 0), *((fold_mnemonic(name), start) for name, start in speech.phonemes)]
     phones: list[Interval] = []
@@ -197,7 +147,7 @@ def alignment_of(speech: espeak.Speech) -> Alignment:
 
 
 def requests_for(voice: Voice, count: int, seed: int) -> list[espeak.Request]:
-    """What `read` asks espeak for one speaker; request k does not depend on the others."""
+    """Make espeak's requests for one speaker; request k does not depend on the others."""
     return [
         espeak.Request(
             voice=voice.espeak,
@@ -220,7 +170,7 @@ def _cache(root: Path | str | None) -> Path:
 
 
 def _make(chosen: list[Voice], count: int, seed: int, cache: Path, progress: Callable[[int, int], None] | None) -> Path:
-    """The folder with audio, ``utterances.jsonl`` and ``stamp.json``, made under a temporary name and renamed when whole."""
+    """Make the folder with audio, ``utterances.jsonl`` and ``stamp.json``, atomically."""
     options: dict[str, Any] = {
         "format": _FORMAT,
         "espeakng-loader": espeak.installed_version(),
@@ -251,7 +201,8 @@ def _make(chosen: list[Voice], count: int, seed: int, cache: Path, progress: Cal
             staging.rename(folder)
     except OSError as error:
         raise InputError(
-            f"cannot keep the demo corpus in {cache}: {error.strerror or error}; set VQSPEECH_CACHE to a folder with space"
+            f"cannot keep the demo corpus in {cache}: {error.strerror or error}; "
+            "set VQSPEECH_CACHE to a folder with space"
         ) from error
     finally:
         if staging is not None:

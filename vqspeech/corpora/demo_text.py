@@ -1,4 +1,4 @@
-"""What the synthetic speakers say: hand-written sentences with every English phone, and a small grammar for as many more as asked."""
+"""Sentences of the synthetic speakers: hand-written ones with every English phone, and a grammar for more."""
 
 from __future__ import annotations
 
@@ -7,27 +7,30 @@ import hashlib
 from importlib import resources
 
 _PEOPLE = (
-    "the old captain|a young painter|my younger sister|the village doctor|our new teacher|the tall gardener|a cheerful nurse|the shy student|"
-    "her uncle George|the busy waiter|a famous singer|the night watchman|his oldest friend|the weary traveller|one of the judges|"
-    "the girl next door|a retired plumber|the quiet librarian|the chief engineer|somebody from Hull"
+    "the old captain|a young painter|my younger sister|the village doctor|our new teacher|the tall gardener|"
+    "a cheerful nurse|the shy student|her uncle George|the busy waiter|a famous singer|the night watchman|"
+    "his oldest friend|the weary traveller|one of the judges|the girl next door|a retired plumber|"
+    "the quiet librarian|the chief engineer|somebody from Hull"
 )
 _VERBS = (
-    "carried|found|painted|borrowed|showed us|dropped|repaired|described|measured|bought|threw away|hid|collected|chose|washed|admired|"
-    "forgot|photographed|unwrapped|brought back"
+    "carried|found|painted|borrowed|showed us|dropped|repaired|described|measured|bought|threw away|hid|collected|"
+    "chose|washed|admired|forgot|photographed|unwrapped|brought back"
 )
 _THINGS = (
-    "a heavy wooden box|the purple umbrella|seven ripe cherries|the broken clock|a pair of gloves|the missing page|a jar of honey|"
-    "two yellow candles|the largest vase|an empty bottle|a rusty key|the garden chairs|a thick blanket|four small boats|the sharp knife|"
-    "a bag of oranges|the leather shoes|an ancient coin|a map of the river|the television"
+    "a heavy wooden box|the purple umbrella|seven ripe cherries|the broken clock|a pair of gloves|the missing page|"
+    "a jar of honey|two yellow candles|the largest vase|an empty bottle|a rusty key|the garden chairs|"
+    "a thick blanket|four small boats|the sharp knife|a bag of oranges|the leather shoes|an ancient coin|"
+    "a map of the river|the television"
 )
 _PLACES = (
-    "in the kitchen|behind the church|near the harbour|on the bridge|under the oak tree|at the railway station|beside the pool|"
-    "outside the theatre|by the southern gate|in the back of the car|on the top shelf|at the edge of the forest|in the school yard|"
-    "above the bakery|close to the shore"
+    "in the kitchen|behind the church|near the harbour|on the bridge|under the oak tree|at the railway station|"
+    "beside the pool|outside the theatre|by the southern gate|in the back of the car|on the top shelf|"
+    "at the edge of the forest|in the school yard|above the bakery|close to the shore"
 )
 _TIMES = (
-    "yesterday|last Thursday|early this morning|just before noon|in the middle of July|after the storm|as usual|without a word|"
-    "for the third time|on a cold evening|during the interval|while it was raining|before anybody noticed|a few years ago|with great pleasure"
+    "yesterday|last Thursday|early this morning|just before noon|in the middle of July|after the storm|as usual|"
+    "without a word|for the third time|on a cold evening|during the interval|while it was raining|"
+    "before anybody noticed|a few years ago|with great pleasure"
 )
 _PATTERNS = (
     "{person} {verb} {thing} {place}.|"
@@ -43,15 +46,15 @@ _PATTERNS = (
 
 @functools.cache
 def base_sentences() -> tuple[str, ...]:
-    """The sentences written by hand, in file order."""
+    """Read the hand-written sentences, in file order."""
     text = resources.files("vqspeech.corpora").joinpath("demo_sentences.txt").read_text(encoding="utf-8")
     return tuple(line for line in text.splitlines() if line)
 
 
 def sentences_for(speaker: str, count: int, seed: int) -> list[str]:
-    """What one speaker says: hand-written sentences and sentences of the grammar by turns, without a repetition.
+    """List the sentences of one speaker: hand-written and grammatical ones alternate, without repetition.
 
-    It depends on nothing but the arguments, and a longer list begins with the shorter one.
+    The result depends on the arguments only, and a longer list begins with the shorter one.
 
     Parameters
     ----------
@@ -72,7 +75,7 @@ def sentences_for(speaker: str, count: int, seed: int) -> list[str]:
 
 
 def _generated(number: int) -> str:
-    """One of some 40 million sentences, by the digits of a large number."""
+    """Return one of some 40 million sentences, by the digits of a large number."""
 
     def pick(choices: str) -> str:
         nonlocal number

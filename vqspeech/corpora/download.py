@@ -1,4 +1,4 @@
-"""Download of VCTK 0.92: resumable, checked against its checksum, unzipped with care, in place only when whole."""
+"""Download VCTK 0.92: resumable, verified against a checksum, unzipped safely and atomically."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vqspeech.errors import CorpusError, InputError, VQSpeechError
 
 VCTK_URL = "https://datashare.is.ed.ac.uk/bitstream/handle/10283/3443/VCTK-Corpus-0.92.zip"
 VCTK_SHA256 = "f96258be9fdc2cbff6559541aae7ea4f59df3fcaf5cf963aae5ca647357e359c"
-"""As torchaudio publishes it for the same address."""
+"""The checksum that torchaudio publishes for the same address."""
 VCTK_FOLDER = "VCTK-Corpus-0.92"
 
 _BLOCK_BYTES = 1 << 20
@@ -27,7 +27,7 @@ _SPARE_BYTES = 1 << 26
 _TIMEOUT_S = 60
 
 Progress = Callable[[str, int, int], None]
-"""Called with (``"download"``, ``"verify"`` or ``"unzip"``; bytes done; bytes in all, 0 where unknown)."""
+"""Called with (``"download"``, ``"verify"`` or ``"unzip"``; bytes done; total bytes, 0 where unknown)."""
 
 
 def download_vctk(
@@ -41,21 +41,21 @@ def download_vctk(
 ) -> Path:
     """Fetch VCTK 0.92 (11 GB, and as much again to unzip) into ``data_dir/VCTK-Corpus-0.92``.
 
-    An interrupted download goes on where it stopped (``VCTK-Corpus-0.92.zip.part``); a corpus that is already there is returned at once.
+    An interrupted download resumes (``VCTK-Corpus-0.92.zip.part``); an existing corpus is returned at once.
 
     Parameters
     ----------
-    data_dir : folder for the corpus, made if missing
+    data_dir : folder for the corpus, created if missing
     url, sha256 : the archive and its checksum
     progress : see `Progress`
-    attempts : connections tried before giving up; a connection that brought data starts the count anew
+    attempts : connections before giving up; a connection that transferred data resets the count
     keep_archive : keep the zip beside the corpus
 
     Raises
     ------
     InputError : an unwritable folder or too little space
-    CorpusError : a wrong checksum, or an archive that is broken, unsafe or holds something else
-    VQSpeechError : no connection; what has arrived is kept
+    CorpusError : a wrong checksum, or an archive that is broken, unsafe or not VCTK
+    VQSpeechError : no connection; received data is kept
     """
     folder = Path(data_dir).expanduser().absolute()
     target = folder / VCTK_FOLDER
@@ -75,7 +75,8 @@ def download_vctk(
         if found != sha256.lower():
             archive.unlink()
             raise CorpusError(
-                f"what came from {url} has the sha256 {found} instead of {sha256}; it was deleted. Start the download again"
+                f"the download from {url} has the sha256 {found} instead of {sha256}; it was deleted. "
+                "Start the download again"
             )
         _unzip(archive, target, report)
         if not keep_archive:
@@ -103,13 +104,13 @@ def _fetch(url: str, part: Path, attempts: int, report: Progress) -> None:
         after = part.stat().st_size if part.exists() else 0
         failures = 0 if after > before else failures + 1
         if failures >= attempts:
-            kept = f"; {after} bytes are kept in {part}, the same command goes on from there" if after else ""
+            kept = f"; {after} bytes are kept in {part}, the same command resumes there" if after else ""
             raise VQSpeechError(f"cannot download {url}: {reason}{kept}")
         time.sleep(min(30.0, 0.1 * 2**failures))
 
 
 def _fetch_once(url: str, part: Path, report: Progress) -> None:
-    """One connection, from where the part ends. The connection breaking early is an IncompleteRead."""
+    """Download over one connection from the end of the part; a connection that breaks raises IncompleteRead."""
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
@@ -117,15 +118,16 @@ def _fetch_once(url: str, part: Path, report: Progress) -> None:
     except urllib.error.HTTPError as error:
         if error.code == 416 and have:
             if error.headers.get("Content-Range", "").rpartition("/")[2] == str(have):
-                return  # it was complete all along
+                # The part was complete.
+                return
             part.unlink()
-            raise ConnectionError("the server has a shorter file than what was kept; starting over") from error
+            raise ConnectionError("the server's file is shorter than the kept part; starting over") from error
         raise
     with response:
         resumed = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
         if response.status == 206 and not resumed:
             part.unlink(missing_ok=True)
-            raise ConnectionError("the server sent another part than asked for; starting over")
+            raise ConnectionError("the server sent another range than requested; starting over")
         done = have if resumed else 0
         length = response.headers.get("Content-Length")
         total = done + int(length) if length else 0
@@ -151,7 +153,7 @@ def _sha256(path: Path, report: Progress) -> str:
 
 
 def _unzip(archive: Path, target: Path, report: Progress) -> None:
-    """Extract to a temporary folder and rename; the official archive has no folder of its own, others may."""
+    """Extract to a temporary folder and rename; the official archive has no top folder, others may have one."""
     staging: Path | None = None
     try:
         with zipfile.ZipFile(archive) as file:
@@ -185,7 +187,8 @@ def _check_member(archive: Path, member: zipfile.ZipInfo) -> None:
     drive = path.parts[:1] and path.parts[0].endswith(":")
     if path.is_absolute() or drive or ".." in path.parts or stat.S_ISLNK(member.external_attr >> 16):
         raise CorpusError(
-            f"{archive} is unsafe: it holds {member.filename!r}, a link or a path that leads out of the folder; nothing was unzipped"
+            f"{archive} is unsafe: it holds {member.filename!r}, a link or a path outside the folder; "
+            "nothing was unzipped"
         )
 
 
@@ -193,5 +196,6 @@ def _need_space(folder: Path, needed: int, what: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed + _SPARE_BYTES:
         raise InputError(
-            f"{folder} has {free / 1e9:.1f} GB free and {what} needs {(needed + _SPARE_BYTES) / 1e9:.1f} GB; free some space or choose another folder"
+            f"{folder} has {free / 1e9:.1f} GB free and {what} needs {(needed + _SPARE_BYTES) / 1e9:.1f} GB; "
+            "free some space or choose another folder"
         )

@@ -1,8 +1,9 @@
-"""espeak-ng through ctypes: text to samples and phones, the same bytes for the same request whatever was said before.
+"""espeak-ng through ctypes: text to samples and phones; the same request always gives the same bytes.
 
-espeak-ng keeps state between utterances (flutter, echo, noise) that no call resets; ``espeak_Terminate`` does not either. So every request loads the
-library afresh and unloads it, which costs 4 ms. That is safe only where nobody else uses the library, so it happens in a process of its own:
-`synthesise` starts this module's `_serve` there, which imports nothing but the standard library.
+espeak-ng keeps state between utterances (flutter, echo, noise) that no call resets, not even ``espeak_Terminate``. So
+each request loads and unloads the library, which costs 4 ms. That is safe only where nothing else uses the library, so
+it happens in a process of its own: `synthesise` starts this module's `_serve` there, which imports the standard library
+only.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ _EVENT_LIST_TERMINATED, _EVENT_PHONEME = 0, 7
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One thing to say.
+    """One utterance to synthesise.
 
     Parameters
     ----------
     voice : file name of a voice with a variant, for example ``"gmw/en-US+f3"``
-    text : what to say
+    text : the sentence
     rate : words per minute, 80 to 450
-    pitch, pitch_range : 0 to 99, 50 is the voice's own
+    pitch, pitch_range : 0 to 99; 50 is the voice's default
     seed : of espeak's noise
     """
 
@@ -51,7 +52,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Speech:
-    """What espeak said.
+    """Synthesised speech.
 
     Parameters
     ----------
@@ -66,11 +67,11 @@ class Speech:
 
 
 def installed_version() -> str:
-    """Version of the package espeakng-loader.
+    """Return the version of the package espeakng-loader.
 
     Raises
     ------
-    InputError : it is not installed; says what to do
+    InputError : the package is not installed; the message says how to install it
     """
     from importlib import metadata, util
 
@@ -82,7 +83,7 @@ def installed_version() -> str:
 
 
 def synthesise(requests: Iterable[Request]) -> Iterator[Speech]:
-    """Say each request, in order, in a process of its own.
+    """Synthesise requests in order, in a process of its own.
 
     Raises
     ------
@@ -159,7 +160,7 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 
 def _say(library_path: str, data_path: str, request: Request) -> Speech:
-    """Load the library, say one thing, unload it. Only in a process where nothing else holds the library."""
+    """Load the library, synthesise one request, unload it; nothing else in the process may hold the library."""
     library = ctypes.CDLL(library_path)
     chunks: list[bytes] = []
     phonemes: list[tuple[str, int]] = []
@@ -208,10 +209,11 @@ def _unload(library: ctypes.CDLL) -> None:
 
 
 def _serve() -> None:
-    """The other process: ``library data requests.jsonl`` in argv; for each request a JSON line and the samples on stdout."""
+    """Serve as the other process: ``library data requests.jsonl`` in argv; per request a JSON line and the samples."""
     library_path, data_path, jobs = sys.argv[-3:]
     with os.fdopen(os.dup(1), "wb") as out, open(jobs, encoding="utf-8") as lines:
-        os.dup2(2, 1)  # whatever the library prints goes to stderr
+        # The library's own output goes to stderr.
+        os.dup2(2, 1)
         for line in lines:
             speech = _say(library_path, data_path, Request(**json.loads(line)))
             header = {"bytes": len(speech.pcm), "sample_rate": speech.sample_rate, "phonemes": speech.phonemes}

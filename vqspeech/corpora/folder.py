@@ -1,8 +1,9 @@
-"""Anybody's recordings: one folder per speaker, or a table that says who speaks where.
+"""Recordings of your own: one folder per speaker, or a table of files and speakers.
 
-A table (``metadata.csv`` in the folder, or any ``.csv`` given as root) has a header with ``path`` and ``speaker``, and if you like ``text``, ``split``
-(train, valid, test), ``id`` and ``alignment``; other columns are ignored. Paths are relative to the table. Phone alignments beside the audio under the
-same stem (.TextGrid, .phn, .lab, .ctm) are picked up in both forms.
+A table (``metadata.csv`` in the folder, or any ``.csv`` given as root) has a header with the columns ``path`` and
+``speaker``, and optionally ``text``, ``split`` (train, valid, test), ``id`` and ``alignment``; other columns are
+ignored. Paths are relative to the table. Both forms use phone alignments beside the audio under the same stem
+(.TextGrid, .phn, .lab, .ctm).
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ def read(
     Parameters
     ----------
     root : a folder of speaker folders, a folder with ``metadata.csv``, or a ``.csv`` file
-    split_by, speakers, max_utterances : see `vqspeech.corpora.selection.assemble`; a ``split`` column wins over the hash
+    split_by, speakers, max_utterances : see `vqspeech.corpora.selection.assemble`; a ``split`` column has priority
 
     Raises
     ------
-    CorpusError : no audio, a table without the needed columns or with an impossible split, two rows of one id
+    CorpusError : no audio, a table without a needed column or with an unknown split, or two rows of one id
     """
     table = Path(root).expanduser().absolute() if root is not None else None
     if table is not None and table.suffix.lower() == ".csv" and not table.is_dir():
@@ -60,8 +61,8 @@ def _from_folders(folder: Path) -> tuple[list[Recording], list[str]]:
     files = audio_below(folder)
     if not files:
         raise CorpusError(
-            f"no audio in {folder}: looked for *{', *'.join(AUDIO_SUFFIXES)} in one folder per speaker, and for a table metadata.csv "
-            "with the columns path and speaker"
+            f"no audio in {folder}: looked for *{', *'.join(AUDIO_SUFFIXES)} in one folder per speaker, "
+            "and for a table metadata.csv with the columns path and speaker"
         )
     loose = [path for path in files if path.parent == folder]
     notes: list[str] = []
@@ -91,7 +92,8 @@ def _from_table(table: Path) -> tuple[list[Recording], list[str]]:
     columns = [name.strip().lower() for name in rows.fieldnames or ()]
     if missing := [name for name in _REQUIRED if name not in columns]:
         raise CorpusError(
-            f"{table}: no column {' and '.join(missing)}; the header reads {', '.join(columns) or 'nothing'}. Needed: path, speaker"
+            f"{table}: no column {' and '.join(missing)}; the header is {', '.join(columns) or 'empty'}. "
+            "Needed: path, speaker"
         )
     rows.fieldnames = columns
     recordings: list[Recording] = []
@@ -107,7 +109,7 @@ def _from_table(table: Path) -> tuple[list[Recording], list[str]]:
         split = next((name for name in SPLITS if name == values.get("split", "").lower()), None)
         if values.get("split") and split is None:
             raise CorpusError(
-                f"{where}: split {values['split']!r} is not allowed; choose {', '.join(SPLITS)}, or leave it empty"
+                f"{where}: split {values['split']!r} is not allowed; choose {', '.join(SPLITS)}, or omit it"
             )
         path = table.parent / values["path"]
         recordings.append(
@@ -132,7 +134,7 @@ def _from_table(table: Path) -> tuple[list[Recording], list[str]]:
 
 
 def _unique(recordings: list[Recording]) -> list[Recording]:
-    """Refuse two recordings of one id; those that differ in their ending only keep it in the id."""
+    """Refuse two recordings of one id; where only the ending differs, it becomes part of the id."""
     by_id: dict[str, list[Recording]] = {}
     for recording in recordings:
         by_id.setdefault(recording.id, []).append(recording)

@@ -1,4 +1,4 @@
-"""LibriSpeech: the tree ``SPEAKER/CHAPTER/SPEAKER-CHAPTER-NNNN.flac`` with ``.trans.txt``, or all files in one folder."""
+"""LibriSpeech: ``SPEAKER/CHAPTER/SPEAKER-CHAPTER-NNNN.flac`` with ``.trans.txt``, or all files in one folder."""
 
 from __future__ import annotations
 
@@ -22,26 +22,27 @@ def read(
     speakers: Speakers = None,
     max_utterances: int | None = None,
 ) -> Corpus:
-    """Read LibriSpeech, one subset or several.
+    """Read one or several subsets of LibriSpeech.
 
-    Splitting by utterance goes by hash, because LibriSpeech's own subsets share no speakers. Splitting by speaker follows the subsets
-    (``train-*``, ``dev-*``, ``test-*``) where more than one kind is there, else the hash of the speaker.
+    Splits by utterance are by hash, because LibriSpeech's own subsets share no speakers. Splits by speaker follow the
+    subsets (``train-*``, ``dev-*``, ``test-*``) where several kinds are present, else the hash of the speaker.
 
     Parameters
     ----------
-    root : the folder of the corpus, of one subset, or of bare files
-    split_by, speakers, max_utterances : see `vqspeech.corpora.selection.assemble`; speaker ids are numbers, like ``"84"``
+    root : the folder of the corpus, of one subset, or of the files themselves
+    split_by, speakers, max_utterances : see `vqspeech.corpora.selection.assemble`; speaker ids are like ``"84"``
 
     Raises
     ------
-    CorpusError : no file of that form, with what was looked for
+    CorpusError : no file of that form; the message says what was searched
     """
     folder = existing_root(root, "librispeech")
     files = audio_below(folder)
     matches = [(path, match) for path in files if (match := _STEM.fullmatch(path.stem))]
     if not matches:
         raise CorpusError(
-            f"no LibriSpeech recordings in {folder}: looked for SPEAKER-CHAPTER-NNNN.flac in it and below; {len(files)} other audio files are there"
+            f"no LibriSpeech recordings in {folder}: looked for SPEAKER-CHAPTER-NNNN.flac in it and below; "
+            f"{len(files)} other audio files are there"
         )
     subsets = {
         path: found[-1] for path, _ in matches if (found := [part for part in path.parts if _SUBSET.fullmatch(part)])
@@ -64,7 +65,7 @@ def read(
         )
     notes: list[str] = []
     if len(recordings) < len(matches):
-        notes.append(f"{len(matches) - len(recordings)} recordings are there twice; the first of each was used.")
+        notes.append(f"{len(matches) - len(recordings)} recordings occur twice; the first of each was used.")
     if ignored := [path.name for path in files if not _STEM.fullmatch(path.stem)]:
         notes.append(f"Audio files with other names, ignored, {count_and_name(ignored)}.")
     if not texts:

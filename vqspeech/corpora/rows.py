@@ -149,7 +149,7 @@ class RowWriter:
         Parameters
         ----------
         splits : (rows,) places in `vqspeech.corpora.base.SPLITS`
-        arrays : name -> array (rows, ...), or list of arrays (length, ...) that may differ in length; always the same names
+        arrays : name -> array (rows, ...), or list of arrays (length, ...) of differing lengths; always the same names
 
         Raises
         ------

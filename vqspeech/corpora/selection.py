@@ -1,4 +1,4 @@
-"""What all readers share: from the recordings found to a `Corpus`, with speakers chosen, headers probed and splits assigned."""
+"""Steps that all readers share: turn recordings into a `Corpus`; choose speakers, probe headers, assign splits."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Speakers = int | Sequence[str] | None
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
-    """An audio file found by a reader, before anybody has looked inside.
+    """An audio file found by a reader, not opened yet.
 
     Parameters
     ----------
     id, path, speaker, text : as in `Utterance`
-    split : where the corpus itself assigns it; None means by hash
-    alignment : a file to read phones from, or None
+    split : the corpus's own split; None assigns it by hash
+    alignment : a file with phones, or None
     """
 
     id: str
@@ -45,23 +45,23 @@ def assemble(
     speakers: Speakers,
     max_utterances: int | None,
 ) -> Corpus:
-    """Choose speakers, probe the header of each of their files, read alignments, assign splits.
+    """Choose speakers, probe the header of each file, read alignments, assign splits.
 
-    Files whose header cannot be read go to ``skipped``; an alignment that cannot be read costs a line in ``skipped`` and the utterance keeps None.
+    Files with an unreadable header go to ``skipped``. So do unreadable alignments; their utterances have None.
 
     Parameters
     ----------
     corpus : name, root, variant, notes and files skipped so far; its utterances are ignored
     recordings : everything found, in any order, ids unique
-    split_by : ``"utterance"``: every speaker may be in every split; ``"speaker"``: no speaker is in two splits
+    split_by : ``"utterance"`` splits every speaker's utterances; ``"speaker"`` puts no speaker into two splits
     speakers : names, or n for the first n in sorted order, or None for all
-    max_utterances : readable utterances per speaker, first in order of id; None for all
+    max_utterances : number of readable utterances per speaker, by id; None for all
 
     Raises
     ------
     CorpusError : no recordings, or none readable
     InputError : an option out of range
-    UnknownNameError : a speaker that is not there
+    UnknownNameError : an unknown speaker
     """
     if split_by not in ("utterance", "speaker"):
         raise InputError(f"split_by {split_by!r} is not allowed; choose 'utterance' or 'speaker'")
@@ -84,19 +84,20 @@ def assemble(
     if not utterances:
         reasons = "; ".join(f"{path}: {reason}" for path, reason in list(skipped.items())[:3])
         raise CorpusError(
-            f"{corpus.root}: no usable recording among {sum(map(len, by_speaker.values()))} files. First problems: {reasons or 'none'}"
+            f"{corpus.root}: no usable recording among {sum(map(len, by_speaker.values()))} files. "
+            f"First problems: {reasons or 'none'}"
         )
     utterances.sort(key=lambda utterance: utterance.id)
     return replace(corpus, utterances=tuple(utterances), skipped=skipped)
 
 
 def choose_speakers(available: Sequence[str], wanted: Speakers) -> list[str]:
-    """The speakers asked for: all (None), the first n (int), or those named.
+    """Select all speakers (None), the first n (int), or those named.
 
     Raises
     ------
     InputError : n below 1 or an empty list
-    UnknownNameError : a name that is not available
+    UnknownNameError : an unknown speaker
     """
     if wanted is None:
         return list(available)
@@ -106,7 +107,7 @@ def choose_speakers(available: Sequence[str], wanted: Speakers) -> list[str]:
         return list(available[:wanted])
     names = [wanted] if isinstance(wanted, str) else list(dict.fromkeys(wanted))
     if not names:
-        raise InputError("an empty list of speakers was given; leave it out to take all")
+        raise InputError("the list of speakers is empty; omit it to take all")
     known = set(available)
     for name in names:
         if name not in known:
@@ -115,18 +116,19 @@ def choose_speakers(available: Sequence[str], wanted: Speakers) -> list[str]:
 
 
 def existing_root(root: Path | str | None, corpus: str) -> Path:
-    """The folder as an absolute path.
+    """Return the data folder as an absolute path.
 
     Raises
     ------
-    CorpusError : none given, missing, not a folder, or empty
+    CorpusError : None, missing, not a folder, or empty
     """
     if root is None:
         raise CorpusError(f"the corpus {corpus!r} needs a data folder; give it with --data-dir")
     path = Path(root).expanduser().absolute()
     if not path.is_dir():
         raise CorpusError(
-            f"{path}: {'is a file, not a folder' if path.exists() else 'no such folder'}; give the folder of the corpus {corpus!r}"
+            f"{path}: {'is a file, not a folder' if path.exists() else 'no such folder'}; "
+            f"give the folder of the corpus {corpus!r}"
         )
     if next(path.iterdir(), None) is None:
         raise CorpusError(f"{path}: is an empty folder; give the folder of the corpus {corpus!r}")
@@ -134,12 +136,12 @@ def existing_root(root: Path | str | None, corpus: str) -> Path:
 
 
 def safe_id(text: str) -> str:
-    """The text as an utterance id: everything but letters, digits, ``.``, ``_`` and ``-`` becomes ``_``."""
+    """Make an utterance id: all but letters, digits, ``.``, ``_`` and ``-`` become ``_``."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", text).lstrip(".") or "_"
 
 
 def count_and_name(names: Sequence[str], limit: int = 5) -> str:
-    """``"7: a, b, c, d, e and 2 more"`` for notes."""
+    """Format a count and the first names for notes: ``"7: a, b, c, d, e and 2 more"``."""
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return f"{len(names)}: {', '.join(names[:limit])}{more}"
 

@@ -1,6 +1,6 @@
-"""The audio cache of a corpus: every utterance decoded once to int16 in memory-mapped shards, with an index.
+"""The audio cache of a corpus: each utterance decoded once to int16, in memory-mapped shards with an index.
 
-A store is a folder, written under a temporary name and renamed when whole:
+A store is a folder, written atomically:
 
 - ``shards/00000.i16``, ...: little-endian int16 samples of the utterances, one after the other
 - ``index.arrow``: one row per utterance, see `vqspeech.corpora.store_index`
@@ -33,7 +33,7 @@ from vqspeech.files import put_in_place
 __all__ = ["AudioStore", "CorpusFacts", "StoredUtterance", "prepare"]
 
 _OPEN_SHARDS = 256
-"""Shards that are mapped at the same time; each holds one of the process's file descriptors."""
+"""Number of shards mapped at a time; each holds a file descriptor."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +43,11 @@ class AudioStore:
     Parameters
     ----------
     directory : where it is
-    sample_rate : of all its samples, in Hz
-    rows : the utterances, in the corpus's order
+    sample_rate : of all samples, in Hz
+    rows : utterances in the corpus's order
     speakers : speaker ids, sorted
     corpus : facts about the corpus
-    fingerprint : sha256 over samples, sample rate and rows without their paths; equal data gives equal fingerprints wherever it lies
+    fingerprint : sha256 over samples, sample rate and rows without their paths: equal for equal data
     """
 
     directory: Path
@@ -60,12 +60,12 @@ class AudioStore:
 
     @classmethod
     def open(cls, directory: Path | str, verify: bool = False) -> AudioStore:
-        """Open a store: maps the index and compares its checksum; shards are mapped when their samples are asked for.
+        """Open a store: map the index and verify its checksum; shards are mapped on first use.
 
         Parameters
         ----------
-        directory : what `prepare` wrote
-        verify : also read all the audio and compare its checksums
+        directory : a folder that `prepare` wrote
+        verify : also read all audio and verify its checksums
 
         Raises
         ------
@@ -102,7 +102,7 @@ class AudioStore:
 
     @property
     def duration_s(self) -> float:
-        """Length of all utterances together, in seconds."""
+        """Total length of all utterances in seconds."""
         return int(self.lengths.sum()) / self.sample_rate
 
     @property
@@ -112,31 +112,31 @@ class AudioStore:
 
     @property
     def speaker_numbers(self) -> npt.NDArray[np.int32]:
-        """(rows,) place of each row's speaker in `speakers`."""
+        """(rows,) index of each row's speaker in `speakers`."""
         return self.rows.speaker_numbers
 
     def samples(self, index: int, start: int = 0, stop: int | None = None) -> npt.NDArray[np.int16]:
-        """Samples of one row, or a stretch of them: int16 (n_samples,), a read-only view of the file."""
+        """Return samples of one row, or a slice of them: int16 (n_samples,), a read-only view of the file."""
         first, length = int(self.rows.starts[index]), int(self.lengths[index])
         stop = length if stop is None else min(stop, length)
         return self._shard(self.rows.shard(index))[first + start : first + stop]
 
     def waveform(self, index: int) -> npt.NDArray[np.float32]:
-        """Samples of one row: float32 (n_samples,) in [-1, 1)."""
+        """Return the samples of one row: float32 (n_samples,) in [-1, 1)."""
         return self.samples(index).astype(np.float32) / np.float32(32768)
 
     def indices(self, split: Split) -> npt.NDArray[np.int64]:
-        """Positions of one split's rows, ascending."""
+        """Return the positions of one split's rows, ascending."""
         if split not in SPLITS:
             raise unknown_name("split", split, SPLITS)
         return np.flatnonzero(self.rows.splits == SPLITS.index(split))
 
     def by_id(self, utterance: str) -> int:
-        """The position of an utterance.
+        """Return the position of an utterance.
 
         Raises
         ------
-        UnknownNameError : no such id
+        UnknownNameError : an unknown id
         """
         position = self.rows.position(utterance)
         if position is None:
@@ -153,25 +153,25 @@ def prepare(
     trim_db: float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> AudioStore:
-    """Decode a corpus into a store; files that cannot be decoded or hold only silence are left out and named in ``corpus.skipped``.
+    """Decode a corpus into a store; undecodable and silent files are listed in ``corpus.skipped``.
 
-    The work goes shard by shard into a hidden folder beside the store. A call that was killed or ran out of disk leaves its finished shards
-    there, and the next one with the same corpus and settings checks them by their checksums and goes on.
+    Works shard by shard in a hidden folder beside the store. A call that was killed or ran out of disk leaves its
+    finished shards there; the next one with the same corpus and settings verifies their checksums and continues.
 
     Parameters
     ----------
-    corpus : what a reader gave
-    directory : where to; an earlier store there is replaced once the new one is whole, anything else is left alone
+    corpus : a corpus as a reader returns it
+    directory : the store; an earlier store there is replaced when the new one is complete, anything else is refused
     sample_rate : in Hz
-    workers : processes that decode, None for one per core; the result does not depend on it. A corpus of one shard is decoded in this process
-    trim_db : cut leading and trailing silence this far below the loudest part, see `vqspeech.audio.trim_silence`
-    progress : called with (done, all)
+    workers : decoding processes, None for one per core, without effect on the result; one shard needs no other process
+    trim_db : cut leading and trailing silence, see `vqspeech.audio.trim_silence`
+    progress : called with (done, total)
 
     Raises
     ------
-    CorpusError : not one usable utterance
-    InputError : an unwritable folder, a full disk, or a directory that holds something else or is being written by another process
-    VQSpeechError : a process that decodes died
+    CorpusError : no usable utterance
+    InputError : an unwritable folder, a full disk, a directory with other contents or one that another process writes
+    VQSpeechError : a decoding process died
     """
     directory = Path(directory).expanduser().absolute()
     workers = _cores() if workers is None else workers
@@ -197,7 +197,8 @@ def prepare(
             shutil.rmtree(staging, ignore_errors=True)
         kept = f" (the {finished} finished shards in {staging} are kept for the next call)" if finished else ""
         raise InputError(
-            f"cannot write the audio store {directory}: {error.strerror or error}; choose another folder or free some space{kept}"
+            f"cannot write the audio store {directory}: {error.strerror or error}; "
+            f"choose another folder or free some space{kept}"
         ) from error
     return AudioStore.open(directory)
 
@@ -208,7 +209,7 @@ def _cores() -> int:
 
 @contextmanager
 def _alone(staging: Path) -> Iterator[None]:
-    """Hold a lock on the folder in which a store is made, where the system has such locks; a process that dies lets go of it."""
+    """Lock the folder of an unfinished store, where the system supports it; a process that dies releases the lock."""
     staging.mkdir(parents=True, exist_ok=True)
     with (staging / "lock").open("w") as lock:
         try:
@@ -219,7 +220,8 @@ def _alone(staging: Path) -> Iterator[None]:
             pass
         except BlockingIOError:
             raise InputError(
-                f"another process is preparing this store (it holds {staging}/lock); wait for it, or choose another folder"
+                f"another process is preparing this store (it holds {staging}/lock); "
+                "wait for it, or choose another folder"
             ) from None
         yield
 

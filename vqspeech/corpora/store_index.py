@@ -1,4 +1,4 @@
-"""The index of an audio store: one row per utterance in an Arrow file that is memory-mapped, never unpacked as a whole."""
+"""The index of an audio store: one row per utterance in an Arrow file, memory-mapped and never unpacked as a whole."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ SCHEMA = pa.schema(
         ("phones", pa.list_(_PHONE)),
     ]
 )
-"""Columns of an index; the rows of one shard are one record batch."""
+"""Columns of an index; each record batch holds the rows of one shard."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredUtterance:
-    """One row: an `Utterance` and where its samples are in its shard. The alignment counts from its first stored sample."""
+    """An `Utterance` and the position of its samples in a shard; the alignment starts at the first stored sample."""
 
     id: str
     path: Path
@@ -49,7 +49,7 @@ class StoredUtterance:
 
 
 class StoredRows(Sequence[StoredUtterance]):
-    """The rows of an index, made when they are asked for; what batches need of all rows comes as arrays.
+    """The rows of an index, created on access; columns that batches need are arrays.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class StoredRows(Sequence[StoredUtterance]):
 
     Raises
     ------
-    pyarrow.ArrowException, OSError : not such a file
+    pyarrow.ArrowException, OSError : not an index
     """
 
     def __init__(self, path: Path, speakers: Sequence[str]) -> None:
@@ -73,18 +73,18 @@ class StoredRows(Sequence[StoredUtterance]):
 
     @cached_property
     def speaker_numbers(self) -> npt.NDArray[np.int32]:
-        """(rows,) place of each row's speaker among the store's speakers."""
+        """(rows,) index of each row's speaker among the store's speakers."""
         known = pa.array(self._speakers, pa.string())
         return _gather((pc.index_in(batch["speaker"], value_set=known) for batch in self._batches()), np.int32)
 
     @cached_property
     def splits(self) -> npt.NDArray[np.int8]:
-        """(rows,) place of each row's split in `SPLITS`."""
+        """(rows,) index of each row's split in `SPLITS`."""
         known = pa.array(SPLITS, pa.string())
         return _gather((pc.index_in(batch["split"], value_set=known) for batch in self._batches()), np.int8)
 
     def position(self, utterance: str) -> int | None:
-        """The row of an id, or None."""
+        """Return the position of an id, or None."""
         first = 0
         for batch in self._batches():
             place = pc.index(batch["id"], utterance).as_py()
@@ -94,12 +94,12 @@ class StoredRows(Sequence[StoredUtterance]):
         return None
 
     def ids(self) -> Iterator[str]:
-        """The ids of all rows."""
+        """Return the ids of all rows."""
         for batch in self._batches():
             yield from batch["id"].to_pylist()
 
     def shard(self, index: int) -> int:
-        """The record batch, and so the shard, that a row lies in."""
+        """Return the record batch of a row, which is its shard."""
         return bisect_right(self.batch_ends, index)
 
     def __len__(self) -> int:
@@ -136,7 +136,7 @@ def write_index(path: Path, batches: Iterable[pa.RecordBatch]) -> None:
 
 
 def read_batch(path: Path) -> pa.RecordBatch:
-    """The only record batch of an index."""
+    """Read the only record batch of an index."""
     return pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
 
 

@@ -1,6 +1,7 @@
-"""One shard of an audio store: a stretch of the corpus, decoded by one process, with its rows and checksums.
+"""One shard of an audio store: part of the corpus, decoded by one process, with rows and checksums.
 
-A shard is finished when its ``.json`` is there, which is written last; everything is written under a temporary name and renamed.
+The ``.json`` of a shard is written last and marks it as finished; every file is written under a temporary name and
+renamed.
 """
 
 from __future__ import annotations
@@ -22,25 +23,25 @@ from vqspeech.errors import AudioError
 from vqspeech.files import whole_file
 
 FORMAT_VERSION = 2
-"""Of an audio store; a reader refuses others."""
+"""Format of audio stores; readers refuse others."""
 
 UTTERANCES_PER_SHARD = 1000
 SECONDS_PER_SHARD = 3600.0
-"""A shard ends where either is reached: at 16 kHz it has 115 MB and a little more at most, unless one recording is longer than that."""
+"""Limits of a shard: about 115 MB at 16 kHz, unless one recording is longer."""
 
 _SILENT_PEAK = 1
-"""Peak in int16 steps up to which a file counts as silence (dither)."""
+"""Files with at most this peak, in int16 steps, count as silence (dither)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShardTask:
-    """What a process needs to know to write a shard.
+    """Everything that a process needs to write a shard.
 
     Parameters
     ----------
-    folder : of the store that is being made
+    folder : of the unfinished store
     number : of the shard
-    utterances : to decode, in this order
+    utterances : utterances to decode, in this order
     sample_rate, trim_db : as in `vqspeech.corpora.store.prepare`
     """
 
@@ -52,17 +53,17 @@ class ShardTask:
 
     @property
     def audio(self) -> Path:
-        """Its samples."""
+        """The file of samples."""
         return shard_path(self.folder, self.number)
 
     @property
     def rows(self) -> Path:
-        """Its rows of the index."""
+        """The file of index rows."""
         return self.folder / "rows" / f"{self.number:05}.arrow"
 
     @property
     def facts(self) -> Path:
-        """Counts, checksums and files left out."""
+        """The file of counts, checksums and skipped files."""
         return self.folder / "rows" / f"{self.number:05}.json"
 
 
@@ -73,12 +74,12 @@ class _Decoded:
 
 
 def shard_path(folder: Path, number: int) -> Path:
-    """Where a store keeps the samples of a shard."""
+    """Return the path of a shard's samples in a store."""
     return folder / "shards" / f"{number:05}.i16"
 
 
 def plan_shards(utterances: Sequence[Utterance]) -> list[range]:
-    """Which utterances each shard holds; depends on nothing but their number and lengths."""
+    """Divide utterances among shards, by their number and lengths only."""
     shards, first, seconds = [], 0, 0.0
     for place, utterance in enumerate(utterances):
         seconds += utterance.duration_s
@@ -91,7 +92,7 @@ def plan_shards(utterances: Sequence[Utterance]) -> list[range]:
 
 
 def make_shard(task: ShardTask, said: Callable[[int], None] | None = None) -> int:
-    """Write a shard, unless it is finished and whole; gives its number of utterances.
+    """Write a shard, unless it is finished and intact; return its number of utterances.
 
     Parameters
     ----------
@@ -99,7 +100,7 @@ def make_shard(task: ShardTask, said: Callable[[int], None] | None = None) -> in
 
     Raises
     ------
-    OSError : a full disk, for example; nothing half-written is left
+    OSError : a full disk, for example; no partial file remains
     """
     key = _key(task)
     if not _is_finished(task, key):
@@ -110,7 +111,7 @@ def make_shard(task: ShardTask, said: Callable[[int], None] | None = None) -> in
 
 
 def file_sha256(path: Path) -> str:
-    """The checksum of a file."""
+    """Return the checksum of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -157,7 +158,7 @@ def _write(task: ShardTask, key: str, said: Callable[[int], None] | None) -> Non
 
 
 def _key(task: ShardTask) -> str:
-    """A hash of everything that the shard's content depends on; of its files, size and time of change."""
+    """Hash everything that the shard's content depends on; for files, size and modification time."""
     found = hashlib.sha256(json.dumps([FORMAT_VERSION, task.sample_rate, task.trim_db]).encode())
     for utterance in task.utterances:
         try:
@@ -186,7 +187,7 @@ def _is_finished(task: ShardTask, key: str) -> bool:
 
 
 def _decode(path: Path, sample_rate: int, trim_db: float | None) -> _Decoded | str:
-    """The samples, or the reason why there are none."""
+    """Return the samples, or the reason for skipping the file."""
     if _printable(path) != str(path):
         return "its name is not UTF-8; rename it"
     try:

@@ -1,4 +1,4 @@
-"""Fills the folder of an audio store (`vqspeech.corpora.store`): shards in parallel processes, then index and header."""
+"""Fill the folder of an audio store (`vqspeech.corpora.store`): shards in parallel processes, then index and header."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ def fill(
     trim_db: float | None,
     progress: Progress | None,
 ) -> None:
-    """Write shards, ``index.arrow`` and ``store.json`` into a folder; shards that an earlier call finished there are kept.
+    """Write shards, ``index.arrow`` and ``store.json`` into a folder; keep shards that an earlier call finished.
 
     Parameters
     ----------
-    folder : where to; what was finished there before is checked and kept, everything else in it is written anew or removed
+    folder : where to write; finished shards are verified and kept, everything else is overwritten or removed
     corpus, sample_rate, workers, trim_db, progress : as in `vqspeech.corpora.store.prepare`
 
     Raises
     ------
-    CorpusError : not one usable utterance
-    VQSpeechError : a process died
+    CorpusError : no usable utterance
+    VQSpeechError : a decoding process died
     OSError : a full disk, for example
     """
     shards = plan_shards(corpus.utterances)
@@ -78,7 +78,7 @@ def _make_shards(
         if progress is not None:
             progress(done, total)
 
-    # Fresh processes, not forks: this one may run threads of PyTorch, and a forked lock stays locked.
+    # Fresh processes instead of forks: this one may run PyTorch threads, and a forked lock stays locked.
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker) as pool:
         try:
             waiting: deque[Future[int]] = deque()
@@ -90,15 +90,15 @@ def _make_shards(
                 take(waiting)
         except BrokenProcessPool as error:
             raise VQSpeechError(
-                "a process that decodes audio died: out of memory, killed, or started from a script without "
-                "`if __name__ == '__main__':` (workers=1 needs none). Finished shards are kept; run the same command again"
+                "a decoding process died: out of memory, killed, or started by a script without "
+                "`if __name__ == '__main__':` (workers=1 needs none). Finished shards are kept; repeat the command"
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
 
 
 def _start_worker() -> None:
-    """Ctrl-C and the death of the parent end a worker at once; finished shards are what the next call goes on from."""
+    """End a worker on Ctrl-C and when its parent dies; the next call continues from the finished shards."""
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -111,14 +111,14 @@ def _start_worker() -> None:
 
 
 def _remove_others(folder: Path, shards: int) -> None:
-    """Shards of an earlier plan, and what killed processes left."""
+    """Remove shards of an earlier plan and files of killed processes."""
     for path in (*(folder / "shards").iterdir(), *(folder / "rows").iterdir()):
         if path.suffix == ".tmp" or int(path.stem) >= shards:
             path.unlink()
 
 
 def _describe(folder: Path, corpus: Corpus, sample_rate: int, trim_db: float | None, shards: int) -> None:
-    """Merge the shards' rows into ``index.arrow`` and write ``store.json``; one shard's rows at a time are in memory."""
+    """Merge the shards' rows into ``index.arrow`` and write ``store.json``, with one shard's rows in memory."""
     skipped, speakers, content = dict(corpus.skipped), set(), hashlib.sha256(f"{sample_rate}".encode())
     kept: list[dict[str, Any]] = []
     for number in range(shards):

@@ -1,7 +1,7 @@
-"""TIMIT with its hand-made phone alignments: the LDC tree (NIST SPHERE or wav, either case) and NLTK's sample of it.
+"""TIMIT with its manual phone alignments, in upper or lower case.
 
-- LDC: ``TRAIN|TEST/DR1/FCJF0/SA1.WAV`` with ``.PHN``, ``.WRD``, ``.TXT``
-- NLTK: ``dr1-fvmh0/sa1.wav`` with ``.phn``, ``.wrd``
+- LDC's tree: ``TRAIN|TEST/DR1/FCJF0/SA1.WAV`` (NIST SPHERE or wav) with ``.PHN``, ``.WRD``, ``.TXT``
+- NLTK's sample: ``dr1-fvmh0/sa1.wav`` with ``.phn``, ``.wrd``
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ def read(
     speakers: Speakers = None,
     max_utterances: int | None = None,
 ) -> Corpus:
-    """Read TIMIT, phones folded to 39 classes (see `vqspeech.alignment.timit`).
+    """Read TIMIT, with phones folded to 39 classes (see `vqspeech.alignment.timit`).
 
-    LDC's own TEST is the test split and a share of its TRAIN, by hash, the valid split; NLTK's sample has no such folders and is split by hash.
+    LDC's TEST is the test split; a share of its TRAIN, by hash, is the valid split. NLTK's sample is split by hash.
 
     Parameters
     ----------
     root : the tree, or a folder above it
-    split_by, speakers, max_utterances : see `vqspeech.corpora.selection.assemble`; speaker ids are lower case, like ``fvmh0``
+    split_by, speakers, max_utterances : see `vqspeech.corpora.selection.assemble`; speaker ids are like ``fvmh0``
 
     Raises
     ------
-    CorpusError : neither layout, with what was looked for
+    CorpusError : no known layout; the message lists what was searched
     """
     folder = existing_root(root, "timit")
     recordings: dict[str, Recording] = {}
@@ -66,7 +66,7 @@ def read(
             f"no TIMIT recordings in {folder}: looked for {_LOOKED_FOR}; {len(ignored)} other audio files are there"
         )
     notes = (
-        [f"Audio files outside TIMIT's layout or there twice, ignored, {count_and_name(ignored)}."] if ignored else []
+        [f"Audio files outside TIMIT's layout or duplicated, ignored, {count_and_name(ignored)}."] if ignored else []
     )
     if bare := sorted(key for key, recording in recordings.items() if recording.alignment is None):
         notes.append(f"Recordings without a .phn file, {count_and_name(bare)}.")
@@ -77,7 +77,7 @@ def read(
 
 
 def _place(path: Path) -> tuple[str, str, str | None] | None:
-    """(layout, speaker, ``"train"``/``"test"``/None) from the folders above a file, or None outside both layouts."""
+    """Return (layout, speaker, ``"train"``/``"test"``/None) from a file's folders, or None outside both layouts."""
     if not _SENTENCE.fullmatch(path.name.split(".")[0]):
         return None
     if nltk := _NLTK_FOLDER.fullmatch(path.parent.name):
@@ -94,7 +94,7 @@ def _split(part: str | None, key: str) -> Split | None:
 
 
 def _text(siblings: dict[str, Path]) -> str | None:
-    """The sentence from .txt (``0 46797 She had ...``), else the words of .wrd."""
+    """Read the sentence from .txt (``0 46797 She had ...``), else the words of .wrd."""
     if path := siblings.get(".txt"):
         words = path.read_text(encoding="latin-1").split()
         return " ".join(words[2:] if len(words) > 2 and words[0].isdigit() and words[1].isdigit() else words) or None

@@ -5,8 +5,8 @@ Layouts, as released:
 - 0.92: ``wav48_silence_trimmed/p239/p239_001_mic1.flac`` (two microphones), ``txt/p239/p239_001.txt``
 - 0.80: ``wav48/p239/p239_001.wav`` (or ``wav16``), ``txt/p239/p239_001.txt``
 
-Known gaps are survived and noted: p315 has no text, p280 has no mic2 and no line in 0.80's speaker-info, parts of p362 are missing, 0.80 holds
-a stray ``p376_295.raw``, and 0.92 has texts without audio.
+Known gaps are accepted and noted: p315 has no text, p280 has no mic2 and no line in 0.80's speaker-info, parts of p362
+are missing, 0.80 holds a stray ``p376_295.raw``, and 0.92 has texts without audio.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SPEAKER = re.compile(r"[ps]\d+")
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where a release keeps its audio: folder, file name pattern with the utterance id as group 1, and its name in words."""
+    """Audio layout of a release: folder, file name pattern with the utterance id as group 1, and a description."""
 
     folder: str
     pattern: re.Pattern[str]
@@ -60,12 +60,12 @@ def read(
     Parameters
     ----------
     root : the corpus folder (``VCTK-Corpus``, ``VCTK-Corpus-0.92``), or a folder that holds it
-    mic : microphone of release 0.92; 0.80 has one only
+    mic : microphone of release 0.92; release 0.80 has one only
     split_by, speakers, max_utterances : see `vqspeech.corpora.selection.assemble`; speaker ids look like ``p239``
 
     Raises
     ------
-    CorpusError : nothing of either layout, with what was looked for and where
+    CorpusError : no known layout; the message lists what was searched
     InputError, UnknownNameError : an option out of range, an unknown speaker
     """
     if mic not in ("mic1", "mic2"):
@@ -114,7 +114,7 @@ def find_release(root: Path | str) -> str | None:
 
 
 def _locate(given: Path, mic: Mic) -> tuple[Path, _Layout, list[Path]]:
-    """The corpus folder, its layout, and further matches that were passed over; 0.92 before 0.80, the given folder before those inside."""
+    """Return the corpus folder, its layout, and matches not used; 0.92 before 0.80, `given` before its subfolders."""
     layouts = _layouts(mic)
     if given.name in {layout.folder for layout in layouts}:
         given = given.parent
@@ -132,8 +132,8 @@ def _locate(given: Path, mic: Mic) -> tuple[Path, _Layout, list[Path]]:
 def _nothing(given: Path, mic: Mic, found: str) -> CorpusError:
     looked_for = ", ".join(layout.looked_for for layout in _layouts(mic))
     return CorpusError(
-        f"no VCTK recordings in {given}: looked for {looked_for}; {found}. Give the folder VCTK-Corpus or VCTK-Corpus-0.92, "
-        "or fetch it: vqspeech corpora download vctk --data-dir DIR"
+        f"no VCTK recordings in {given}: looked for {looked_for}; {found}. Give the folder VCTK-Corpus or "
+        "VCTK-Corpus-0.92, or fetch it: vqspeech corpora download vctk --data-dir DIR"
     )
 
 
@@ -158,20 +158,20 @@ def _notes(
     speakers = sorted({recording.speaker for recording in recordings})
     with_text = {recording.speaker for recording in recordings if recording.text is not None}
     if without := [speaker for speaker in speakers if speaker not in with_text]:
-        notes.append(f"Speakers without any text, used all the same, {count_and_name(without)}.")
+        notes.append(f"Speakers without any text, used nevertheless, {count_and_name(without)}.")
     if missing := sorted(r.id for r in recordings if r.text is None and r.speaker in with_text):
-        notes.append(f"Recordings without text, used all the same, {count_and_name(missing)}.")
+        notes.append(f"Recordings without text, used nevertheless, {count_and_name(missing)}.")
     if stray := sorted(texts.keys() - stems):
         notes.append(f"Texts without audio, ignored, {count_and_name(stray)}.")
     if silent_speakers:
-        notes.append(f"Speakers without a file like {layout.looked_for}, left out, {count_and_name(silent_speakers)}.")
+        notes.append(f"Speakers without a file like {layout.looked_for}, omitted, {count_and_name(silent_speakers)}.")
     if ignored:
         notes.append(f"Files that are no recordings, ignored, {count_and_name(sorted(ignored))}.")
     listed = _listed_speakers(folder / "speaker-info.txt")
     if listed is None:
         notes.append("There is no speaker-info.txt.")
     elif unlisted := [speaker for speaker in speakers if speaker not in listed]:
-        notes.append(f"Speakers not listed in speaker-info.txt, used all the same, {count_and_name(unlisted)}.")
+        notes.append(f"Speakers not listed in speaker-info.txt, used nevertheless, {count_and_name(unlisted)}.")
     return notes
 
 
