@@ -164,6 +164,16 @@ def test_files_of_the_same_name_do_not_overwrite_each_other(sound: Path, tmp_pat
     assert sorted(path.name for path in (tmp_path / "report" / "audio").iterdir()) == ["p225-001-1.wav", "p225-001.wav"]
 
 
+def test_a_film_has_a_player_and_keeps_its_name(tmp_path: Path) -> None:
+    film = tmp_path / "walk.mp4"
+    film.write_bytes(b"film")
+    section = Section(title="s", figures=(Picture(source=film, alt='"a walk"'),))
+    page = Page(write_report(tmp_path / "r", Report(title="t", sections=(section,))))
+    assert page.tags.count("video") == 1
+    assert "img" not in page.tags
+    assert "figures/walk.mp4" in page.links
+
+
 def test_a_table_with_a_short_row_is_refused() -> None:
     with pytest.raises(InputError, match="row of 1 cells"):
         Table(columns=("a", "b"), rows=(("x",),))

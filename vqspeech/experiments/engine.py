@@ -68,6 +68,7 @@ class Experiment:
     report : the page, from the results of all stages and those contents; reads files, computes nothing
     summary : lines for the user, from the contents of ``results.json``
     settings : JSON values that results or report show besides the stages' results
+    groups : names that ``--stages`` accepts although no stage may be in them
 
     Raises
     ------
@@ -80,6 +81,7 @@ class Experiment:
     report: Callable[[Results, Result], Report]
     summary: Callable[[Result], Sequence[str]]
     settings: Any = None
+    groups: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = {REPORT}
@@ -110,7 +112,7 @@ def run_experiment(request: RecipeRequest, experiment: Experiment) -> RecipeOutc
     InputError : when a stage is made from another one that has not run
     PluginError : when a requested stage is not declared: the recipe's registration and its experiment disagree
     """
-    names = {*(stage.command_name for stage in experiment.stages), REPORT}
+    names = {*(stage.command_name for stage in experiment.stages), *experiment.groups, REPORT}
     if unknown := [name for name in request.stages or () if name not in names]:
         raise PluginError(f"the recipe {request.name!r} registers the stage {unknown[0]!r} but does not declare it")
     run = _Run(request, experiment)

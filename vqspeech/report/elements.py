@@ -63,11 +63,11 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Picture:
-    """A picture with its caption.
+    """A picture, an animation or a film with its caption.
 
     Parameters
     ----------
-    source : an image file, or a matplotlib figure that is saved as one
+    source : an image file (PNG, JPEG, SVG, GIF), a film (MP4, WebM), or a matplotlib figure, which is saved as PNG
     caption : shown below it
     alt : description for readers who cannot see it
     """

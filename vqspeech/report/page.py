@@ -18,6 +18,9 @@ GENERATOR = '<meta name="generator" content="vqspeech">'
 WIDE_PIXELS = 800
 """Images at least this wide keep their size on a phone and scroll."""
 
+FILMS = (".mp4", ".webm")
+"""Endings of pictures that are shown with a player."""
+
 STRIP_BYTES = 45_000
 """Largest size of a spectrogram below a player."""
 
@@ -57,6 +60,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"code": _code, "paragraphs": _paragraphs, "cell": format_cell, "anchor": _anchor}
+    environment.tests |= {"film": lambda address: address.endswith(FILMS)}
     environment.globals |= {"right_aligned": _right_aligned}
     return environment
 

@@ -9,6 +9,7 @@ import pytest
 from layouts import cifar, idx
 from typer.testing import CliRunner
 from vqspeech_image.models import load_images, load_prior, require_same_codes
+from vqspeech_image.recipes.recipe import ImageRecipe
 from vqspeech_image.recipes.settings import PAPER, SMALL, resolve_settings
 from vqspeech_image.store import ImageStore
 
@@ -16,6 +17,9 @@ from vqspeech.cli.main import app
 from vqspeech.errors import CheckpointError, InputError
 from vqspeech.experiments import RecipeRequest
 from vqspeech.experiments.settings import presets
+from vqspeech.registry import lookup
+from vqspeech.registry.specs import RecipeSpec
+from vqspeech.runs import RunDirectory
 
 TINY = [
     "model.width=8", "model.dim=8", "model.residual_blocks=1", "model.quantizer.groups=2", "model.quantizer.codebook_size=8",
@@ -204,6 +208,14 @@ def test_a_second_stage_over_the_codes_of_clips(tmp_path, images):
 
 
 ALL = [(name, preset) for name in RECIPES for preset in presets(f"vqspeech_image.recipes.{name}")]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_registered_stages_are_declared(name, tmp_path):
+    request = RecipeRequest(name=name, out=tmp_path, overrides=("preset=small",))
+    settings = resolve_settings(request, f"vqspeech_image.recipes.{name}", RECIPES[name])
+    stages = ImageRecipe(RunDirectory(tmp_path), settings, name).experiment().stages
+    assert lookup.spec(RecipeSpec, name).stages == (*(stage.name for stage in stages), "report")
 
 
 def test_every_recipe_has_the_two_presets_that_machines_choose():

@@ -10,7 +10,7 @@ from vqspeech.config import plain
 from vqspeech.corpora.store import AudioStore
 from vqspeech.encoding import encode_store
 from vqspeech.experiments import Experiment, RecipeOutcome, RecipeRequest, Result, Results, Stage, run_experiment, say
-from vqspeech.experiments.analyses import AnalysisInputs, analysis_stages
+from vqspeech.experiments.analyses import GROUP, AnalysisInputs, analysis_stages
 from vqspeech.experiments.components import draw_codebooks, draw_training
 from vqspeech.experiments.facts import codebook_use, describe, last_row, say_skipped, speech_corpus
 from vqspeech.model import Checkpoint, load
@@ -75,6 +75,7 @@ class VctkRecipe:
             report=lambda made, results: page(run, made, results, settings),
             summary=summary,
             settings={"config": config, "choices": settings.choices},
+            groups=(GROUP,),
         )
 
     @cached_property
