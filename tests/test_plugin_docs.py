@@ -35,7 +35,11 @@ def test_the_hook_reference_is_generated_from_the_specs():
 
 @pytest.mark.parametrize(
     ("kind", "lines", "pages"),
-    [("quantizer", 40, {"quantizer.md": (0, 2), "testing.md": (1,)}), ("corpus", 30, {"corpus.md": (0, 1)})],
+    [
+        ("quantizer", 40, {"quantizer.md": (0, 2), "testing.md": (1,)}),
+        ("corpus", 30, {"corpus.md": (0, 1)}),
+        ("analysis", 50, {"analysis.md": (0, 1)}),
+    ],
 )
 def test_the_examples_are_what_plugins_new_writes_and_its_tests_are_run(kind, lines, pages, tmp_path):
     """tests/scaffold runs the generated tests; so the pages' code has passed them."""

@@ -15,7 +15,10 @@ from vqspeech import model as models
 from vqspeech.alignment.textgrid import Tier, write_textgrid
 from vqspeech.checkpoints import store
 from vqspeech.cli.main import app
-from vqspeech.config import parse_model
+from vqspeech.config import CorpusConfig, parse_model
+from vqspeech.corpora.reading import read_corpus
+from vqspeech.corpora.store import prepare
+from vqspeech.runs import RunDirectory
 
 PHONES = {"aa": 300, "iy": 900, "s": 3000}
 
@@ -66,12 +69,13 @@ def test_a_table_with_its_baselines_figures_and_json(corpus: Path, runs: list[Pa
     for line in ("codes ", "k-means on MFCC, scored audio", "untrained encoder", "random codes", "most frequent phone"):
         assert any(text.startswith(line) for text in result.stdout.splitlines()), line
     assert "silence excluded" in result.stdout
-    assert "no readable store of its training audio" in result.stderr
+    assert "train_data=DIR" in result.stderr
     names = {path.name for path in tmp_path.iterdir()}
     assert {
         f"{name}.{kind}" for name in ("codebook", "confusion", "durations", "recall") for kind in ("png", "svg")
     } <= names
-    found = json.loads((tmp_path / "phonemes.json").read_text())
+    assert "Codes against phonemes" in (tmp_path / "report" / "index.html").read_text()
+    found = json.loads((tmp_path / "result.json").read_text())
     assert found["kmeans_mfcc"] == 1.0  # three tones
     assert found["kmeans_mfcc_training_audio"] is None
     assert (found["labels_by"], found["inventory"], found["phones"]) == ("centre", "as-written", 3)
@@ -98,10 +102,12 @@ def test_several_runs_in_one_table(corpus: Path, runs: list[Path], tmp_path: Pat
     arguments = ("analyze", "phonemes", *runs, "--corpus", "folder", "--data-dir", corpus)
     result = invoke(*arguments, "--out", tmp_path)
     assert result.exit_code == 0, result.output
-    first = [line.split()[0] for line in result.stdout.splitlines() if line.strip()]
-    assert {"seed0", "seed1", "mean", "standard"} <= set(first)
+    head, *rows = result.stdout.splitlines()[1:]
+    assert head.split() == ["seed0", "seed1", "mean", "sd"]
+    assert any(row.startswith("accuracy ") for row in rows)
+    assert "<td" in (tmp_path / "report" / "index.html").read_text()
     assert (tmp_path / "seed1" / "confusion.png").exists()
-    found = json.loads((tmp_path / "phonemes.json").read_text())
+    found = json.loads((tmp_path / "result.json").read_text())
     values = [run["accuracy"] for run in found["runs"]]
     assert found["over_runs"]["accuracy"]["mean"] == pytest.approx(np.mean(values))
     assert found["over_runs"]["accuracy"]["sd"] == pytest.approx(np.std(values, ddof=1))
@@ -123,7 +129,11 @@ def test_alignments_from_another_folder_and_options_that_change_the_frames(
     ("options", "message"),
     [
         (("--phones", "ipa"), "unknown phone inventory 'ipa'"),
-        (("--labels-by", "edge"), "'edge' are not known; choose centre or majority"),
+        (("--labels-by", "edge"), "labels_by = 'edge'"),
+        (("--set", "labels_by=edge"), "'centre' or 'majority'"),
+        (("--set", "label_by=centre"), "Did you mean 'labels_by'?"),
+        (("--set", "corpus.options.max_utterence=1"), "Did you mean 'corpus.options.max_utterances'?"),
+        (("--set", "corpus.speakers=1"), "corpus.speakers"),
         (("--alignments", "/nowhere"), "neither a folder of alignments nor a .ctm file"),
         (("--aligner", "kaldi"), "unknown aligner 'kaldi'"),
     ],
@@ -144,3 +154,121 @@ def test_a_corpus_without_alignments_says_how_to_get_them(runs: list[Path], tmp_
     result = invoke("analyze", "phonemes", runs[0], "--corpus", "folder", "--data-dir", tmp_path)
     assert result.exit_code == 2
     assert "Montreal Forced Aligner" in result.stderr
+
+
+def test_options_of_analysis_and_corpus_are_set_by_key(corpus: Path, runs: list[Path]) -> None:
+    arguments = ("analyze", "phonemes", runs[0], "--corpus", "folder", "--data-dir", corpus, "--json")
+    settings = ("labels_by=majority", "include_silence=true", "corpus.options.max_utterances=2")
+    found = json.loads(invoke(*arguments, *(word for one in settings for word in ("--set", one))).stdout)
+    assert (found["labels_by"], found["excludes_silence"], found["utterances"]) == ("majority", False, 4)
+
+
+def test_without_a_corpus_the_data_of_the_run_is_analysed(corpus: Path, runs: list[Path], tmp_path: Path) -> None:
+    checkpoint = models.load(runs[0])
+    run = RunDirectory(tmp_path / "run")
+    store.save(run.checkpoint(1), checkpoint.model.state_dict(), config=checkpoint.config, speakers=("a",), step=1)
+    prepare(read_corpus(CorpusConfig(name="folder"), corpus), run.store, sample_rate=16000)
+    found = json.loads(invoke("analyze", "phonemes", run.path, "--json").stdout)
+    assert (found["utterances"], found["phones"]) == (6, 3)
+    assert found["kmeans_mfcc_training_audio"] == 1.0
+    result = invoke("analyze", "phonemes", run.path, "--set", "corpus.options.speakers=1")
+    assert result.exit_code == 2
+    assert "--corpus" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "keys"),
+    [
+        ("codebook", ("split=train",), ("codebooks", "bits_per_second", "items")),
+        ("boundaries", ("tolerance_s=0.04",), ("f1", "r_value", "random_codes", "tolerance_s")),
+        ("abx", (), ("errors", "tokens")),
+        ("speakers", (), ("utterance_codes", "frame_mfcc", "speakers")),
+    ],
+)
+def test_every_analysis_gives_numbers_a_page_and_a_comparison_of_runs(
+    name: str, settings: tuple[str, ...], keys: tuple[str, ...], corpus: Path, runs: list[Path], tmp_path: Path
+) -> None:
+    given = ("--corpus", "folder", "--data-dir", corpus, "--out", tmp_path)
+    result = invoke("analyze", name, *runs, *given, *(word for one in settings for word in ("--set", one)))
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "result.json").read_text())
+    assert len(found["runs"]) == 2
+    assert set(keys) <= set(found["runs"][0])
+    assert found["over_runs"]
+    assert (tmp_path / "seed0" / "report" / "index.html").is_file()
+
+
+PLUGIN = """
+    import dataclasses
+    import numpy as np
+    import vqspeech
+    from vqspeech.analysis.contract import AnalysisResult
+    from vqspeech.registry.specs import AnalysisSpec
+
+    @dataclasses.dataclass
+    class Part:
+        share: float
+
+    def nested(context, *, threshold: float = 0.5):
+        return AnalysisResult(summary={
+            "threshold": threshold, "scalar": np.float32(1.5), "array": np.arange(3), "nan": float("nan"),
+            "per speaker": {"anna": {"mean": 0.25}, "bert": Part(0.75)}, "rows": [{"a": 1}, {"a": 2}],
+        })
+
+    @vqspeech.hookimpl
+    def register_analyses():
+        odd = {
+            "not-json": lambda context: AnalysisResult(summary={"deep": {"er": object()}}),
+            "nothing": lambda context: None,
+            "raising": lambda context: 1 / 0,
+            "list": lambda context: AnalysisResult(summary=[1]),
+        }
+        return [
+            AnalysisSpec(name="nested", target=nested, summary=""),
+            AnalysisSpec(name="pictures", target=nested, summary="", media=("image",)),
+            *(AnalysisSpec(name=name, target=target, summary="") for name, target in odd.items()),
+        ]
+"""
+
+
+@pytest.fixture
+def plugin(fake_dist, isolated_registry):
+    fake_dist("vqspeech-odd", PLUGIN)
+    isolated_registry()
+
+
+def test_nested_values_and_numpy_scalars_are_printed(plugin: None, corpus: Path, runs: list[Path]) -> None:
+    given = ("--corpus", "folder", "--data-dir", corpus, "--set", "threshold=1")
+    lines = invoke("analyze", "nested", runs[0], *given).stdout.splitlines()
+    assert "threshold  1.0000" in lines
+    assert "scalar     1.5000" in lines
+    assert "array      [0, 1, 2]" in lines
+    at = lines.index("per speaker")
+    assert lines[at + 1 : at + 5] == ["  anna", "    mean  0.2500", "  bert", "    share  0.7500"]
+    assert lines[lines.index("rows") + 1 :] == ["  - a  1", "  - a  2"]
+    found = json.loads(invoke("analyze", "nested", runs[0], *given, "--json").stdout)
+    assert (found["scalar"], found["nan"], found["rows"]) == (1.5, None, [{"a": 1}, {"a": 2}])
+
+
+def test_runs_are_averaged_for_any_analysis(plugin: None, corpus: Path, runs: list[Path]) -> None:
+    result = invoke("analyze", "nested", *runs, "--corpus", "folder", "--data-dir", corpus, "--json")
+    assert json.loads(result.stdout)["over_runs"]["per speaker.anna.mean"]["mean"] == 0.25
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "code"),
+    [
+        ("not-json", ["deep.er", "type object"], 2),
+        ("nothing", ["NoneType", "vqspeech.analysis.contract.AnalysisResult"], 2),
+        ("list", ["type list", "a mapping"], 2),
+        ("raising", ["ZeroDivisionError: division by zero"], 1),
+        ("pictures", ["image", "'audio'"], 2),
+    ],
+)
+def test_a_faulty_analysis_is_named_with_its_distribution(
+    plugin: None, corpus: Path, runs: list[Path], name: str, words: list[str], code: int
+) -> None:
+    result = invoke("analyze", name, runs[0], "--corpus", "folder", "--data-dir", corpus)
+    assert result.exit_code == code
+    for word in (f"analysis '{name}' of vqspeech-odd 0.3", *words):
+        assert word in result.stderr

@@ -116,6 +116,14 @@ def test_show(name, fake_dist, isolated_registry):
     assert "target: vqspeech_heavy:Layer" in text
 
 
+def test_show_lists_the_options_of_a_target(isolated_registry):
+    isolated_registry()
+    lines = plugins("show", "phonemes").stdout.splitlines()
+    assert "    labels_by: Literal['centre', 'majority'] = 'centre'" in lines
+    (row,) = json.loads(plugins("show", "phonemes", "--json").stdout)
+    assert "include_silence: bool = False" in row["options"]
+
+
 def test_show_gives_every_kind_of_the_name(isolated_registry):
     isolated_registry()
     rows = json.loads(plugins("show", "vctk", "--json").stdout)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from vqspeech.analysis.contract import AnalysisContext, AnalysisResult
 from vqspeech.codes import CodeTable
 from vqspeech.errors import InputError
+from vqspeech.report import Picture, Section, Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +22,8 @@ class CodebookUse:
     ----------
     size : number of codes K
     codes_used : codes that occur at least once
-    perplexity : ``2 ** H`` with H the entropy of the codes in bits: the number of equally likely codes with the same entropy
+    perplexity : ``2 ** H`` with H the entropy of the codes in bits: the number of equally likely codes with the same
+        entropy
     normalised_entropy : ``H / log2(K)``, 1 for a uniform use and 0 for one code
     bits_per_second : nominal rate, ``frame_rate * log2(K)``
     entropy_bits_per_second : ``frame_rate * H``, what an ideal memoryless entropy coder would need
@@ -76,11 +80,11 @@ def usage_of_counts(counts: np.ndarray, frame_rate_hz: float) -> CodebookUse:
 
 
 def adaptive_bits(sequences: Sequence[np.ndarray], n_codes: int, *, order: int) -> float:
-    """Bits that an adaptive coder spends on code sequences, learning as it goes: what they cost without a model sent along.
+    """Bits that an adaptive coder spends on code sequences: their cost without a model sent along.
 
-    The Krichevsky-Trofimov estimator (IEEE Trans. Inf. Theory 27(2), 1981): after n codes of which n_k are k, the next is k with probability
-    (n_k + 1/2) / (n + K/2). With `order` 1 there is one such estimator for each preceding code. In closed form by the Gamma function; it does not depend on
-    the order of the sequences.
+    The Krichevsky-Trofimov estimator (IEEE Trans. Inf. Theory 27(2), 1981): after n codes of which n_k are k, the next
+    is k with probability (n_k + 1/2) / (n + K/2). With `order` 1 there is one such estimator for each preceding code.
+    In closed form by the Gamma function; it does not depend on the order of the sequences.
 
     Parameters
     ----------
@@ -105,12 +109,12 @@ def usage(table: CodeTable) -> TableUse:
     ------
     InputError : when the table holds no codes, or codes outside their codebook
     """
-    frames = sum(row.codes.shape[1] for row in table)
+    frames = sum(row.codes[0].size for row in table)
     if not frames:
         raise InputError("the table holds no codes; encode at least one utterance longer than one hop")
     books = []
     for book, size in enumerate(table.codebook_sizes):
-        codes = np.concatenate([row.codes[book] for row in table])
+        codes = np.concatenate([row.codes[book].ravel() for row in table])
         if codes.min() < 0 or codes.max() >= size:
             raise InputError(
                 f"codebook {book} has {size} codes, but the table holds codes {codes.min()} to {codes.max()}"
@@ -123,4 +127,53 @@ def usage(table: CodeTable) -> TableUse:
         bits_per_second=sum(book.bits_per_second for book in books),
         entropy_bits_per_second=sum(book.entropy_bits_per_second for book in books),
         codebooks=tuple(books),
+    )
+
+
+def analyse(context: AnalysisContext, *, split: str = "") -> AnalysisResult:
+    """The registered analysis `codebook`: use of each codebook, and what the codes cost; codes of any medium.
+
+    Parameters
+    ----------
+    split : use only rows of this split, for example ``"test"``; all when empty
+
+    Raises
+    ------
+    InputError : for a split without rows, and as in `usage`
+    """
+    from vqspeech.analysis.figures.charts import codebook_usage
+
+    rows = tuple(row for row in context.table if not split or row.split == split)
+    if not rows:
+        known = ", ".join(sorted({row.split for row in context.table if row.split})) or "none"
+        raise InputError(f"split = {split!r} has no rows; splits of these codes: {known}")
+    use = usage(replace(context.table, rows=rows))
+    columns = ("size", "codes_used", "perplexity", "normalised_entropy")
+    books = [{name: getattr(book, name) for name in columns} for book in use.codebooks]
+    table = Table(
+        columns=("codebook", "codes", "used", "perplexity", "entropy / maximum"),
+        rows=tuple((str(number), *book.values()) for number, book in enumerate(books)),
+        caption=f"{use.frames} codes of {use.utterances} items",
+    )
+    pictures = tuple(
+        Picture(
+            source=codebook_usage(book.counts, title=f"Codebook {number}"),
+            caption=f"share of each code of codebook {number}, the most frequent first",
+            alt="bar chart of code frequencies",
+        )
+        for number, book in enumerate(use.codebooks)
+    )
+    rates = {name: getattr(use, name) for name in ("bits_per_second", "entropy_bits_per_second")}
+    summary: dict[str, Any] = {
+        "items": use.utterances,
+        "codes": use.frames,
+        "frame_rate_hz": use.frame_rate_hz,
+        **rates,
+    }
+    summary |= {"codebooks": [{**book, "counts": own.counts} for book, own in zip(books, use.codebooks, strict=True)]}
+    scores = {f"{name}, codebook {n}": float(book[name]) for n, book in enumerate(books) for name in columns[1:]}
+    return AnalysisResult(
+        summary=summary,
+        scores=scores | rates,
+        sections=(Section(title="Codebook use", tables=(table,), figures=pictures),),
     )

@@ -10,11 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from vqspeech.errors import InputError, unknown_name
+from vqspeech.registry import contracts, lookup
 from vqspeech.registry import host as hosts
-from vqspeech.registry import lookup
+from vqspeech.registry.contracts import CONTRACTS
 from vqspeech.registry.hookspecs import HOOKS
 from vqspeech.registry.host import Host
 from vqspeech.registry.records import Entry
+from vqspeech.registry.specs import Spec
 
 app = typer.Typer(help="What is registered, by whom, and what is broken.", add_completion=False, no_args_is_help=True)
 
@@ -44,7 +46,7 @@ def list_plugins(
 
 @app.command("show")
 def show(name: Annotated[str, typer.Argument(help="A name, or distribution/name.")], as_json: AsJson = False) -> None:
-    """Show everything of a name: every kind that has it, and who gives it."""
+    """Show everything about a name: every kind that has it, who registers it, and its options."""
     distribution, _, plain = name.rpartition("/")
     entries = [entry for kind in HOOKS for entry in lookup.entries(kind)]
     found = [e for e in entries if e.spec.name == plain and distribution in ("", e.provider.distribution)]
@@ -54,7 +56,7 @@ def show(name: Annotated[str, typer.Argument(help="A name, or distribution/name.
         raise unknown_name("name", name, known, "All of them: vqspeech plugins list.")
     clashing = {(kind, clash) for kind, clash, _ in hosts.current().conflicts()}
     if as_json:
-        print(json.dumps([_row(entry, clashing) for entry in found], indent=2))
+        print(json.dumps([_row(entry, clashing) | {"options": _options(entry)} for entry in found], indent=2))
         return
     print("\n\n".join(_described(entry, clashing) for entry in found))
 
@@ -86,12 +88,12 @@ def new(
     print(f"wrote {folder}. Next:\n  pip install -e {folder}\n  pytest {folder}")
 
 
-def _shown(entry: Entry, clashing: set[tuple[str, str]]) -> str:
+def _shown(entry: Entry[Spec], clashing: set[tuple[str, str]]) -> str:
     clashes = (entry.spec.kind, entry.spec.name) in clashing and entry.provider.distribution != "vqspeech"
     return entry.qualified if clashes else entry.spec.name
 
 
-def _row(entry: Entry, clashing: set[tuple[str, str]]) -> dict[str, Any]:
+def _row(entry: Entry[Spec], clashing: set[tuple[str, str]]) -> dict[str, Any]:
     spec = entry.spec
     row: dict[str, Any] = {"kind": spec.kind, "use_as": _shown(entry, clashing)}
     row |= {field.name: getattr(spec, field.name) for field in dataclasses.fields(spec)}
@@ -100,14 +102,24 @@ def _row(entry: Entry, clashing: set[tuple[str, str]]) -> dict[str, Any]:
     return row | {"distribution": provider.distribution, "version": provider.version, "plugin": provider.plugin}
 
 
-def _described(entry: Entry, clashing: set[tuple[str, str]]) -> str:
+def _described(entry: Entry[Spec], clashing: set[tuple[str, str]]) -> str:
     row = _row(entry, clashing)
     lines = [f"{row.pop('kind')} {row.pop('name')}: {row.pop('summary')}"]
     for key, value in row.items():
         text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-        if text:
+        if text and value is not None:
             lines.append(f"  {key.replace('_', ' ')}: {text}")
+    options = _options(entry)
+    lines += ["  options:", *(f"    {option}" for option in options)] if options else []
     return "\n".join(lines)
+
+
+def _options(entry: Entry[Spec]) -> list[str]:
+    """The options of a target as in its signature; empty for commands, and for a target that cannot be loaded."""
+    contract = CONTRACTS.get(entry.spec.kind)
+    if contract is None or not contract.options or contracts.problem(entry) or lookup.missing_requirements(entry.spec):
+        return []
+    return [str(option) for option in contracts.options(entry).declared.values()]
 
 
 def _findings(host: Host) -> list[str]:

@@ -48,6 +48,11 @@ def info(run: Run, as_json: AsJson = False) -> None:
 def speakers(run: Run, as_json: AsJson = False) -> None:
     """List the speakers that a run can speak as."""
     from vqspeech.checkpoints.store import describe
+    from vqspeech.errors import InputError
 
-    names = describe(run)[1]["speakers"]
+    path, facts = describe(run)
+    names = facts["speakers"]
+    if not names and not as_json:
+        modality = facts.get("plugins", {}).get("modality", {}).get("name", "audio")
+        raise InputError(f"{path} has no speakers; it is a model of the modality {modality!r}")
     typer.echo(json.dumps(names) if as_json else "\n".join(names))

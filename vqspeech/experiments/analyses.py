@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from vqspeech.alignment.base import Alignment
-from vqspeech.codes import CodeTable
-from vqspeech.errors import ConfigError, InputError, unknown_name
+from vqspeech.analysis.contract import AnalysisContext
+from vqspeech.analysis.running import check_options, find_analysis, run_analysis
+from vqspeech.errors import ConfigError, InputError, PluginError, unknown_name
 from vqspeech.experiments.engine import Result, Results, Stage
-from vqspeech.model import Checkpoint
 from vqspeech.registry import lookup
 from vqspeech.registry.specs import AnalysisSpec
 from vqspeech.report import Section, Table
@@ -23,28 +19,6 @@ from vqspeech.runs import RunDirectory
 
 GROUP = "analyze"
 """The name that ``--stages`` uses for all analyses."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class AnalysisInputs:
-    """What an analysis is given.
-
-    Parameters
-    ----------
-    checkpoint : the model
-    table : the codes
-    alignments : utterance id -> alignment, where there is one
-    waveform_of : utterance id -> waveform (time,) at the table's rate
-    trained_on : waveforms of the training audio
-    seed : of baselines and intervals
-    """
-
-    checkpoint: Checkpoint
-    table: CodeTable
-    alignments: Mapping[str, Alignment]
-    waveform_of: Callable[[str], np.ndarray]
-    trained_on: Iterable[np.ndarray]
-    seed: int
 
 
 def check_analyses(names: Sequence[str], options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -57,23 +31,25 @@ def check_analyses(names: Sequence[str], options: Mapping[str, Any]) -> dict[str
 
     Raises
     ------
-    InputError : for an unknown analysis, or options of one that is not requested
+    InputError : for an unknown analysis, options of one that is not requested, or options that it does not have
     """
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ConfigError(f'analyses = {names!r}; a list of names of analyses, for example ["phonemes"]')
     for name in names:
-        lookup.spec(AnalysisSpec, name)
+        find_analysis(name)
     for name, table in options.items():
         if name not in names:
             raise unknown_name("analysis under [analysis]:", name, names, "The setting `analyses` lists them.")
         if not isinstance(table, Mapping):
             raise ConfigError(f"analysis.{name} = {table!r}; a table of options")
+    for name in names:
+        check_options(find_analysis(name), options.get(name, {}), f"analysis.{name}.")
     return {name: dict(options.get(name, {})) for name in names}
 
 
 def analysis_stages(
     analyses: Mapping[str, Mapping[str, Any]],
-    inputs: Callable[[], AnalysisInputs],
+    context: Callable[[], AnalysisContext],
     run: RunDirectory,
     *,
     after: tuple[str, ...],
@@ -83,16 +59,16 @@ def analysis_stages(
     Parameters
     ----------
     analyses : name -> options, from `check_analyses`
-    inputs : makes what they are given
+    context : makes what they are given, without a folder
     run : each analysis writes into a folder of its own there
-    after : the stages that `inputs` needs
+    after : the stages that `context` needs
     """
 
     def stage(name: str, options: Mapping[str, Any]) -> Stage:
         return Stage(
             name=f"{GROUP}/{name}",
             group=GROUP,
-            work=lambda made: _analyse(name, options, inputs(), run),
+            work=lambda made: _analyse(name, options, context(), run),
             after=after,
             config={"options": dict(options), "provider": str(lookup.provider(AnalysisSpec, name))},
         )
@@ -100,25 +76,21 @@ def analysis_stages(
     return tuple(stage(name, options) for name, options in analyses.items())
 
 
-def _analyse(name: str, options: Mapping[str, Any], inputs: AnalysisInputs, run: RunDirectory) -> Result:
-    analyse, folder = lookup.get(AnalysisSpec, name), run.analyses / name
+def _analyse(name: str, options: Mapping[str, Any], context: AnalysisContext, run: RunDirectory) -> Result:
+    folder = run.analyses / name
     shutil.rmtree(folder, ignore_errors=True)
-    extra = {"model": inputs.checkpoint, "trained_on": inputs.trained_on}
-    parameters = inspect.signature(analyse).parameters.values()
-    every = any(one.kind is one.VAR_KEYWORD for one in parameters)
-    extra = {key: value for key, value in extra.items() if every or key in {one.name for one in parameters}}
     try:
-        summary = analyse(
-            inputs.table, inputs.alignments, inputs.waveform_of, out=folder, seed=inputs.seed, **extra, **options
-        )
+        result = run_analysis(find_analysis(name), replace(context, out=folder), options)
+    except PluginError:
+        raise
     except InputError as error:
         return {"summary": None, "reason": str(error), "sections": []}
-    sections: list[Section] = []
-    if name == "phonemes":
-        from vqspeech.analysis.phonemes.section import section
-
-        sections = [section(summary, folder)]
-    return {"summary": summary, "reason": None, "sections": [section_to_data(one, folder) for one in sections]}
+    return {
+        "summary": result.summary,
+        "reason": None,
+        "notes": list(result.notes),
+        "sections": [section_to_data(one, folder) for one in result.sections],
+    }
 
 
 def analysis_results(made: Results) -> dict[str, Result]:

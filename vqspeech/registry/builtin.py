@@ -1,4 +1,4 @@
-"""What ships with vqspeech, registered through the same hooks as any plugin. Targets are strings: nothing is imported before it is used."""
+"""The built-ins, registered through the same hooks as any plugin; their targets are imported on first use."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def register_recipes() -> list[RecipeSpec]:
         RecipeSpec(
             name="quantizers",
             target="vqspeech_recipes.quantizers.recipe:run",
-            summary="every registered quantizer in the demo model under one budget: codes used, likelihood, phonemes, bit rate, speed",
+            summary="every registered quantizer under one budget: codes used, likelihood, phonemes, bit rate, speed",
             stages=("prepare", "runs", "compare", "report"),
         ),
     ]
@@ -154,13 +154,37 @@ def register_recipes() -> list[RecipeSpec]:
 
 @hookimpl
 def register_analyses() -> list[AnalysisSpec]:
-    """What can be asked of codes."""
+    """Analyses of codes."""
     return [
         AnalysisSpec(
             name="phonemes",
             target="vqspeech.analysis.phonemes.analysis:analyse",
-            summary="how much a code says about the phoneme, beside chance and k-means on the same frames",
-        )
+            summary="codes against phonemes, beside chance and k-means on the same frames",
+            media=("audio",),
+        ),
+        AnalysisSpec(
+            name="boundaries",
+            target="vqspeech.analysis.phonemes.aspects:boundaries",
+            summary="changes of code against changes of phone",
+            media=("audio",),
+        ),
+        AnalysisSpec(
+            name="abx",
+            target="vqspeech.analysis.phonemes.aspects:abx_errors",
+            summary="ABX errors of codes, of code vectors and of MFCC",
+            media=("audio",),
+        ),
+        AnalysisSpec(
+            name="speakers",
+            target="vqspeech.analysis.phonemes.aspects:speakers",
+            summary="how much codes reveal about the speaker, beside MFCC",
+            media=("audio",),
+        ),
+        AnalysisSpec(
+            name="codebook",
+            target="vqspeech.analysis.codebook:analyse",
+            summary="how many codes are used, how evenly, and what they cost in bits",
+        ),
     ]
 
 
@@ -195,7 +219,7 @@ def register_aligners() -> list[AlignerSpec]:
         AlignerSpec(
             name="wav2vec2",
             target="vqspeech.alignment.forced:align_file",
-            summary="makes an alignment of letters from a recording and its text: CTC with torchaudio's wav2vec2 (downloads its weights)",
+            summary="alignment of letters from a recording and its text: CTC with wav2vec2 (downloads its weights)",
             suffixes=(),
         ),
     ]

@@ -49,9 +49,7 @@ CONTRACTS: dict[str, Contract] = {
     "prior": Contract(positional=("space",), returns="vqspeech.nn.priors.protocol:Prior"),
     "corpus": Contract(positional=("root",), returns="vqspeech.corpora.base:Corpus"),
     "recipe": Contract(positional=("request",), returns="vqspeech.experiments.request:RecipeOutcome", options=False),
-    "analysis": Contract(
-        positional=("table", "alignments", "waveform_of"), keywords=("out", "seed"), returns="builtins:dict"
-    ),
+    "analysis": Contract(positional=("context",), returns="vqspeech.analysis.contract:AnalysisResult"),
     "aligner": Contract(positional=("path",), returns="vqspeech.alignment.base:Alignment"),
 }
 """Kind -> how its target is called. Commands have none: a target is a ``typer.Typer`` or any function."""

@@ -47,14 +47,14 @@ class Spec:
             )
         if not isinstance(self.target, str) and not callable(self.target):
             raise PluginError(
-                f"{type(self).__name__} {self.name!r}: target {self.target!r} is neither 'package.module:attribute' nor "
-                "something to call"
+                f"{type(self).__name__} {self.name!r}: target {self.target!r} is neither 'package.module:attribute' "
+                "nor something to call"
             )
-        media = getattr(self, "media", "other")
-        if media not in get_args(Media):
-            raise PluginError(
-                f"{type(self).__name__} {self.name!r}: media {media!r}; allowed: {', '.join(get_args(Media))}"
-            )
+        media = getattr(self, "media", None)
+        for one in () if media is None else media if isinstance(media, tuple) else (media,):
+            if one not in get_args(Media):
+                allowed = ", ".join(get_args(Media))
+                raise PluginError(f"{type(self).__name__} {self.name!r}: media {one!r} is none of {allowed}")
         for attribute in ("requires", "stages", "suffixes"):
             value = getattr(self, attribute, ())
             if not isinstance(value, tuple) or not all(isinstance(item, str) for item in value):
@@ -86,8 +86,8 @@ class EncoderSpec(Spec):
 class DecoderSpec(Spec):
     """A decoder.
 
-    The target is called as ``make(latents, **options)`` with a `Latents` and the keys of ``[model.decoder]`` and returns a
-    `vqspeech.nn.decoders.protocol.Decoder`.
+    The target is called as ``make(latents, **options)`` with a `Latents` and the keys of ``[model.decoder]`` and
+    returns a `vqspeech.nn.decoders.protocol.Decoder`.
     """
 
     kind: ClassVar[str] = "decoder"
@@ -119,9 +119,10 @@ class QuantizerSpec(Spec):
 class CorpusSpec(Spec):
     """A corpus.
 
-    The target is called as ``read(root, **options)`` with the data folder or None and the keys of ``[corpus.options]``. For audio it
-    returns a `vqspeech.corpora.base.Corpus`; for other media what the modality that reads it needs, with the attributes ``name``,
-    ``root``, ``variant``, ``skipped``, ``notes`` and ``counts`` (what there is -> how many) for listings.
+    The target is called as ``read(root, **options)`` with the data folder or None and the keys of ``[corpus.options]``.
+    For audio it returns a `vqspeech.corpora.base.Corpus`; for other media what the modality that reads it needs, with
+    the attributes ``name``, ``root``, ``variant``, ``skipped``, ``notes`` and ``counts`` (what there is -> how many)
+    for listings.
 
     Parameters
     ----------
@@ -156,19 +157,25 @@ class RecipeSpec(Spec):
 class AnalysisSpec(Spec):
     """An analysis of codes.
 
-    The target is ``analyse(table, alignments, waveform_of, *, out, seed) -> dict`` of JSON values: a `vqspeech.codes.CodeTable`, utterance id ->
-    `Alignment` where there is one, utterance id -> waveform (time,) at the table's rate, and a folder for figures or None. A target that also takes the
-    keyword ``model`` is given the `vqspeech.model.Checkpoint`, and ``trained_on`` waveforms of the audio it was trained on, or None.
+    The target is called as ``analyse(context, **options)`` with a `vqspeech.analysis.contract.AnalysisContext` and
+    returns a `vqspeech.analysis.contract.AnalysisResult`. Its keywords are its options: ``--set KEY=VALUE`` of
+    `vqspeech analyze` and the tables ``[analysis.NAME]`` of recipes, checked by name and annotation.
+
+    Parameters
+    ----------
+    media : media whose codes it analyses, for example ``("audio",)``; None for codes of any medium
     """
 
     kind: ClassVar[str] = "analysis"
+    media: tuple[Media, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class AlignerSpec(Spec):
     """A reader of phone alignments. The target is ``read(path: Path, **options) -> vqspeech.alignment.base.Alignment``.
 
-    An aligner that makes alignments instead has no suffixes, and its target is ``align(path: Path, *, text: str) -> Alignment`` of an audio file.
+    An aligner that makes alignments instead has no suffixes, and its target is ``align(path: Path, *, text: str) ->
+    Alignment`` of an audio file.
 
     Parameters
     ----------

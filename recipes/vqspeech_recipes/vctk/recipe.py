@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from vqspeech.analysis.phonemes import training_audio
+from vqspeech.analysis.contract import AnalysisContext
+from vqspeech.analysis.running import store_context
 from vqspeech.codes import CodeTable
 from vqspeech.config import plain
 from vqspeech.corpora.store import AudioStore
 from vqspeech.encoding import encode_store
 from vqspeech.experiments import Experiment, RecipeOutcome, RecipeRequest, Result, Results, Stage, run_experiment, say
-from vqspeech.experiments.analyses import GROUP, AnalysisInputs, analysis_stages
+from vqspeech.experiments.analyses import GROUP, analysis_stages
 from vqspeech.experiments.components import draw_codebooks, draw_training
 from vqspeech.experiments.facts import codebook_use, describe, last_row, say_skipped, speech_corpus
 from vqspeech.model import Checkpoint, load
@@ -123,14 +124,6 @@ class VctkRecipe:
             self.checkpoint, self.store, self.settings.listen, self.run.listening, self.seed, reporter("convert")
         )
 
-    def _coded(self) -> AnalysisInputs:
-        """What the analyses need."""
-        store = self.store
-        return AnalysisInputs(
-            checkpoint=self.checkpoint,
-            table=CodeTable.read(self.run.codes),
-            alignments={row.id: row.alignment for row in store.rows if row.alignment is not None},
-            waveform_of=lambda name: store.waveform(store.by_id(name)),
-            trained_on=training_audio.of_store(store, self.seed),
-            seed=self.seed,
-        )
+    def _coded(self) -> AnalysisContext:
+        """What the analyses are given."""
+        return store_context(self.checkpoint, self.store, CodeTable.read(self.run.codes), seed=self.seed)

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from vqspeech.alignment.base import Alignment, Interval
+from vqspeech.analysis.contract import AnalysisContext
 from vqspeech.analysis.phonemes.analysis import analyse
 from vqspeech.analysis.phonemes.baselines import KMEANS_SCORED, KMEANS_TRAINING, RANDOM
-from vqspeech.analysis.phonemes.score import CODES, PhonemeScores, score
+from vqspeech.analysis.phonemes.score import score
+from vqspeech.analysis.phonemes.scores import CODES, PhonemeScores
 from vqspeech.errors import InputError, UnknownNameError
 
 PHONES = ["a", "b", "c", "d"]
@@ -34,18 +36,18 @@ def test_codes_that_are_the_phones_score_one(make_table) -> None:
     labels = [["a", "b", "c", "b"], ["c", "b", "a", "c"], ["a", "b", "c", "c"]]
     table, alignments = make_table([[PHONES.index(p) for p in own] for own in labels], labels)
     scores = score(table, alignments, noise_of)
-    assert scores.accuracy == scores.accuracy_other_speakers == 1.0
+    assert scores.accuracy == scores.across_speakers.accuracy == 1.0
     assert scores.ci95 == (1.0, 1.0)
-    assert scores.mapping == {"0": "a", "1": "b", "2": "c"}
-    assert set(scores.per_phone.values()) == {1.0}
-    assert np.array_equal(scores.confusion, np.diag([3, 4, 5]))
+    assert scores.map.mapping == {"0": "a", "1": "b", "2": "c"}
+    assert set(scores.map.per_phone.values()) == {1.0}
+    assert np.array_equal(scores.map.confusion, np.diag([3, 4, 5]))
 
 
 def test_scores_do_not_depend_on_the_names_of_codes_nor_on_the_clock(make_table) -> None:
     first, again, renamed = (random_scores(make_table), random_scores(make_table), random_scores(make_table, True))
     assert first.summary() == again.summary()
     for name in ("accuracy", "ci95", "accuracy_other_speakers", "per_phone", "above_kmeans", "abx_mfcc_within"):
-        assert getattr(first, name) == getattr(renamed, name)
+        assert first.summary()[name] == renamed.summary()[name]
     mine, other = first.units[CODES], renamed.units[CODES]
     assert (mine.clusters.pnmi, mine.boundaries_frame, mine.abx_across) == (
         pytest.approx(other.clusters.pnmi), other.boundaries_frame, other.abx_across,
@@ -54,11 +56,11 @@ def test_scores_do_not_depend_on_the_names_of_codes_nor_on_the_clock(make_table)
 
 def test_baselines_stand_on_the_same_frames_with_as_many_codes(make_table) -> None:
     scores = random_scores(make_table)
-    assert scores.prior <= scores.random_codes < scores.accuracy
-    assert scores.kmeans_mfcc == max(scores.kmeans_mfcc_variants.values())
-    assert len(scores.kmeans_mfcc_variants) == 8
-    assert (scores.frames, scores.codes, scores.phones) == (120, 8, 4)
-    assert scores.counts.sum() == scores.frames
+    assert scores.baselines.prior <= scores.baselines.random_codes < scores.accuracy
+    assert scores.baselines.kmeans_mfcc == max(scores.baselines.kmeans_mfcc_variants.values())
+    assert len(scores.baselines.kmeans_mfcc_variants) == 8
+    assert (scores.counts.frames, scores.counts.codes, scores.counts.phones) == (120, 8, 4)
+    assert scores.map.counts.sum() == scores.counts.frames
 
 
 def test_kmeans_tells_apart_what_sounds_different(make_table) -> None:
@@ -71,8 +73,8 @@ def test_kmeans_tells_apart_what_sounds_different(make_table) -> None:
         return np.concatenate([np.sin(2 * np.pi * (300 if p == "a" else 2000) * time) for p in own]).astype(np.float32)
 
     scores = score(table, alignments, waveform)
-    assert scores.kmeans_mfcc == 1.0
-    assert scores.accuracy == scores.prior == 0.5
+    assert scores.baselines.kmeans_mfcc == 1.0
+    assert scores.accuracy == scores.baselines.prior == 0.5
 
 
 def test_one_speaker_has_an_interval_over_utterances_and_no_score_across_speakers(make_table) -> None:
@@ -80,7 +82,7 @@ def test_one_speaker_has_an_interval_over_utterances_and_no_score_across_speaker
     scores = score(table, alignments, noise_of)
     assert scores.ci95_over == "utterances"
     assert scores.ci95 is not None
-    assert scores.accuracy_other_speakers is None
+    assert scores.across_speakers.accuracy is None
 
 
 def test_the_summary_is_json(make_table) -> None:
@@ -101,11 +103,16 @@ def test_the_fair_kmeans_is_fitted_on_the_training_audio_only(make_table) -> Non
 
     constant = np.zeros(8000, dtype=np.float32)
     scores = score(table, alignments, waveform, trained_on=[constant])
-    assert scores.kmeans_mfcc == scores.units[KMEANS_SCORED].accuracy == 1.0
-    assert scores.kmeans_mfcc_training_audio == scores.units[KMEANS_TRAINING].accuracy == scores.prior == 0.5
-    assert scores.above_kmeans == 0.0
+    assert scores.baselines.kmeans_mfcc == scores.units[KMEANS_SCORED].accuracy == 1.0
+    assert (
+        scores.baselines.kmeans_mfcc_training_audio
+        == scores.units[KMEANS_TRAINING].accuracy
+        == scores.baselines.prior
+        == 0.5
+    )
+    assert scores.baselines.above_kmeans == 0.0
     without = score(table, alignments, waveform)
-    assert without.kmeans_mfcc_training_audio is None
+    assert without.baselines.kmeans_mfcc_training_audio is None
     assert KMEANS_TRAINING not in without.units
 
 
@@ -137,9 +144,11 @@ def test_unknown_phones_are_listed_and_scored_as_written(make_table) -> None:
     labels = [["AH0", "T", "??", "IY1"] * 5] * 2
     table, alignments = make_table([[0, 1, 2, 3] * 5] * 2, labels)
     scores = score(table, alignments, noise_of, inventory="arpabet-39")
-    assert scores.unknown_phones == {"??": 10}
-    assert scores.phone_names == ("??", "ah", "iy", "t")
-    assert score(table, alignments, noise_of).inventory == "as-written"  # a quarter of the labels is in no inventory
+    assert scores.labelling.unknown_phones == {"??": 10}
+    assert scores.map.phone_names == ("??", "ah", "iy", "t")
+    assert (
+        score(table, alignments, noise_of).labelling.inventory == "as-written"
+    )  # a quarter of the labels is in no inventory
     with pytest.raises(UnknownNameError, match="phone inventory 'arpa'"):
         score(table, alignments, noise_of, inventory="arpa")
 
@@ -148,7 +157,7 @@ def test_an_alignment_of_another_recording_is_counted(make_table) -> None:
     table, alignments = make_table([[0, 1], [1, 0]], [["a", "b"], ["b", "a"]])
     alignments["u1"] = Alignment((Interval(0.0, 3.0, "a"),))
     alignments["stranger"] = alignments["u0"]
-    dropped = score(table, alignments, noise_of).dropped
+    dropped = score(table, alignments, noise_of).labelling.dropped
     assert (dropped.ends_apart, dropped.alignments_of_others) == (1, 1)
 
 
@@ -167,4 +176,4 @@ def test_codebooks_are_scored_together_and_alone(make_table) -> None:
 def test_a_corpus_without_alignments_says_what_to_do(make_table) -> None:
     table, _ = make_table([[0]], [["a"]])
     with pytest.raises(InputError, match=r"has a phone alignment.*--alignments DIR"):
-        analyse(table, {}, noise_of)
+        analyse(AnalysisContext(table=table, waveform_of=noise_of))

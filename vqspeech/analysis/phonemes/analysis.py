@@ -1,92 +1,118 @@
-"""The registered analysis `phonemes`: scores of codes against phones, and their figures."""
+"""The registered analysis `phonemes`: scores of codes against phones, their figures and their section of a report."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from vqspeech.alignment.base import Alignment
-from vqspeech.alignment.inventories import fold_all
+from vqspeech.alignment.inventories import AUTO, fold_all
 from vqspeech.analysis import latents
+from vqspeech.analysis.contract import AnalysisContext, AnalysisResult
 from vqspeech.analysis.figures import charts, spectrograms, style
-from vqspeech.analysis.phonemes import figures
+from vqspeech.analysis.phonemes import figures, table, training_audio
 from vqspeech.analysis.phonemes.baselines import RANDOM
-from vqspeech.analysis.phonemes.score import PhonemeScores, score
-from vqspeech.codes import CodeTable
-from vqspeech.errors import InputError
-from vqspeech.model import Checkpoint
+from vqspeech.analysis.phonemes.frames import LabelBy
+from vqspeech.analysis.phonemes.labelled import aligned_only
+from vqspeech.analysis.phonemes.score import score
+from vqspeech.analysis.phonemes.scores import PhonemeScores
+from vqspeech.analysis.phonemes.section import section
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-NO_ALIGNMENTS = (
-    "no utterance of this corpus has a phone alignment. Align it with the Montreal Forced Aligner and give its TextGrids with --alignments DIR, put "
-    ".TextGrid, .phn, .lab or .ctm files beside the audio and read it as `folder`, or see docs/alignments.md for other ways"
+UNFAIR = (
+    "The audio that the model was trained on is not available: k-means is fitted on the scored audio only, "
+    "which gives it an advantage. Give --set train_data=DIR for the fair baseline."
 )
 
 
 def analyse(
-    table: CodeTable,
-    alignments: Mapping[str, Alignment],
-    waveform_of: Callable[[str], np.ndarray],
+    context: AnalysisContext,
     *,
-    out: Path | None = None,
-    seed: int = 0,
-    **options: Any,
-) -> dict[str, object]:
-    """The registered analysis ``phonemes``: `PhonemeScores.summary`, and with `out` its figures.
+    phones: str = AUTO,
+    labels_by: LabelBy = "centre",
+    include_silence: bool = False,
+    train_data: Path | None = None,
+) -> AnalysisResult:
+    """Score codes against phones; with ``context.out``, write every figure as PNG and SVG.
 
     Parameters
     ----------
-    options : further keywords of `score`
+    phones : inventory to fold phones by, see `vqspeech.alignment.inventories.fold_all`
+    labels_by : the phone at the centre of a code, or the one that covers most of it
+    include_silence : score silent frames too
+    train_data : folder of the corpus that the model was trained on, for a run without its prepared data
+
+    Returns
+    -------
+    `PhonemeScores.summary`, the report's section, and the main scores
 
     Raises
     ------
-    InputError : when no utterance has an alignment, or as in `score`
+    InputError : when no utterance has an alignment, or as in `vqspeech.analysis.phonemes.score.score`
     """
-    if not alignments:
-        raise InputError(NO_ALIGNMENTS)
-    scores = score(table, alignments, waveform_of, seed=seed, **options)
-    if out is not None:
-        write(scores, table, fold_all(alignments, scores.inventory)[0], waveform_of, out, options.get("model"))
-    return scores.summary()
+    alignments = aligned_only(context)
+    trained_on = context.trained_on
+    if trained_on is None and train_data is not None:
+        trained_on = training_audio.of_run(context.codec, context.seed, train_data)
+    scores = score(
+        context.table,
+        alignments,
+        context.waveform_of,
+        seed=context.seed,
+        exclude_silence=not include_silence,
+        by=labels_by,
+        inventory=phones,
+        model=context.codec,
+        trained_on=trained_on,
+    )
+    if context.out is not None:
+        folded = fold_all(alignments, scores.labelling.inventory)[0]
+        for name, figure in draw(scores, context, folded).items():
+            style.save_both(figure, context.out, name)
+    summary = scores.summary()
+    return AnalysisResult(
+        summary=summary,
+        sections=(section(summary, context.out),),
+        scores=table.main_scores(summary),
+        text="\n".join(table.table(summary)),
+        notes=() if trained_on is not None else (UNFAIR,),
+    )
 
 
-def drawn(
-    scores: PhonemeScores,
-    table: CodeTable,
-    alignments: Mapping[str, Alignment],
-    waveform_of: Callable[[str], np.ndarray],
-    model: Checkpoint | None,
-) -> dict[str, Figure]:
-    """Every figure of an analysis by its file name.
+def draw(scores: PhonemeScores, context: AnalysisContext, alignments: Mapping[str, Alignment]) -> dict[str, Figure]:
+    """Draw every figure; returns them by file name.
 
     Parameters
     ----------
     scores : of the table
-    table, alignments, waveform_of, model : as `vqspeech.analysis.phonemes.score.score` was given them, with the labels folded
+    context : as the analysis was given it
+    alignments : its alignments with the labels folded
     """
+    table, found = context.table, scores.map
     hop_s = table.hop_samples / table.sample_rate
     rows = [row for row in table if row.id in alignments]
-    totals = dict(zip(scores.phone_names, scores.counts.sum(axis=0).tolist(), strict=True))
-    bars = [(name, scores.random_codes if name == RANDOM else unit.accuracy) for name, unit in scores.units.items()]
-    bars.append(("most frequent phone", scores.prior))
+    totals = dict(zip(found.phone_names, found.counts.sum(axis=0).tolist(), strict=True))
+    bars = [
+        (name, scores.baselines.random_codes if name == RANDOM else unit.accuracy)
+        for name, unit in scores.units.items()
+    ]
+    bars.append(("most frequent phone", scores.baselines.prior))
     middle = sorted(rows, key=lambda row: row.n_samples)[len(rows) // 2]
-    found = {
+    drawn = {
         "accuracy": charts.accuracy_bars(bars, interval=scores.ci95),
-        "code-phone-matrix": figures.code_phone_matrix(scores.counts, scores.phone_names),
-        "confusion": figures.confusion_matrix(scores.confusion, scores.phone_names),
-        "recall": figures.recall_bars(scores.per_phone, totals),
+        "code-phone-matrix": figures.code_phone_matrix(found.counts, found.phone_names),
+        "confusion": figures.confusion_matrix(found.confusion, found.phone_names),
+        "recall": figures.recall_bars(found.per_phone, totals),
         "durations": figures.durations(
             figures.run_lengths((row.codes for row in rows), hop_s),
             figures.phone_lengths(alignments[row.id] for row in rows),
             hop_s,
         ),
         "codes-and-phones": spectrograms.codes_and_phones(
-            waveform_of(middle.id),
+            context.waveform_of(middle.id),
             table.sample_rate,
             middle.codes[0],
             table.hop_samples,
@@ -94,21 +120,8 @@ def drawn(
             title=middle.id,
         ),
     }
-    if model is not None:
-        found["codebook"] = figures.codebook_projection(
-            latents.code_vectors(model, scores.code_names), scores.counts, scores.phone_names
+    if context.codec is not None:
+        drawn["codebook"] = figures.codebook_projection(
+            latents.code_vectors(context.codec, found.code_names), found.counts, found.phone_names
         )
-    return found
-
-
-def write(
-    scores: PhonemeScores,
-    table: CodeTable,
-    alignments: Mapping[str, Alignment],
-    waveform_of: Callable[[str], np.ndarray],
-    out: Path,
-    model: Checkpoint | None = None,
-) -> list[Path]:
-    """Write every figure of `drawn` as PNG and SVG to a folder; returns the files."""
-    found = drawn(scores, table, alignments, waveform_of, model)
-    return [path for name, figure in found.items() for path in style.save_both(figure, out, name)]
+    return drawn

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vqspeech.analysis.phonemes.baselines import RANDOM
-from vqspeech.analysis.phonemes.score import CODES
+from vqspeech.analysis.phonemes.scores import CODES
 from vqspeech.report import Picture, Section, Table
 
 PAPER = "van den Oord et al. 2017 report 49.3 % on VCTK with 128 codes at 25 Hz and 41 phones, against 7.2 % by chance."
@@ -26,15 +26,15 @@ PICTURES = (
 """File name, caption and description of the figures that the section shows."""
 
 
-def section(scores: Mapping[str, Any], folder: Path) -> Section:
+def section(scores: Mapping[str, Any], folder: Path | None) -> Section:
     """Return the section.
 
     Parameters
     ----------
     scores : `PhonemeScores.summary`
-    folder : with the figures as PNG; those that are missing are omitted
+    folder : with the figures as PNG; those that are missing are omitted, and all of them when None
     """
-    interval = ""
+    interval, silence = "", "excluded" if scores["excludes_silence"] else "included"
     if scores["ci95"]:
         low, high = (100 * bound for bound in scores["ci95"])
         interval = f" (95 % over {scores['ci95_over']}: {low:.1f} to {high:.1f})"
@@ -50,7 +50,7 @@ def section(scores: Mapping[str, Any], folder: Path) -> Section:
     return Section(
         title="Codes against phonemes",
         text="Each code is mapped to the phone it falls on most often, and the map is scored on the same "
-        f"{scores['frames']} frames, silence excluded{interval}. k-means has as many clusters at the same rate; "
+        f"{scores['frames']} frames, silence {silence}{interval}. k-means has as many clusters at the same rate; "
         "fitted on the training audio it is a fair baseline, fitted on the scored audio it has an advantage. "
         f"{PAPER}",
         tables=(
@@ -65,7 +65,7 @@ def section(scores: Mapping[str, Any], folder: Path) -> Section:
         figures=tuple(
             Picture(source=folder / f"{name}.png", caption=caption, alt=alt)
             for name, caption, alt in PICTURES
-            if (folder / f"{name}.png").is_file()
+            if folder is not None and (folder / f"{name}.png").is_file()
         ),
     )
 

@@ -1,77 +1,49 @@
-"""The phoneme analysis as text for a terminal: codes with chance and k-means beside them, and several runs with mean and spread."""
+"""The phoneme analysis as text for a terminal, and the scores by which runs are compared."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from vqspeech.analysis.phonemes.baselines import RANDOM
-from vqspeech.analysis.phonemes.score import CODES
+from vqspeech.analysis.phonemes.scores import CODES
+from vqspeech.analysis.summary import aligned
 
 Result = Mapping[str, Any]
-"""What `vqspeech.analysis.phonemes.score.PhonemeScores.summary` gives."""
-
-_SPREAD = {
-    "accuracy": lambda r: r["accuracy"],
-    "other speakers": lambda r: r["accuracy_other_speakers"],
-    "above k-means": lambda r: r["above_kmeans"],
-    "trigram, other sp.": lambda r: r["units"][CODES]["trigram"]["other_speakers"],
-    "PNMI": lambda r: r["units"][CODES]["clusters"]["pnmi"],
-    "AMI": lambda r: r["units"][CODES]["clusters"]["ami"],
-    "F1 20 ms": lambda r: r["units"][CODES]["boundaries_20ms"]["f1"],
-    "ABX within": lambda r: r["abx_angle_within"],
-    "ABX across": lambda r: r["abx_angle_across"],
-    "speaker, frame": lambda r: r["speaker"] and r["speaker"]["frame_codes"],
-    "speaker, utt.": lambda r: r["speaker"] and r["speaker"]["utterance_codes"],
-}
-"""What is shown of each run; every value is a share, None where it was not measured."""
+"""What `vqspeech.analysis.phonemes.scores.PhonemeScores.summary` returns."""
 
 
-def over_runs(results: Sequence[Result]) -> dict[str, dict[str, float]]:
-    """Mean, standard deviation (n - 1), least and most of the main scores over runs, those that every run has."""
-    found = {}
-    for name, get in _SPREAD.items():
-        values = [get(result) for result in results]
-        if all(value is not None for value in values):
-            found[name] = {
-                "mean": float(np.mean(values)),
-                "sd": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0,
-                "min": float(min(values)),
-                "max": float(max(values)),
-            }
-    return found
-
-
-def table_of_runs(names: Sequence[str], results: Sequence[Result]) -> list[str]:
-    """Several runs, a line each, then mean and standard deviation, then the baselines of the first. Shares in %."""
-    spread = over_runs(results)
-    rows = [["", *spread]]
-    for name, result in zip(names, results, strict=True):
-        rows.append([name, *(_percent(_SPREAD[key](result)) for key in spread)])
-    rows.append([f"mean of {len(results)}", *(_percent(values["mean"]) for values in spread.values())])
-    rows.append(["standard deviation", *(_percent(values["sd"]) for values in spread.values())])
-    first = results[0]
-    fair = _percent(first["kmeans_mfcc_training_audio"])
-    return [
-        *_aligned(rows),
-        "",
-        f"most frequent phone {_percent(first['prior'])}, random codes {_percent(first['random_codes'])}, k-means on MFCC fitted on the training "
-        f"audio {fair}, on the scored audio {_percent(first['kmeans_mfcc'])} ({names[0]})",
-    ]
+def main_scores(result: Result) -> dict[str, float | None]:
+    """The scores that several runs are compared by, and their baselines; all are shares, None where not measured."""
+    codes, speaker = result["units"][CODES], result["speaker"]
+    return {
+        "accuracy": result["accuracy"],
+        "other speakers": result["accuracy_other_speakers"],
+        "above k-means": result["above_kmeans"],
+        "trigram, other sp.": codes["trigram"]["other_speakers"],
+        "PNMI": codes["clusters"]["pnmi"],
+        "AMI": codes["clusters"]["ami"],
+        "F1 20 ms": codes["boundaries_20ms"]["f1"],
+        "ABX within": result["abx_angle_within"],
+        "ABX across": result["abx_angle_across"],
+        "speaker, frame": speaker and speaker["frame_codes"],
+        "speaker, utt.": speaker and speaker["utterance_codes"],
+        "most frequent phone": result["prior"],
+        "random codes": result["random_codes"],
+        "k-means, training audio": result["kmeans_mfcc_training_audio"],
+        "k-means, scored audio": result["kmeans_mfcc"],
+    }
 
 
 def table(result: Result) -> list[str]:
-    """One run: what was scored, every labelling in a line, and what stands beside. Shares in %."""
-    rows = [
-        ["", "accuracy", "95 %", "other sp.", "trigram", "PNMI", "AMI", "V", "F1 20ms", "F1 frame", "ABX in", "ABX across", "bit/s"],
-    ]  # fmt: skip
+    """Lines of one run: what was scored, a row per labelling, and further scores. Shares in %."""
+    columns = ("accuracy", "95 %", "other sp.", "trigram", "PNMI", "AMI", "V", "F1 20ms", "F1 frame", "ABX in")
+    rows: list[tuple[str, ...]] = [("", *columns, "ABX across", "bit/s")]
     for name, unit in result["units"].items():
         accuracy = result["random_codes"] if name == RANDOM else unit["accuracy"]
         interval = f"{_percent(unit['ci95'][0])}-{_percent(unit['ci95'][1])}" if unit["ci95"] else "-"
         rows.append(
-            [
+            (
                 name,
                 _percent(accuracy),
                 interval,
@@ -81,28 +53,28 @@ def table(result: Result) -> list[str]:
                 *(_percent(unit[key]["f1"]) for key in ("boundaries_20ms", "boundaries_frame")),
                 *(_percent(unit[key]) for key in ("abx_within", "abx_across")),
                 f"{unit['bits_per_second']['entropy']:.0f}",
-            ]
+            )
         )
-    rows.append(
-        ["most frequent phone", _percent(result["prior"]), "-", _percent(result["prior_other_speakers"]), *["-"] * 9]
-    )
-    return [*scored(result), "", *_aligned(rows), "", *_beside(result)]
+    prior = (_percent(result["prior"]), "-", _percent(result["prior_other_speakers"]))
+    rows.append(("most frequent phone", *prior, *["-"] * 9))
+    return [*scored(result), "", *aligned(rows), "", *_further(result)]
 
 
 def scored(result: Result) -> list[str]:
-    """Which frames were scored, how they were labelled, and what was left out."""
+    """Lines that say which frames were scored, how they were labelled, and what was left out."""
     dropped = result["dropped"]
     by = "at its centre" if result["labels_by"] == "centre" else "that covers most of it"
     lines = [
-        f"{result['frames']} frames at {result['frame_rate_hz']:g} Hz of {result['utterances']} utterances, {result['speakers']} speakers; K = "
-        f"{result['codes']}, {result['phones']} phones ({result['inventory']}); a code has the phone {by}; silence "
-        f"{'excluded' if result['excludes_silence'] else 'included'}",
-        f"left out: {dropped['silence']} silent frames, {dropped['uncovered']} that no phone covers, {dropped['beyond_audio']} beyond the audio; "
-        f"{dropped['without_alignment']} utterances without an alignment",
+        f"{result['frames']} frames at {result['frame_rate_hz']:g} Hz of {result['utterances']} utterances, "
+        f"{result['speakers']} speakers; K = {result['codes']}, {result['phones']} phones ({result['inventory']}); "
+        f"a code has the phone {by}; silence {'excluded' if result['excludes_silence'] else 'included'}",
+        f"left out: {dropped['silence']} silent frames, {dropped['uncovered']} that no phone covers, "
+        f"{dropped['beyond_audio']} beyond the audio; {dropped['without_alignment']} utterances without an alignment",
     ]
     if dropped["ends_apart"]:
         lines.append(
-            f"warning: {dropped['ends_apart']} alignments end more than 0.25 s before or after their audio; are they of other recordings?"
+            f"warning: {dropped['ends_apart']} alignments end more than 0.25 s before or after their audio; "
+            "are they of other recordings?"
         )
     if dropped["alignments_of_others"]:
         lines.append(f"warning: {dropped['alignments_of_others']} alignments of utterances that were not encoded")
@@ -112,7 +84,7 @@ def scored(result: Result) -> list[str]:
     return lines
 
 
-def _beside(result: Result) -> list[str]:
+def _further(result: Result) -> list[str]:
     lines = []
     low, high = result["above_kmeans_ci95"] or (None, None)
     interval = f" (95 %: {100 * low:+.1f} to {100 * high:+.1f})" if low is not None and high is not None else ""
@@ -121,24 +93,19 @@ def _beside(result: Result) -> list[str]:
         loss = 100 * (result["accuracy"] - result["accuracy_other_speakers"])
         lines.append(f"loss when the map is fitted on other speakers: {loss:.1f} points")
     if result["abx_angle_within"] is not None:
+        angles = [_percent(result[f"abx_angle_{side}"]) for side in ("within", "across")]
+        mfcc = [_percent(result[f"abx_mfcc_{side}"]) for side in ("within", "across")]
         lines.append(
-            f"ABX error by the angle between code vectors: {_percent(result['abx_angle_within'])} within, "
-            f"{_percent(result['abx_angle_across'])} across speakers; 13 MFCC: {_percent(result['abx_mfcc_within'])} and "
-            f"{_percent(result['abx_mfcc_across'])}; chance 50.0"
+            f"ABX error by the angle between code vectors: {angles[0]} within, {angles[1]} across speakers; "
+            f"13 MFCC: {mfcc[0]} and {mfcc[1]}; chance 50.0"
         )
     if speaker := result["speaker"]:
-        lines.append(
-            f"speaker named from one frame: codes {_percent(speaker['frame_codes'])}, MFCC {_percent(speaker['frame_mfcc'])}, chance "
-            f"{_percent(speaker['frame_chance'])}; from an utterance: codes {_percent(speaker['utterance_codes'])}, MFCC "
-            f"{_percent(speaker['utterance_mfcc'])}, chance {_percent(speaker['utterance_chance'])}"
-        )
-        lines.append(
-            f"I(code; speaker) = {speaker['information_bits']:.3f} bit of H(speaker) = {speaker['speaker_entropy_bits']:.2f} bit"
-        )
+        lines += _speaker(speaker)
     rate = result["units"][CODES]["bits_per_second"]
     lines.append(
-        f"{rate['codes_used']} codes used, perplexity {rate['perplexity']:.1f}; bit/s: nominal {rate['nominal']:.0f}, entropy {rate['entropy']:.0f}, "
-        f"adaptive coder {rate['adaptive']:.0f}, after the code before {rate['adaptive_order_1']:.0f}"
+        f"{rate['codes_used']} codes used, perplexity {rate['perplexity']:.1f}; bit/s: nominal {rate['nominal']:.0f}, "
+        f"entropy {rate['entropy']:.0f}, adaptive coder {rate['adaptive']:.0f}, "
+        f"after the code before {rate['adaptive_order_1']:.0f}"
     )
     if result["codebooks"]:
         each = ", ".join(f"{number}: {_percent(value)}" for number, value in enumerate(result["codebooks"]))
@@ -149,15 +116,18 @@ def _beside(result: Result) -> list[str]:
     return lines
 
 
+def _speaker(speaker: Mapping[str, Any]) -> list[str]:
+    parts = [
+        f"from {source}: codes {_percent(speaker[f'{key}_codes'])}, MFCC {_percent(speaker[f'{key}_mfcc'])}, "
+        f"chance {_percent(speaker[f'{key}_chance'])}"
+        for key, source in (("frame", "one frame"), ("utterance", "an utterance"))
+    ]
+    return [
+        f"speaker named {'; '.join(parts)}",
+        f"I(code; speaker) = {speaker['information_bits']:.3f} bit of "
+        f"H(speaker) = {speaker['speaker_entropy_bits']:.2f} bit",
+    ]
+
+
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f}"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in rows
-    ]

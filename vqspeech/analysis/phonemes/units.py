@@ -1,4 +1,4 @@
-"""Every score of one labelling of frames: codes of a model, clusters of a baseline and random codes go through the same functions."""
+"""All scores of one labelling of frames; codes, clusters of a baseline and random codes are scored alike."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ABX_UTTERANCES = 1500
 
 @dataclass(frozen=True, kw_only=True)
 class NgramAccuracy:
-    """Accuracy of the n-gram map, fitted on the frames it is scored on, and fitted on other speakers (None with one speaker)."""
+    """Accuracy of the n-gram map, fitted on the scored frames, and on other speakers (None with one speaker)."""
 
     same_frames: float
     other_speakers: float | None
@@ -44,7 +44,8 @@ class BitRate:
     ----------
     nominal : codes per second times log2 of the number of codes
     entropy : the least without regard to order, with the frequencies of codes known
-    adaptive : what an adaptive coder spends that knows nothing beforehand, see `vqspeech.analysis.codebook.adaptive_bits`; codes one by one
+    adaptive : what an adaptive coder spends that knows nothing beforehand, see
+        `vqspeech.analysis.codebook.adaptive_bits`; codes one by one
     adaptive_order_1 : the same, each code after the one before it
     codes_used : codes that occur
     perplexity : 2 to the entropy of the codes
@@ -87,8 +88,8 @@ class UnitScores:
     bits_per_second: BitRate
 
 
-class Yardstick:
-    """What all labellings of the same frames are held against: phones, speakers, folds, boundaries and ABX triples, drawn once.
+class FrameScorer:
+    """Scores labellings of the same frames: phones, speakers, folds, boundaries and ABX triples are drawn once.
 
     Parameters
     ----------
@@ -114,6 +115,10 @@ class Yardstick:
         """(frames,) bool: named by the majority map of these very frames. Codes as in `score`."""
         own, labels = codes[self.frames.place], self.frames.label
         return np.asarray(majority_map(joint_counts(own, labels, n_codes, len(self.frames.phones)))[own] == labels)
+
+    def accuracy(self, codes: np.ndarray, n_codes: int) -> float:
+        """Share of frames that the majority map of these very frames names. Codes as in `score`."""
+        return float(self.correct(codes, n_codes).mean())
 
     def abx_of(self, features: np.ndarray, dissimilarity: abx.Dissimilarity) -> tuple[float | None, float | None]:
         """ABX errors within and across speakers of codes (all,) or features (all, dimensions)."""

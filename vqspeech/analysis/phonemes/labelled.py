@@ -1,0 +1,43 @@
+"""What the analyses of codes against phones need of a context."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from vqspeech.alignment.base import Alignment
+from vqspeech.alignment.inventories import fold_all
+from vqspeech.analysis.contract import AnalysisContext
+from vqspeech.analysis.phonemes.frames import label_frames
+from vqspeech.analysis.phonemes.units import FrameScorer
+from vqspeech.errors import InputError
+
+NO_ALIGNMENTS = (
+    "no utterance of this corpus has a phone alignment. Align it with the Montreal Forced Aligner and give its "
+    "TextGrids with --alignments DIR, or put .TextGrid, .phn, .lab or .ctm files beside the audio; "
+    "see docs/alignments.md"
+)
+
+
+def aligned_only(context: AnalysisContext) -> Mapping[str, Alignment]:
+    """The alignments of a context.
+
+    Raises
+    ------
+    InputError : when there is none; says how to get them
+    """
+    if not context.alignments:
+        raise InputError(NO_ALIGNMENTS)
+    return context.alignments
+
+
+def frame_scorer(context: AnalysisContext, phones: str) -> FrameScorer:
+    """The scorer of the frames of a context, silence excluded, with phones folded by an inventory.
+
+    Raises
+    ------
+    InputError : without alignments, or when no frame has a phone
+    UnknownNameError : for an unknown inventory
+    """
+    folded, _, _ = fold_all(aligned_only(context), phones)
+    frames = label_frames(context.table, folded)
+    return FrameScorer(frames, context.table, folded, context.seed)

@@ -1,0 +1,160 @@
+"""Run registered analyses: from a checkpoint and a corpus to a context, from a context to a result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from vqspeech import audio
+from vqspeech.alignment.base import Alignment
+from vqspeech.analysis import summary as summaries
+from vqspeech.analysis.contract import AnalysisContext, AnalysisResult
+from vqspeech.analysis.phonemes import training_audio
+from vqspeech.corpora.base import Corpus
+from vqspeech.corpora.store import AudioStore
+from vqspeech.encoding import encode_files, encode_store
+from vqspeech.errors import InputError, PluginError
+from vqspeech.model import Checkpoint
+from vqspeech.registry import contracts, lookup
+from vqspeech.registry.records import Entry
+from vqspeech.registry.specs import AnalysisSpec, ModalitySpec
+from vqspeech.runs import RunDirectory
+
+Report = Callable[[int, int], None]
+
+
+def find_analysis(name: str) -> Entry[AnalysisSpec]:
+    """The entry of a registered analysis; raises UnknownNameError for a name that nobody registers."""
+    return lookup.find(AnalysisSpec, name)
+
+
+def check_options(entry: Entry[AnalysisSpec], values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Options of an analysis, checked by name and type.
+
+    Parameters
+    ----------
+    values : option -> plain value
+    prefix : stands before names in messages
+
+    Raises
+    ------
+    UnknownNameError : for an option that it does not have; lists those that it has
+    ConfigError : for a value of another type
+    """
+    return contracts.options(entry).checked(values, prefix, f"option of {entry.title}:")
+
+
+def check_media(entry: Entry[AnalysisSpec], modality: str) -> None:
+    """Raise InputError when an analysis is not for codes of a modality; names both."""
+    media = lookup.spec(ModalitySpec, modality).media
+    if entry.spec.media is not None and media not in entry.spec.media:
+        raise InputError(
+            f"{entry.title} is for codes of {' or '.join(entry.spec.media)}; "
+            f"these are of the modality {modality!r} ({media})"
+        )
+
+
+def run_analysis(
+    entry: Entry[AnalysisSpec], context: AnalysisContext, options: Mapping[str, Any] | None = None
+) -> AnalysisResult:
+    """Run an analysis, and convert its summary to JSON values.
+
+    Parameters
+    ----------
+    options : plain values, see `check_options`
+
+    Raises
+    ------
+    InputError : when the analysis cannot use the codes, and as in `check_options`
+    PluginError : when it returns something else than an `AnalysisResult`, or a summary without a JSON form
+    FailedPluginError : when a plugin's analysis raises an unexpected exception
+    """
+    check_media(entry, context.table.modality)
+    if context.out is not None:
+        context.out.mkdir(parents=True, exist_ok=True)
+    result: AnalysisResult = contracts.call(entry, context, options=options)
+    try:
+        values = summaries.json_values(result.summary)
+    except TypeError as error:
+        raise PluginError(f"{entry.title} returned a summary that is not JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise PluginError(
+            f"{entry.title} returned a summary of type {type(result.summary).__name__}; it must be a mapping"
+        )
+    scores = result.scores if result.scores is not None else summaries.numbers(values)
+    return replace(result, summary=values, scores=scores)
+
+
+def corpus_context(
+    codec: Checkpoint,
+    corpus: Corpus,
+    alignments: Mapping[str, Alignment],
+    *,
+    progress: Report | None = None,
+    out: Path | None = None,
+    seed: int = 0,
+) -> tuple[AnalysisContext, dict[str, str]]:
+    """Encode a corpus of speech for an analysis.
+
+    Parameters
+    ----------
+    codec : the model
+    alignments : utterance id -> alignment
+    progress : called with utterances encoded and in all
+    out, seed : as in `AnalysisContext`
+
+    Returns
+    -------
+    the context, and the files that could not be read with the reason of each
+    """
+    paths = {utterance.id: utterance.path for utterance in corpus.utterances}
+    facts = {str(u.path): {"id": u.id, "speaker": u.speaker, "split": u.split} for u in corpus.utterances}
+    table, skipped = encode_files(codec, list(paths.values()), progress, facts)
+    context = AnalysisContext(
+        table=table,
+        codec=codec,
+        alignments=alignments,
+        waveform_of=lambda name: audio.read(paths[name], table.sample_rate),
+        trained_on=training_audio.of_run(codec, seed),
+        out=out,
+        seed=seed,
+    )
+    return context, skipped
+
+
+def run_context(
+    codec: Checkpoint, *, progress: Report | None = None, out: Path | None = None, seed: int = 0
+) -> AnalysisContext:
+    """Encode the data that a run was trained on, all splits, for an analysis; parameters as in `corpus_context`.
+
+    Raises
+    ------
+    CheckpointError : when the run has no readable store of its data
+    """
+    store = AudioStore.open(RunDirectory.of_checkpoint(codec.path).store)
+    return store_context(codec, store, encode_store(codec, store, progress), out=out, seed=seed)
+
+
+def store_context(
+    codec: Any, store: AudioStore, table: Any, *, out: Path | None = None, seed: int = 0
+) -> AnalysisContext:
+    """The context of codes of a prepared corpus.
+
+    Parameters
+    ----------
+    codec : the model
+    store : the prepared corpus, with the training audio
+    table : the codes of its rows
+    out, seed : as in `AnalysisContext`
+    """
+    return AnalysisContext(
+        table=table,
+        codec=codec,
+        alignments={row.id: row.alignment for row in store.rows if row.alignment is not None},
+        waveform_of=lambda name: store.waveform(store.by_id(name)),
+        trained_on=training_audio.of_store(store, seed),
+        out=out,
+        seed=seed,
+    )
