@@ -1,4 +1,4 @@
-"""Factorised codes on a sphere: looked up by direction, in a few dimensions."""
+"""Factorised codes on a sphere: nearest by direction, in a few dimensions."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from vqspeech.nn.quantize.vq import VectorQuantizer
 
 
 class SphereQuantizer(VectorQuantizer):
-    """The paper's VQ layer with codes of length one; for frames of length one the nearest code is the one of greatest cosine."""
+    """The paper's VQ layer with unit-length codes, so that the nearest code has the greatest cosine similarity."""
 
     @property
     def codebook(self) -> Tensor:
-        """The codes, (codebook_size, dim), each of length one."""
+        """The unit-length codes, (codebook_size, dim)."""
         return F.normalize(self.embedding.float(), dim=1)
 
 
 class CosineQuantizer(Quantizer):
-    """Factorised, l2-normalised codes (Yu et al. 2021, arXiv 2110.04627, section 3.2; in audio: Kumar et al. 2023, arXiv 2306.06546).
+    """Factorised, l2-normalised codes (Yu et al. 2021, arXiv 2110.04627, section 3.2).
 
-    Latents are projected to `code_dim` dimensions and to length one, quantized there by `SphereQuantizer`, and projected back. As in Yu et al.
-    the losses are those of the normalised vectors; the code of Kumar et al. (DAC) takes them before normalisation, and its projections are
-    weight-normalised, these are not.
+    Used for audio by Kumar et al. (2023, arXiv 2306.06546). Latents are projected to `code_dim` dimensions, normalised,
+    quantized by `SphereQuantizer`, and projected back. As in Yu et al., losses compare normalised vectors; Kumar et al.
+    (DAC) compare them before normalisation and normalise the weights of the projections.
 
     Parameters
     ----------
-    dim : channels of the latents
+    dim : channels of latents
     code_dim : dimensions of the codes
     codebook_size, beta, data_start : as in `VectorQuantizer`
     """
@@ -72,7 +72,7 @@ class CosineQuantizer(Quantizer):
             return self._raised(self.sphere.decode(codes))
 
     def forward(self, z: Tensor, mask: Tensor | None = None) -> Quantized:
-        """See `Quantizer.forward`; its stats are those of `fidelity` for the directions."""
+        """See `Quantizer.forward`; stats are those of `fidelity` for the directions."""
         with torch.autocast(z.device.type, enabled=False):
             inner = self.sphere(self._directions(z, mask), mask)
             z_q = self._raised(inner.z_q)

@@ -1,4 +1,4 @@
-"""The codebook as a moving average of its frames."""
+"""A codebook that follows moving averages of its frames."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from vqspeech.nn.quantize.terms import mean_square
 from vqspeech.nn.quantize.vq import VectorQuantizer
 
 LEAST_COUNT = 2.0**-20
-"""Below this the count of an unused code fades no further; the code itself stays where it is."""
+"""Least count of a code: that of an unused code decays no further, and the code stays in place."""
 
 
 class _Pending(NamedTuple):
-    """Of the forward passes since the last update: frames of each code (codes,), their sums (codes, dim), and what was seen, for revival."""
+    """Sums since the last update: frames per code (codes,), their sums (codes, dim), and frames for revival."""
 
     counts: Tensor
     sums: Tensor
@@ -26,20 +26,22 @@ class _Pending(NamedTuple):
 
 
 class EMAVectorQuantizer(VectorQuantizer):
-    """The codebook as a moving average of the latents assigned to it (van den Oord et al. 2017, appendix A.1, eq. 6-8).
+    """A codebook of moving averages of the latents assigned to each code (van den Oord et al. 2017, eq. 6-8).
 
-    The state is how often each code was chosen and the sum of its latents, both averaged with `decay`; a code is their ratio.
-    Deviations from the appendix, each because of a failure measured elsewhere: counts start at 1 and sums at the codes (with zero
-    counts a code that is not chosen at the first step is destroyed); the state is float32 whatever the module is cast to (in bfloat16
-    an average with decay 0.999 never moves); a code whose count falls below `revive_below` times the mean count restarts at
-    a random latent of the last batch *with its count and sum* (else the next average undoes it).
+    The state holds the count of each code and the sum of its latents, both averaged with `decay`; a code is their
+    ratio. Deviations from the paper's appendix A.1:
+
+    - Counts start at 1 and sums at the codes: with zero counts, a code not chosen at the first step is destroyed.
+    - The state is float32 whatever the module is cast to: in bfloat16 an average with decay 0.999 never moves.
+    - A code whose count falls below `revive_below` times the mean count restarts at a random latent of the last batch,
+      *with its count and sum*; otherwise the next average undoes it.
 
     Parameters
     ----------
     dim, codebook_size, beta, data_start : as in `VectorQuantizer`
-    decay : of the averages, gamma
-    revive_below : share of the mean count under which a code restarts; 0 for never
-    revive_every : updates between two looks at the counts
+    decay : gamma of the averages
+    revive_below : fraction of the mean count below which a code restarts; 0 disables revival
+    revive_every : updates between two checks of the counts
     """
 
     counts: Tensor
@@ -90,7 +92,7 @@ class EMAVectorQuantizer(VectorQuantizer):
         return {"commitment": self.beta * mean_square(frames, chosen, valid)}
 
     def _more_stats(self, device: torch.device) -> dict[str, Tensor]:
-        """In training ``revived``: the codes that the last update restarted."""
+        """In training ``revived``: the number of codes that the last update restarted."""
         if not self.training:
             return {}
         return {"revived": torch.zeros((), device=device) if self._revived is None else self._revived}
@@ -111,7 +113,7 @@ class EMAVectorQuantizer(VectorQuantizer):
             )
 
     def _next_update(self) -> int:
-        """The number of the next update; asks the device once and then counts along."""
+        """Return the number of the next update; asks the device once, then counts."""
         if self._updates_known is None:
             self._updates_known = int(self.updates.item())
         return self._updates_known + 1
@@ -130,7 +132,8 @@ class EMAVectorQuantizer(VectorQuantizer):
         codebook = self.codebook
         self.counts.lerp_(counts, 1 - self.decay)
         self.sums.lerp_(sums, 1 - self.decay)
-        faded = self.counts < LEAST_COUNT  # before counts underflow and 0 / 0 takes the place of a code
+        # Before counts underflow and 0 / 0 replaces a code.
+        faded = self.counts < LEAST_COUNT
         self.sums.copy_(torch.where(faded[:, None], codebook * LEAST_COUNT, self.sums))
         self.counts.clamp_(min=LEAST_COUNT)
         self._updates_known = self._next_update()

@@ -1,4 +1,4 @@
-"""A fingerprint of codebooks: says whether codes, a prior and a model belong together."""
+"""A hash of codebooks: tells whether codes, a prior and a model belong together."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from vqspeech.nn.quantize.protocol import Quantizer
 def codebook_hash(model: nn.Module) -> str:
     """Compute the sha256 of a model's codebooks.
 
-    Codes of models with the same hash mean the same: it covers the states of all `Quantizer` modules with their names and codebook
-    sizes. A model whose quantizers hold no tensors, such as FSQ, or that has none, is hashed as a whole, since only its other
-    weights say what a code means.
+    Codes of models with the same hash mean the same: it covers the states of all `Quantizer` modules with their names
+    and codebook sizes. A model whose quantizers hold no tensors, such as FSQ, or that has none, is hashed as a whole,
+    since only its other weights say what a code means.
 
     Parameters
     ----------

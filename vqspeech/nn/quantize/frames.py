@@ -1,4 +1,4 @@
-"""Latents as a list of frames and back."""
+"""Convert latents to a list of frames and back."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def to_frames(z: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """Latents (batch, dim, time) as frames (batch * time, dim) in float32, zeros where masked, and which of them count.
+    """Convert latents (batch, dim, time) to float32 frames (batch * time, dim), 0 where masked.
 
     Parameters
     ----------
@@ -14,7 +14,7 @@ def to_frames(z: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
 
     Returns
     -------
-    frames (batch * time, dim), and valid (batch * time,) bool or None when all count
+    frames (batch * time, dim), and valid (batch * time,) bool, or None when all frames are valid
     """
     if mask is not None:
         z = z.masked_fill(~mask[:, None], 0)
@@ -23,5 +23,5 @@ def to_frames(z: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
 
 
 def from_frames(frames: Tensor, batch: int, time: int) -> Tensor:
-    """Frames (batch * time, dim) as latents (batch, dim, time)."""
+    """Convert frames (batch * time, dim) to latents (batch, dim, time)."""
     return frames.view(batch, time, frames.shape[1]).transpose(1, 2)

@@ -1,4 +1,4 @@
-"""Finite scalar quantization: rounding a few bounded channels; no codebook, no loss of its own."""
+"""Finite scalar quantization: rounds a few bounded channels; no codebook and no loss."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from vqspeech.nn.quantize.protocol import Quantized, Quantizer
 from vqspeech.nn.quantize.terms import fidelity, linear, straight_through
 
 MARGIN = 1e-3
-"""By this share the bound of a channel stays short of where rounding would give a level too many."""
+"""Fraction by which a channel's bound stays below the value that would round to one more level."""
 
 
 class FiniteScalarQuantizer(Quantizer):
     """FSQ (Mentzer et al. 2023, arXiv 2309.15505, section 3.1 and appendix A.1).
 
-    Channels are projected to one per entry of `levels`; channel i is bounded to (L_i - 1)(1 - MARGIN) / 2 * tanh and rounded to one of L_i
-    whole numbers, with the gradient passing straight through the rounding, and a frame's code is their mixed-radix number, of prod L_i. For
-    even L_i the bound is moved by a half. Deviations: the shift inside tanh is atanh and not tan of it, so that 0 is bounded to 0; the
-    projections are part of the layer, and `start` scales the first to mean 0 and deviation 1 on the first latents, within tanh's bend.
+    Latents are projected to one channel per entry of `levels`. Channel i is bounded to (L_i - 1)(1 - MARGIN) / 2 * tanh
+    and rounded to one of L_i integers with a straight-through gradient; the code of a frame is their mixed-radix
+    number, one of prod L_i. For even L_i the bound is shifted by a half. Deviations from the paper: the shift inside
+    tanh is atanh instead of tan, so that 0 is bounded to 0; the projections belong to the layer, and `start` scales the
+    first one so that the first latents have mean 0 and standard deviation 1.
 
     Parameters
     ----------
     dim : channels of the latents
-    levels : of each channel, at least 3 each; the paper advises at least 5. (8, 5, 5, 5) are 1,000 codes
-    data_start : see above
+    levels : number of levels of each channel, at least 3; the paper advises at least 5. (8, 5, 5, 5) makes 1,000 codes
+    data_start : whether `start` scales the projection
     """
 
     reach: Tensor
@@ -83,7 +84,7 @@ class FiniteScalarQuantizer(Quantizer):
             return self._raised(digits.float()).transpose(1, 2)
 
     def forward(self, z: Tensor, mask: Tensor | None = None) -> Quantized:
-        """See `Quantizer.forward`; its stats are those of `fidelity` for the bounded channels, in steps."""
+        """See `Quantizer.forward`; stats are those of `fidelity` for the bounded channels, in steps."""
         with torch.autocast(z.device.type, enabled=False):
             frames, valid = to_frames(z, mask)
             bounded = self._bounded(frames)
@@ -97,7 +98,7 @@ class FiniteScalarQuantizer(Quantizer):
             return Quantized(z_q, codes, {}, fidelity(bounded, digits, valid))
 
     def _bounded(self, frames: Tensor) -> Tensor:
-        """Channels (frames, levels), each within half a step beyond its outermost numbers."""
+        """Bound channels (frames, levels) to within half a step beyond the outermost integers."""
         return torch.tanh(linear(frames, self.down) + self.shift) * self.reach - self.offset
 
     def _codes(self, digits: Tensor, valid: Tensor | None) -> Tensor:
@@ -105,5 +106,5 @@ class FiniteScalarQuantizer(Quantizer):
         return codes if valid is None else codes * valid
 
     def _raised(self, digits: Tensor) -> Tensor:
-        """Whole numbers (..., levels), scaled to [-1, 1], back to all channels (..., dim)."""
+        """Convert integers (..., levels), scaled to [-1, 1], to all channels (..., dim)."""
         return linear(digits / (self.sizes // 2), self.up)

@@ -1,4 +1,4 @@
-"""Grouped (product) quantization: each codebook quantizes its share of the channels."""
+"""Grouped (product) quantization: each codebook quantizes a part of the channels."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from vqspeech.nn.quantize.terms import fidelity, mean_terms
 
 
 class GroupedQuantizer(Quantizer):
-    """Product quantization of any quantizers (Jegou et al. 2011; in a VQ-VAE: Baevski et al. 2020, arXiv 1910.05453, section 3.2).
+    """Product quantization with any quantizers (Jegou et al. 2011).
 
-    z is cut into groups of channels, each with a quantizer of its own; n codebooks of K codes stand for K^n latents. Losses are means over
-    groups; for groups of equal width those are the means over all dimensions.
+    In a VQ-VAE: Baevski et al. (2020, arXiv 1910.05453, section 3.2). Each group of channels has its own quantizer; n
+    codebooks of K codes represent K^n latents. Losses are means over groups, which equals the mean over all dimensions
+    for groups of equal width.
 
     Parameters
     ----------
-    groups : quantizers, each for the next ``dim`` channels
+    groups : quantizers, one for each consecutive ``dim`` channels
     """
 
     def __init__(self, groups: Sequence[Quantizer]) -> None:
@@ -86,11 +87,11 @@ def grouped_vq(
     revive_below: float = 0.1,
     revive_every: int = 10,
 ) -> GroupedQuantizer:
-    """`groups` codebooks that follow moving averages, for equal shares of the channels; the rest as in `EMAVectorQuantizer`.
+    """Make `groups` moving-average codebooks for equal parts of the channels; see `EMAVectorQuantizer`.
 
     Raises
     ------
-    ConfigError : when the channels cannot be shared equally, and as in `EMAVectorQuantizer`
+    ConfigError : channels that cannot be divided equally, and as in `EMAVectorQuantizer`
     """
     require(groups >= 1 and dim % groups == 0, "groups", groups, f"a divisor of the {dim} channels of the latents")
     return GroupedQuantizer(

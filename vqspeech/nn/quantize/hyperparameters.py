@@ -1,4 +1,4 @@
-"""Checks of what a configuration gives a quantizer."""
+"""Checks of the hyper-parameters of quantizers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from vqspeech.errors import ConfigError
 
 
 def require(holds: bool, name: str, value: Any, allowed: str) -> None:
-    """Raise `ConfigError` unless a hyper-parameter can be used; says what was given and what is allowed."""
+    """Raise a `ConfigError` that names the hyper-parameter, its value and the allowed values, unless `holds`."""
     if not holds:
         raise ConfigError(f"quantizer.{name} = {value!r} cannot be used; {allowed}")

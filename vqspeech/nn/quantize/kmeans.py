@@ -1,4 +1,4 @@
-"""K-means: where a codebook starts."""
+"""K-means, which initialises codebooks."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from vqspeech.nn.quantize.nearest import code_statistics, nearest_code
 
 
 def k_means(frames: Tensor, codes: int, generator: torch.Generator, *, iterations: int = 20) -> Tensor:
-    """Lloyd's algorithm from randomly drawn frames; a cluster that loses all its frames starts again from a random one.
+    """Lloyd's algorithm from randomly drawn frames; an empty cluster restarts at a random frame.
 
     Parameters
     ----------
-    frames : (frames, dim), at least one; with fewer frames than codes some are drawn twice, with a little noise
+    frames : (frames, dim), at least one; with fewer frames than codes, some are drawn twice, with a little noise
     codes : number of clusters
 
     Returns

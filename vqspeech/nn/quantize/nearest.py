@@ -1,4 +1,4 @@
-"""Which code is nearest, and what the frames of each code add up to."""
+"""The nearest code of a frame, and the sums of frames of each code."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import torch
 from torch import Tensor
 
 CHUNK_BYTES = 4 * 2**20
-"""Bound on the (frames, codes) matrix of scores that `nearest_code` builds at a time; what stays in a core's cache."""
+"""Size limit of the (frames, codes) matrix of scores in `nearest_code`, so that it stays in a core's cache."""
 
 
 def nearest_code(frames: Tensor, codebook: Tensor, *, chunk_bytes: int = CHUNK_BYTES) -> Tensor:
-    """Index of the nearest code of each frame in Euclidean distance, computed in float32 (ties: the lowest index).
+    """Return the index of each frame's nearest code in Euclidean distance, in float32 (ties: the lowest index).
 
-    argmin |z - e|^2 = argmin (|e|^2 / 2 - z.e): the frame's own norm does not matter and is left out.
+    argmin |z - e|^2 = argmin (|e|^2 / 2 - z.e): the norm of the frame is irrelevant.
 
     Parameters
     ----------
     frames : (frames, dim)
     codebook : (codes, dim)
-    chunk_bytes : the (frames, codes) matrix is built in pieces of at most this many bytes
+    chunk_bytes : size limit of the pieces of the (frames, codes) matrix
 
     Returns
     -------
@@ -28,9 +28,8 @@ def nearest_code(frames: Tensor, codebook: Tensor, *, chunk_bytes: int = CHUNK_B
         codebook = codebook.float()
         half_norms = codebook.square().sum(1) / 2
         rows = max(1, chunk_bytes // (4 * len(codebook)))
-        scores = codebook.new_empty(
-            min(rows, len(frames)), len(codebook)
-        )  # one for all pieces: allocators keep what is freed
+        # One buffer for all pieces, since allocators keep freed memory.
+        scores = codebook.new_empty(min(rows, len(frames)), len(codebook))
         pieces = [
             _least(torch.addmm(half_norms, piece.float(), codebook.T, alpha=-1, out=scores[: len(piece)]))
             for piece in frames.split(rows)
@@ -39,23 +38,23 @@ def nearest_code(frames: Tensor, codebook: Tensor, *, chunk_bytes: int = CHUNK_B
 
 
 def _least(scores: Tensor) -> Tensor:
-    """Place of the least score of each row; NumPy's search is vectorised on CPUs, PyTorch's is not and takes ten times as long."""
+    """Argmin of each row; NumPy's search is vectorised on CPUs, where PyTorch's takes ten times as long."""
     if scores.device.type == "cpu" and not torch.compiler.is_compiling():
         return torch.from_numpy(scores.numpy().argmin(1))
     return scores.argmin(1)
 
 
 def code_statistics(frames: Tensor, codes: Tensor, size: int, *, valid: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """How often each code was chosen (size,), and the sum of its frames (size, dim); float32.
+    """Count how often each code was chosen (size,) and sum its frames (size, dim), in float32.
 
-    Without a one-hot matrix and without waiting for the device. On CUDA the order of additions varies from run to run unless
-    ``torch.use_deterministic_algorithms(True)``.
+    Needs no one-hot matrix and no synchronisation with the device. On CUDA the order of additions varies between runs
+    unless ``torch.use_deterministic_algorithms(True)`` is set.
 
     Parameters
     ----------
     frames : (frames, dim), zeros where not valid
     codes : (frames,) int64
-    valid : (frames,) bool, the frames that count; None for all
+    valid : (frames,) bool, the frames to count; None for all
     """
     weight = torch.ones(len(codes), device=frames.device) if valid is None else valid.float()
     counts = torch.zeros(size, device=frames.device).index_add_(0, codes, weight)

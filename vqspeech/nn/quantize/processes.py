@@ -1,4 +1,4 @@
-"""The processes of a job as one: sums over all of them, and frames drawn from the batch that they share."""
+"""Sums over the processes of a job, and frames drawn from the batch that they share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Piece(NamedTuple):
     Parameters
     ----------
     frames : (frames, dim), row after row of the batch
-    per_row : (batch,) int64, how many of them each row has
+    per_row : (batch,) int64, the number of frames of each row
     """
 
     frames: Tensor
@@ -24,12 +24,12 @@ class Piece(NamedTuple):
 
 
 def together() -> bool:
-    """Whether this is one of the processes of a job."""
+    """Whether several processes share a job."""
     return dist.is_available() and dist.is_initialized()
 
 
 def sum_over_processes(*tensors: Tensor) -> None:
-    """Sum tensors over the processes of a job, in place; all of them end with the same bits. Alone, nothing happens."""
+    """Sum tensors over the processes of a job, in place, to the same bits on each; does nothing in a single process."""
     if together():
         for tensor in tensors:
             dist.all_reduce(tensor)
@@ -37,20 +37,20 @@ def sum_over_processes(*tensors: Tensor) -> None:
 
 @torch.no_grad()
 def draw_frames(pieces: Sequence[Piece], count: int, generator: torch.Generator) -> Tensor | None:
-    """Frames drawn at random with replacement from the whole batch of a step: (count, dim), the same on every process.
+    """Draw frames with replacement from the whole batch of a step: (count, dim), equal on every process.
 
-    A batch is dealt out row by row: pass j of the A passes of process r of n has rows r + n j, r + n j + n A, ... of it. Frames are numbered
-    in the order of the whole batch, so what is drawn depends neither on the processes nor on the passes it was dealt out to.
+    Batches are divided by row: pass j of A passes of process r of n has rows r + n j, r + n j + n A, ... of the whole
+    batch. Frames are numbered in the order of the whole batch, so the result does not depend on the division.
 
     Parameters
     ----------
-    pieces : of this process, one of each forward pass, equally many on every process
-    count : how many to draw
+    pieces : frames of this process, one piece per forward pass, equally many on every process
+    count : number of frames to draw
     generator : in the same state on every process
 
     Returns
     -------
-    None where no process has a frame
+    None when no process has a frame
     """
     frames = torch.cat([piece.frames for piece in pieces]).float()
     rank, ranks = (dist.get_rank(), dist.get_world_size()) if together() else (0, 1)
@@ -62,17 +62,16 @@ def draw_frames(pieces: Sequence[Piece], count: int, generator: torch.Generator)
         sizes[rank, number, : len(piece.per_row)] = piece.per_row
     sum_over_processes(sizes)
     sizes = sizes.cpu()
-    in_batch = sizes.permute(
-        2, 1, 0
-    ).flatten()  # row r + n (j + A i) of the whole batch is row i of pass j of process r
+    # Row r + n (j + A i) of the whole batch is row i of pass j of process r.
+    in_batch = sizes.permute(2, 1, 0).flatten()
     ends = in_batch.cumsum(0)
     if not len(ends) or not ends[-1]:
         return None
     picks = torch.randint(int(ends[-1]), (count,), generator=generator)
     rows = torch.searchsorted(ends, picks, right=True)
-    before = (sizes[rank].flatten().cumsum(0) - sizes[rank].flatten()).view_as(
-        sizes[rank]
-    )  # frames here before each row
+    # The number of frames in this process before each row.
+    own = sizes[rank].flatten()
+    before = (own.cumsum(0) - own).view_as(sizes[rank])
     here = rows % ranks == rank
     place, row = rows // ranks % len(pieces), rows // ranks // len(pieces)
     index = before[place, row] + picks - (ends - in_batch)[rows]

@@ -1,4 +1,4 @@
-"""What every quantizer is: the contract that the model, the training loop, the command line and `vqspeech.testing` rely on."""
+"""The contract of quantizers, on which the model, training, the command line and `vqspeech.testing` rely."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Quantized:
-    """What a quantizer makes of latents.
+    """The result of quantizing latents.
 
     Parameters
     ----------
-    z_q : (batch, dim, time) quantized latents, 0 where masked; the gradient passes straight through to the latents
+    z_q : (batch, dim, time) quantized latents, 0 where masked; gradients pass straight through to the latents
     codes : (batch, codebooks, time) int64; 0 where masked
-    losses : name -> scalar with gradient, a mean over valid frames, already weighted; their sum is added to the model's loss
-    stats : name -> scalar without gradient, for the training log; a mean over valid frames, or equal on all ranks, so that shares of a batch
-        average to the whole. Codebook use is not among them: it is counted from `codes` over an epoch
+    losses : name -> weighted scalar with gradient, a mean over valid frames; their sum is added to the model's loss
+    stats : name -> scalar without gradient for the training log: a mean over valid frames, or equal on all ranks, so
+        that parts of a batch average to the whole. Codebook use is counted from `codes` elsewhere
     """
 
     z_q: Tensor
@@ -32,27 +32,31 @@ class Quantized:
 class Quantizer(nn.Module):
     """The protocol of quantizers, api 1: latents (batch, dim, time) to codes (batch, codebooks, time) and back.
 
-    Masks are (batch, time) bool, True for real frames; no mask means that all are real. What lies under False changes nothing: neither
-    codes, losses, stats, gradients nor state, even where it is not finite. Batches and masks may be empty.
+    Masks are (batch, time) bool, True for real frames; None means that all frames are real. Masked values change
+    nothing: neither codes, losses, stats, gradients nor state, even where they are not finite. Batches and masks may be
+    empty.
 
-    In training mode `forward` may collect statistics but moves no codebook; `update` moves it, once after each optimiser step. So accumulated
-    batches count as one large batch, and a recomputed forward pass (activation checkpointing) is the only thing that would count twice.
-    Outside training mode, and in `encode` and `decode`, no state changes, the global random state included.
+    In training mode `forward` may collect statistics but moves no codebook; `update` moves it, once after each
+    optimiser step. So accumulated batches count as one large batch; only a recomputed forward pass (activation
+    checkpointing) would count twice. Outside training mode, and in `encode` and `decode`, no state changes, including
+    the global random state.
 
-    In a process group (looked up when `update` is called, never before) `update` sums the statistics of all ranks, each of which calls it, with
-    an equal generator, whether or not it had frames; afterwards the state is the same on every rank, bit for bit.
+    In a process group, which is looked up in `update` and never before, `update` sums the statistics of all ranks. Each
+    rank calls it with an equal generator, even without frames; the state is then equal on all ranks, bit for bit.
 
-    Buffers keep their type when the module is cast (``.to(torch.bfloat16)``, ``.half()``): averages in 16 bits do not move, and the nearest code
-    of 16-bit codes is another one for 3 % of frames. Lookups compute in float32, under autocast too; z_q is float32.
+    Buffers keep their type when the module is cast (``.to(torch.bfloat16)``, ``.half()``): averages in 16 bits do not
+    move, and 3 % of frames get another code from 16-bit codebooks. Lookups are float32, even under autocast; z_q is
+    float32.
 
-    A sub-class sets ``dim`` and ``codebook_sizes`` in its constructor, whose first parameter is ``dim`` and whose others are the
-    hyper-parameters, keyword only; values that cannot be used raise `ConfigError`.
+    A sub-class sets ``dim`` and ``codebook_sizes`` in its constructor, whose first parameter is ``dim``. All others are
+    keyword-only hyper-parameters; invalid values raise `ConfigError`.
 
     Attributes
     ----------
-    dim : channels of the latents
+    dim : channels of latents
     codebook_sizes : number of codes of each codebook; codes[:, n] lies in [0, codebook_sizes[n])
-    distance : "euclidean" where no other code of the last codebook decodes nearer to the latents; None for another rule (rounding, cosine)
+    distance : "euclidean" where the last codebook chooses the code that decodes nearest to the latents; None for
+        another rule (rounding, cosine)
     """
 
     codebook_sizes: tuple[int, ...]
@@ -60,22 +64,22 @@ class Quantizer(nn.Module):
     distance: Literal["euclidean"] | None = "euclidean"
 
     def forward(self, z: Tensor, mask: Tensor | None = None) -> Quantized:
-        """Quantize latents (batch, dim, time); in training mode also collects what `update` needs."""
+        """Quantize latents (batch, dim, time); in training mode also collect statistics for `update`."""
         raise NotImplementedError
 
     def encode(self, z: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Codes (batch, codebooks, time) int64 of latents (batch, dim, time), 0 where masked; changes no state."""
+        """Return codes (batch, codebooks, time) int64 of latents (batch, dim, time), 0 where masked."""
         raise NotImplementedError
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Quantized latents (batch, dim, time) of codes (batch, codebooks, time); with `encode` it gives the z_q of `forward`."""
+        """Return quantized latents (batch, dim, time) of codes (batch, codebooks, time), as in `forward`."""
         raise NotImplementedError
 
     def start(self, frames: Tensor, generator: torch.Generator) -> None:
-        """Data-dependent start from latents (frames, dim); called once, before the first step, with the same frames on every rank."""
+        """Initialise from latents (frames, dim), before the first step; all ranks pass the same frames."""
 
     def update(self, generator: torch.Generator) -> None:
-        """Apply what forward passes collected; called once after each optimiser step, so accumulated batches count as one."""
+        """Apply the statistics of forward passes; called once after each optimiser step."""
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Self:
         before = {name: buffer for name, buffer in self.named_buffers() if buffer.is_floating_point()}

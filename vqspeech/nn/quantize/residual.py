@@ -1,4 +1,4 @@
-"""Residual quantization: each codebook quantizes what the ones before it left."""
+"""Residual quantization: each codebook quantizes the residual of the previous ones."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from vqspeech.nn.quantize.terms import fidelity, mean_terms, straight_through
 
 
 class ResidualQuantizer(Quantizer):
-    """Residual vector quantization of any quantizers (Juang & Gray 1982; Zeghidour et al. 2021, arXiv 2107.03312, algorithm 1).
+    """Residual vector quantization with any quantizers (Zeghidour et al. 2021, arXiv 2107.03312, algorithm 1).
 
-    r_1 = z, e_l = Q_l(r_l), r_{l+1} = r_l - sg[e_l], z_q = sum e_l. The stop-gradient stands on e_l alone, so the commitment loss of
-    every level reaches the latents: with r_l - Q_l(r_l) under a straight-through Q_l, as encodec has it, the gradient of level 2 and
-    above is zero (encodec issue 25). Losses are means over levels, so that their weight does not depend on how many there are.
+    After Juang and Gray (1982): r_1 = z, e_l = Q_l(r_l), r_{l+1} = r_l - sg[e_l], z_q = sum e_l. The stop-gradient
+    applies to e_l only, so the commitment loss of every level reaches the latents; with r_l - Q_l(r_l) and a
+    straight-through Q_l, as in encodec, the gradient of level 2 and above is zero (encodec issue 25). Losses are means
+    over levels, so that their weight does not depend on the number of levels.
 
     Parameters
     ----------
-    levels : quantizers of equal ``dim``, from coarse to fine
+    levels : quantizers of equal ``dim``, coarse to fine
     """
 
     def __init__(self, levels: Sequence[Quantizer]) -> None:
@@ -38,7 +39,7 @@ class ResidualQuantizer(Quantizer):
 
     @torch.no_grad()
     def start(self, frames: Tensor, generator: torch.Generator) -> None:
-        """See `Quantizer.start`; each level starts on what the started ones before it leave."""
+        """See `Quantizer.start`; each level starts on the residuals of the started ones before it."""
         for level in self._quantizers():
             level.start(frames, generator)
             z = frames.float().T[None]
@@ -54,7 +55,7 @@ class ResidualQuantizer(Quantizer):
         return torch.cat(codes, 1)
 
     def decode(self, codes: Tensor) -> Tensor:
-        """See `Quantizer.decode`; codes of the first levels alone, (batch, fewer codebooks, time), give the coarser latents."""
+        """See `Quantizer.decode`; codes of the first levels only give coarser latents."""
         books = [(level, codes[:, book]) for level, book in zip(self._quantizers(), self._books, strict=True)]
         return torch.stack([level.decode(code) for level, code in books if code.shape[1]]).sum(0)
 
@@ -95,7 +96,7 @@ def residual_vq(
     revive_below: float = 0.1,
     revive_every: int = 10,
 ) -> ResidualQuantizer:
-    """Residual quantization by `codebooks` codebooks that follow moving averages; the other parameters are those of `EMAVectorQuantizer`."""
+    """Make a residual quantizer of `codebooks` moving-average codebooks; see `EMAVectorQuantizer`."""
     require(codebooks >= 1, "codebooks", codebooks, "at least 1")
     return ResidualQuantizer(
         [

@@ -1,4 +1,4 @@
-"""What quantizers share: the gradient that passes straight through, projections in float32, and the terms of losses and stats."""
+"""Shared by quantizers: the straight-through gradient, projections in float32, and terms of losses and stats."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _StraightThrough(torch.autograd.Function):
 
 
 def straight_through(z: Tensor, quantized: Tensor) -> Tensor:
-    """The quantized values, with their gradient given to `z` as it is (van den Oord et al. 2017, section 3.2); equal shapes.
+    """Return the quantized values with the straight-through gradient to `z` (van den Oord et al. 2017, section 3.2).
 
     ``z + (quantized - z).detach()`` does the same with rounding errors and two more tensors.
     """
@@ -29,7 +29,7 @@ def straight_through(z: Tensor, quantized: Tensor) -> Tensor:
 
 
 def mean_square(one: Tensor, other: Tensor, valid: Tensor | None) -> Tensor:
-    """Mean of squared differences over the frames that count, and dimensions; 0 when none does.
+    """Mean squared difference over valid frames and dimensions; 0 without valid frames.
 
     Parameters
     ----------
@@ -41,27 +41,27 @@ def mean_square(one: Tensor, other: Tensor, valid: Tensor | None) -> Tensor:
 
 @torch.no_grad()
 def fidelity(z: Tensor, z_q: Tensor, valid: Tensor | None) -> dict[str, Tensor]:
-    """``distortion``, the mean of |z - z_q|^2 per dimension, and ``energy``, that of |z|^2, which it is to be held against.
+    """Return ``distortion``, the mean of |z - z_q|^2 per dimension, and ``energy``, that of |z|^2, for comparison.
 
-    Means and not their ratio, because those of several processes can be averaged. Arguments as in `mean_square`, 0 where not valid.
+    Both are means, which can be averaged over processes; their ratio cannot. Arguments as in `mean_square`.
     """
     energy = torch.linalg.vector_norm(z).square() / _values(z, valid)
     return {"distortion": mean_square(z, z_q, valid), "energy": energy}
 
 
 def _values(z: Tensor, valid: Tensor | None) -> Tensor:
-    """How many numbers the frames that count hold, at least one."""
+    """Count the numbers in valid frames, at least one."""
     if valid is None:
         return torch.tensor(max(1, z.numel()), device=z.device)
     return (valid.sum() * (z.numel() // max(1, valid.numel()))).clamp_min(1)
 
 
 def linear(values: Tensor, layer: nn.Linear) -> Tensor:
-    """A linear layer in float32, whatever the layer is cast to."""
+    """Apply a linear layer in float32, whatever the layer is cast to."""
     return F.linear(values, layer.weight.float(), layer.bias.float())
 
 
 def mean_terms(terms: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Means over several quantizers of the scalars that they name; one that does not give a name counts as zero."""
+    """Average named scalars over several quantizers; a missing name counts as zero."""
     names = dict.fromkeys(name for one in terms for name in one)
     return {name: torch.stack([one[name] for one in terms if name in one]).sum() / len(terms) for name in names}

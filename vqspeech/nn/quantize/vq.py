@@ -17,15 +17,15 @@ from vqspeech.nn.quantize.terms import fidelity, mean_square, straight_through
 class VectorQuantizer(Quantizer):
     """The paper's VQ layer (van den Oord et al. 2017, eq. 1-3).
 
-    z_q = e_k with k = argmin_j |z_e - e_j|; the gradient of the decoder is copied straight from z_q to z_e, and the loss adds
-    |sg[z_e] - e|^2 + beta |z_e - sg[e]|^2. Both are means over valid frames and dimensions (as in Sonnet), not sums over dimensions.
+    z_q = e_k with k = argmin_j |z_e - e_j|. The decoder's gradient is copied from z_q to z_e, and the loss adds
+    |sg[z_e] - e|^2 + beta |z_e - sg[e]|^2; both are means over valid frames and dimensions (as in Sonnet), not sums.
 
     Parameters
     ----------
-    dim : channels of the latents
+    dim : channels of latents
     codebook_size : number of codes, K
     beta : weight of the commitment loss
-    data_start : start the codebook by k-means on the first latents; else uniform in [-1/K, 1/K]
+    data_start : initialise the codebook by k-means on the first latents; else uniform in [-1/K, 1/K]
     """
 
     def __init__(self, dim: int, *, codebook_size: int = 512, beta: float = 0.25, data_start: bool = True) -> None:
@@ -65,7 +65,7 @@ class VectorQuantizer(Quantizer):
         return F.embedding(codes[:, 0], self.codebook.float()).transpose(1, 2)
 
     def forward(self, z: Tensor, mask: Tensor | None = None) -> Quantized:
-        """See `Quantizer.forward`; its stats are those of `fidelity`."""
+        """See `Quantizer.forward`; stats are those of `fidelity`."""
         with torch.autocast(z.device.type, enabled=False):
             frames, valid = to_frames(z, mask)
             codes = self._nearest(frames, valid)
@@ -93,4 +93,4 @@ class VectorQuantizer(Quantizer):
         return {}
 
     def _collect(self, z: Tensor, mask: Tensor | None, frames: Tensor, codes: Tensor) -> None:
-        """Keep what `update` needs; the paper's codebook learns by its loss and needs nothing."""
+        """Keep what `update` needs; nothing here, since the paper's codebook learns by its loss."""
