@@ -68,7 +68,7 @@ def test_a_directory_stays_when_the_block_fails(tmp_path):
 
 
 def test_what_a_killed_process_left_is_cleaned_up(tmp_path):
-    """It died with a half-written directory, or between the two renamings that replace one: the old one comes back first."""
+    """A process that died with a half-written directory, or between the two renamings that replace one."""
     (tmp_path / ".d.part").mkdir()
     (tmp_path / ".d.part" / "half").touch()
     (tmp_path / ".d.old").mkdir()

@@ -1,4 +1,4 @@
-"""Imports run one way, by reading every module: nothing is imported here, so that imports inside functions count as well."""
+"""Imports run one way; modules are read, not imported, so that imports inside functions count as well."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ MODULES = dict(modules())
 
 
 def part_of(name: str) -> str:
-    """The part that a dotted name lies in: ``vqspeech.nn.quantize`` is in ``nn``, ``vqspeech_recipes.vctk`` in ``recipes``."""
+    """The part of a dotted name: ``vqspeech.nn.quantize`` is in ``nn``, ``vqspeech_recipes.vctk`` in ``recipes``."""
     top, *below = name.split(".")
     return "recipes" if top == "vqspeech_recipes" else [*below, ""][0]
 
@@ -139,7 +139,7 @@ def imported_modules(name: str) -> set[str]:
 
 
 def circles() -> set[frozenset[str]]:
-    """Sets of modules that import each other, directly or through others (Tarjan 1972, strongly connected components)."""
+    """Sets of modules that import each other, directly or indirectly (Tarjan 1972, strongly connected components)."""
     graph = {name: imported_modules(name) for name in MODULES}
     order: dict[str, int] = {}
     low: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""The pages about plugins say what the code does: the hook reference, the examples, the lists of checks, the environment variables."""
+"""The pages about plugins agree with the code: hooks, examples, checks, environment variables."""
 
 from __future__ import annotations
 

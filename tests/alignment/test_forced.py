@@ -69,8 +69,12 @@ def test_the_path_is_the_most_likely_one_over_all_paths():
 
 @pytest.mark.parametrize(
     ("path", "words", "message"),
-    [("AB", [], "nothing to align"), ("AB", ["AC"], "no label 'C'; it knows | A B"), ("AB", ["ABAB"], "does not fit into 2 frames")],
-)  # fmt: skip
+    [
+        ("AB", [], "nothing to align"),
+        ("AB", ["AC"], "no label 'C'; it knows | A B"),
+        ("AB", ["ABAB"], "does not fit into 2 frames"),
+    ],
+)
 def test_transcripts_that_cannot_be_aligned_are_refused(path, words, message):
     with pytest.raises(InputError, match=message.replace("|", r"\|")):
         forced.align_emissions(emissions(path), words, LABELS, FRAME_S)

@@ -9,7 +9,7 @@ from vqspeech.errors import CheckpointError, CorpusError, InputError, UnknownNam
 
 
 def run(*arguments):
-    """The output of a command; errors come through as exceptions, which `vqspeech.cli.main` turns into messages and exit codes."""
+    """The output of a command; errors are raised as they reach `vqspeech.cli.main`."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     if isinstance(result.exception, VQSpeechError):
         raise result.exception

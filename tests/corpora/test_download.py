@@ -35,7 +35,7 @@ def archive(tmp_path, tone):
 
 
 class Server:
-    """An http server on loopback whose manners can be set: Range support, and how many bytes it sends before it hangs up."""
+    """An http server on loopback, with or without Range support, that may hang up after some bytes."""
 
     def __init__(self):
         self.content = b""

@@ -110,9 +110,10 @@ def test_a_window_of_the_whole_crop_is_the_plain_likelihood():
 
 @pytest.mark.parametrize("front_end", [False, True])
 def test_a_window_in_the_middle_is_that_stretch_of_the_crop(front_end):
-    """A decoder of one tap has no past to miss: the window must equal the whole crop cut. Conditions of a window are exact."""
+    """A decoder of one tap has no past to miss: the window must equal the cut of the whole crop."""
     model, batch = make(front_end=front_end, dilations=(1,)).eval(), crops(start=[2, 0, 8], window=4)
-    model.decoder.gates[0].data[0] = 0  # sees its newest input only
+    # Sees its newest input only.
+    model.decoder.gates[0].data[0] = 0
     model.start(batch, rng())
     found = model.loss(batch).terms["nll"]
     whole = [plain_nll(model, batch, row) for row in range(3)]

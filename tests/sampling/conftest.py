@@ -7,7 +7,7 @@ from vqspeech.sampling.reference import ReferenceSampler
 
 @pytest.fixture
 def assert_same_until_rounding():
-    """Engine and reference draw the same; where one stream parts, its number is within rounding of a boundary between the two levels."""
+    """Engine and reference draw the same samples until a number lies within rounding of a boundary of levels."""
 
     def check(engine, decoder, conditions, numbers, temperature):
         expected = ReferenceSampler(decoder, len(numbers)).draw(conditions, numbers, temperature)

@@ -1,4 +1,4 @@
-"""The CUDA engine's operations, run one by one on the CPU, give the reference's logits and samples; with a GPU the graph gives the same."""
+"""The CUDA engine's operations give the reference's logits and samples on a CPU, and as a graph on a GPU."""
 
 import numpy as np
 import pytest
@@ -150,7 +150,7 @@ def test_bf16_rounds_the_matrices_and_nothing_else(options, batch):
 
 
 def test_a_step_neither_asks_the_device_nor_moves_a_buffer(monkeypatch):
-    """What a CUDA graph cannot record: numbers that go to the host, and tensors that are elsewhere at the next replay."""
+    """A CUDA graph records neither numbers that go to the host nor tensors that move before the next replay."""
     step = CudaSampler(make(kernel_size=3), 2, device="cpu")._step
     buffers = {name: value.data_ptr() for name, value in vars(step).items() if isinstance(value, torch.Tensor)}
 
@@ -185,9 +185,9 @@ def test_a_gpu_that_fails_is_replaced_by_the_cpu_with_one_message(fallen, asked,
     rows = condition(decoder, 2)[2]
     with pytest.warns(UserWarning) as caught:
         result = sample(decoder, rows, [20, 20], engine=asked)
-    assert [str(warning.message) for warning in caught] == [
-        "sampling with the cpu engine, because cuda could not start: RuntimeError: CUDA error: operation not permitted when stream is capturing"
-    ]
+    (message,) = (str(warning.message) for warning in caught)
+    assert "cpu" in message
+    assert message.endswith("CUDA error: operation not permitted when stream is capturing")
     assert result.engine == "cpu"
     expected = sample(decoder, rows, [20, 20], engine="cpu").waveforms
     assert all(np.array_equal(a, b) for a, b in zip(result.waveforms, expected, strict=True))

@@ -1,4 +1,4 @@
-"""Parts of an utterance: they cover it, they are joined without a seam, and where nothing is lost they give the same speech."""
+"""Parts of an utterance cover it, join without a seam, and give the same speech where nothing is lost."""
 
 import itertools
 

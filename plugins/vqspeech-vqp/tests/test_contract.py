@@ -1,8 +1,10 @@
-"""Every variant keeps the contract of quantizers, or says where and why not."""
+"""Every variant keeps the contract of quantizers, except where the peer cannot, for the reason given."""
 
 from vqspeech.testing import quantizer_checks
 
-NO_GRAPH = "VectorQuantize asks its buffer `initted` in every pass, a branch on data that torch.compile(fullgraph=True) does not take"
+NO_GRAPH = (
+    "VectorQuantize reads its buffer `initted` in every pass, a data-dependent branch that fullgraph=True refuses"
+)
 
 
 @quantizer_checks(

@@ -1,4 +1,4 @@
-"""What the wrapper keeps away from the peer, and that the variants are what they are called."""
+"""What the wrapper keeps away from the peer, and the identity of each variant."""
 
 import subprocess
 import sys
@@ -112,6 +112,9 @@ def test_options_that_cannot_work_are_refused(name, options, message):
 
 
 def test_registering_imports_neither_torch_nor_the_peer():
-    code = "import sys, vqspeech_vqp; vqspeech_vqp.register_quantizers(); print([m for m in ('torch', 'vector_quantize_pytorch') if m in sys.modules])"
+    code = (
+        "import sys, vqspeech_vqp; vqspeech_vqp.register_quantizers()\n"
+        "print([m for m in ('torch', 'vector_quantize_pytorch') if m in sys.modules])"
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

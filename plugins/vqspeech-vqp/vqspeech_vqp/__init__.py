@@ -1,4 +1,4 @@
-"""Quantizers of vector-quantize-pytorch under the names ``vqp-*``. Importing this is cheap: torch and the peer load on first use."""
+"""Quantizers of vector-quantize-pytorch under the names ``vqp-*``; torch and the peer are imported on first use."""
 
 import vqspeech
 from vqspeech.registry.specs import QuantizerSpec
@@ -14,7 +14,7 @@ _SUMMARIES = {
 
 @vqspeech.hookimpl
 def register_quantizers() -> list[QuantizerSpec]:
-    """One spec for each variant."""
+    """Register one spec for each variant."""
     return [
         QuantizerSpec(
             name=f"vqp-{name}",

@@ -1,4 +1,4 @@
-"""A module of vector-quantize-pytorch as a `vqspeech.nn.quantize.Quantizer`: it sees valid frames only and is trusted with no state."""
+"""Wraps a module of vector-quantize-pytorch as a `vqspeech.nn.quantize.Quantizer`."""
 
 from __future__ import annotations
 
@@ -16,24 +16,26 @@ from vqspeech.nn.quantize.terms import fidelity
 
 
 class PeerQuantizer(Quantizer):
-    """What the variants share. The peer's traps, and what is done about each (all seen with 1.32.0):
+    """The base of all variants. The peer (1.32.0) has these traps:
 
-    - its masks break losses, projections and entropies: valid frames are gathered, given to it as one sequence without a mask, and scattered back;
-    - without any frame it gives NaN, or leaves the other processes waiting in its collectives: it gets one frame of zeros, whose
-      loss counts zero times;
-    - whether there is a process group it asks once and remembers: no variant lets it keep statistics. All that learns here are parameters, whose
-      gradients the training loop averages; the rest is frozen at its first, seeded value;
-    - it computes in whatever type it is cast to: parameters and buffers stay float32, and autocast is off for every device type;
-    - its quantized latents differ from what it decodes in the last bits: z_q has the values of `decode` and the gradient of the peer.
+    - Its masks break losses, projections and entropies. So valid frames are gathered, passed as one sequence without a
+      mask, and scattered back.
+    - Without frames it gives NaN, or leaves other processes waiting in its collectives. So it gets one frame of zeros
+      whose loss has weight zero.
+    - It looks for a process group once and remembers the answer. So no variant lets it keep statistics: everything that
+      learns is a parameter, whose gradients the training loop averages; the rest is frozen at its seeded initial value.
+    - It computes in the type to which it is cast. So parameters and buffers stay float32, without autocast.
+    - Its quantized latents differ from its decoded codes in the last bits. So z_q has the values of `decode` and the
+      gradient of the peer.
 
     Parameters
     ----------
-    peer : the module
-    dim : channels of the latents
-    codebook_sizes : codes of each codebook
+    peer : the module, of a package without type hints
+    dim : channels of latents
+    codebook_sizes : number of codes of each codebook
     """
 
-    peer: Any  # a module whose package has no types
+    peer: Any
 
     def __init__(self, peer: nn.Module, dim: int, codebook_sizes: tuple[int, ...]) -> None:
         super().__init__()
@@ -43,18 +45,19 @@ class PeerQuantizer(Quantizer):
 
     @abstractmethod
     def quantize(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Quantized frames (frames, dim) with the peer's gradient, codes (frames, codebooks) and the peer's loss, a scalar, of frames (frames, dim)."""
+        """Quantize frames (frames, dim) to frames with the peer's gradient, codes (frames, codebooks), scalar loss."""
 
     @abstractmethod
     def raise_codes(self, codes: Tensor) -> Tensor:
-        """Quantized frames (frames, dim) of codes (frames, codebooks)."""
+        """Decode codes (frames, codebooks) to quantized frames (frames, dim)."""
 
     def forward(self, z: Tensor, mask: Tensor | None = None) -> Quantized:
         """See `Quantizer.forward`; the only loss is ``auxiliary``, the peer's."""
         with torch.autocast(z.device.type, enabled=False):
             frames = _gather(z, mask)
             count = len(frames)
-            if not count:  # the whole of z takes part, with no weight, so that every process does the same
+            if not count:
+                # All of z takes part with weight zero, so that every process computes the same graph.
                 frames = torch.zeros(1, self.dim, device=z.device) + 0 * z[:0].float().sum()
             quantized, codes, loss = self.quantize(frames)
             exact = self.raise_codes(codes)
@@ -68,7 +71,10 @@ class PeerQuantizer(Quantizer):
 
     @torch.no_grad()
     def encode(self, z: Tensor, mask: Tensor | None = None) -> Tensor:
-        """See `Quantizer.encode`; here every frame stands alone, so padding is held at zero and its codes are dropped: no shape depends on data."""
+        """See `Quantizer.encode`.
+
+        Frames are independent, so padding becomes zeros and its codes are dropped: no shape depends on data.
+        """
         if not z.numel():
             return torch.zeros(len(z), len(self.codebook_sizes), z.shape[2], dtype=torch.int64, device=z.device)
         frames, valid = to_frames(z, mask)
@@ -95,13 +101,13 @@ class PeerQuantizer(Quantizer):
 
 
 def _gather(z: Tensor, mask: Tensor | None) -> Tensor:
-    """The valid frames of latents (batch, dim, time): (frames, dim) float32."""
+    """Gather the valid frames of latents (batch, dim, time): (frames, dim) float32."""
     frames = z.float().transpose(1, 2)
     return frames.reshape(-1, z.shape[1]) if mask is None else frames[mask]
 
 
 def _scatter(frames: Tensor, z: Tensor, mask: Tensor | None) -> Tensor:
-    """Frames (frames, width) back where `_gather` took them from: (batch, width, time), zeros elsewhere."""
+    """Scatter frames (frames, width) to where `_gather` took them: (batch, width, time), zeros elsewhere."""
     shape = len(z), z.shape[2], frames.shape[1]
     if mask is None:
         return frames.view(shape).transpose(1, 2)
@@ -110,7 +116,7 @@ def _scatter(frames: Tensor, z: Tensor, mask: Tensor | None) -> Tensor:
 
 @contextmanager
 def _evaluating(module: nn.Module) -> Iterator[None]:
-    """Within the context the module and its parts are in evaluation mode."""
+    """Put the module and its parts into evaluation mode within the context."""
     training = [part for part in module.modules() if part.training]
     module.eval()
     try:
@@ -121,7 +127,7 @@ def _evaluating(module: nn.Module) -> Iterator[None]:
 
 
 def peer_class(name: str) -> Any:
-    """A class of vector-quantize-pytorch, imported now."""
+    """Import a class of vector-quantize-pytorch."""
     import vector_quantize_pytorch
 
     return getattr(vector_quantize_pytorch, name)

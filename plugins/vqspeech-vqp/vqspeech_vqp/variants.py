@@ -1,4 +1,4 @@
-"""The variants: each is a peer's module and what to call on it. Every function takes ``dim`` and the options of ``[model.quantizer]``."""
+"""The variants: modules of the peer. Each function takes ``dim`` and the options of ``[model.quantizer]``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vqspeech_vqp.peer import PeerQuantizer, peer_class
 
 
 class SimVQ(PeerQuantizer):
-    """Zhu et al. 2024, arXiv 2411.02038: a frozen Gaussian codebook through a learned linear layer."""
+    """Zhu et al. 2024, arXiv 2411.02038: a frozen Gaussian codebook behind a learned linear layer."""
 
     def quantize(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See `PeerQuantizer.quantize`."""
@@ -27,7 +27,7 @@ class SimVQ(PeerQuantizer):
 
 
 def simvq(dim: int, *, codebook_size: int = 512, beta: float = 0.25, rotation_trick: bool = True) -> SimVQ:
-    """SimVQ; `beta` is the weight of the commitment beside the codebook's loss."""
+    """Make SimVQ; `beta` weighs the commitment loss relative to the codebook loss."""
     _at_least(2, codebook_size=codebook_size)
     _at_least(0, beta=beta)
     peer = peer_class("SimVQ")(
@@ -76,19 +76,19 @@ def _lookup_free(
 def lfq(
     dim: int, *, codebook_size: int = 512, entropy_weight: float = 0.1, diversity: float = 1.0, beta: float = 0.25
 ) -> LookupFree:
-    """LFQ with log2(codebook_size) signs. The entropy loss takes (frames, codebook_size) numbers of memory in training."""
+    """Make LFQ with log2(codebook_size) signs; its entropy loss needs (frames, codebook_size) numbers in training."""
     return _lookup_free(dim, codebook_size, entropy_weight, diversity, beta, spherical=False)
 
 
 def bsq(
     dim: int, *, codebook_size: int = 512, entropy_weight: float = 0.1, diversity: float = 1.0, beta: float = 0.25
 ) -> LookupFree:
-    """BSQ: as `lfq`, on the unit sphere."""
+    """Make BSQ: as `lfq`, on the unit sphere."""
     return _lookup_free(dim, codebook_size, entropy_weight, diversity, beta, spherical=True)
 
 
 class Rotation(PeerQuantizer):
-    """Fifty et al. 2024, arXiv 2410.06424, on a codebook that its loss teaches (the peer's averages are switched off)."""
+    """Fifty et al. 2024, arXiv 2410.06424, on a codebook that learns by its loss; the peer's averages are off."""
 
     def quantize(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See `PeerQuantizer.quantize`."""
@@ -107,7 +107,7 @@ class Rotation(PeerQuantizer):
 
 
 def rotation(dim: int, *, codebook_size: int = 512, beta: float = 1.0) -> Rotation:
-    """A codebook with the rotation trick; `beta` weighs codebook loss and commitment together, as the peer has them."""
+    """Make a codebook with the rotation trick; `beta` weighs codebook loss and commitment together, as in the peer."""
     _at_least(1, codebook_size=codebook_size)
     require(beta > 0, "beta", beta, "above 0; nothing else teaches the codebook")
     require(dim >= 2, "dim", dim, "at least 2; one dimension has no rotations")
@@ -125,9 +125,9 @@ def rotation(dim: int, *, codebook_size: int = 512, beta: float = 1.0) -> Rotati
 
 
 class RandomProjection(PeerQuantizer):
-    """Chiu et al. 2022, arXiv 2202.01855: what BEST-RQ predicts, with a learned linear layer from codes back to latents.
+    """Chiu et al. 2022, arXiv 2202.01855: BEST-RQ's targets, with a learned linear layer from codes to latents.
 
-    Projection and codebook never learn. The gradient reaches the latents straight through the lookup and then through the frozen projection.
+    Projection and codebook are frozen; gradients pass straight through the lookup, then through the projection.
     """
 
     distance = None
@@ -153,7 +153,7 @@ class RandomProjection(PeerQuantizer):
 
 
 def random_projection(dim: int, *, codebook_size: int = 512, code_dim: int = 16) -> RandomProjection:
-    """BEST-RQ codes, of one codebook: with several the peer puts a random layer of its own between projection and lookup."""
+    """Make BEST-RQ codes of one codebook: with several, the peer adds a random layer before the lookup."""
     _at_least(1, codebook_size=codebook_size)
     _at_least(2, code_dim=code_dim)
     peer = peer_class("RandomProjectionQuantizer")(

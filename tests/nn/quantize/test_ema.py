@@ -79,12 +79,13 @@ def test_a_dead_code_comes_back_with_its_count_and_sum_and_is_used():
         back = bool(quantizer.codebook[1].abs().max() < 10)
         if back and not revived:
             assert quantizer.counts[1] > 0.1 * quantizer.counts.mean()
-            assert (quantizer.codebook[1] - z[0].T).norm(
-                dim=1
-            ).min() < 1e-4  # on a frame, not between frame and old place
+            # On a frame, not between frame and old place.
+            distances = (quantizer.codebook[1] - z[0].T).norm(dim=1)
+            assert distances.min() < 1e-4
         revived = revived or back
     assert revived
-    ends = quantizer.codebook.mean(1).sort().values  # and the two codes part the two clusters
+    # The two codes part the two clusters.
+    ends = quantizer.codebook.mean(1).sort().values
     torch.testing.assert_close(ends, torch.tensor([0.0, 5.0]), atol=0.5, rtol=0)
 
 

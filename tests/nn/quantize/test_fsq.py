@@ -1,4 +1,4 @@
-"""Finite scalar quantization: as many levels as were asked for, one number per frame, and rounding that lets the gradient through."""
+"""Finite scalar quantization: the number of levels, one number per frame, a straight-through gradient."""
 
 import math
 

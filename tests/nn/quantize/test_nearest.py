@@ -66,7 +66,8 @@ def test_no_matrix_is_larger_than_the_bound(chunk):
     frames, book = randn(5000, 2), randn(64, 2)
     with LargestOutput().watch(frames, book) as largest:
         found = nearest_code(frames, book, chunk_bytes=chunk)
-    assert found.numel() * 8 > 4096  # the result itself may be larger than the bound
+    # The result itself may be larger than the bound.
+    assert found.numel() * 8 > 4096
     assert largest.bytes <= max(chunk, found.numel() * 8)
     with LargestOutput().watch(frames, book) as largest:
         nearest_code(frames[:500], book, chunk_bytes=chunk)

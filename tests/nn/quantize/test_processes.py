@@ -1,4 +1,4 @@
-"""Several processes (gloo) and several passes are one large batch: statistics, revival, and what they do with empty shares."""
+"""Several processes (gloo) and several passes count as one large batch: statistics, revival, empty shares."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ def lengths(empty):
 
 
 def train(rank, ranks, passes, empty):
-    """Codebook states of a quantizer on which most codes die at once, so that revival is at work, on its rows of each step's batch."""
+    """States of a codebook of which most codes die at once, so that revival runs, on these rows of each batch."""
     torch.manual_seed(0)
     quantizer = EMAVectorQuantizer(DIM, codebook_size=16, decay=0.5, revive_below=0.4, revive_every=2)
     states = []
@@ -47,11 +47,12 @@ def draw(rank, ranks, passes):
 
 
 def facts(rank, ranks):
+    nothing = Piece(torch.zeros(0, DIM), torch.zeros(rank, dtype=torch.int64))
     return {
         "drawn": [draw(rank, ranks, passes) for passes in (1, 2)],
         "trained": {(passes, empty): train(rank, ranks, passes, empty) for passes in (1, 2) for empty in (False, True)},
-        "nothing": draw_frames([Piece(torch.zeros(0, DIM), torch.zeros(rank, dtype=torch.int64))], 3, torch.Generator()),
-    }  # fmt: skip
+        "nothing": draw_frames([nothing], 3, torch.Generator()),
+    }
 
 
 def work(rank, ranks, folder):
