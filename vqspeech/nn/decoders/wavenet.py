@@ -96,9 +96,10 @@ def residual_block(
     -------
     z, the output to the skip path, and the input of the next layer, both (batch, time, width)
     """
-    convolved = taps @ gates.flatten(0, 1)
-    frames = convolved.unflatten(1, (condition.shape[1], -1)) + condition[:, :, None]
-    f, g = frames.flatten(1, 2).chunk(2, -1)
+    both = taps @ gates.flatten(0, 1)
+    frames = condition.shape[1]
+    both = both.unflatten(1, (frames, x.shape[1] // frames)) + condition[:, :, None]
+    f, g = both.flatten(1, 2).chunk(2, -1)
     z = torch.tanh(f) * torch.sigmoid(g)
     return z, x if residual is None else x + residual(z)
 
