@@ -12,7 +12,7 @@ ZERO_LEVEL = 128
 
 
 def mu_law_encode(waveform: Tensor) -> Tensor:
-    """Levels of a waveform.
+    """Quantize a waveform to levels.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def mu_law_encode(waveform: Tensor) -> Tensor:
 
 
 def mu_law_decode(levels: Tensor) -> Tensor:
-    """The waveform of levels: the inverse of `mu_law_encode` up to the rounding of 256 levels.
+    """Convert levels to a waveform: the inverse of `mu_law_encode` up to rounding to 256 levels.
 
     Parameters
     ----------
