@@ -47,7 +47,8 @@ def installed(generated: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
     done = subprocess.run([sys.executable, "-m", "pip", "install", *options, *sources], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     names = ",".join(SUMMARIES.values())
-    return os.environ | {"PYTHONPATH": str(site), "VQSPEECH_PLUGINS": names, "VQSPEECH_STRICT_PLUGINS": "1"}
+    path = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
+    return os.environ | {"PYTHONPATH": path, "VQSPEECH_PLUGINS": names, "VQSPEECH_STRICT_PLUGINS": "1"}
 
 
 @pytest.mark.slow
