@@ -36,14 +36,18 @@ def test_the_hook_reference_is_generated_from_the_specs():
 @pytest.mark.parametrize(
     ("kind", "lines", "pages"),
     [
+        ("encoder", 50, {"encoder.md": (0, 1)}),
         ("quantizer", 40, {"quantizer.md": (0, 2), "testing.md": (1,)}),
+        ("decoder", 60, {"decoder.md": (0, 1)}),
+        ("prior", 80, {"prior.md": (0, 1)}),
         ("corpus", 30, {"corpus.md": (0, 1)}),
         ("analysis", 50, {"analysis.md": (0, 1)}),
     ],
 )
 def test_the_examples_are_what_plugins_new_writes_and_its_tests_are_run(kind, lines, pages, tmp_path):
     """tests/scaffold runs the generated tests; so the pages' code has passed them."""
-    folder = write_plugin(kind, "my-vq" if kind == "quantizer" else f"my-{kind}", tmp_path)
+    names = {"encoder": "my-enc", "quantizer": "my-vq", "decoder": "my-dec"}
+    folder = write_plugin(kind, names.get(kind, f"my-{kind}"), tmp_path)
     module = f"vqspeech_{folder.name.removeprefix('vqspeech-').replace('-', '_')}"
     files = [folder / f"{module}.py", folder / "tests" / f"test_{module}.py", folder / "pyproject.toml"]
     for name, wanted in pages.items():
