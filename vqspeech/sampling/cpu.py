@@ -1,4 +1,4 @@
-"""The CPU engine: numba code without a compiler, many streams over the cores, the past of every stream in rings."""
+"""The CPU engine: numba code, many streams over the cores, the past of every stream in ring buffers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vqspeech.sampling.packing import Packed, aligned, pack
 
 
 class Net(NamedTuple):
-    """What `kernel.draw` reads of a network: the fields of `Packed`, and how many weights a number of `now` holds."""
+    """What `kernel.draw` reads of a network: the fields of `Packed`, and the weights per number of `now`."""
 
     taps: int
     width: int
@@ -38,17 +38,17 @@ class Net(NamedTuple):
 
 
 class State(NamedTuple):
-    """What goes on from sample to sample, and scratch.
+    """The state between samples, and scratch memory.
 
     Parameters
     ----------
-    level : (streams,) int64 the last sample
-    clock : (1,) int64 samples drawn
-    rings : of each layer (slots, streams, padded_width) hidden activations, slot t mod slots for sample t; one after the other, flat
-    ahead : of each layer (streams, block, 2 * padded_width) what the past taps give for the samples of a block, flat
-    x : scratch, the inputs of the past taps of a block
+    level : (streams,) int64, the last sample
+    clock : (1,) int64, number of samples drawn
+    rings : per layer (slots, streams, padded_width) hidden activations, slot t mod slots for sample t; flat
+    ahead : per layer (streams, block, 2 * padded_width), the past taps' output for the samples of a block; flat
+    x : scratch, inputs of the past taps of a block
     y, g, z : scratch, one row per stream: [hidden | skip sum], gates, gated
-    head : scratch, (streams, padded_skip) the hidden layer of the head, then (streams, 256) logits
+    head : scratch, (streams, padded_skip) hidden layer of the head, then (streams, 256) logits
     """
 
     level: np.ndarray
@@ -63,18 +63,18 @@ class State(NamedTuple):
 
 
 class CpuSampler:
-    """Draws samples of a batch of streams as `ReferenceSampler` does, the same up to rounding.
+    """Draws samples of a batch of streams as `ReferenceSampler` does, up to rounding.
 
-    A single stream is limited by reading all weights once per sample; taps of the past are computed for up to eight samples at a time, since
-    they depend only on samples that are at least a dilation old. Several streams share each weight that is read. What a stream gets is the
-    same to the bit in any batch and with any number of threads.
+    A single stream is limited by reading all weights once per sample; taps of the past are computed for up to eight
+    samples at a time, since they depend only on samples that are at least a dilation old. Several streams share each
+    weight that is read. A stream has the same bits in any batch and with any number of threads.
 
     Parameters
     ----------
     decoder : the network; its weights are copied
     batch : number of streams
     weights : ``"fp32"``, or ``"bf16"``: half the bytes to read, rounded to 8 bits of mantissa; all sums are float32
-    threads : at most so many, each with streams of its own; `torch.get_num_threads` when None
+    threads : upper limit, each with its own streams; `torch.get_num_threads` when None
     """
 
     name = "cpu"
@@ -87,22 +87,22 @@ class CpuSampler:
             raise InputError(f"{threads} threads cannot sample; give 1 or more")
         self.condition_samples = decoder.condition_samples
         self.shards = max(1, min(threads, batch))
-        """Streams r, r + shards, r + 2 shards, ... are drawn by thread r."""
+        # Streams r, r + shards, r + 2 shards, ... are drawn by thread r.
         self.packed = pack(decoder, -(-batch // self.shards), weights)
         self._net = _net(self.packed)
         self._states = [_state(self.packed, len(range(shard, batch, self.shards))) for shard in range(self.shards)]
         self._pool = ThreadPoolExecutor(self.shards) if self.shards > 1 else None
-        self._run(
-            torch.zeros(0, 0, len(decoder.dilations), 2 * decoder.residual_channels), np.zeros((0, 0))
-        )  # compiles
+        # Compile.
+        nothing = torch.zeros(0, 0, len(decoder.dilations), 2 * decoder.residual_channels)
+        self._run(nothing, np.zeros((0, 0)))
 
     def draw(self, conditions: Tensor, uniforms: Tensor, temperature: float = 1.0) -> Tensor:
-        """The next samples of every stream, or of the first streams when there are fewer rows; see `ReferenceSampler.draw`."""
+        """Draw the next samples of every stream, or of the first ones for fewer rows; see `ReferenceSampler.draw`."""
         levels, _ = self._run(conditions, uniforms.numpy(), temperature)
         return torch.from_numpy(levels)
 
     def logits(self, conditions: Tensor, levels: Tensor) -> Tensor:
-        """Logits (batch, time, 256) of the next samples, when these samples are `levels` (batch, time); the past moves on."""
+        """Return logits (batch, time, 256) of the next samples, which become `levels` (batch, time)."""
         _, seen = self._run(conditions, np.zeros(levels.shape), forced=levels.numpy())
         return torch.from_numpy(seen)
 

@@ -1,4 +1,4 @@
-"""The CUDA engine: many streams at once, sixteen samples recorded as one CUDA graph and replayed."""
+"""The CUDA engine: many streams at once; a CUDA graph of sixteen samples is recorded and replayed."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ WAYS = ("graph", "eager")
 """How samples are drawn: see `CudaSampler`."""
 
 REPLAYED_SAMPLES = 16
-"""Samples of one graph: the more, the less the host has to do; it must do less than the device."""
+"""Samples per graph: enough that the host does less than the device."""
 
 CONDITION_BYTES = 256 * 2**20
-"""Memory for conditions on the device, at most, where one frame takes less; more frames are drawn in turns."""
+"""Limit of the memory for conditions on the device; further frames are drawn in turns."""
 
 WARM_UPS = 3
-"""Runs before recording, in which libraries choose their kernels and take their memory."""
+"""Runs before recording, in which libraries choose kernels and allocate memory."""
 
 
 class CudaSampler:
-    """Draws samples of a batch of streams as `ReferenceSampler` does, the same up to rounding.
+    """Draws samples of a batch of streams as `ReferenceSampler` does, up to rounding.
 
-    Libraries choose their kernels by the size of a product, so a stream is not the same to the bit in batches of another size.
+    Libraries choose kernels by the size of a product, so the bits of a stream depend on the size of its batch.
 
     Parameters
     ----------
     decoder : the network; its weights are copied
     batch : number of streams
-    weights : ``"fp32"``, or ``"bf16"``: rounded to bfloat16 and multiplied by tensor cores, which round the other factor to 10 bits of
-        mantissa (TF32); all sums are float32
-    device : a CUDA device, the decoder's or the current one when None. On any other a graph's operations run one by one, for tests
+    weights : ``"fp32"``, or ``"bf16"``: rounded to bfloat16 and multiplied by tensor cores, which round the other
+        factor to 10 bits of mantissa (TF32); all sums are float32
+    device : a CUDA device; None for the decoder's or the current one. Elsewhere operations run one by one, for tests
     way : ``"graph"`` replays the operations of `step.Step`; ``"eager"`` runs them one by one
 
     Raises
     ------
-    RuntimeError : when the device cannot record a graph, or has too little memory
+    RuntimeError : a device that cannot record a graph, or has too little memory
     """
 
     name = "cuda"
@@ -73,7 +73,7 @@ class CudaSampler:
 
     @torch.inference_mode()
     def draw(self, conditions: Tensor, uniforms: Tensor, temperature: float = 1.0) -> Tensor:
-        """The next samples of every stream, or of the first streams when there are fewer rows; see `ReferenceSampler.draw`."""
+        """Draw the next samples of every stream, or of the first ones for fewer rows; see `ReferenceSampler.draw`."""
         rows, time = uniforms.shape
         levels = torch.empty(rows, time, dtype=torch.int64)
         with self._on_device():
@@ -92,7 +92,7 @@ class CudaSampler:
 
     @torch.inference_mode()
     def logits(self, conditions: Tensor, levels: Tensor) -> Tensor:
-        """Logits (batch, time, 256) of the next samples, when these samples are `levels` (batch, time); the past moves on."""
+        """Return logits (batch, time, 256) of the next samples, which become `levels` (batch, time)."""
         seen, given = [], levels.to(self._device)
         with self._on_device():
             for time in range(levels.shape[1]):
@@ -120,7 +120,7 @@ class CudaSampler:
 
     @contextmanager
     def _on_device(self) -> Iterator[None]:
-        """On this device, with float32 products in float32 or on tensor cores, whatever the process has set."""
+        """Compute on this device, with float32 products in float32 or on tensor cores, whatever the process has set."""
         if self._device.type != "cuda":
             yield
             return

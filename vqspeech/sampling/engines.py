@@ -1,4 +1,4 @@
-"""The sampling engines by name, and which one ``"auto"`` stands for."""
+"""The sampling engines by name, and the choice of ``"auto"``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vqspeech.nn.decoders.wavenet import WaveNet
 from vqspeech.sampling.reference import ReferenceSampler
 
 WEIGHTS = ("fp32", "bf16")
-"""How an engine may store weights."""
+"""Storage formats of weights."""
 
 
 class Engine(Protocol):
@@ -24,18 +24,19 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """Its key in `ENGINES`; not the one asked for where that could not start."""
+        """Its key in `ENGINES`; another engine than requested where that could not start."""
         ...
 
     def draw(self, conditions: Tensor, uniforms: Tensor, temperature: float = 1.0) -> Tensor:
-        """The next mu-law levels (batch, time); with fewer rows than streams only the first streams go on, for good."""
+        """Draw the next mu-law levels (batch, time); with fewer rows, only the first streams continue from here on."""
         ...
 
 
 def _reference(decoder: WaveNet, streams: int, weights: str = "fp32") -> Engine:
     if weights != "fp32":
         raise InputError(
-            f"the reference engine has fp32 weights only, not {weights}; engines 'cpu' and 'cuda' have {', '.join(WEIGHTS)}"
+            f"the reference engine has fp32 weights only, not {weights}; "
+            f"engines 'cpu' and 'cuda' have {', '.join(WEIGHTS)}"
         )
     return ReferenceSampler(decoder, streams)
 
@@ -53,7 +54,8 @@ def _cuda(decoder: WaveNet, streams: int, weights: str = "fp32") -> Engine:
 
     try:
         return CudaSampler(decoder, streams, weights=weights)
-    except RuntimeError as error:  # of a driver, of a library, of memory
+    except RuntimeError as error:
+        # An error of the driver, of a library, or of memory.
         name = _without_gpu()
         warnings.warn(
             f"sampling with the {name} engine, because cuda could not start: {_first_line(error)}", stacklevel=2
@@ -62,20 +64,22 @@ def _cuda(decoder: WaveNet, streams: int, weights: str = "fp32") -> Engine:
 
 
 ENGINES: dict[str, Callable[..., Engine]] = {"cpu": _cpu, "cuda": _cuda, "reference": _reference}
-"""Engine name -> function of a decoder, a number of streams and the storage of weights."""
+"""Engine name -> function of a decoder, a number of streams and the storage format of weights."""
 
 MOST_STREAMS = {"cpu": 64, "cuda": 512, "reference": 64}
-"""Utterances that an engine draws together; more are drawn in turns, so that memory does not grow with their number."""
+"""Utterances that an engine draws at a time; further ones are drawn in turns, which bounds memory."""
 
 
 def resolve(name: str) -> str:
-    """The name of an engine that can be used: ``"auto"`` is ``cuda`` where there is a GPU, else ``cpu``, or ``reference`` with a warning where
-    numba does not work.
+    """Return the name of a usable engine.
+
+    ``"auto"`` is ``cuda`` where there is a GPU, else ``cpu``, or ``reference`` with a warning where numba does not
+    work.
 
     Raises
     ------
-    UnknownNameError : for a name that is neither ``"auto"`` nor in `ENGINES`
-    InputError : for ``"cuda"`` without a GPU
+    UnknownNameError : a name that is neither ``"auto"`` nor in `ENGINES`
+    InputError : ``"cuda"`` without a GPU
     """
     if name == "auto":
         return _without_gpu() if cuda_trouble() else "cuda"
@@ -83,7 +87,8 @@ def resolve(name: str) -> str:
         raise unknown_name("sampling engine", name, ["auto", *ENGINES])
     if name == "cuda" and (reason := cuda_trouble()):
         raise InputError(
-            f"engine 'cuda' needs an NVIDIA GPU that PyTorch can use: {reason}. Engine 'cpu' needs none, 'auto' takes what there is"
+            f"engine 'cuda' needs an NVIDIA GPU that PyTorch can use: {reason}. "
+            "Engine 'cpu' needs none, 'auto' takes what is available"
         )
     return name
 
@@ -96,29 +101,32 @@ def _without_gpu() -> str:
 
 
 def cuda_trouble() -> str:
-    """Why the cuda engine cannot be used here, in a few words; empty when it may be tried."""
+    """Return why the cuda engine cannot be used here; empty when it can be tried."""
     if torch.version.cuda is None:
         return "this PyTorch was built without CUDA"
-    return "" if torch.cuda.is_available() else "it finds no GPU, or no driver that fits"
+    return "" if torch.cuda.is_available() else "it finds no GPU, or no matching driver"
 
 
 @functools.cache
 def numba_trouble() -> str:
-    """Why numba cannot be used here, in a few words; empty when a small network could be compiled and run.
+    """Return why numba cannot be used here; empty when a small network could be compiled and run.
 
-    Numba makes hundreds of thousands of objects at its start. Looking for garbage among them, and among PyTorch's, would take a third of it.
+    Garbage collection is off: numba makes hundreds of thousands of objects at its start, which takes a third longer
+    with it.
     """
     collecting = gc.isenabled()
     gc.disable()
     try:
         from vqspeech.sampling.cpu import CpuSampler
 
-        with torch.random.fork_rng(devices=[]):  # the caller's random numbers are none of this function's business
+        # Leaves the caller's random numbers alone.
+        with torch.random.fork_rng(devices=[]):
             decoder = WaveNet(
                 dim=1, hop_samples=1, dilations=(1,), residual_channels=1, skip_channels=1, condition_channels=1
             )
         CpuSampler(decoder, 1, threads=1).draw(torch.zeros(1, 1, 1, 2), torch.zeros(1, 1, dtype=torch.float64))
-    except Exception as error:  # whatever a broken installation of numba or LLVM may raise
+    except Exception as error:
+        # Whatever a broken installation of numba or LLVM may raise.
         return _first_line(error)
     finally:
         if collecting:

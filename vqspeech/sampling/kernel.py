@@ -1,6 +1,6 @@
 """The loop over samples of the CPU engine, in numba: every product is made of register tiles (see `tile`).
 
-Numba keeps the machine code in ``__pycache__``, by the date of this file: touch it after a change of `tile` or `numeric`.
+Numba caches the machine code in ``__pycache__`` by the date of this file: touch it after changing `tile` or `numeric`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ tile_4x4, tile_4x2, tile_4x1 = (make_tile(4, vectors) for vectors in (4, 2, 1))
 
 @compiled
 def product(x, at, stride, rows, count, w, panel, y, to, pitch, vectors, widest, per_word):  # type: ignore[no-untyped-def]
-    """Add ``x[at + r * stride + k] W[k, n]`` to ``y[to + r * pitch + n]`` for `rows` rows; W lies in `w` from `panel` on, in panels of up to
-    `widest` vectors as `packing.panels` makes them. Returns where W ends.
+    """Add ``x[at + r * stride + k] W[k, n]`` to ``y[to + r * pitch + n]`` for `rows` rows; return where W ends.
 
-    Every output is summed over k in order, whatever the number of rows: a stream's numbers are the same alone and among others.
+    W lies in `w` from `panel` on, in panels of up to `widest` vectors as `packing.panels` makes them.
+
+    Every output is summed over k in order, whatever the number of rows, so a stream's result does not depend on the
+    others.
     """
     while vectors > 0:
         size = widest
@@ -56,7 +58,10 @@ def product(x, at, stride, rows, count, w, panel, y, to, pitch, vectors, widest,
 
 @compiled
 def gate(g, at, z, to, width):  # type: ignore[no-untyped-def]
-    """z = tanh(f) sigmoid(h) of [f | h] = g, as (a - 1) / ((a + 1) (b + 1)) with a = exp(2 f), b = exp(-h); error below 3e-7."""
+    """z = tanh(f) sigmoid(h) of [f | h] = g, as (a - 1) / ((a + 1) (b + 1)), a = exp(2 f), b = exp(-h).
+
+    The error is below 3e-7.
+    """
     f, h, z = g[at : at + width], g[at + width : at + 2 * width], z[to : to + width]
     for n in range(width):
         a = exp32(float32(2) * min(max(f[n], float32(-10)), float32(10)))
@@ -66,7 +71,7 @@ def gate(g, at, z, to, width):  # type: ignore[no-untyped-def]
 
 @compiled
 def copy(source, at, target, to, count):  # type: ignore[no-untyped-def]
-    """target[to:...] = source[at:...]. (Slices, since numba would look at the sign of every ``at + n``.)"""
+    """target[to:...] = source[at:...]. (For slices, numba would check the sign of every ``at + n``.)"""
     source, target = source[at : at + count], target[to : to + count]
     for n in range(count):
         target[n] = source[n]
@@ -82,7 +87,7 @@ def add(first, at, second, here, target, to, count):  # type: ignore[no-untyped-
 
 @compiled
 def rectify(array, at, count):  # type: ignore[no-untyped-def]
-    """Negative numbers to zero, in place."""
+    """Set negative numbers to zero, in place."""
     array = array[at : at + count]
     for n in range(count):
         array[n] = max(array[n], float32(0))
@@ -112,7 +117,7 @@ def _exp64(x):  # type: ignore[no-untyped-def]
 
 @compiled
 def choose(logits, at, uniform, temperature, cumulative):  # type: ignore[no-untyped-def]
-    """As `reference.choose`, of the row of 256 logits at `at`; `cumulative` is 256 float64 of scratch."""
+    """`reference.choose` for the row of 256 logits at `at`; `cumulative` is scratch, 256 float64."""
     logits = logits[at : at + LEVELS]
     peak = logits[0]
     for level in range(LEVELS):
@@ -136,7 +141,7 @@ def choose(logits, at, uniform, temperature, cumulative):  # type: ignore[no-unt
 
 @compiled
 def gather(rings, ring, now, streams, rows, block, dilation, taps, width, padded, x):  # type: ignore[no-untyped-def]
-    """Into `x` (rows, block, taps - 1, width): the past of one layer, whose ring is at `ring`, for the samples from `now` on."""
+    """Copy the past of a layer for the samples from `now` on into `x` (rows, block, taps - 1, width)."""
     length, to = (taps - 1) * dilation, 0
     for row in range(rows):
         for step in range(block):
@@ -148,7 +153,7 @@ def gather(rings, ring, now, streams, rows, block, dilation, taps, width, padded
 
 @compiled
 def clear(array, at, count):  # type: ignore[no-untyped-def]
-    """Zeros from `at` on."""
+    """Set `count` numbers from `at` on to zero."""
     array = array[at : at + count]
     for n in range(count):
         array[n] = 0
@@ -156,7 +161,7 @@ def clear(array, at, count):  # type: ignore[no-untyped-def]
 
 @compiled
 def draw(net, state, conditions, condition_samples, uniforms, temperature, forced, levels, seen):  # type: ignore[no-untyped-def]
-    """The next samples of the first streams of a state.
+    """Draw the next samples of the first streams of a state.
 
     Parameters
     ----------
@@ -165,25 +170,22 @@ def draw(net, state, conditions, condition_samples, uniforms, temperature, force
     conditions : (frames, layers, rows, 2 * padded_width) float32, flat
     uniforms : (rows, time) float64
     forced : (rows, time) int64 levels to take instead of drawing them; empty to draw
-    levels : (rows, time) int64, for the result
-    seen : (rows, time, 256) float32 for the logits; empty when nobody wants them
+    levels : (rows, time) int64, the result
+    seen : (rows, time, 256) float32, receives the logits; empty to skip them
     """
     streams, layers = len(state.level), len(net.dilations)
     rows, time = levels.shape
     width, padded, skip, skips = net.width, net.padded_width, net.skip, net.padded_skip
     span, pitch, doubled = (net.taps - 1) * width, padded + skips, 2 * padded
     skip_vectors, gate_vectors = skips // LANES, doubled // LANES
-    taps, widest, per_word = net.taps, net.panel, net.per_word  # fields by name would count references at every use
+    # Fields by name would count references at every use.
+    taps, widest, per_word = net.taps, net.panel, net.per_word
     now_weights, past_weights, dilations, blocks = net.now, net.past, net.dilations, net.blocks
     embedding, residual_bias, head_bias = net.embedding, net.residual_bias, net.head_bias
     level_of, clock, rings, ahead_of, x = state.level, state.clock, state.rings, state.ahead, state.x
     y, g, z, head = state.y, state.g, state.z, state.head
-    logits, start, shared, classes = (
-        rows * skips,
-        int64(0),
-        int64(SHARED),
-        int64(LEVELS),
-    )  # numba compiles anew for constants
+    # Typed numbers, since numba compiles anew for each constant.
+    logits, start, shared, classes = rows * skips, int64(0), int64(SHARED), int64(LEVELS)
     cumulative = np.zeros(LEVELS)
     for sample in range(time):
         now = clock[0]
@@ -221,7 +223,8 @@ def draw(net, state, conditions, condition_samples, uniforms, temperature, force
             )
             for row in range(rows):
                 gate(g, row * doubled, z, row * padded, padded)
-            first = start if layer < layers - 1 else padded  # the last layer has no residual path
+            # The last layer has no residual path.
+            first = start if layer < layers - 1 else padded
             vectors = (padded - first) // LANES + skip_vectors
             panel = product(
                 z, start, padded, rows, width, now_weights, panel, y, first, pitch, vectors, widest, per_word

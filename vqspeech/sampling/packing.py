@@ -1,4 +1,4 @@
-"""Weights of a WaveNet in the order in which a CPU reads them, one stretch of memory from the first layer to the logits."""
+"""Weights of a WaveNet in the order in which a CPU reads them: one block from the first layer to the logits."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ from vqspeech.nn.decoders.wavenet import WaveNet
 from vqspeech.sampling.tile import LANES, SHARED
 
 AHEAD = 8
-"""Samples whose past taps one stream may compute together, which reads these weights once in so many samples."""
+"""Samples for which one stream may compute its past taps together, so that these weights are read once for all."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Packed:
-    """Weights and shapes of a WaveNet for `kernel.draw`. Widths are rounded up to whole vectors, the rest is zeros.
+    """Weights and shapes of a WaveNet for `kernel.draw`, with widths padded by zeros to whole vectors.
 
     Parameters
     ----------
-    width, padded_width : residual channels, and rounded up
-    skip, padded_skip : skip channels, and rounded up
-    panel : vectors of a panel of the weights that are read at every sample; those of past taps have `tile.SHARED`
-    now : what is read at every sample: for each layer the gates' newest tap, then [residual | skip]; then the two products of the head
+    width, padded_width : residual channels, before and after padding
+    skip, padded_skip : skip channels, before and after padding
+    panel : vectors per panel of weights that are read at every sample; past taps have `tile.SHARED`
+    now : weights read at every sample: for each layer the newest tap of the gates, then [residual | skip]; then two
+        products of the head
     past : the other taps of each layer, stacked, oldest first
     residual_bias : (layers, padded_width), flat, zero for the last
     head_bias : (2 * padded_skip + 256,) of the skip sum, of the hidden layer, of the logits
     embedding : (256, padded_width), flat
     dilations : (layers,) int64
-    blocks : (layers,) int64 samples whose past taps are computed together
+    blocks : (layers,) int64, samples whose past taps are computed together
     """
 
     taps: int
@@ -50,23 +51,23 @@ class Packed:
 
     @property
     def bytes_per_sample(self) -> float:
-        """Bytes of weights that one stream reads for one sample."""
+        """Bytes of weights that one stream reads per sample."""
         past_bytes = (self.taps - 1) * self.width * 2 * self.padded_width * self.bytes_per_weight
         return self.now.nbytes + sum(past_bytes / block for block in self.blocks.tolist())
 
     @property
     def bytes_per_weight(self) -> int:
-        """4, or 2 for bfloat16."""
+        """Bytes per weight: 4, or 2 for bfloat16."""
         return 4 if self.now.dtype == np.float32 else 2
 
 
 def pack(decoder: WaveNet, streams: int, weights: str = "fp32") -> Packed:
-    """The weights of a decoder for so many streams.
+    """Pack the weights of a decoder for a number of streams.
 
     Parameters
     ----------
     decoder : the network; its weights are copied
-    streams : 1 takes panels of eight vectors and looks ahead in time, more take panels of `tile.SHARED`
+    streams : 1 takes panels of eight vectors and computes past taps ahead, more take panels of `tile.SHARED`
     weights : ``"fp32"``, or ``"bf16"`` for half the bytes (see `bf16_pairs`)
     """
     vector = LANES if weights == "fp32" else 2 * LANES
@@ -115,12 +116,12 @@ def pack(decoder: WaveNet, streams: int, weights: str = "fp32") -> Packed:
 
 
 def block(dilation: int, most: int) -> int:
-    """The largest power of two that is no more than the dilation, and than `most`."""
+    """Return the largest power of two up to both the dilation and `most`."""
     return 1 << (min(dilation, most).bit_length() - 1)
 
 
 def panels(matrix: np.ndarray, columns: int, unit: int) -> list[np.ndarray]:
-    """A matrix (inputs, outputs) as panels of so many columns, each flattened; at the end halves, quarters, ... of a panel down to `unit`."""
+    """Cut a matrix (inputs, outputs) into flat panels of columns; the last ones are halved down to `unit`."""
     parts, first = [], 0
     while first < matrix.shape[1]:
         while columns > max(unit, matrix.shape[1] - first):
@@ -131,21 +132,22 @@ def panels(matrix: np.ndarray, columns: int, unit: int) -> list[np.ndarray]:
 
 
 def bf16_pairs(flat: np.ndarray) -> np.ndarray:
-    """Float32 numbers, two vectors after two vectors, as words that hold a bfloat16 of each vector.
+    """Pack float32 numbers, pairs of vectors, into words with a bfloat16 of each vector.
 
-    The low half of a word is the first number, rounded to bfloat16. The kernel reads the whole word as the second number and so spares the
-    instruction that would clear the low half; the high half is chosen such that the word is nearest to that number. Either way the error is
-    at most half a unit of bfloat16, 2^-9 of the number.
+    The low half of a word is the first number, rounded to bfloat16. The kernel reads the whole word as the second
+    number, which saves the instruction that would clear the low half; the high half is chosen so that the word is
+    nearest to that number. Both errors are at most half a unit of bfloat16, 2^-9 of the number.
     """
     first, second = np.ascontiguousarray(flat.reshape(-1, 2, LANES).transpose(1, 0, 2), np.float32).view(np.uint32)
-    low = (first + (0x7FFF + ((first >> 16) & 1))) >> 16  # round to nearest, ties to even
+    # Round to nearest, ties to even.
+    low = (first + (0x7FFF + ((first >> 16) & 1))) >> 16
     magnitude = (second & 0x7FFFFFFF).astype(np.int64)
     high = ((magnitude - low + 0x8000) >> 16).clip(0, 0x7F7F).astype(np.uint32)
     return ((second & 0x80000000) | (high << 16) | low).reshape(-1)
 
 
 def aligned(array: np.ndarray) -> np.ndarray:
-    """A copy that starts at a multiple of 64 bytes, so that no vector lies in two cache lines."""
+    """Copy to an address that is a multiple of 64 bytes, so that no vector lies in two cache lines."""
     flat = np.empty(array.nbytes + 64, np.uint8)
     first = -flat.ctypes.data % 64
     result = flat[first : first + array.nbytes].view(array.dtype).reshape(array.shape)

@@ -1,12 +1,13 @@
-"""One long utterance in parts that are sampled at the same time, and joined where they fit best.
+"""Sample one long utterance in parts at the same time, and join them where they fit best.
 
-A part but the first lacks its past. It starts a receptive field early from silence, with the codes and the random numbers of that stretch, so
-that from its nominal start on every layer has seen speech of these codes in this voice, though not the very samples that the part before it
-ends with. Both go on for a while side by side; there the later one is moved by a few milliseconds and faded in where the two waveforms agree
-best, as in overlap-add by waveform similarity (Verhelst and Roelands 1993, WSOLA).
+Every part but the first lacks its past. It starts one receptive field early from silence, with the codes and random
+numbers of that stretch, so that from its nominal start on every layer has seen speech of these codes in this voice,
+though not the very samples at the end of the previous part. Both continue side by side for a while; there the later
+part is moved by a few milliseconds and faded in where the two waveforms agree best, as in overlap-add by waveform
+similarity (Verhelst and Roelands 1993, WSOLA).
 
-What it costs: the samples of a fade are no draws of the model, what follows does not depend on what was said before the part, and time may be
-off by up to `LAG_SAMPLES`. Everything else is as without parts.
+The cost: the samples of a fade are not draws of the model, speech after a cut is independent of the speech before it,
+and time may shift by up to `LAG_SAMPLES`. Everything else is as without parts.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ FADE_SAMPLES = 256
 """Length of the cross-fade: 16 ms at 16 kHz."""
 
 LAG_SAMPLES = 160
-"""A part may be moved so far to fit: 10 ms at 16 kHz, a period of a low voice."""
+"""Largest shift of a part: 10 ms at 16 kHz, a period of a low voice."""
 
 OVERLAP_SAMPLES = 1600
-"""Stretch in which both parts are looked at: 100 ms at 16 kHz."""
+"""Length in which both parts are compared: 100 ms at 16 kHz."""
 
 LONG_SAMPLES = 4 * 16_000
-"""No part is made shorter than this when the number of parts is chosen for the user."""
+"""Least length of a part when the number of parts is chosen automatically."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Part:
     ----------
     first : its first sample, a multiple of the conditioning frame
     count : samples to draw
-    start : where its nominal stretch begins; what lies before is warm-up
+    start : its nominal start; samples before it are warm-up
     """
 
     first: int
@@ -47,26 +48,25 @@ class Part:
 
 
 def number_of_parts(length: int, utterances: int, cores: int) -> int:
-    """Parts of an utterance that leave no core idle, none shorter than `LONG_SAMPLES`."""
+    """Choose a number of parts that uses all cores, none shorter than `LONG_SAMPLES`."""
     return max(1, min(cores // max(1, utterances), length // LONG_SAMPLES))
 
 
 def plan(length: int, parts: int, frame_samples: int, receptive_field: int) -> list[Part]:
-    """The parts of an utterance of so many samples, of about equal work; fewer than asked where they would be shorter than their warm-up.
+    """Divide an utterance into parts of about equal work; fewer where they would be shorter than their warm-up.
 
     Parameters
     ----------
     length : samples of the utterance
-    parts : how many are wanted
+    parts : number of parts wanted
     frame_samples : samples per conditioning frame; parts start on frames
     receptive_field : samples of warm-up
     """
     warm = -(-(receptive_field + LAG_SAMPLES) // frame_samples) * frame_samples
     extra = OVERLAP_SAMPLES + LAG_SAMPLES
     parts = max(1, min(parts, length // (2 * (warm + extra))))
-    each = (
-        length + LAG_SAMPLES + (parts - 1) * (warm + extra)
-    ) / parts  # the first has no warm-up, the last no overlap
+    # The first part has no warm-up, the last no overlap.
+    each = (length + LAG_SAMPLES + (parts - 1) * (warm + extra)) / parts
     starts = [
         0,
         *(round((number * (each - warm - extra) + warm) / frame_samples) * frame_samples for number in range(1, parts)),
@@ -77,7 +77,9 @@ def plan(length: int, parts: int, frame_samples: int, receptive_field: int) -> l
 
 
 class Assembly:
-    """Utterances from pieces of their parts, handed on as soon as they are in order: at once, or all at the end when there are several parts.
+    """Assembles utterances from pieces of their parts, and delivers them in order.
+
+    Utterances of one part are delivered at once, others when all parts are complete.
 
     Parameters
     ----------
@@ -102,11 +104,11 @@ class Assembly:
 
     @property
     def samples(self) -> int:
-        """Handed on so far."""
+        """Number of samples delivered."""
         return sum(self._given)
 
     def add(self, utterance: int, part: int, piece: np.ndarray) -> None:
-        """The next samples of a part."""
+        """Add the next samples of a part."""
         if len(self._plans[utterance]) == 1:
             self._give(utterance, piece)
             return
@@ -118,7 +120,7 @@ class Assembly:
             self._give(utterance, join(parts, [np.concatenate(some) for some in held], self._lengths[utterance]))
 
     def interrupt(self) -> None:
-        """Of utterances whose parts are not complete, hand on what there is of the first."""
+        """Deliver the first part, as far as it goes, of utterances whose parts are not complete."""
         for utterance, held in enumerate(self._held):
             if held[0]:
                 self._give(utterance, np.concatenate(held[0])[: self._lengths[utterance]])
@@ -129,9 +131,11 @@ class Assembly:
 
 
 def join(parts: Sequence[Part], waveforms: Sequence[np.ndarray], length: int) -> np.ndarray:
-    """One waveform (length,) float32 of the waveforms of the parts of a plan, all of them complete."""
-    pieces, begin = [], 0  # `begin`: time of the first sample that is not in `pieces`
-    lag = 0  # the current part's sample at t + lag is heard at t
+    """Join the complete waveforms of the parts of a plan into one (length,) float32."""
+    # `begin` is the time of the first sample that is not in `pieces`; the current part's sample t + lag sounds at time
+    # t.
+    pieces, begin = [], 0
+    lag = 0
     for (this, early), (following, late) in itertools.pairwise(zip(parts, waveforms, strict=True)):
         start = following.start
         place, next_lag = _fit(early[start + lag - this.first :], late[start - following.first - LAG_SAMPLES :])
@@ -147,7 +151,7 @@ def join(parts: Sequence[Part], waveforms: Sequence[np.ndarray], length: int) ->
 
 
 def _fit(early: np.ndarray, late: np.ndarray) -> tuple[int, int]:
-    """Place and lag of the fade: where early[t] and late[t + LAG_SAMPLES + lag] differ least over a fade, for their loudness."""
+    """Find the place and lag of a fade with the least difference of early[t] and late[t + LAG_SAMPLES + lag]."""
     span = min(len(early), OVERLAP_SAMPLES - LAG_SAMPLES)
     best = (np.inf, 0, 0)
     for lag in range(-LAG_SAMPLES, LAG_SAMPLES + 1):

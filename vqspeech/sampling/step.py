@@ -1,4 +1,4 @@
-"""Sampling as a fixed sequence of tensor operations, the same at every sample and on every device: what a CUDA graph can record."""
+"""Sampling as a fixed sequence of tensor operations, equal at every sample, which a CUDA graph can record."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from vqspeech.sampling.reference import pass_uniform
 
 
 class Step:
-    """The next samples of a batch of streams, without a word to the host: buffers keep their place, counters lie on the device.
+    """Draws the next samples of streams without involving the host: buffers stay in place, counters are on the device.
 
-    A GPU spends its time between operations, not in them, so there are as few as possible:
+    A GPU spends its time between operations, so there are as few as possible:
 
-    - Past taps of all layers are one batched product: they depend on earlier samples only.
-    - The skip paths of all layers are one product over the concatenated gated outputs; rings are read once and written once per sample.
-    - Residual biases take no operation. Layer l works on h - c with c the sum of the biases before it: what c would give to its gates is
-      added to the conditions, and the past before the first sample, h = 0, is -c.
+    - Past taps of all layers are one batched product, since they depend on earlier samples only.
+    - Skip paths of all layers are one product over the concatenated gated outputs; rings are read and written once per
+      sample.
+    - Residual biases need no operation. Layer l works on h - c, where c is the sum of the biases before it: the effect
+      of c on its gates is added to the conditions, and the past before the first sample, h = 0, is -c.
 
     Parameters
     ----------
     decoder : the network; its weights are copied
     streams : number of streams
-    device : where everything is
+    device : of all buffers
     weights : ``"fp32"``, or ``"bf16"``: rounded to bfloat16, with all sums in float32
-    frames : conditioning frames that `conditions` has room for
+    frames : conditioning frames for which `conditions` has room
     """
 
     def __init__(
@@ -53,20 +54,23 @@ class Step:
         self.condition_samples = decoder.condition_samples
         self._width = width
         self._embedding = copied(decoder.embedding.weight)
-        gates = matrix(torch.stack(list(decoder.gates)))  # (layers, taps, width, 2 * width)
+        # (layers, taps, width, 2 * width)
+        gates = matrix(torch.stack(list(decoder.gates)))
         self._past, self._now = gates[:, :-1].transpose(0, 1).contiguous(), gates[:, -1].contiguous()
         residual = [linear(layer) for layer in decoder.residual]
         self._residual = [weight for weight, _ in residual]
         self._head = [linear(layer) for layer in (decoder.skip, decoder.hidden, decoder.logits)]
         biases = torch.stack([torch.zeros(width, device=device), *(bias for _, bias in residual)])
         self._shift = biases.cumsum(0)[:, None]
-        self._offset = self._shift @ gates.sum(1)  # (layers, 1, 2 * width)
+        # (layers, 1, 2 * width)
+        self._offset = self._shift @ gates.sum(1)
 
         spans = [(taps - 1) * dilation for dilation in decoder.dilations]
         self._spans = whole(spans)
         self._starts = self._spans.cumsum(0) - self._spans
         self._lags = whole(list(range(taps - 1)))[:, None] * whole(list(decoder.dilations))
-        self._rings = buffer(sum(spans), streams, width)  # of each layer (span, streams, width), one after the other
+        # One (span, streams, width) per layer, one after the other.
+        self._rings = buffer(sum(spans), streams, width)
         self._hidden = buffer(layers, streams, width)
         self._gates = buffer(layers, streams, 2 * width)
         self._gated = buffer(streams, layers * width)
@@ -82,11 +86,11 @@ class Step:
 
     @property
     def capacity(self) -> int:
-        """Samples that fit between two calls of `begin`."""
+        """Number of samples between two calls of `begin`."""
         return len(self._uniforms)
 
     def reset(self) -> None:
-        """To silence, before the first sample."""
+        """Reset to silence, before the first sample."""
         if len(self._rings):
             spans = self._spans.tolist()
             for ring, shift in zip(self._rings.split(spans), self._shift, strict=True):
@@ -96,7 +100,7 @@ class Step:
         self._place.zero_()
 
     def begin(self, conditions: Tensor, uniforms: Tensor, temperature: float) -> None:
-        """What the next samples are drawn with; with fewer rows than streams the others draw what nobody asked for.
+        """Set conditions and random numbers of the next samples; streams beyond the rows draw unused samples.
 
         Parameters
         ----------
@@ -113,7 +117,7 @@ class Step:
         self._place.zero_()
 
     def advance(self, samples: int) -> None:
-        """Draw so many samples of every stream."""
+        """Draw the next samples of every stream."""
         places, frames, slots = self._counters(samples)
         uniforms, drawn = self._uniforms.index_select(0, places), []
         for sample in range(samples):
@@ -124,18 +128,18 @@ class Step:
         self._levels.index_copy_(0, places, torch.stack(drawn))
 
     def drawn(self, rows: int, time: int) -> Tensor:
-        """The samples since `begin`, (rows, time) int64 in the memory of the host."""
+        """Return the samples since `begin`, (rows, time) int64 on the host."""
         return self._levels[:time, :rows].T.to("cpu", copy=True)
 
     def forced(self, level: Tensor) -> Tensor:
-        """Logits (streams, 256) of the next sample, which then is `level` (streams,), drawn or not."""
+        """Return logits (streams, 256) of the next sample, which becomes `level` (streams,), drawn or not."""
         _, frames, slots = self._counters(1)
         logits = self._logits(frames, slots[0])
         self._level.copy_(level)
         return logits
 
     def _counters(self, samples: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Of the next samples the places since `begin`, the frames, and the slots of the past taps (samples, taps - 1, layers)."""
+        """Return places since `begin`, frames and slots of past taps (samples, taps - 1, layers) of the next samples."""
         steps = torch.arange(samples, device=self._place.device)
         places = self._place + steps
         times = (self._clock + steps)[:, None, None]
@@ -158,7 +162,8 @@ class Step:
             if layer < len(self._residual):
                 torch.addmm(hidden[layer], z, self._residual[layer], out=hidden[layer + 1])
         if len(slots):
-            self._rings.index_copy_(0, slots[0], hidden)  # the slot of the oldest tap, which has been read
+            # Into the slot of the oldest tap, which has been read.
+            self._rings.index_copy_(0, slots[0], hidden)
         (skip, skip_bias), (inner, inner_bias), (last, last_bias) = self._head
         output = torch.addmm(skip_bias, gated, skip).relu_()
         output = torch.addmm(inner_bias, output, inner).relu_()

@@ -1,7 +1,8 @@
-"""Register tiles: the one piece of machine code that sampling on a CPU spends its time in, built as LLVM vector instructions.
+"""Register tiles: the inner loop of sampling on a CPU, built as LLVM vector instructions.
 
-A tile adds the product of a few input rows with a panel of weights to a few output rows. Its accumulators are values of vector type, so they
-live in registers for all of the sum, whatever the shape; a compiler's own vectorisation of the same loops stores and reloads them.
+A tile adds the product of a few input rows and a panel of weights to a few output rows. Its accumulators are values of
+vector type, so they stay in registers for the whole sum, whatever the shape; a compiler's own vectorisation of the same
+loops stores and reloads them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 LANES = 16 if llvm.get_host_cpu_features().get("avx512f") else 8
-"""float32 numbers of a vector; LLVM splits vectors that are wider than the machine's."""
+"""float32 numbers per vector; LLVM splits vectors that are wider than the machine's."""
 
 SHARED = 4 if LANES == 16 else 2
 """Vectors of a tile of four rows: 16 sums in the 32 registers of AVX-512, 8 in the 16 of AVX2."""
@@ -25,13 +26,14 @@ _VECTOR, _WORDS = ir.VectorType(_F32, LANES), ir.VectorType(_I32, LANES)
 
 
 def make_tile(rows: int, vectors: int) -> Any:
-    """A function ``tile(x, at, stride, count, w, panel, y, to, pitch)`` of numba code.
+    """Make a function ``tile(x, at, stride, count, w, panel, y, to, pitch)`` for numba code.
 
-    It does ``y[to + r * pitch + n] += sum over k < count (at least 1) of x[at + r * stride + k] * W[k, n]`` for r < `rows` and
-    n < `vectors` * LANES. All arrays are one-dimensional; `panel` is where in `w` the panel W starts, row after row without gaps.
+    It computes ``y[to + r * pitch + n] += sum over k < count (at least 1) of x[at + r * stride + k] * W[k, n]`` for r <
+    `rows` and n < `vectors` * LANES. All arrays are one-dimensional; the panel W starts at `panel` in `w`, row by row
+    without gaps.
 
-    W is read from float32 numbers, or from uint32 pairs of bfloat16 numbers (see `packing.bf16_pairs`): the low half is the first of two
-    vectors, and the whole word, read as a float32, the second.
+    W is read from float32 numbers, or from uint32 pairs of bfloat16 numbers (see `packing.bf16_pairs`): the low half is
+    the first of two vectors, and the whole word, read as a float32, the second.
     """
 
     @intrinsic
@@ -42,7 +44,8 @@ def make_tile(rows: int, vectors: int) -> Any:
 
         def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
             if paired and vectors % 2:
-                return context.get_dummy_value()  # there are no such panels; numba compiles the call all the same
+                # There are no such panels, but numba compiles the call.
+                return context.get_dummy_value()
             x_data, w_data, y_data = (
                 context.make_array(kind)(context, builder, value).data
                 for kind, value in ((x, values[0]), (w, values[4]), (y, values[6]))

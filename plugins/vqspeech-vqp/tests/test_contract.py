@@ -2,9 +2,7 @@
 
 from vqspeech.testing import quantizer_checks
 
-NO_GRAPH = (
-    "VectorQuantize reads its buffer `initted` in every pass, a data-dependent branch that fullgraph=True refuses"
-)
+NO_GRAPH = "VectorQuantize branches on its buffer `initted` in every pass, which fullgraph=True refuses"
 
 
 @quantizer_checks(
