@@ -13,7 +13,7 @@ from vqspeech.experiments import Experiment, Stage
 from vqspeech.registry.hookspecs import HOOKS
 from vqspeech.registry.reference import reference
 from vqspeech.scaffold import write_plugin
-from vqspeech.testing import aligners, corpora, decoders, encoders, modalities, priors, quantizers
+from vqspeech.testing import alignments, corpora, decoders, encoders, modalities, priors, quantizers
 
 DOCS = Path(__file__).parents[1] / "docs"
 INDEX = (DOCS / "plugins.md").read_text(encoding="utf-8")
@@ -73,7 +73,7 @@ def test_every_field_of_stages_and_experiments_is_documented(kind):
         assert re.search(rf"\| `{field.name}[`(]", page("recipe.md")) or field.name in ("out", "stages")
 
 
-@pytest.mark.parametrize("module", [encoders, quantizers, decoders, priors, corpora, aligners, modalities])
+@pytest.mark.parametrize("module", [encoders, quantizers, decoders, priors, corpora, alignments, modalities])
 def test_every_check_is_listed_as_its_docstring_says(module):
     for check in module.CHECKS:
         first = " ".join(check.__doc__.strip().split("\n\n")[0].split()).replace("``", "`")

@@ -8,7 +8,7 @@ from vqspeech.alignment.base import Alignment, Interval
 from vqspeech.alignment.textgrid import Tier, write_textgrid
 from vqspeech.corpora.alignments import find, make
 from vqspeech.corpora.base import Utterance
-from vqspeech.errors import InputError
+from vqspeech.errors import InputError, UnknownNameError
 
 
 def utterance(speaker: str, stem: str, name: str | None = None, text: str | None = None) -> Utterance:
@@ -70,7 +70,7 @@ def test_aligners_that_make_alignments_are_given_the_text(isolated_registry, fak
         """
         import vqspeech
         from vqspeech.alignment.base import Alignment, Interval
-        from vqspeech.errors import InputError
+        from vqspeech.errors import InputError, UnknownNameError
         from vqspeech.registry.specs import AlignerSpec
 
         def align(path, *, text):
@@ -80,7 +80,7 @@ def test_aligners_that_make_alignments_are_given_the_text(isolated_registry, fak
 
         @vqspeech.hookimpl
         def register_aligners():
-            return [AlignerSpec(name="words", target="vqspeech_words:align", summary="one label", suffixes=())]
+            return [AlignerSpec(name="words", target="vqspeech_words:align", summary="one label")]
         """,
     )
     isolated_registry()
@@ -88,5 +88,5 @@ def test_aligners_that_make_alignments_are_given_the_text(isolated_registry, fak
     made = make("words", speech)
     assert made.alignments == {"a_1": Alignment((Interval(0.0, 1.0, "hello"),))}
     assert made.skipped == {"a_2": "cannot say that", "a_3": "has no text"}
-    with pytest.raises(InputError, match="'textgrid' reads alignments and makes none"):
+    with pytest.raises(UnknownNameError, match="unknown aligner 'textgrid'"):
         make("textgrid", speech)

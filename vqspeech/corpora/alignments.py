@@ -1,8 +1,7 @@
-"""Match alignments with recordings; registered aligners read them, by file name ending, or make them."""
+"""Match alignments with recordings: registered formats read them, by file name ending; aligners make them."""
 
 from __future__ import annotations
 
-import inspect
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,15 +11,15 @@ from pathlib import Path
 from vqspeech.alignment.base import Alignment
 from vqspeech.alignment.ctm import read_ctm_utterances
 from vqspeech.corpora.base import Utterance
-from vqspeech.errors import InputError
+from vqspeech.errors import InputError, PluginError
 from vqspeech.registry import contracts, lookup
-from vqspeech.registry.specs import AlignerSpec
+from vqspeech.registry.specs import AlignerSpec, AlignmentSpec
 
 
-def aligners_by_suffix() -> dict[str, str]:
-    """Map file name endings (with the dot, lower case) to the aligner that reads them, most preferred first."""
+def formats_by_suffix() -> dict[str, str]:
+    """Map file name endings (with the dot, lower case) to the format that has them, most preferred first."""
     found: dict[str, str] = {}
-    for entry in lookup.entries(AlignerSpec):
+    for entry in lookup.entries(AlignmentSpec):
         for suffix in entry.spec.suffixes:
             found.setdefault(suffix, entry.qualified)
     return found
@@ -33,17 +32,17 @@ def read_alignment(path: Path) -> Alignment:
     ------
     InputError : an ending without a reader, or a file that its reader refuses
     """
-    known = aligners_by_suffix()
+    known = formats_by_suffix()
     name = known.get(path.suffix.lower())
     if name is None:
         raise InputError(f"{path}: no reader for {path.suffix!r} alignments; known: {', '.join(known)}")
-    alignment: Alignment = contracts.call(lookup.find(AlignerSpec, name), path)
+    alignment: Alignment = contracts.call(lookup.find(AlignmentSpec, name), path)
     return alignment
 
 
 def beside(audio_files: Iterable[Path]) -> dict[Path, Path]:
     """Map audio files to the alignment of the same folder and stem (either case), the most preferred ending first."""
-    suffixes = list(aligners_by_suffix())
+    suffixes = list(formats_by_suffix())
     listings: dict[Path, dict[tuple[str, str], Path]] = {}
     found: dict[Path, Path] = {}
     for audio_file in audio_files:
@@ -83,11 +82,11 @@ def find(place: Path, utterances: Sequence[Utterance]) -> FoundAlignments:
 
     Raises
     ------
-    InputError : a missing place, no file that a registered aligner reads, or no match with any utterance
+    InputError : a missing place, no file of a registered format, or no match with any utterance
     """
     read: dict[str, Callable[[], Alignment]]
     if place.is_dir():
-        suffixes = aligners_by_suffix()
+        suffixes = formats_by_suffix()
         files = sorted(path for path in place.rglob("*") if path.suffix.lower() in suffixes)
         read = {str(path.relative_to(place).with_suffix("")): partial(read_alignment, path) for path in files}
         if not files:
@@ -109,6 +108,8 @@ def find(place: Path, utterances: Sequence[Utterance]) -> FoundAlignments:
             continue
         try:
             alignments[key] = load()
+        except PluginError:
+            raise
         except InputError as error:
             skipped[name] = str(error)
     if not alignments:
@@ -136,7 +137,7 @@ def _keys(utterances: Sequence[Utterance]) -> dict[str, str]:
 def make(
     aligner: str, utterances: Iterable[Utterance], progress: Callable[[int], None] | None = None
 ) -> FoundAlignments:
-    """Align utterances with their transcripts by a registered aligner that accepts ``text=``.
+    """Align utterances with their transcripts by a registered aligner.
 
     Utterances without text and those that the aligner refuses are listed in ``skipped``.
 
@@ -146,11 +147,9 @@ def make(
 
     Raises
     ------
-    InputError : an aligner that only reads files
+    UnknownNameError : an unknown aligner
     """
-    align = lookup.get(AlignerSpec, aligner)
-    if "text" not in inspect.signature(align).parameters:
-        raise InputError(f"the aligner {aligner!r} reads alignments and makes none from audio and text; wav2vec2 does")
+    entry = lookup.find(AlignerSpec, aligner)
     alignments: dict[str, Alignment] = {}
     skipped: dict[str, str] = {}
     for number, utterance in enumerate(utterances, start=1):
@@ -158,7 +157,9 @@ def make(
             skipped[utterance.id] = "has no text"
             continue
         try:
-            alignments[utterance.id] = align(utterance.path, text=utterance.text)
+            alignments[utterance.id] = contracts.call(entry, utterance.path, text=utterance.text)
+        except PluginError:
+            raise
         except InputError as error:
             skipped[utterance.id] = str(error)
         if progress is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from vqspeech.registry.hookspecs import hookimpl
 from vqspeech.registry.specs import (
     AlignerSpec,
+    AlignmentSpec,
     AnalysisSpec,
     CommandSpec,
     CorpusSpec,
@@ -189,38 +190,44 @@ def register_analyses() -> list[AnalysisSpec]:
 
 
 @hookimpl
-def register_aligners() -> list[AlignerSpec]:
-    """Readers of phone alignments."""
+def register_alignments() -> list[AlignmentSpec]:
+    """File formats of phone alignments."""
     return [
-        AlignerSpec(
+        AlignmentSpec(
             name="phn",
             target="vqspeech.alignment.timit:read_phn",
             summary="TIMIT .phn: begin and end in samples",
             suffixes=(".phn",),
         ),
-        AlignerSpec(
+        AlignmentSpec(
             name="textgrid",
             target="vqspeech.alignment.textgrid:read_textgrid",
             summary="Praat TextGrid, long and short form",
             suffixes=(".textgrid",),
         ),
-        AlignerSpec(
+        AlignmentSpec(
             name="lab",
             target="vqspeech.alignment.lab:read_lab",
             summary="HTK and xlabel files: begin and end in units of 100 ns, or ends in seconds",
             suffixes=(".lab",),
         ),
-        AlignerSpec(
+        AlignmentSpec(
             name="ctm",
             target="vqspeech.alignment.ctm:read_ctm",
             summary="NIST and Kaldi CTM: begin and duration in seconds",
             suffixes=(".ctm",),
         ),
+    ]
+
+
+@hookimpl
+def register_aligners() -> list[AlignerSpec]:
+    """Makers of phone alignments."""
+    return [
         AlignerSpec(
             name="wav2vec2",
             target="vqspeech.alignment.forced:align_file",
             summary="alignment of letters from a recording and its text: CTC with wav2vec2 (downloads its weights)",
-            suffixes=(),
         ),
     ]
 

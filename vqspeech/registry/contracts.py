@@ -50,7 +50,8 @@ CONTRACTS: dict[str, Contract] = {
     "corpus": Contract(positional=("root",), returns="vqspeech.corpora.base:Corpus"),
     "recipe": Contract(positional=("request",), returns="vqspeech.experiments.request:RecipeOutcome", options=False),
     "analysis": Contract(positional=("context",), returns="vqspeech.analysis.contract:AnalysisResult"),
-    "aligner": Contract(positional=("path",), returns="vqspeech.alignment.base:Alignment"),
+    "alignment": Contract(positional=("path",), returns="vqspeech.alignment.base:Alignment"),
+    "aligner": Contract(positional=("path",), keywords=("text",), returns="vqspeech.alignment.base:Alignment"),
 }
 """Kind -> how its target is called. Commands have none: a target is a ``typer.Typer`` or any function."""
 

@@ -8,6 +8,7 @@ import pluggy
 
 from vqspeech.registry.specs import (
     AlignerSpec,
+    AlignmentSpec,
     AnalysisSpec,
     CommandSpec,
     CorpusSpec,
@@ -68,8 +69,13 @@ class Hooks:
         return ()
 
     @hookspec
+    def register_alignments(self) -> Iterable[AlignmentSpec]:
+        """File formats of phone alignments, chosen by file name ending."""
+        return ()
+
+    @hookspec
     def register_aligners(self) -> Iterable[AlignerSpec]:
-        """Readers of phone alignments, chosen by file name ending."""
+        """Makers of phone alignments, by the name that ``--aligner`` uses."""
         return ()
 
     @hookspec
@@ -87,6 +93,7 @@ HOOKS: dict[str, str] = {
     "corpus": "register_corpora",
     "recipe": "register_recipes",
     "analysis": "register_analyses",
+    "alignment": "register_alignments",
     "aligner": "register_aligners",
     "command": "register_commands",
 }

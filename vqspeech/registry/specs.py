@@ -171,19 +171,29 @@ class AnalysisSpec(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlignerSpec(Spec):
-    """A reader of phone alignments. The target is ``read(path: Path, **options) -> vqspeech.alignment.base.Alignment``.
+class AlignmentSpec(Spec):
+    """A file format of phone alignments.
 
-    An aligner that makes alignments instead has no suffixes, and its target is ``align(path: Path, *, text: str) ->
-    Alignment`` of an audio file.
+    The target is called as ``read(path)`` and returns a `vqspeech.alignment.base.Alignment`.
 
     Parameters
     ----------
-    suffixes : file name endings it reads, with the dot, lower case
+    suffixes : file name endings of the format, with the dot, lower case
+    """
+
+    kind: ClassVar[str] = "alignment"
+    suffixes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlignerSpec(Spec):
+    """A maker of phone alignments.
+
+    The target is called as ``align(path, text=TEXT)`` with an audio file and what is said in it, and returns a
+    `vqspeech.alignment.base.Alignment`.
     """
 
     kind: ClassVar[str] = "aligner"
-    suffixes: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,6 +212,7 @@ KINDS: tuple[type[Spec], ...] = (
     CorpusSpec,
     RecipeSpec,
     AnalysisSpec,
+    AlignmentSpec,
     AlignerSpec,
     CommandSpec,
 )

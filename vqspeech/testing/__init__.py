@@ -15,7 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vqspeech.testing.aligners import aligner_checks
+    from vqspeech.testing.alignments import alignment_checks
     from vqspeech.testing.cases import Case
     from vqspeech.testing.corpora import corpus_checks
     from vqspeech.testing.decoders import decoder_checks
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PUBLIC: dict[str, str] = {
     "Case": "vqspeech.testing.cases",
-    "aligner_checks": "vqspeech.testing.aligners",
+    "alignment_checks": "vqspeech.testing.alignments",
     "assert_light_import": "vqspeech.testing.light",
     "corpus_checks": "vqspeech.testing.corpora",
     "decoder_checks": "vqspeech.testing.decoders",
@@ -40,7 +40,7 @@ PUBLIC: dict[str, str] = {
 
 __all__ = [
     "Case",
-    "aligner_checks",
+    "alignment_checks",
     "assert_light_import",
     "corpus_checks",
     "decoder_checks",

@@ -1,4 +1,4 @@
-"""What every reader of alignments must do (`AlignerSpec`), as checks."""
+"""What every reader of alignments must do (`AlignmentSpec`), as checks."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from vqspeech.alignment.intervals import SILENCE_LABELS
 from vqspeech.corpora.alignments import read_alignment
 from vqspeech.errors import InputError
 from vqspeech.registry import lookup
-from vqspeech.registry.specs import AlignerSpec
+from vqspeech.registry.specs import AlignmentSpec
 from vqspeech.testing.cases import parametrize
 
 Row = tuple[float, float, str]
 
 
 @dataclass(frozen=True)
-class AlignerSubject:
-    """A registered aligner and an example of what it reads.
+class AlignmentSubject:
+    """A registered format and an example file.
 
     Parameters
     ----------
@@ -38,19 +38,19 @@ class AlignerSubject:
     phones: tuple[Row, ...]
 
     @property
-    def spec(self) -> AlignerSpec:
+    def spec(self) -> AlignmentSpec:
         """What is registered."""
-        found = lookup.spec(AlignerSpec, self.name)
+        found = lookup.spec(AlignmentSpec, self.name)
         return found
 
     def read(self, path: Path) -> Alignment:
         """What the reader gives."""
-        given: Alignment = lookup.get(AlignerSpec, self.name)(path)
+        given: Alignment = lookup.get(AlignmentSpec, self.name)(path)
         return given
 
     @contextmanager
     def file(self, content: str | bytes) -> Iterator[Path]:
-        """A file of the aligner's first suffix with that content, removed afterwards."""
+        """A file of the format's first suffix with that content, removed afterwards."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"utterance{self.spec.suffixes[0]}"
             path.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
@@ -73,7 +73,7 @@ class AlignerSubject:
             raise AssertionError(f"{what} is read as {len(given.phones)} phones; raise InputError")
 
 
-def example(subject: AlignerSubject) -> None:
+def example(subject: AlignmentSubject) -> None:
     """The example is read as what it says, to a tenth of a millisecond."""
     with subject.file(subject.text) as path:
         alignment = subject.read(path)
@@ -89,7 +89,7 @@ def example(subject: AlignerSubject) -> None:
         )
 
 
-def intervals(subject: AlignerSubject) -> None:
+def intervals(subject: AlignmentSubject) -> None:
     """Phones are sorted, not empty, do not overlap, begin at or after zero; every kind of silence is `SILENCE`."""
     with subject.file(subject.text) as path:
         phones = subject.read(path).phones
@@ -102,17 +102,17 @@ def intervals(subject: AlignerSubject) -> None:
         )
 
 
-def suffixes(subject: AlignerSubject) -> None:
+def suffixes(subject: AlignmentSubject) -> None:
     """File name endings have their dot and are lower case, and a file is found by them in either case."""
     assert subject.spec.suffixes, "the spec has no suffixes"
     for suffix in subject.spec.suffixes:
         assert suffix.startswith(".") and suffix == suffix.lower(), f"suffix {suffix!r}: with its dot, lower case"
     with subject.file(subject.text) as path:
         upper = path.rename(path.with_suffix(path.suffix.upper()))
-        assert read_alignment(upper) == subject.read(upper), f"{upper.name} is read by another aligner"
+        assert read_alignment(upper) == subject.read(upper), f"{upper.name} is read as another format"
 
 
-def encodings(subject: AlignerSubject) -> None:
+def encodings(subject: AlignmentSubject) -> None:
     """A byte order mark, Windows line ends, blank lines at the end and UTF-16 change nothing."""
     with subject.file(subject.text) as path:
         wanted = subject.read(path)
@@ -132,7 +132,7 @@ def encodings(subject: AlignerSubject) -> None:
         assert found == wanted, f"{what} changes what is read"
 
 
-def unusable_file(subject: AlignerSubject) -> None:
+def unusable_file(subject: AlignmentSubject) -> None:
     """A missing file, an empty one, text of another kind and bytes that are no text are errors that name the file, exit code 2."""
     with tempfile.TemporaryDirectory() as folder:
         subject.refuses_path(Path(folder) / f"missing{subject.spec.suffixes[0]}", "a missing file")
@@ -141,7 +141,7 @@ def unusable_file(subject: AlignerSubject) -> None:
     subject.refuses(bytes(range(128, 256)) * 4, "a file that is no text")
 
 
-def torn_file(subject: AlignerSubject) -> None:
+def torn_file(subject: AlignmentSubject) -> None:
     """A file cut off anywhere is an `InputError` or the phones up to there, never another exception."""
     for place in range(0, len(subject.text), max(1, len(subject.text) // 40)):
         with subject.file(subject.text[:place]) as path:
@@ -159,12 +159,12 @@ CHECKS: tuple[Callable[[Any], None], ...] = (example, intervals, suffixes, encod
 """Every check, in the order in which pytest shows them."""
 
 
-def aligner_checks(
+def alignment_checks(
     name: str, text: str, phones: tuple[Row, ...], *, expected_failures: Mapping[str, str] | None = None
 ) -> pytest.MarkDecorator:
     """Parametrise a test over all checks of a reader of alignments::
 
-        @aligner_checks("my-format", "0.0 0.5 sil\\n0.5 0.9 aa\\n", ((0.0, 0.5, "sil"), (0.5, 0.9, "aa")))
+        @alignment_checks("my-format", "0.0 0.5 sil\\n0.5 0.9 aa\\n", ((0.0, 0.5, "sil"), (0.5, 0.9, "aa")))
         def test_my_format_keeps_its_contract(check):
             check()
 
@@ -179,4 +179,4 @@ def aligner_checks(
     ------
     UnknownNameError : an expected failure of a check that does not exist
     """
-    return parametrize([AlignerSubject(name, text, phones)], CHECKS, expected_failures or {})
+    return parametrize([AlignmentSubject(name, text, phones)], CHECKS, expected_failures or {})

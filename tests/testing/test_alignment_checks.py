@@ -9,26 +9,26 @@ import pytest
 from vqspeech.alignment.base import Alignment, Interval
 from vqspeech.alignment.lab import read_lab
 from vqspeech.registry import lookup
-from vqspeech.registry.specs import AlignerSpec
-from vqspeech.testing import aligner_checks
-from vqspeech.testing.aligners import CHECKS, AlignerSubject
+from vqspeech.registry.specs import AlignmentSpec
+from vqspeech.testing import alignment_checks
+from vqspeech.testing.alignments import CHECKS, AlignmentSubject
 from vqspeech.testing.speech import _text_grid
 
 PHONES = ((0.0, 0.25, "sil"), (0.25, 0.5, "aa"), (0.5, 1.0, "t"))
 LAB = "0 2500000 pau\n2500000 5000000 aa\n5000000 10000000 t\n"
 
 
-@aligner_checks("lab", LAB, PHONES)
+@alignment_checks("lab", LAB, PHONES)
 def test_lab(check):
     check()
 
 
-@aligner_checks("phn", "0 4000 h#\n4000 8000 aa\n8000 16000 t\n", PHONES)
+@alignment_checks("phn", "0 4000 h#\n4000 8000 aa\n8000 16000 t\n", PHONES)
 def test_phn(check):
     check()
 
 
-@aligner_checks("textgrid", _text_grid([(0.0, 0.25, ""), *PHONES[1:]]), PHONES)
+@alignment_checks("textgrid", _text_grid([(0.0, 0.25, ""), *PHONES[1:]]), PHONES)
 def test_textgrid(check):
     check()
 
@@ -82,13 +82,13 @@ def test_a_faulty_reader_fails_the_check_meant_for_it(name, reader, message, mon
     monkeypatch.setattr(lookup, "get", lambda kind, of: reader)
     (check,) = (check for check in CHECKS if check.__name__ == name)
     with pytest.raises(AssertionError, match=message):
-        check(AlignerSubject("lab", LAB, PHONES))
+        check(AlignmentSubject("lab", LAB, PHONES))
 
 
 @pytest.mark.parametrize("suffixes", [(".LAB",), ("lab",), ()])
 def test_suffixes_that_nobody_would_find(suffixes, monkeypatch):
-    spec = AlignerSpec(name="lab", target=read_lab, summary="", suffixes=suffixes)
+    spec = AlignmentSpec(name="lab", target=read_lab, summary="", suffixes=suffixes)
     monkeypatch.setattr(lookup, "spec", lambda kind, of: spec)
     (check,) = (check for check in CHECKS if check.__name__ == "suffixes")
     with pytest.raises(AssertionError, match="suffix"):
-        check(AlignerSubject("lab", LAB, PHONES))
+        check(AlignmentSubject("lab", LAB, PHONES))
