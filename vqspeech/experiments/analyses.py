@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from vqspeech.analysis.contract import AnalysisContext
 from vqspeech.analysis.running import check_options, find_analysis, run_analysis
+from vqspeech.analysis.summary import numbers
 from vqspeech.errors import ConfigError, InputError, PluginError, unknown_name
-from vqspeech.experiments.engine import Result, Results, Stage
+from vqspeech.experiments.engine import Result, Results, Stage, say
 from vqspeech.registry import lookup
 from vqspeech.registry.specs import AnalysisSpec
 from vqspeech.report import Section, Table
@@ -70,10 +74,28 @@ def analysis_stages(
             group=GROUP,
             work=lambda made: _analyse(name, options, context(), run),
             after=after,
-            config={"options": dict(options), "provider": str(lookup.provider(AnalysisSpec, name))},
+            config={
+                "options": dict(options),
+                "provider": str(lookup.provider(AnalysisSpec, name)),
+                "source": _source(find_analysis(name).spec),
+            },
         )
 
     return tuple(stage(name, options) for name, options in analyses.items())
+
+
+def _source(spec: AnalysisSpec) -> str:
+    """Return a hash of the analysis's code: of its module, and of those beside it in a package.
+
+    An analysis whose code has changed runs again, although its version has not.
+    """
+    module = spec.target.partition(":")[0] if isinstance(spec.target, str) else spec.target.__module__
+    found = importlib.util.find_spec(module)
+    origin = Path(found.origin) if found is not None and found.origin is not None else None
+    if origin is None or not origin.is_file():
+        return ""
+    files = sorted(origin.parent.glob("*.py")) if "." in module else [origin]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def _analyse(name: str, options: Mapping[str, Any], context: AnalysisContext, run: RunDirectory) -> Result:
@@ -84,7 +106,8 @@ def _analyse(name: str, options: Mapping[str, Any], context: AnalysisContext, ru
     except PluginError:
         raise
     except InputError as error:
-        return {"summary": None, "reason": str(error), "sections": []}
+        say(f"analysis {name!r} was not computed: {error}")
+        return {"summary": None, "reason": str(error), "notes": [], "sections": []}
     return {
         "summary": result.summary,
         "reason": None,
@@ -104,13 +127,15 @@ def analysis_sections(made: Results, run: RunDirectory) -> tuple[Section, ...]:
     for name, result in analysis_results(made).items():
         if result["summary"] is None:
             sections.append(Section(title=f"Analysis {name}", text=f"Not computed: {result['reason']}."))
-        elif result["sections"]:
-            sections += [section_from_data(data, run.analyses / name) for data in result["sections"]]
-        else:
-            sections.append(_numbers(name, result["summary"]))
+            continue
+        own = [section_from_data(data, run.analyses / name) for data in result["sections"]]
+        own = own or [_numbers(name, result["summary"])]
+        if result["notes"]:
+            own[0] = replace(own[0], text="\n\n".join([own[0].text, *result["notes"]]))
+        sections += own
     return tuple(sections)
 
 
 def _numbers(name: str, summary: Mapping[str, Any]) -> Section:
-    rows = tuple((key, value) for key, value in summary.items() if isinstance(value, str | int | float))
+    rows = tuple(numbers(summary).items())
     return Section(title=f"Analysis {name}", tables=(Table(columns=("measure", "value"), rows=rows),))

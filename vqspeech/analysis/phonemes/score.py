@@ -44,9 +44,6 @@ from vqspeech.analysis.resampling import bootstrap_interval
 from vqspeech.codes import CodeTable
 from vqspeech.model import Checkpoint
 
-PROTOCOL = 2
-"""Number of this way to score; results of another one are not to be mixed with it."""
-
 
 def score(
     table: CodeTable,
