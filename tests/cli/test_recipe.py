@@ -18,8 +18,8 @@ SPECS = """
     @vqspeech.hookimpl
     def register_recipes():
         return [
-            RecipeSpec(name="tiny", target="tiny_recipes.recipe:run", summary="says what it was asked", stages=("a", "b", "c")),
-            RecipeSpec(name="wrong", target="tiny_recipes.recipe:wrong", summary="gives something else", stages=("a",)),
+            RecipeSpec(name="tiny", target="tiny_recipes.recipe:run", summary="keeps requests", stages=("a", "b", "c")),
+            RecipeSpec(name="wrong", target="tiny_recipes.recipe:wrong", summary="returns an int", stages=("a",)),
         ]
 """
 
@@ -143,11 +143,11 @@ def test_a_data_folder_that_is_gone_does_not_stop_a_corpus_that_needs_none(recip
 
 
 def test_list(recipe):
-    assert "tiny        says what it was asked  [vqspeech-tiny 0.3]" in recipe("list").stdout
+    assert "tiny        keeps requests  [vqspeech-tiny 0.3]" in recipe("list").stdout
     rows = json.loads(recipe("list", "--json").stdout)
     assert rows[-2] == {
         "name": "tiny",
-        "summary": "says what it was asked",
+        "summary": "keeps requests",
         "stages": ["a", "b", "c"],
         "provider": "vqspeech-tiny 0.3",
     }
@@ -155,5 +155,5 @@ def test_list(recipe):
 
 def test_show(recipe):
     text = recipe("show", "tiny").stdout
-    assert "tiny: says what it was asked\nfrom: vqspeech-tiny 0.3\nstages: a, b, c\n" in text
+    assert "tiny: keeps requests\nfrom: vqspeech-tiny 0.3\nstages: a, b, c\n" in text
     assert "# ---- tiny.toml ----\nsteps = 3\n" in text

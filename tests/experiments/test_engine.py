@@ -132,10 +132,15 @@ def test_a_result_of_other_settings_is_used_when_its_stage_is_not_requested_and_
 
 
 def grouped(recipe: Recipe, work) -> tuple[Stage, ...]:
-    return tuple(
-        Stage(name=f"runs/{name}", work=lambda made, name=name: work(name), group="runs", failure=lambda error: {"error": str(error)})
-        for name in ("a", "b")
-    )  # fmt: skip
+    def stage(name: str) -> Stage:
+        return Stage(
+            name=f"runs/{name}",
+            work=lambda made: work(name),
+            group="runs",
+            failure=lambda error: {"error": str(error)},
+        )
+
+    return (stage("a"), stage("b"))
 
 
 def test_a_group_runs_under_one_name_and_a_failure_is_tried_again(recipe):

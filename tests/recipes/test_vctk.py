@@ -71,8 +71,9 @@ def run(finished, tmp_path):
 def test_results_hold_what_the_design_promises(finished):
     results = json.loads((finished / "results.json").read_text())
     promised = {
-        "corpus", "seed", "steps", "train_seconds", "frame_rate_hz", "codebook_size", "codes_used", "perplexity", "bits_per_second",
-        "nll_bits_per_sample", "nll_shuffled_codes_bits_per_sample", "phonemes", "reconstruction", "conversion", "sampling", "versions",
+        "corpus", "seed", "steps", "train_seconds", "frame_rate_hz", "codebook_size", "codes_used", "perplexity",
+        "bits_per_second", "nll_bits_per_sample", "nll_shuffled_codes_bits_per_sample", "phonemes", "reconstruction",
+        "conversion", "sampling", "versions",
     }  # fmt: skip
     assert promised <= results.keys()
     assert results["corpus"]["synthetic"] is True

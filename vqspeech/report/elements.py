@@ -1,4 +1,4 @@
-"""The elements of a report: a tree of frozen dataclasses, without any HTML. `vqspeech.report.write` makes a page of them."""
+"""The elements of a report: frozen dataclasses without any HTML; `vqspeech.report.write` makes a page of them."""
 
 from __future__ import annotations
 
