@@ -139,7 +139,7 @@ class Step:
         return logits
 
     def _counters(self, samples: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Return places since `begin`, frames and slots of past taps (samples, taps - 1, layers) of the next samples."""
+        """Return places since `begin`, frames and slots (samples, taps - 1, layers) of the next samples."""
         steps = torch.arange(samples, device=self._place.device)
         places = self._place + steps
         times = (self._clock + steps)[:, None, None]
