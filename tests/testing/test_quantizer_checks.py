@@ -326,7 +326,7 @@ FAULTS = {
     "code_range": [(OneTooMany, "out of range")],
     "decode_of_encode": [(OtherDecode, "differs from z_q")],
     "gradient": [(NoGradient, "gradient")],
-    "commitment_gradient": [(DetachedLevel, "something is detached")],
+    "commitment_gradient": [(DetachedLevel, "is it detached")],
     "reduced_precision": [(LowPrecision, "other codes")],
     "compiles": [(BranchOnData, "not one graph")],
     "padding": [(LooksUnderTheMask, "under the mask changes the loss 'commitment'")],

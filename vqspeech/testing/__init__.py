@@ -6,7 +6,8 @@
     def test_my_quantizer_keeps_its_contract(check):
         check()
 
-The fixtures are in `vqspeech.testing.fixtures`; see docs/plugins/testing.md. Names load on first use, as those of `vqspeech` do.
+The fixtures are in `vqspeech.testing.fixtures`; see docs/plugins/testing.md. Names load on first use, as those of
+`vqspeech` do.
 """
 
 from __future__ import annotations

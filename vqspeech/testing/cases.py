@@ -1,4 +1,4 @@
-"""A suite of checks over some subjects, as one pytest parameter per pair, in the manner of scikit-learn's ``parametrize_with_checks``."""
+"""A suite of checks over subjects, one pytest parameter per pair, like scikit-learn's ``parametrize_with_checks``."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from vqspeech.errors import InputError, unknown_name
 
 
 class Subject(Protocol):
-    """What checks are about; its name is the first half of the test's."""
+    """The subject of checks; its name is the first half of the test's."""
 
     @property
     def name(self) -> str:
-        """A registered name, or that of a factory."""
+        """A registered name, or the name of a factory."""
         ...
 
 
 @dataclass(frozen=True)
 class Case:
-    """One check of one subject; calling it runs it. It returns, raises `AssertionError`, or skips where it does not apply."""
+    """One check of one subject; calling it returns, raises `AssertionError`, or skips."""
 
     subject: Subject
     check: Callable[[Any], None]
@@ -40,18 +40,19 @@ class Case:
 def parametrize(
     subjects: Iterable[Subject], checks: Sequence[Callable[[Any], None]], expected_failures: Mapping[str, str]
 ) -> pytest.MarkDecorator:
-    """The parameter ``check`` of a test function, a `Case` for each subject and check.
+    """Make the parameter ``check`` of a test function: a `Case` for each subject and check.
 
     Parameters
     ----------
     subjects : what to check
     checks : functions of a subject
-    expected_failures : check, or ``subject-check`` -> why it fails. Such a test must fail (strict xfail), so that a reason does not outlive its cause
+    expected_failures : check, or ``subject-check`` -> reason. Such a test must fail (strict xfail), so that no reason
+        outlives its cause
 
     Raises
     ------
     InputError : an expected failure without a reason
-    UnknownNameError : an expected failure of a check that does not exist
+    UnknownNameError : an expected failure of an unknown check
     """
     cases = [Case(subject, check) for subject in subjects for check in checks]
     known = {case.id for case in cases} | {check.__name__ for check in checks}

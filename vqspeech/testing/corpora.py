@@ -1,4 +1,4 @@
-"""What every corpus must do: the contract of `vqspeech.corpora.base.Corpus` and of a `CorpusSpec`'s target, as checks."""
+"""Checks of corpora: the contract of `vqspeech.corpora.base.Corpus` and of the target of a `CorpusSpec`."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ Write = Callable[[Path], object]
 
 @dataclass(frozen=True)
 class CorpusSubject:
-    """A registered corpus and how to make a small one of its kind.
+    """A registered corpus and a way to write a small one.
 
     Parameters
     ----------
     name : registered
-    write : makes the corpus's files in an empty folder; None for corpora that make their own audio there
+    write : writes the corpus's files into an empty folder; None for corpora that make their own audio there
     options : further arguments of the reader
     """
 
@@ -41,13 +41,13 @@ class CorpusSubject:
     options: dict[str, Any] = field(default_factory=dict)
 
     def read(self, root: Path | None, **options: Any) -> Corpus:
-        """What the reader gives."""
+        """Call the reader."""
         given: Corpus = lookup.get(CorpusSpec, self.name)(root, **(self.options | options))
         return given
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
-        """A folder with the corpus in it, removed afterwards."""
+        """Make a folder with the corpus, removed afterwards."""
         with tempfile.TemporaryDirectory() as temporary:
             root = Path(temporary).resolve() / "corpus"
             root.mkdir()
@@ -56,7 +56,7 @@ class CorpusSubject:
             yield root
 
     def skip_without_files(self) -> None:
-        """Skip a check that is about files which this corpus does not have."""
+        """Skip a check of files that this corpus does not have."""
         if self.write is None:
             pytest.skip("makes its own audio")
 
@@ -83,7 +83,7 @@ def utterances(subject: CorpusSubject) -> None:
 
 
 def recordings(subject: CorpusSubject) -> None:
-    """Paths are absolute and can be decoded; durations are those of the files; alignments lie within them, sorted, without overlap."""
+    """Paths are absolute and decodable, durations those of the files, alignments sorted and within them."""
     with subject.folder() as root:
         corpus = subject.read(root)
         for utterance in corpus.utterances:
@@ -107,7 +107,7 @@ def recordings(subject: CorpusSubject) -> None:
 
 
 def facts(subject: CorpusSubject) -> None:
-    """The corpus goes by its registered name, says in words what was found, and its spec names a licence."""
+    """The corpus has its registered name and a description; its spec names a licence."""
     spec = lookup.spec(CorpusSpec, subject.name)
     with subject.folder() as root:
         corpus = subject.read(root)
@@ -125,7 +125,7 @@ def same_twice(subject: CorpusSubject) -> None:
 
 
 def moved_folder(subject: CorpusSubject) -> None:
-    """Ids, speakers, texts and splits do not depend on where the folder lies."""
+    """Ids, speakers, texts and splits do not depend on the location of the folder."""
     subject.skip_without_files()
     with subject.folder() as root, tempfile.TemporaryDirectory() as other:
         one = subject.read(root)
@@ -137,7 +137,7 @@ def moved_folder(subject: CorpusSubject) -> None:
 
 
 def lost_file(subject: CorpusSubject) -> None:
-    """When a recording is missing or is no audio, the others keep their ids and splits; a broken one is in ``skipped`` with a reason."""
+    """Without a missing or broken recording the others keep ids and splits; broken ones are in ``skipped``."""
     subject.skip_without_files()
     with subject.folder() as root:
         before = {u.id: u for u in subject.read(root).utterances}
@@ -160,7 +160,7 @@ def lost_file(subject: CorpusSubject) -> None:
 
 
 def unusable_folder(subject: CorpusSubject) -> None:
-    """A missing folder, an empty one, one of something else and none at all are errors that name the folder, exit code 2."""
+    """Missing, empty and wrong folders and None are errors that name the folder, exit code 2."""
     subject.skip_without_files()
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary).resolve()
@@ -187,7 +187,7 @@ def unusable_folder(subject: CorpusSubject) -> None:
 
 
 def choices(subject: CorpusSubject) -> None:
-    """The options ``speakers``, ``max_utterances`` and ``split_by``, where the reader has them, mean what they mean everywhere."""
+    """The options ``speakers``, ``max_utterances`` and ``split_by``, where present, have their usual meaning."""
     taken = inspect.signature(lookup.get(CorpusSpec, subject.name)).parameters
     with subject.folder() as root:
         everything = subject.read(root)
@@ -211,7 +211,7 @@ def choices(subject: CorpusSubject) -> None:
 
 
 def training_store(subject: CorpusSubject) -> None:
-    """The corpus can be stored for training, each utterance at its length."""
+    """The corpus can be stored for training, each utterance with its length."""
     with subject.folder() as root, tempfile.TemporaryDirectory() as out:
         corpus = subject.read(root)
         store = prepare(corpus, Path(out) / "store", sample_rate=16000, workers=1)
@@ -241,7 +241,7 @@ CHECKS = (
     choices,
     training_store,
 )
-"""Every check, in the order in which pytest shows them."""
+"""All checks, in pytest's order."""
 
 
 def corpus_checks(
@@ -263,12 +263,12 @@ def corpus_checks(
     Parameters
     ----------
     name : registered
-    write : writes a small corpus into the empty folder that it is given; None for a corpus that makes its own audio
+    write : writes a small corpus into an empty folder; None for a corpus that makes its own audio
     options : further arguments of the reader
     expected_failures : check -> reason; such a check must fail
 
     Raises
     ------
-    UnknownNameError : an expected failure of a check that does not exist
+    UnknownNameError : an expected failure of an unknown check
     """
     return parametrize([CorpusSubject(name, write, dict(options or {}))], CHECKS, expected_failures or {})

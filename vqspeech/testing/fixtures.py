@@ -1,4 +1,4 @@
-"""pytest fixtures for plugins: fake installed distributions, a registry that sees only them, and a corpus of a few seconds.
+"""pytest fixtures for plugins: fake installed distributions, an isolated registry, and a corpus of a few seconds.
 
 In a test module or the top-level ``conftest.py``: ``pytest_plugins = ["vqspeech.testing.fixtures"]``.
 """
@@ -21,7 +21,7 @@ IsolatedRegistry = Callable[..., Host]
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty folder on ``sys.path`` that stands for site-packages; its modules are forgotten afterwards."""
+    """An empty folder on ``sys.path`` in place of site-packages; its modules are unloaded afterwards."""
     folder = tmp_path / "site"
     folder.mkdir()
     monkeypatch.syspath_prepend(str(folder))
@@ -34,8 +34,11 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def fake_dist(site: Path) -> FakeDist:
-    """``fake_dist("vqspeech-x", source, version="0.3", entry_points=None)``: an installed distribution with one module and one entry point,
-    both named after it; ``entry_points`` is another text of that file. Gives the module's path."""
+    """``fake_dist("vqspeech-x", source, version="0.3", entry_points=None)``: install a fake distribution.
+
+    It has one module and one entry point, both named after it; ``entry_points`` replaces the text of that file. Returns
+    the module's path.
+    """
 
     def plant(name: str, source: str, version: str = "0.3", entry_points: str | None = None) -> Path:
         module = name.replace("-", "_")
@@ -53,8 +56,11 @@ def fake_dist(site: Path) -> FakeDist:
 
 @pytest.fixture
 def isolated_registry(site: Path) -> Iterator[IsolatedRegistry]:
-    """``isolated_registry(VQSPEECH_PLUGINS="a")``: the registry of this process for the rest of the test, with the built-ins, the plugins of
-    ``fake_dist`` and this environment, and nothing else that is installed. Gives the `vqspeech.registry.host.Host`."""
+    """``isolated_registry(VQSPEECH_PLUGINS="a")``: replace the registry of this process for the rest of the test.
+
+    It holds the built-ins and the plugins of ``fake_dist``, under these environment variables, and nothing else that is
+    installed. Returns the `vqspeech.registry.host.Host`.
+    """
     contexts = []
 
     def isolate(**environ: str) -> Host:

@@ -1,4 +1,4 @@
-"""Whether a plugin's module is cheap to import, as it must be: it is imported whenever somebody lists names."""
+"""A check that a plugin's module is cheap to import, since it is imported whenever names are listed."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import subprocess
 import sys
 
 HEAVY = (
-    "torch", "torchaudio", "torchvision", "lightning_fabric", "numpy", "scipy", "sklearn", "librosa", "numba", "matplotlib", "pandas",
-    "pyarrow", "jax", "tensorflow", "transformers", "vector_quantize_pytorch",
-)  # fmt: skip
+    *("torch", "torchaudio", "torchvision", "lightning_fabric", "numpy", "scipy", "sklearn", "librosa", "numba"),
+    *("matplotlib", "pandas", "pyarrow", "jax", "tensorflow", "transformers", "vector_quantize_pytorch"),
+)
 """Packages that nobody needs before something is used."""
 
 
 def assert_light_import(module: str, heavy: tuple[str, ...] = HEAVY) -> None:
-    """Import a module in a process of its own, and see that no heavy package came with it.
+    """Import a module in a process of its own and check that no heavy package is imported.
 
     Parameters
     ----------
-    module : the one that the entry point names, ``"vqspeech_x"``
-    heavy : top-level packages that must stay out
+    module : the module of the entry point, ``"vqspeech_x"``
+    heavy : top-level packages that must not be imported
 
     Raises
     ------
-    AssertionError : names the heavy packages, or tells why the module does not import
+    AssertionError : names the heavy packages, or says why the module cannot be imported
     """
     code = (
         f"import sys\nimport {module}\n"
@@ -34,6 +34,6 @@ def assert_light_import(module: str, heavy: tuple[str, ...] = HEAVY) -> None:
     assert done.returncode == 0, f"{module} cannot be imported: {done.stderr.strip().splitlines()[-1:]}"
     found = done.stdout.split()
     assert not found, (
-        f"importing {module} imports {', '.join(found)}; import them inside the function that needs them, or give the spec a target "
-        "'package.module:attribute'"
+        f"importing {module} imports {', '.join(found)}; import them inside the function that needs them, "
+        "or give the spec a target 'package.module:attribute'"
     )

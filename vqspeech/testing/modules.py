@@ -1,4 +1,4 @@
-"""Comparisons of modules that the suites share: states bit for bit, the global random state, gradients, a way to a file and back."""
+"""Comparisons of modules that suites share: states bit for bit, global random state, gradients, saving and loading."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def global_randomness_untouched(what: str) -> Iterator[None]:
 
 @contextmanager
 def unchanged(module: nn.Module, what: str) -> Iterator[None]:
-    """Raise `AssertionError` when the block changes the state, the mode, the gradients or what is trained of a module."""
+    """Raise `AssertionError` when the block changes a module's state, mode, gradients or trained parameters."""
     before, flags = snapshot(module), _flags(module)
     yield
     assert not (differ := same_bits(before, snapshot(module))), f"{what} changes {', '.join(differ)}"

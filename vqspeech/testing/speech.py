@@ -1,4 +1,4 @@
-"""Sounds that are speech in what matters to a test: speakers with a pitch each, phones with formants, pauses, texts and alignments."""
+"""Sounds with what tests need of speech: speakers with a pitch, phones with formants, pauses, texts, alignments."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from vqspeech import audio
 SAMPLE_RATE = 16000
 PITCHES_HZ = {"ann": 210.0, "bob": 110.0, "cid": 150.0}
 FORMANTS_HZ = {"a": (730, 1090, 2440), "i": (270, 2290, 3010), "u": (300, 870, 2240), "e": (530, 1840, 2480)}
-"""Of American vowels, men (Peterson and Barney 1952, table II)."""
+"""Formants of American vowels, men (Peterson and Barney 1952, table II)."""
 TEXTS = ("a i u", "u e a i", "i a", "e u i a e")
 
 
 def vowel(phone: str, pitch_hz: float, duration_s: float) -> npt.NDArray[np.float32]:
-    """A vowel: harmonics of the pitch, louder near the formants; float32 (time,) at `SAMPLE_RATE`."""
+    """Make a vowel: harmonics of the pitch, louder near the formants; float32 (time,) at `SAMPLE_RATE`."""
     time = np.arange(round(duration_s * SAMPLE_RATE)) / SAMPLE_RATE
     samples = np.zeros(len(time))
     for harmonic in range(1, int(4000 / pitch_hz)):
@@ -31,12 +31,12 @@ def vowel(phone: str, pitch_hz: float, duration_s: float) -> npt.NDArray[np.floa
 def write_corpus(folder: Path) -> Path:
     """Write twelve utterances of three speakers, about nine seconds in all, as the corpus ``folder`` reads them.
 
-    Each is a few vowels between pauses; ``metadata.csv`` has texts and splits (every speaker is in train, one utterance each in valid and test),
-    and a TextGrid lies beside each recording.
+    Each is a few vowels between pauses. ``metadata.csv`` has texts and splits (each speaker has train, one valid and
+    one test utterance), and a TextGrid lies beside each recording.
 
     Parameters
     ----------
-    folder : to make
+    folder : the folder to create
 
     Returns
     -------
@@ -65,7 +65,7 @@ def write_corpus(folder: Path) -> Path:
 
 
 def _text_grid(tier: list[tuple[float, float, str]]) -> str:
-    """Praat's long form, one tier ``phones``."""
+    """Format phones as Praat's long form, one tier ``phones``."""
     end_s = tier[-1][1]
     lines = [
         'File type = "ooTextFile"\nObject class = "TextGrid"\n',

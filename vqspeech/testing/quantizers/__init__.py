@@ -1,4 +1,4 @@
-"""What every quantizer must do (`vqspeech.nn.quantize.Quantizer`), as checks: `contract`, `masks`, `state`, `codebook` and `processes`."""
+"""Checks of quantizers (`vqspeech.nn.quantize.Quantizer`): contract, masks, state, codebook, processes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHECKS: tuple[Callable[[QuantizerSubject], None], ...] = (
     *codebook.CHECKS,
     *processes.CHECKS,
 )
-"""Every check, in the order in which pytest shows them."""
+"""All checks, in pytest's order."""
 
 
 def quantizer_checks(
@@ -30,20 +30,20 @@ def quantizer_checks(
 ) -> pytest.MarkDecorator:
     """Parametrise a test over all checks of some quantizers::
 
-        @quantizer_checks("my-vq", options={"codebook_size": 32}, expected_failures={"two_processes": "one process only, see README"})
+        @quantizer_checks("my-vq", options={"codebook_size": 32}, expected_failures={"two_processes": "see README"})
         def test_my_quantizer_keeps_its_contract(check):
             check()
 
     Parameters
     ----------
     quantizers : registered names, or callables that make a quantizer as the target of a `QuantizerSpec` does
-    dim : channels of the latents
+    dim : channels of latents
     options : hyper-parameters for all of them
     expected_failures : check, or ``quantizer-check`` -> reason; such a check must fail
 
     Raises
     ------
-    UnknownNameError : an expected failure of a check that does not exist
+    UnknownNameError : an expected failure of an unknown check
     """
     subjects = [QuantizerSubject(quantizer, dim, dict(options or {})) for quantizer in quantizers]
     return parametrize(subjects, CHECKS, expected_failures or {})

@@ -1,4 +1,4 @@
-"""The codebook: nearest codes by brute force, codes that survive being unused, and codes that come back."""
+"""The codebook: nearest codes by brute force, survival of unused codes, and their revival."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from vqspeech.testing.quantizers.subject import QuantizerSubject, moves_by_updat
 
 
 def nearest_code(subject: QuantizerSubject) -> None:
-    """No other code of the last codebook decodes nearer to the latents, by brute force in float64 (of a tie, either).
+    """No other code of the last codebook decodes nearer to the latents, by brute force in float64; ties are free.
 
-    For one codebook that is the nearest code; for residual levels that of the last residual; for groups that of the last group. Quantizers
-    that choose by another rule say so: ``distance = None``.
+    For one codebook that is the nearest code; for residual levels the one nearest to the last residual; for groups that
+    of the last group. Quantizers with another rule set ``distance = None``.
     """
     quantizer, z = subject.started().eval(), subject.latents(2, 25)
     if quantizer.distance != "euclidean":
@@ -28,13 +28,14 @@ def nearest_code(subject: QuantizerSubject) -> None:
         best, index = squares.min(0)
         for time in (chosen > best * (1 + 1e-4) + 1e-5).nonzero()[:1, 0].tolist():
             raise AssertionError(
-                f"a frame has code {int(codes[row, -1, time])} at squared distance {chosen[time]:.5g}; code {int(index[time])} is nearer, "
+                f"a frame has code {int(codes[row, -1, time])} at squared distance {chosen[time]:.5g}; "
+                f"code {int(index[time])} is nearer, "
                 f"at {best[time]:.5g}"
             )
 
 
 def unused_codes_survive(subject: QuantizerSubject) -> None:
-    """Codes that a batch does not use stay where they are, or move to its frames; an average with zero counts throws them away."""
+    """Codes that a batch does not use stay in place or move to its frames; an average with zero counts loses them."""
     quantizer = subject.started()
     size = max(quantizer.codebook_sizes)
     probe = torch.stack([torch.arange(size).clamp(max=each - 1) for each in quantizer.codebook_sizes])[None]
@@ -58,8 +59,8 @@ def unused_codes_survive(subject: QuantizerSubject) -> None:
 def revival(subject: QuantizerSubject) -> None:
     """Where `update` moves the codebook, dead codes come back into use.
 
-    All codes begin in one place far from the data, so that the first to move takes every frame. Revival that resets a code without its count
-    and sum does nothing: the next average undoes it.
+    All codes begin in one place far from the data, so that the first to move takes every frame. Revival that resets a
+    code without its count and sum has no effect: the next average undoes it.
     """
     if not moves_by_update(subject):
         pytest.skip("update moves no code: the optimiser does, or nothing does")
@@ -78,8 +79,8 @@ def revival(subject: QuantizerSubject) -> None:
             if (used >= wanted).all():
                 return
     raise AssertionError(
-        f"after 1,500 updates {used.tolist()} codes are in use per codebook, for 16 clusters and codebooks of {list(quantizer.codebook_sizes)}: "
-        "dead codes do not come back"
+        f"after 1,500 updates {used.tolist()} codes are in use per codebook, for 16 clusters and codebooks of "
+        f"{list(quantizer.codebook_sizes)}: dead codes do not come back"
     )
 
 

@@ -10,7 +10,7 @@ from vqspeech.testing.quantizers.subject import QuantizerSubject, total
 
 
 def shapes(subject: QuantizerSubject) -> None:
-    """z_q (batch, dim, time), codes (batch, codebooks, time) int64, losses and stats scalar and finite; a single frame works."""
+    """z_q is (batch, dim, time), codes (batch, codebooks, time) int64, losses and stats finite scalars."""
     quantizer = subject.started()
     sizes = quantizer.codebook_sizes
     assert quantizer.dim == subject.dim, f"dim is {quantizer.dim}, asked for {subject.dim}"
@@ -33,7 +33,7 @@ def shapes(subject: QuantizerSubject) -> None:
 
 
 def empty_batch(subject: QuantizerSubject) -> None:
-    """A batch without rows goes through forward, encode, decode and update, with finite losses, and moves no code."""
+    """A batch without rows passes forward, encode, decode and update, with finite losses, and moves no code."""
     quantizer = subject.started()
     codes = torch.zeros(1, len(quantizer.codebook_sizes), 1, dtype=torch.int64)
     before = quantizer.decode(codes).detach().clone()
@@ -49,7 +49,7 @@ def empty_batch(subject: QuantizerSubject) -> None:
 
 
 def code_range(subject: QuantizerSubject) -> None:
-    """Codes lie in [0, codebook_sizes[n]) however large the latents; the last code of each codebook decodes to finite latents."""
+    """Codes lie in [0, codebook_sizes[n]), even of large latents; the last codes decode to finite latents."""
     quantizer = subject.started().eval()
     sizes = torch.tensor(quantizer.codebook_sizes)[None, :, None]
     for scale in (0.0, 1.0, 1e4, -1e4):
@@ -59,7 +59,7 @@ def code_range(subject: QuantizerSubject) -> None:
 
 
 def decode_of_encode(subject: QuantizerSubject) -> None:
-    """In evaluation mode encode gives the codes of forward, and decode of them its z_q."""
+    """In evaluation mode encode gives the codes of forward, and decode gives its z_q."""
     quantizer, z = subject.started().eval(), subject.latents()
     result = quantizer(z)
     codes = quantizer.encode(z)
@@ -87,9 +87,9 @@ def gradient(subject: QuantizerSubject) -> None:
 
 
 def commitment_gradient(subject: QuantizerSubject) -> None:
-    """The gradient of the commitment is that of finite differences with the codes held: it reaches every level of a residual quantizer.
+    """The gradient of the commitment loss is that of finite differences, on every level of a residual quantizer.
 
-    A level whose residual is detached adds to the loss and not to the gradient (github.com/facebookresearch/encodec, issue 25).
+    A detached residual adds to the loss without gradient (github.com/facebookresearch/encodec, issue 25).
     """
     quantizer, z = subject.started(), subject.latents(2, 5)
 
@@ -106,7 +106,8 @@ def commitment_gradient(subject: QuantizerSubject) -> None:
         loss, codes = commitment(at)
         (slope,) = torch.autograd.grad(loss, at)
         step = 0.02
-        while step > 1e-4:  # the codes of the two sides must be those in the middle
+        # The codes of both sides must be those in the middle.
+        while step > 1e-4:
             (above, codes_above), (below, codes_below) = (
                 commitment(z + step * direction),
                 commitment(z - step * direction),
@@ -117,12 +118,12 @@ def commitment_gradient(subject: QuantizerSubject) -> None:
         wanted, given = ((above - below) / (2 * step)).item(), (slope * direction).sum().item()
         scale = slope.norm().item() * direction.norm().item()
         assert abs(wanted - given) <= 0.02 * abs(wanted) + 2e-3 * scale + 1e-6, (
-            f"along a direction the commitment rises by {wanted:.4g}, its gradient says {given:.4g}: something is detached"
+            f"along a direction the commitment rises by {wanted:.4g}, its gradient gives {given:.4g}: is it detached?"
         )
 
 
 def reduced_precision(subject: QuantizerSubject) -> None:
-    """Autocast changes no code, and latents in bfloat16 or float16 have the codes of the same latents in float32."""
+    """Autocast changes no code, and bfloat16 or float16 latents have the codes of the same latents in float32."""
     quantizer, z = subject.started().eval(), subject.latents(2, 200)
     plain = quantizer(z)
     with torch.autocast("cpu", torch.bfloat16):
@@ -139,7 +140,7 @@ def reduced_precision(subject: QuantizerSubject) -> None:
 
 
 def compiles(subject: QuantizerSubject) -> None:
-    """``torch.compile(encode, fullgraph=True)`` gives the same codes: no branch depends on data. Traced, not compiled to machine code."""
+    """``torch.compile(encode, fullgraph=True)`` gives the same codes, so no branch depends on data; traced only."""
     quantizer, z = subject.started().eval(), subject.latents()
     mask = torch.ones(2, 9, dtype=torch.bool)
     mask[0, 5:] = False

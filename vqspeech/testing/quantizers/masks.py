@@ -1,4 +1,4 @@
-"""Masked frames: what lies there changes nothing, and does not count."""
+"""Masked frames change nothing and do not count."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vqspeech.testing.quantizers.subject import QuantizerSubject, total
 
 
 def padding(subject: QuantizerSubject) -> None:
-    """The content of masked frames, infinite or not a number included, changes no code, loss, stat, gradient, latent or state."""
+    """Masked content, even infinite or NaN, changes no code, loss, stat, gradient, latent or state."""
     mask = torch.ones(2, 9, dtype=torch.bool)
     mask[0, 6:], mask[1, 2:] = False, False
     runs = []
@@ -43,7 +43,7 @@ def padding(subject: QuantizerSubject) -> None:
 
 
 def mask_of_ones(subject: QuantizerSubject) -> None:
-    """A mask that is true everywhere is no mask."""
+    """A mask of all True equals no mask."""
     masked, plain, z = subject.started(), subject.started(), subject.latents()
     one, two = masked(z, torch.ones(2, 9, dtype=torch.bool)), plain(z)
     assert torch.equal(one.codes, two.codes), "other codes with a mask that is true everywhere"
@@ -55,7 +55,7 @@ def mask_of_ones(subject: QuantizerSubject) -> None:
 
 
 def masked_rows(subject: QuantizerSubject) -> None:
-    """Losses are means over real frames: a row that is masked altogether does not dilute them, nor pull a code."""
+    """Losses are means over real frames: a fully masked row does not dilute them, nor pull a code."""
     both, alone, z = subject.started(), subject.started(), subject.latents()
     mask = torch.zeros(2, 9, dtype=torch.bool)
     mask[0] = True
@@ -73,7 +73,7 @@ def masked_rows(subject: QuantizerSubject) -> None:
 
 
 def all_masked(subject: QuantizerSubject) -> None:
-    """Nothing but masked frames: every loss is zero, z_q and codes too, and no code moves."""
+    """With masked frames only, every loss is zero, z_q and codes too, and no code moves."""
     quantizer = subject.started()
     last = torch.tensor(quantizer.codebook_sizes)[None, :, None] - 1
     probe = torch.cat([last, torch.zeros_like(last)], 2)

@@ -1,4 +1,4 @@
-"""Two processes: after each update the state is the same on both, whatever frames each had."""
+"""Two processes have the same state after each update, whatever frames each had."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from vqspeech.testing.quantizers.subject import QuantizerSubject
 from vqspeech.testing.two_processes import run_in_two
 
 FRAMES = ((7, 0), (0, 11), (5, 3), (0, 0), (20, 1))
-"""Real frames on each rank, step after step, in turn."""
+"""Real frames on each rank at successive steps, in turn."""
 
 UPDATES = 40
-"""Enough for codes to be revived."""
+"""Steps, enough for revival."""
 
 
 def two_processes(subject: QuantizerSubject) -> None:
-    """Two processes (gloo) with unequal and empty batches, the quantizer built before the process group: the same bits on both, and
-    those of one process with all the frames as far as rounding goes."""
+    """Two processes (gloo) with unequal and empty batches end with the same bits, as one process up to rounding.
+
+    The quantizer is built before the process group.
+    """
     quantizer = subject.started()
 
     def work(rank: int) -> list[dict[str, torch.Tensor]]:

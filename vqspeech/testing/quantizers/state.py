@@ -1,4 +1,4 @@
-"""What a quantizer remembers: when it may change, its precision, its way to a file and back."""
+"""The state of a quantizer: when it may change, its precision, saving and loading."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vqspeech.testing.quantizers.subject import QuantizerSubject, total
 
 
 def evaluation_changes_nothing(subject: QuantizerSubject) -> None:
-    """Evaluation, encode and decode change no state, collect nothing for a later update, and draw no global random number."""
+    """Evaluation, encode and decode change no state, collect no statistics, and draw no global random number."""
     for quantizer in (subject.started(), subject.fresh()):
         before, randomness = snapshot(quantizer), torch.get_rng_state()
         codes = quantizer.encode(subject.latents(2, 30))
@@ -28,7 +28,7 @@ def evaluation_changes_nothing(subject: QuantizerSubject) -> None:
 
 
 def forward_waits_for_update(subject: QuantizerSubject) -> None:
-    """In training mode forward itself moves no code; `update` does, and uses each batch once."""
+    """In training mode forward moves no code; `update` does, and uses each batch once."""
     quantizer, z = subject.started(), subject.latents(2, 50)
     codes = quantizer.encode(z)
     before = quantizer.decode(codes).detach().clone()
@@ -58,7 +58,7 @@ def gradient_accumulation(subject: QuantizerSubject) -> None:
 
 
 def float32_state(subject: QuantizerSubject) -> None:
-    """Casting the model to bfloat16 or float16 leaves float32 buffers as they are, to the bit (a moving average in bfloat16 stands still)."""
+    """Casting the module to bfloat16 or float16 keeps float32 buffers, to the bit."""
     for dtype in (torch.bfloat16, torch.float16):
         quantizer = subject.started()
         buffers = {name: buffer.clone() for name, buffer in quantizer.named_buffers() if buffer.dtype == torch.float32}
@@ -72,7 +72,7 @@ def float32_state(subject: QuantizerSubject) -> None:
 
 
 def safetensors_round_trip(subject: QuantizerSubject) -> None:
-    """The state goes through safetensors and a strict load; training goes on from there with the same bits."""
+    """The state passes through safetensors and a strict load; training continues with the same bits."""
     quantizer = subject.started()
     _train(subject, quantizer, 3)
     stored = load(save(snapshot(quantizer)))
@@ -93,7 +93,7 @@ def safetensors_round_trip(subject: QuantizerSubject) -> None:
 
 
 def same_seed_same_bits(subject: QuantizerSubject) -> None:
-    """Start and training are functions of their generators; the global random state plays no part."""
+    """Start and training are functions of their generators, not of the global random state."""
     states = []
     for seed in (1, 2):
         with torch.random.fork_rng(devices=[]):
@@ -108,7 +108,7 @@ def same_seed_same_bits(subject: QuantizerSubject) -> None:
 
 
 def learning(subject: QuantizerSubject) -> None:
-    """Every parameter that asks for a gradient gets one, finite, from z_q or the losses."""
+    """Every parameter that requires a gradient gets a finite one, from z_q or the losses."""
     quantizer = subject.started()
     if not any(parameter.requires_grad for parameter in quantizer.parameters()):
         pytest.skip("has no parameters")
@@ -121,7 +121,7 @@ def learning(subject: QuantizerSubject) -> None:
 
 
 def _train(subject: QuantizerSubject, quantizer: Quantizer, steps: int, first: int = 0) -> None:
-    """Steps as the training loop takes them: loss, optimiser, update."""
+    """Run steps as the training loop does: loss, optimiser, update."""
     parameters = [parameter for parameter in quantizer.parameters() if parameter.requires_grad]
     optimizer = torch.optim.SGD(parameters, lr=0.1) if parameters else None
     for step in range(first, first + steps):

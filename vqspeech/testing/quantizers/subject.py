@@ -1,4 +1,4 @@
-"""The quantizer under test, made anew for each check, and latents to put into it."""
+"""The quantizer under test, built anew for each check, and its latents."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from vqspeech.testing.modules import build, generator, same_bits, snapshot
 
 @dataclass(frozen=True)
 class QuantizerSubject:
-    """A registered name or a factory, with the arguments to make a quantizer of it.
+    """A registered name or a factory, with arguments.
 
     Parameters
     ----------
     quantizer : the name, or ``make(dim, **options)``
-    dim : channels of the latents
+    dim : channels of latents
     options : hyper-parameters
     """
 
@@ -35,30 +35,30 @@ class QuantizerSubject:
         return self.quantizer if isinstance(self.quantizer, str) else self.quantizer.__name__
 
     def fresh(self, seed: int = 0) -> Quantizer:
-        """A new quantizer in training mode, a function of the seed."""
+        """Build a quantizer in training mode; a function of the seed."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             made: Quantizer = build(QuantizerSpec, self.quantizer, self.dim, self.options)
         return made.train()
 
     def started(self) -> Quantizer:
-        """A new quantizer after its data-dependent start on standard normal latents."""
+        """Build a quantizer and start it on standard normal latents."""
         quantizer = self.fresh()
         quantizer.start(torch.randn(1024, self.dim, generator=generator(1)), generator(2))
         return quantizer
 
     def latents(self, batch: int = 2, time: int = 9, seed: int = 0) -> Tensor:
-        """Standard normal latents (batch, dim, time)."""
+        """Draw standard normal latents (batch, dim, time)."""
         return torch.randn(batch, self.dim, time, generator=generator(seed))
 
 
 def total(quantized: Quantized) -> Tensor:
-    """The losses together, a scalar that can be differentiated even where there are none."""
+    """Sum the losses to a differentiable scalar, even where there are none."""
     return sum(quantized.losses.values(), quantized.z_q.sum() * 0.0)
 
 
 def moves_by_update(subject: QuantizerSubject) -> bool:
-    """Whether the codebook is moved by `update` rather than by the optimiser."""
+    """Whether `update` moves the codebook, not the optimiser."""
     quantizer = subject.started()
     before = snapshot(quantizer)
     quantizer(3 * subject.latents(4, 50))
