@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from vqspeech.config import RunConfig
-from vqspeech.errors import CheckpointError
+from vqspeech.errors import CheckpointError, CorpusError
 from vqspeech.runs import RunDirectory, data, prepare
 
 
@@ -15,6 +15,8 @@ class Words:
     """A modality whose store holds the name of the folder that it was made from."""
 
     def prepare(self, config, data_dir, directory, progress):
+        if data_dir.name == "missing":
+            raise CorpusError("no such folder")
         directory.mkdir(parents=True)
         (directory / "facts.json").write_text(json.dumps(str(data_dir)))
         progress(1, 1)
@@ -48,3 +50,11 @@ def test_another_folder_is_refused_once_there_is_a_checkpoint(tmp_path):
     run.checkpoint(1).mkdir(parents=True)
     with pytest.raises(CheckpointError, match=r"holds data of .*right, not of .*wrong.*--fresh"):
         root(run.path, tmp_path / "wrong")
+
+
+def test_the_store_stays_when_another_folder_cannot_be_read(tmp_path):
+    root(tmp_path / "run", tmp_path / "a")
+    with pytest.raises(CorpusError):
+        root(tmp_path / "run", tmp_path / "missing")
+    assert root(tmp_path / "run", None) == tmp_path / "a"
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["store"]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vqspeech.config import RunConfig, parse
-from vqspeech.errors import CheckpointError, ConfigError, InputError, UnknownNameError
+from vqspeech.errors import ConfigError, CorpusError, InputError, UnknownNameError
 from vqspeech.training import run as runs
 from vqspeech.training.audio import AudioModality
 
@@ -71,8 +71,9 @@ def test_the_run_keeps_the_data_it_was_made_of(make_config, store, tmp_path):
     made = runs.prepare(config, tmp_path / "run", store.corpus.root)
     assert made.fingerprint == store.fingerprint
     assert runs.prepare(config, tmp_path / "run", None).fingerprint == store.fingerprint
-    with pytest.raises(CheckpointError, match=r"holds data of .*, not of .*elsewhere; give another --out"):
+    with pytest.raises(CorpusError, match="elsewhere: no such folder"):
         runs.prepare(config, tmp_path / "run", tmp_path / "elsewhere")
+    assert runs.prepare(config, tmp_path / "run", None).fingerprint == store.fingerprint
 
 
 def test_a_run_directory_with_something_else_in_it_is_refused(make_config, tmp_path):

@@ -1,7 +1,6 @@
 """A run killed at any moment, and checkpoints that were damaged afterwards: the run ends as if nothing had happened."""
 
 import json
-import math
 import os
 import random
 import shutil
@@ -127,6 +126,10 @@ def test_tidying_finishes_what_a_killed_process_began(tmp_path):
     for name in (".step-00000008.part", ".step-00000001.old"):
         (kept.root / name).mkdir()
         (kept.root / name / "model.safetensors").write_bytes(b"half")
-    kept.tidy(Best(math.log(2), "step-00000002"))
+    kept.tidy(Best("nll", 0.5, "step-00000002"))
     assert sorted(os.listdir(kept.root)) == ["best.json", "step-00000002", "step-00000006", "step-00000008"]
-    assert json.loads((kept.root / "best.json").read_text()) == {"checkpoint": "step-00000002", "nll_bits": 1.0}
+    assert json.loads((kept.root / "best.json").read_text()) == {
+        "checkpoint": "step-00000002",
+        "criterion": "nll",
+        "value": 0.5,
+    }

@@ -7,7 +7,7 @@ from torch import nn
 from vqspeech.config import TrainConfig
 from vqspeech.errors import ConfigError
 from vqspeech.nn.decoders.wavenet import WaveNet
-from vqspeech.training.optimiser import Muon, optimisers, orthogonalised
+from vqspeech.training.optimiser import Muon, make_optimisers, orthogonalised
 
 
 @pytest.mark.parametrize("shape", [(1, 4, 4), (3, 8, 20), (2, 20, 8), (1, 1, 5)])
@@ -60,15 +60,18 @@ def wavenet():
 
 def test_every_parameter_has_one_optimiser():
     model = wavenet()
-    adam, muon = optimisers(model, TrainConfig(optimizer="muon", learning_rate=1e-3, matrix_learning_rate=0.05))
+    train = TrainConfig(optimizer="muon", learning_rate=1e-3, matrix_learning_rate=0.05)
+    groups = {"main": list(model.parameters())}
+    adam, muon = make_optimisers(model, train, groups)["main"]
     stepped = [parameter for each in (adam, muon) for group in each.param_groups for parameter in group["params"]]
     assert len(stepped) == len({id(parameter) for parameter in stepped}) == len(list(model.parameters()))
     assert {id(matrix) for matrix in muon.param_groups[0]["params"]} == {id(m) for m in model.hidden_matrices()}
     assert (adam.param_groups[0]["peak"], muon.param_groups[0]["peak"]) == (1e-3, 0.05)
-    (alone,) = optimisers(model, TrainConfig(optimizer="adam"))
+    (alone,) = make_optimisers(model, TrainConfig(optimizer="adam"), groups)["main"]
     assert sum(len(group["params"]) for group in alone.param_groups) == len(list(model.parameters()))
 
 
 def test_muon_needs_matrices():
     with pytest.raises(ConfigError, match=r"'muon' needs a model with hidden_matrices.*Linear has none"):
-        optimisers(nn.Linear(2, 2), TrainConfig(optimizer="muon"))
+        model = nn.Linear(2, 2)
+        make_optimisers(model, TrainConfig(optimizer="muon"), {"main": list(model.parameters())})

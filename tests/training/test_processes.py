@@ -19,21 +19,21 @@ from vqspeech.training.run import train
 COMMAND = """
 import os, signal, torch
 from vqspeech.cli.main import main
-from vqspeech.training import loop
+from vqspeech.training.trainer import Trainer
 
-run, one_step = loop._Loop.run, loop._Loop._one_step
+fit, step = Trainer.fit, Trainer.step
 
 def noting_weights(self):
-    result = run(self)
-    torch.save(self.model.state_dict(), self.directory.path / f"rank-{self.processes.rank}.pt")
+    result = fit(self)
+    torch.save(self.model.state_dict(), self.run.path / f"rank-{self.processes.rank}.pt")
     return result
 
 def dying(self):
-    if self.processes.rank == 1 and self.step == int(os.environ.get("RANK_1_DIES_AT", -1)):
+    if self.processes.rank == 1 and self.steps == int(os.environ.get("RANK_1_DIES_AT", -1)):
         os.kill(os.getpid(), signal.SIGKILL)
-    one_step(self)
+    step(self)
 
-loop._Loop.run, loop._Loop._one_step = noting_weights, dying
+Trainer.fit, Trainer.step = noting_weights, dying
 main()
 """
 """The command line, with the final weights of each process beside the run."""
@@ -141,7 +141,7 @@ def test_a_process_that_dies_ends_the_job_with_a_message_and_two_go_on_where_one
     code, said = ended(torchrun(tmp_path / "run", RANK_1_DIES_AT="17"))
     assert code == 1
     assert "Error: another process of this job ended or cannot be reached" in said
-    assert "Run the same command again to go on from the last checkpoint" in said
+    assert "Run the same command again to continue from the last checkpoint" in said
     assert sorted((tmp_path / "run" / "checkpoints").glob("step-*"))[-1].name == "step-00000016"
     code, said = ended(torchrun(tmp_path / "run"))
     assert code == 0, said
@@ -160,7 +160,7 @@ def test_a_signal_stops_all_processes_at_the_same_step(one, tmp_path, config, pr
     assert code != 0
     stopped = [row["step"] for row in read_metrics(run / "metrics.jsonl") if row["split"] == "interrupted"]
     assert len(stopped) == 1, said
-    assert said.count("Run the same command again to go on") == 1
+    assert said.count("Run the same command again") == 1
     assert state(run, stopped[0])["step"] == stopped[0]
 
 
@@ -182,7 +182,7 @@ def test_alone_everything_is_said_and_done_here():
     assert torch.equal(alone.total([tensor])[0], tensor)
     assert alone.total([tensor])[0] is not tensor
     error = ConfigError("x")
-    assert alone.said_once(error) is error
+    assert alone.shared_error(error) is error
 
 
 def test_more_processes_and_parts_than_crops_are_refused(make_config, monkeypatch):
@@ -197,9 +197,7 @@ def test_more_processes_and_parts_than_crops_are_refused(make_config, monkeypatc
 
 
 def test_a_recipe_refuses_several_processes(make_config, store, tmp_path):
-    with pytest.raises(
-        ConfigError, match=r"recipes run in one process, and here are 2; .*`vqspeech train` takes several"
-    ):
+    with pytest.raises(ConfigError, match=r"single process, but 2 were started.*train\.devices"):
         train(make_config(devices=2), tmp_path, store)
 
 

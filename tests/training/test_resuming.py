@@ -11,26 +11,26 @@ import pytest
 import torch
 from runs import folder, named, rows, run, same, state, weights
 
-from vqspeech.training import loop
 from vqspeech.training.metrics import read_metrics
 from vqspeech.training.stopping import Interrupted
+from vqspeech.training.trainer import Trainer
 
 
 @pytest.fixture
 def stop_at(monkeypatch):
     """``stop_at(step, number)``: the process gets the signal while it takes that step."""
-    one_step = loop._Loop._one_step
+    make_step = Trainer.step
 
     def plan(step, number):
         def taking(self):
-            if self.step + 1 == step:
+            if self.steps + 1 == step:
                 os.kill(os.getpid(), number)
-            return one_step(self)
+            make_step(self)
 
-        monkeypatch.setattr(loop._Loop, "_one_step", taking)
+        monkeypatch.setattr(Trainer, "step", taking)
 
     yield plan
-    monkeypatch.setattr(loop._Loop, "_one_step", one_step)
+    monkeypatch.setattr(Trainer, "step", make_step)
 
 
 def test_the_same_seed_gives_the_same_bits(whole, tmp_path, make_config, store):
@@ -100,15 +100,15 @@ def test_muon_goes_on_with_its_momentum(tmp_path, make_config, store):
 
 
 def test_a_signal_while_saving_loses_nothing(tmp_path, make_config, store, monkeypatch):
-    save, sent = loop._Loop._save, []
+    save, sent = Trainer.save, []
 
     def saving(self):
         save(self)
         if not sent:
-            sent.append(self.step)
+            sent.append(self.steps)
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(loop._Loop, "_save", saving)
+    monkeypatch.setattr(Trainer, "save", saving)
     with pytest.raises(Interrupted, match=r"saved .*step-(\d+)") as error:
         run(make_config(checkpoint_every=3), tmp_path / "run", store)
     assert named(tmp_path / "run")[-1] in str(error.value)
@@ -151,7 +151,7 @@ def test_the_command_stopped_by_sigterm_and_run_again_is_as_never_stopped(tmp_pa
     finally:
         child.kill()
     assert child.returncode == 130, said
-    assert "Run the same command again to go on" in said
+    assert "Run the same command again" in said
     (stopped,) = rows(tmp_path / "run", "interrupted")
     assert 0 < stopped["step"] < 150
     assert subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0

@@ -10,12 +10,12 @@ import torch
 from vqspeech.errors import VQSpeechError
 from vqspeech.nn.vqvae import VQVAE
 from vqspeech.training.run import open_run, train
-from vqspeech.training.stopping import TrainingError, explained, noted_signals
+from vqspeech.training.stopping import TrainingError, deferred_signals, described
 
 
 def test_signals_are_given_back_and_a_second_one_kills():
     before = signal.getsignal(signal.SIGINT)
-    with noted_signals() as caught:
+    with deferred_signals() as caught:
         os.kill(os.getpid(), signal.SIGINT)
         assert caught == [signal.SIGINT]
         with pytest.raises(KeyboardInterrupt):
@@ -26,7 +26,7 @@ def test_signals_are_given_back_and_a_second_one_kills():
 
 def test_what_a_launcher_passes_on_at_once_is_the_same_wish():
     """Ctrl-C reaches the processes of a terminal directly, and again from torchrun."""
-    with noted_signals(same_wish_s=0.2) as caught:
+    with deferred_signals(duplicate_s=0.2) as caught:
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
         assert caught == [signal.SIGINT]
@@ -44,7 +44,7 @@ GPU_FULL = (
 @pytest.mark.parametrize(
     "method, calls, message",
     [
-        ("loss", 3, r"out of memory at step 2: CUDA out of memory\. Raise train\.accumulate \(now 1\), which .* and lets the run go on, "
+        ("loss", 3, r"out of memory at step 2: CUDA out of memory\. Raise train\.accumulate \(now 1\), which .* and lets the run continue, "
                     r"or lower train\.batch_size \(now 4\), train\.window_samples \(now 1024\) or train\.crop_samples \(now 2560\)$"),
         ("start", 1, r"out of memory at the start: CUDA out of memory\. Lower train\.start_crops \(now 6\) or train\.crop_samples"),
     ],
@@ -71,8 +71,8 @@ def test_a_gpu_out_of_memory_says_what_to_lower(tmp_path, make_config, store, mo
 )  # fmt: skip
 def test_a_lost_process_is_told_from_other_failures(make_config, message):
     train_config = make_config().train
-    lost = explained(RuntimeError(message), train_config, 7)
+    lost = described(RuntimeError(message), train_config, 7)
     assert isinstance(lost, VQSpeechError)
     assert str(lost).startswith("another process of this job ended or cannot be reached")
     other = RuntimeError("shapes do not fit")
-    assert explained(other, train_config, 7) is other
+    assert described(other, train_config, 7) is other

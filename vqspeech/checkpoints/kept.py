@@ -1,4 +1,4 @@
-"""The checkpoints of a run: which are kept, and which is the newest that can be used."""
+"""The checkpoints that a run keeps, and the newest one that can be used."""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ from vqspeech.runs import RunDirectory
 
 @dataclass(frozen=True)
 class Best:
-    """The checkpoint of the lowest validation loss.
+    """The checkpoint of the lowest validation criterion.
 
     Parameters
     ----------
-    nll : that loss, nats per sample
-    name : of its directory; None before there is one
+    criterion : name of the term of the loss that is compared
+    value : its value, in the loss's own unit: nats for ``"nll"``
+    name : of the checkpoint's directory; None before there is one
     """
 
-    nll: float = math.inf
+    criterion: str = "nll"
+    value: float = math.inf
     name: str | None = None
 
 
@@ -38,7 +40,7 @@ class Checkpoints:
     Parameters
     ----------
     run : the run directory
-    keep_last : how many of the newest are kept, beside the best
+    keep_last : number of the newest checkpoints to keep, besides the best
     """
 
     def __init__(self, run: Path, keep_last: int) -> None:
@@ -47,11 +49,11 @@ class Checkpoints:
         self.keep_last = keep_last
 
     def path(self, step: int) -> Path:
-        """The directory of a step's checkpoint."""
+        """Return the directory of a step's checkpoint."""
         return self.run.checkpoint(step)
 
     def read(self, path: Path, device: torch.device) -> dict[str, Any]:
-        """The train state of a checkpoint.
+        """Read the train state of a checkpoint.
 
         Raises
         ------
@@ -60,33 +62,33 @@ class Checkpoints:
         state: dict[str, Any] = torch.load(path / TRAIN_STATE, map_location=device, weights_only=True)
         return state
 
-    def newest(self, take_up: Callable[[Path], None]) -> Path | None:
-        """The newest checkpoint that can be used; warns of those after it that cannot, with the reason.
+    def newest(self, load: Callable[[Path], None]) -> Path | None:
+        """Load the newest checkpoint that can be used, and return its path; warn of newer ones that cannot, with the reason.
 
         Parameters
         ----------
-        take_up : called with a checkpoint whose files are as they were written; raises what `read` raises when it is of no use
+        load : called with a checkpoint whose files are as they were written; raises what `read` raises
         """
         for path in reversed(self.run.list_checkpoints()):
             reason = damage(path)
             if reason is None:
                 try:
-                    take_up(path)
+                    load(path)
                     return path
                 except (OSError, RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
-                    reason = (
-                        str(error).partition("\n")[0].partition(". ")[0]
-                    )  # torch goes on to advise weights_only=False
+                    # Further on, torch advises weights_only=False.
+                    reason = str(error).partition("\n")[0].partition(". ")[0]
             warnings.warn(f"checkpoint {path} cannot be used ({reason}); trying the one before", stacklevel=2)
         return None
 
     def tidy(self, best: Best) -> None:
-        """Delete what is neither among the newest nor the best, and what a killed process left half done; say which is the best."""
+        """Write which checkpoint is the best; delete those that are not kept, and what a killed process left."""
         if best.name is not None:
-            write_json(self.run.best, {"checkpoint": best.name, "nll_bits": best.nll / math.log(2)})
+            write_json(self.run.best, {"checkpoint": best.name, "criterion": best.criterion, "value": best.value})
         for old in self.run.list_checkpoints()[: -self.keep_last]:
             if old.name != best.name:
-                dropped = old.with_name(f".{old.name}.old")  # so that no half of it has the name of a checkpoint
+                # Renamed first, so that a half-deleted one does not have the name of a checkpoint.
+                dropped = old.with_name(f".{old.name}.old")
                 shutil.rmtree(dropped, ignore_errors=True)
                 shutil.rmtree(old.rename(dropped))
         for left in self.root.glob(".step-*"):

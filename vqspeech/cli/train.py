@@ -26,7 +26,7 @@ def train(
     from vqspeech.training.processes import FirstProcessError, launch
     from vqspeech.training.run import locked_once, prepare_once
     from vqspeech.training.run import train as train_run
-    from vqspeech.training.stopping import explained
+    from vqspeech.training.stopping import described
 
     settings = checked(override(read_toml(config), setting or ()))
     processes = launch(settings.train)
@@ -42,6 +42,6 @@ def train(
         # The first process has reported it.
         raise typer.Exit(error.exit_code) from error
     except RuntimeError as error:
-        raise explained(error, settings.train, -1) from error
+        raise described(error, settings.train, -1) from error
     if processes.is_first:
         typer.echo(f"{result.step} steps in {result.seconds:.0f} s; checkpoint {result.checkpoint}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +33,30 @@ def prepare(config: RunConfig, run: Path, data_dir: Path | None) -> Any:
     CheckpointError : when a trained run has a store of another folder
     """
     directory, kind = RunDirectory(run), modality(config)
-    if directory.store.exists():
-        store = kind.open(directory.store)
-        root = store.corpus.root
-        given = root if data_dir is None else data_dir.expanduser().absolute()
-        if given == root or given in root.parents or root in given.parents:
-            return store
-        if directory.is_trained():
-            raise CheckpointError(
-                f"{run} holds data of {root}, not of {given}; give another --out, or start over with --fresh"
-            )
-        shutil.rmtree(directory.store)
-    return kind.prepare(config, data_dir, directory.store, reporter("prepare"))
+    if not directory.store.exists():
+        return kind.prepare(config, data_dir, directory.store, reporter("prepare"))
+    store = kind.open(directory.store)
+    root = store.corpus.root
+    given = root if data_dir is None else data_dir.expanduser().absolute()
+    if given == root or given in root.parents or root in given.parents:
+        return store
+    if directory.is_trained():
+        raise CheckpointError(
+            f"{run} holds data of {root}, not of {given}; give another --out, or start over with --fresh"
+        )
+    with _replaced(directory.store):
+        return kind.prepare(config, data_dir, directory.store, reporter("prepare"))
+
+
+@contextmanager
+def _replaced(store: Path) -> Iterator[None]:
+    """Set a store aside for the block; it comes back when the block fails."""
+    aside = store.with_name(f".{store.name}.old")
+    shutil.rmtree(aside, ignore_errors=True)
+    store.rename(aside)
+    try:
+        yield
+    finally:
+        if not store.exists():
+            aside.rename(store)
+        shutil.rmtree(aside, ignore_errors=True)

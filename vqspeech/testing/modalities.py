@@ -19,9 +19,9 @@ from vqspeech.errors import VQSpeechError
 from vqspeech.runs import RunDirectory
 from vqspeech.testing.cases import parametrize
 from vqspeech.training import run as runs
-from vqspeech.training.loop import fit
 from vqspeech.training.processes import alone
 from vqspeech.training.task import Task, step_generator
+from vqspeech.training.trainer import Trainer
 
 Setup = Callable[[Path], tuple[Mapping[str, Any], Path | None]]
 
@@ -206,7 +206,7 @@ class _Trained:
 
         task.batch = batch  # type: ignore[method-assign]
         try:
-            fit(self.config, self.directory, task, alone(self.config.train))
+            Trainer(self.config, self.directory, task, alone(self.config.train)).fit()
         except _Stop:
             return
 

@@ -12,34 +12,34 @@ from vqspeech.training.processes import Processes
 
 
 class StepMeans:
-    """Means of a loss's terms over the steps since the last row; on the device of the terms and of one process, until somebody asks."""
+    """Sums one process's terms of a loss over the steps since the last row, on the device of the terms."""
 
     def __init__(self) -> None:
         self.steps = 0
         self.sums: dict[str, Tensor] = {}
 
     def add(self, terms: Mapping[str, Tensor]) -> None:
-        """Count a step, of which these are this process's share of the terms."""
+        """Add this process's share of the terms of a step."""
         self.steps += 1
         for name, value in terms.items():
             self.sums[name] = self.sums[name] + value.double() if name in self.sums else value.double()
 
     def over(self, processes: Processes) -> StepMeans:
-        """The shares of all processes together."""
+        """Add up the shares of all processes."""
         whole = StepMeans()
         whole.steps = self.steps
         whole.sums = dict(zip(self.sums, processes.total(list(self.sums.values())), strict=True))
         return whole
 
     def figures(self) -> dict[str, float]:
-        """The means."""
+        """Return the means."""
         return {name: value.item() / self.steps for name, value in self.sums.items()}
 
     def state_dict(self) -> dict[str, Any]:
-        """For the train state."""
+        """Return the sums, for the train state."""
         return {"steps": self.steps, "sums": self.sums}
 
     def load_state_dict(self, state: Mapping[str, Any], *, counts: bool = True) -> None:
-        """Take up a train state; of several processes one `counts` what the others then do not count again."""
+        """Continue from a train state, on one process with its sums and on the others, without `counts`, from zero."""
         self.steps = state["steps"]
         self.sums = {name: value if counts else torch.zeros_like(value) for name, value in state["sums"].items()}

@@ -1,26 +1,28 @@
-"""What training says: rows of metrics.jsonl, and progress on a terminal or in plain lines."""
+"""The figures of training: rows of metrics.jsonl, their names, and the time that they take."""
 
 from __future__ import annotations
 
 import json
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from vqspeech.files import whole_file
+from vqspeech.files import finite, whole_file
 
 
 class MetricsLog:
-    """Appends rows to ``metrics.jsonl``; each row holds ``step``, ``split`` and ``seconds`` of training so far.
+    """Appends rows to ``metrics.jsonl``; each row holds ``step``, ``split`` and ``seconds`` of training.
 
-    Opened at a step, it drops the rows beyond it (a run that was killed after its last checkpoint repeats those steps).
+    Opening it at a step drops the rows after that step, since a run that was killed after its last checkpoint repeats
+    those steps.
 
     Parameters
     ----------
     path : the file
-    step : the step that training goes on from
+    step : the step that training continues from
     tensorboard : directory of event files to write as well, or None (needs the extra ``tensorboard``)
     writes : False in all processes but the first, which only read
     """
@@ -41,14 +43,14 @@ class MetricsLog:
             self._events = SummaryWriter(tensorboard, purge_step=step + 1)
 
     def write(self, row: dict[str, Any]) -> None:
-        """Append one row."""
+        """Append one row; figures that are not finite become null."""
         if self._file is None:
             return
-        self._file.write(json.dumps(row) + "\n")
+        self._file.write(json.dumps(finite(row), allow_nan=False) + "\n")
         self._file.flush()
         if self._events is not None:
             for name, value in row.items():
-                if name not in ("step", "split"):
+                if name not in ("step", "split") and math.isfinite(value):
                     self._events.add_scalar(f"{row['split']}/{name}", value, row["step"])
 
     def close(self) -> None:
@@ -60,7 +62,7 @@ class MetricsLog:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The rows of a metrics.jsonl up to the first torn line; a missing file has no rows."""
+    """Read the rows of a metrics.jsonl up to the first torn line; a missing file has no rows."""
     if not path.exists():
         return []
     rows = []
@@ -75,8 +77,19 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def logged_name(term: str) -> str:
+    """Return the name under which a term is logged: negative log-likelihoods (``nll``, ``shuffled_nll``) in bits."""
+    return f"{term}_bits" if term.endswith("nll") else term
+
+
+def in_bits(terms: Mapping[str, float]) -> dict[str, float]:
+    """Return terms by their logged names, with negative log-likelihoods converted from nats to bits."""
+    bit = math.log(2)
+    return {logged_name(name): value / bit if name.endswith("nll") else value for name, value in terms.items()}
+
+
 class Stopwatch:
-    """Seconds since it was set back, without what is spent in pauses."""
+    """Measures seconds, excluding pauses."""
 
     def __init__(self) -> None:
         self.reset()
@@ -87,12 +100,12 @@ class Stopwatch:
 
     @property
     def seconds(self) -> float:
-        """So far."""
+        """Elapsed seconds, excluding pauses."""
         return time.monotonic() - self._mark - self._apart
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """What is done within does not count."""
+        """Exclude the block from the time."""
         before = time.monotonic()
         try:
             yield

@@ -1,9 +1,9 @@
-"""What turns gradients into steps: Adam for everything, or Muon for the decoder's hidden matrices and Adam for the rest."""
+"""Optimisers by name: Adam, or Muon for hidden matrices and Adam for the rest."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -11,31 +11,52 @@ from torch import Tensor, nn
 
 from vqspeech.config import TrainConfig
 from vqspeech.errors import ConfigError
+from vqspeech.nn.decoders.protocol import MAIN
 
 ROUNDS = 5
 QUINTIC = (3.4445, -4.7750, 2.0315)
 """Coefficients of a x + b x^3 + c x^5, which brings singular values in (0, 1] to about 1 in `ROUNDS` rounds (Jordan et al. 2024)."""
 
 
-def optimisers(model: nn.Module, train: TrainConfig) -> list[torch.optim.Optimizer]:
-    """The optimisers of ``train.optimizer``, which share the model's parameters; each group's ``peak`` is its learning rate at the peak.
+def make_optimisers(
+    model: nn.Module, train: TrainConfig, groups: Mapping[str, list[nn.Parameter]]
+) -> dict[str, list[torch.optim.Optimizer]]:
+    """Make the optimisers of each group: those of ``train.optimizer`` for ``"main"``, Adam for the others.
 
     Raises
     ------
     ConfigError : for Muon when the model names no hidden matrices
     """
-    if train.optimizer == "adam":
-        return [_peaked(torch.optim.Adam(model.parameters(), lr=train.learning_rate))]
+    made: dict[str, list[torch.optim.Optimizer]] = {}
+    for name, parameters in groups.items():
+        if name == MAIN and train.optimizer == "muon":
+            matrices, rest = _split(model, parameters)
+            muon = Muon(matrices, lr=train.matrix_learning_rate)
+            made[name] = [torch.optim.Adam(rest, lr=train.learning_rate), muon]
+        else:
+            made[name] = [torch.optim.Adam(parameters, lr=train.learning_rate)]
+    return {name: [peaked(optimiser) for optimiser in several] for name, several in made.items()}
+
+
+def peaked(optimiser: torch.optim.Optimizer) -> torch.optim.Optimizer:
+    """Keep the learning rates of an optimiser as the ``peak`` of each of its groups, which the schedule multiplies."""
+    for group in optimiser.param_groups:
+        group.setdefault("peak", group["lr"])
+    return optimiser
+
+
+def _split(model: nn.Module, parameters: list[nn.Parameter]) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """The hidden matrices among some parameters of a model, and the rest."""
     named: Callable[[], list[nn.Parameter]] | None = getattr(model, "hidden_matrices", None)
-    matrices = named() if named is not None else []
+    group = {id(parameter) for parameter in parameters}
+    matrices = [matrix for matrix in (named() if named is not None else []) if id(matrix) in group]
     if not matrices:
         raise ConfigError(
-            f"train.optimizer = 'muon' needs a model with hidden_matrices(), {type(model).__name__} has none; use 'adam'"
+            f"train.optimizer = 'muon' needs a model with hidden_matrices(), {type(model).__name__} has none; "
+            "use 'adam'"
         )
     chosen = {id(matrix) for matrix in matrices}
-    rest = [parameter for parameter in model.parameters() if id(parameter) not in chosen]
-    adam = torch.optim.Adam(rest, lr=train.learning_rate)
-    return [_peaked(adam), _peaked(Muon(matrices, lr=train.matrix_learning_rate))]
+    return matrices, [parameter for parameter in parameters if id(parameter) not in chosen]
 
 
 class Muon(torch.optim.Optimizer):
@@ -95,9 +116,3 @@ def orthogonalised(matrices: Tensor) -> Tensor:
         square = x @ x.mT
         x = a * x + (b * square + c * square @ square) @ x
     return x.mT if tall else x
-
-
-def _peaked(optimiser: torch.optim.Optimizer) -> torch.optim.Optimizer:
-    for group in optimiser.param_groups:
-        group["peak"] = group["lr"]
-    return optimiser

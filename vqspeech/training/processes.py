@@ -1,4 +1,4 @@
-"""The processes of a job: how they are started, and what they say to each other beside gradients."""
+"""The processes of a job: how they are started, and what they exchange."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from vqspeech.errors import ConfigError, VQSpeechError
 T = TypeVar("T")
 
 PATIENCE = timedelta(days=1)
-"""How long processes wait for the first one, which may be preparing a large corpus. A process that dies is noticed at once."""
+"""How long processes wait for the first one, which may be preparing a large corpus; a process that dies ends the wait."""
 
 
 class FirstProcessError(VQSpeechError):
-    """What the first process has already told the user; the others end with its exit code and say nothing."""
+    """A failure that the first process reports; the others end with its exit code and print nothing."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
@@ -42,50 +42,50 @@ class Processes:
         self.fabric = fabric
         self.rank: int = fabric.global_rank
         self.count: int = fabric.world_size
-        # Words go over the network between hosts, so that they neither wait for a GPU nor stop it, and have a patience of their own.
-        self._words: Any = dist.new_group(backend="gloo", timeout=PATIENCE) if self.count > 1 else None
+        # Control messages have a gloo group of their own, with its own timeout: they neither wait for a GPU nor stop it.
+        self._control: Any = dist.new_group(backend="gloo", timeout=PATIENCE) if self.count > 1 else None
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the process that writes and speaks."""
+        """Whether this is the process that writes and prints."""
         return self.rank == 0
 
     def first(self, work: Callable[[], T]) -> T:
-        """Let the first process do something while the others wait; all get its (small) result.
+        """Let the first process work while the others wait; all return its result, which must be small.
 
         Raises
         ------
-        FirstProcessError : on the others, when it fails on the first one; there it raises what it raises
+        FirstProcessError : on the others, when the first one fails, which raises its own error
         """
         if self.count == 1:
             return work()
-        said: list[Any] = [None, None]
+        outcome: list[Any] = [None, None]
         try:
             if self.is_first:
-                said = [None, work()]
+                outcome = [None, work()]
         except BaseException as error:
-            said = [(str(error), getattr(error, "exit_code", 1)), None]
+            outcome = [(str(error), getattr(error, "exit_code", 1)), None]
             raise
         finally:
-            dist.broadcast_object_list(said, 0, group=self._words)
-        failure, result = said
+            dist.broadcast_object_list(outcome, 0, group=self._control)
+        failure, result = outcome
         if failure is not None:
             raise FirstProcessError(*failure)
         return result
 
     def largest(self, value: int) -> int:
-        """The largest of the values that all processes give."""
+        """Return the largest value of all processes."""
         if self.count == 1:
             return value
         number = torch.tensor(value)
-        dist.all_reduce(number, dist.ReduceOp.MAX, group=self._words)
+        dist.all_reduce(number, dist.ReduceOp.MAX, group=self._control)
         return int(number)
 
     def total(self, tensors: Sequence[Tensor]) -> list[Tensor]:
-        """Sums over all processes, on the CPU; the given tensors stay what they are."""
+        """Return sums over all processes, on the CPU; the given tensors are not changed."""
         sums = [tensor.detach().to("cpu", copy=True) for tensor in tensors]
         for tensor in sums if self.count > 1 else ():
-            dist.all_reduce(tensor, group=self._words)
+            dist.all_reduce(tensor, group=self._control)
         return sums
 
     def align(self, module: torch.nn.Module) -> None:
@@ -93,23 +93,40 @@ class Processes:
         for tensor in module.state_dict().values() if self.count > 1 else ():
             dist.broadcast(tensor, 0)
 
-    def said_once(self, error: VQSpeechError) -> VQSpeechError:
-        """An error that all processes raise alike, for this one to raise: the first says it."""
+    def add_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
+        """Replace the gradients of parameters by their sums over all processes; one that no process has stays None."""
+        if self.count == 1:
+            return
+        missing = torch.tensor([parameter.grad is None for parameter in parameters], dtype=torch.int32)
+        dist.all_reduce(missing, dist.ReduceOp.MIN, group=self._control)
+        by_type: dict[torch.dtype, list[torch.nn.Parameter]] = {}
+        for parameter, nowhere in zip(parameters, missing.tolist(), strict=True):
+            if not nowhere:
+                by_type.setdefault(parameter.dtype, []).append(parameter)
+        for alike in by_type.values():
+            gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in alike]
+            flat = torch.cat([gradient.flatten() for gradient in gradients])
+            dist.all_reduce(flat)
+            for one, total in zip(alike, flat.split([one.numel() for one in alike]), strict=True):
+                one.grad = total.view_as(one)
+
+    def shared_error(self, error: VQSpeechError) -> VQSpeechError:
+        """Return what this process raises for an error of all processes: the error itself only on the first one."""
         return error if self.is_first else FirstProcessError(str(error), error.exit_code)
 
     def close(self) -> None:
-        """Part in good order, at the end of all work."""
+        """Wait for the other processes, and end the exchange."""
         if self.count > 1:
-            dist.barrier(group=self._words)
+            dist.barrier(group=self._control)
             dist.destroy_process_group()
 
 
 def launch(train: TrainConfig) -> Processes:
-    """Start the processes that a configuration asks for, or join those that torchrun or SLURM started (Lightning Fabric).
+    """Start the processes of a configuration with Lightning Fabric, or join those that torchrun or SLURM started.
 
     Raises
     ------
-    ConfigError : for an accelerator, a number of devices or of crops that cannot be
+    ConfigError : for an accelerator, or a number of devices or crops, that is not possible
     """
     from lightning_fabric import Fabric
     from lightning_fabric.strategies import DDPStrategy
@@ -117,10 +134,10 @@ def launch(train: TrainConfig) -> Processes:
 
     devices, nodes = _wanted(train)
     train.require_shares(devices * nodes)
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells the precision at every start
-    several = DDPStrategy(
-        broadcast_buffers=False, gradient_as_bucket_view=True
-    )  # buffers are alike: see `Quantizer.update`
+    # It logs the precision at every start.
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    # Buffers are equal on all processes, see `Quantizer.update`.
+    several = DDPStrategy(broadcast_buffers=False, gradient_as_bucket_view=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -133,15 +150,15 @@ def launch(train: TrainConfig) -> Processes:
             )
         except (ValueError, RuntimeError, MisconfigurationException) as error:
             raise ConfigError(
-                f"cannot start {devices * nodes} processes with train.accelerator = {train.accelerator!r}, train.devices = "
-                f"{train.devices}, train.nodes = {train.nodes}: {error}"
+                f"cannot start {devices * nodes} processes with train.accelerator = {train.accelerator!r}, "
+                f"train.devices = {train.devices}, train.nodes = {train.nodes}: {error}"
             ) from error
         fabric.launch()
     return Processes(fabric)
 
 
 def alone(train: TrainConfig) -> Processes:
-    """One process, for work that several cannot share, such as a recipe.
+    """Return a single process, for work that several cannot share, such as a recipe.
 
     Raises
     ------
@@ -150,14 +167,14 @@ def alone(train: TrainConfig) -> Processes:
     devices, nodes = _wanted(train)
     if devices * nodes > 1:
         raise ConfigError(
-            f"recipes run in one process, and here are {devices * nodes}; leave torchrun away and train.devices and train.nodes at 1. "
-            "`vqspeech train` takes several"
+            f"recipes run in a single process, but {devices * nodes} were started; run without torchrun, and with "
+            "train.devices and train.nodes = 1. `vqspeech train` runs in several"
         )
     return launch(train)
 
 
 def _wanted(train: TrainConfig) -> tuple[int, int]:
-    """Processes per node, and nodes; torchrun has decided where it was used."""
+    """Processes per node, and nodes; torchrun decides them where it is used."""
     if dist.is_available() and dist.is_torchelastic_launched():
         here = int(os.environ["LOCAL_WORLD_SIZE"])
         return here, int(os.environ["WORLD_SIZE"]) // here

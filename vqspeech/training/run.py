@@ -15,8 +15,8 @@ from vqspeech.modality import modality as modality
 from vqspeech.runs import locked
 from vqspeech.runs import open_run as open_run
 from vqspeech.runs import prepare as prepare
-from vqspeech.training.loop import TrainResult, fit
 from vqspeech.training.processes import Processes, alone
+from vqspeech.training.trainer import Trainer, TrainResult
 
 
 @contextmanager
@@ -52,4 +52,4 @@ def train(config: RunConfig, run: Path, store: Any, processes: Processes | None 
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
             task = modality(config).task(config, store)
-        return fit(config, run, task, processes)
+        return Trainer(config, run, task, processes).fit()

@@ -1,4 +1,4 @@
-"""Why training stops before its end: signals, noted and obeyed between steps, and failures said in the user's terms."""
+"""Ends of training before its last step: signals, obeyed between steps, and failures in the user's terms."""
 
 from __future__ import annotations
 
@@ -14,44 +14,45 @@ from torch import distributed as dist
 from vqspeech.config import TrainConfig
 from vqspeech.errors import VQSpeechError
 
-SAME_WISH_S = 2.0
-"""Signals this close together are one wish where torchrun passes on what the terminal has already sent to everyone."""
+DUPLICATE_SIGNAL_S = 2.0
+"""Under torchrun, signals this close together are one: it repeats what the terminal has already sent to every process."""
 
 
 class TrainingError(VQSpeechError):
-    """Training that cannot go on (exit code 1)."""
+    """Training that cannot continue (exit code 1)."""
 
 
 class Interrupted(TrainingError):  # noqa: N818
-    """Training stopped by a signal after saving (exit code 130, as for Ctrl-C)."""
+    """Training that a signal stopped, after saving (exit code 130, as for Ctrl-C)."""
 
     exit_code = 130
 
 
 @contextmanager
-def noted_signals(same_wish_s: float = 0.0) -> Iterator[list[int]]:
-    """SIGINT and SIGTERM put their number into the list instead of killing; a second one does kill.
+def deferred_signals(duplicate_s: float = 0.0) -> Iterator[list[int]]:
+    """Collect SIGINT or SIGTERM in the yielded list, for the block to obey; a second signal raises KeyboardInterrupt.
 
     Parameters
     ----------
-    same_wish_s : seconds after the first signal in which further ones are let pass
+    duplicate_s : seconds after the first signal in which further ones are ignored
     """
     caught: list[int] = []
     first = 0.0
 
-    def note(number: int, frame: Any) -> None:
+    def handle(number: int, frame: Any) -> None:
         nonlocal first
         if not caught:
             first = time.monotonic()
             caught.append(number)
-        elif time.monotonic() - first >= same_wish_s:
+        elif time.monotonic() - first >= duplicate_s:
             raise KeyboardInterrupt
 
     before: dict[int, Any] = {}
     try:
         for number in (int(signal.SIGINT), int(signal.SIGTERM)):
-            before[number] = signal.signal(number, note)
-    except ValueError:  # not the main thread: whoever runs us handles signals
+            before[number] = signal.signal(number, handle)
+    except ValueError:
+        # Not the main thread: the caller handles signals.
         pass
     try:
         yield caught
@@ -60,14 +61,14 @@ def noted_signals(same_wish_s: float = 0.0) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def explained(error: RuntimeError, train: TrainConfig, step: int) -> Exception:
-    """What the user should read for a failure of PyTorch at a step (-1: the data-dependent start); the error itself where that is unknown.
+def described(error: RuntimeError, train: TrainConfig, step: int) -> Exception:
+    """Return an error that tells the user what to do about a failure of PyTorch; `error` itself when the cause is unknown.
 
     Parameters
     ----------
-    error : what was raised
+    error : the failure
     train : the configuration, whose settings the message names
-    step : the step that failed
+    step : the step that failed; -1 for the data-dependent start
     """
     reason = str(error).partition("\n")[0].partition(". ")[0].rstrip(".")
     if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in reason:
@@ -75,16 +76,18 @@ def explained(error: RuntimeError, train: TrainConfig, step: int) -> Exception:
             where, remedy = "the start", f"Lower train.start_crops (now {train.start_crops})"
         else:
             where = f"step {step}"
+            window = train.window_samples or "the whole crop"
             remedy = (
-                f"Raise train.accumulate (now {train.accumulate}), which computes the same batch in smaller parts and lets the run go on, or "
-                f"lower train.batch_size (now {train.batch_size}), train.window_samples (now {train.window_samples or 'the whole crop'})"
+                f"Raise train.accumulate (now {train.accumulate}), which computes the same batch in smaller parts and "
+                f"lets the run continue, or lower train.batch_size (now {train.batch_size}), "
+                f"train.window_samples (now {window})"
             )
         return TrainingError(
             f"out of memory at {where}: {reason}. {remedy} or train.crop_samples (now {train.crop_samples})"
         )
     if isinstance(error, dist.DistError) or "gloo" in str(error) or "NCCL" in str(error):
         return TrainingError(
-            f"another process of this job ended or cannot be reached ({reason}); see what it said. Run the same command again to go on "
-            "from the last checkpoint"
+            f"another process of this job ended or cannot be reached ({reason}); see its messages. Run the same command "
+            "again to continue from the last checkpoint"
         )
     return error

@@ -1,4 +1,4 @@
-"""Codebook use, counted over an epoch of crops and not over a batch (the perplexity of a batch depends on its size)."""
+"""Codebook use over an epoch of crops; the perplexity of a single batch would depend on its size."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ class CodebookUsage:
         """Count codes (batch, codebooks, frames) where mask (batch, frames) is True."""
         self.steps += 1
         for book, counts in enumerate(self.counts):
-            here = counts.to(codes.device)  # where the codes are: a copy to the host at each step would stop a GPU
+            # On the device of the codes: a copy to the host at each step would stop a GPU.
+            here = counts.to(codes.device)
             self.counts[book] = here.scatter_add_(0, codes[:, book].flatten(), mask.flatten().long())
 
     def reset(self) -> None:
@@ -38,13 +39,16 @@ class CodebookUsage:
             counts.zero_()
 
     def over(self, processes: Processes) -> CodebookUsage:
-        """The counts of all processes together."""
+        """Add up the counts of all processes."""
         whole = CodebookUsage(())
         whole.steps, whole.counts = self.steps, processes.total(self.counts)
         return whole
 
     def figures(self) -> dict[str, float]:
-        """``codes_used``, ``perplexity`` (exp of the entropy) and ``normalised_entropy`` (entropy / log K), means over codebooks; nothing without any."""
+        """Return ``codes_used``, ``perplexity`` (exp of the entropy) and ``normalised_entropy`` (entropy / log K).
+
+        They are means over codebooks; a model without codebooks has none.
+        """
         if not self.counts:
             return {}
         rows = []
@@ -57,10 +61,10 @@ class CodebookUsage:
         return {"codes_used": used, "perplexity": perplexity, "normalised_entropy": normalised}
 
     def state_dict(self) -> dict[str, Any]:
-        """For the train state."""
+        """Return the counts, for the train state."""
         return {"steps": self.steps, "counts": [counts.to("cpu", copy=True) for counts in self.counts]}
 
     def load_state_dict(self, state: Mapping[str, Any], *, counts: bool = True) -> None:
-        """Take up a train state; of several processes one `counts` what the others then do not count again."""
+        """Continue from a train state, on one process with its counts and on the others, without `counts`, from zero."""
         self.steps = state["steps"]
-        self.counts = [found.clone() if counts else torch.zeros_like(found) for found in state["counts"]]
+        self.counts = [stored.clone() if counts else torch.zeros_like(stored) for stored in state["counts"]]

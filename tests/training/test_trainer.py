@@ -1,20 +1,24 @@
 """What training leaves behind, learns and keeps, on any corpus and in parts, and what ends it."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import soundfile
 import torch
-from runs import named, rows, run, state
+from runs import folder, named, rows, run, state
 
+from vqspeech.config import TrainConfig
 from vqspeech.corpora.folder import read
 from vqspeech.corpora.store import prepare
+from vqspeech.errors import PluginError
 from vqspeech.model import load
 from vqspeech.nn.vqvae import VQVAE
-from vqspeech.training import loop
-from vqspeech.training.processes import launch
+from vqspeech.runs import RunDirectory
+from vqspeech.training.schedule import learning_rate_share
 from vqspeech.training.stopping import TrainingError
+from vqspeech.training.trainer import Trainer
 
 
 def test_a_run_leaves_checkpoints_and_metrics(whole):
@@ -52,19 +56,14 @@ def test_training_learns(tmp_path, make_config, store):
     assert result.seconds > 0
 
 
-def test_the_learning_rate_warms_up_and_decays(tmp_path, make_config, store):
-    config = make_config(steps=100, warmup_steps=10, learning_rate=0.5, final_learning_rate_share=0.1)
-    rate = loop._Loop(config, tmp_path, _task(config, store), launch(config.train))._rate
-    assert rate(0) == pytest.approx(0.1)
-    assert rate(9) == pytest.approx(1.0, rel=0.03)
-    assert rate(100) == pytest.approx(0.1)
-    assert all(rate(step) > rate(step + 1) for step in range(10, 100))
-
-
-def _task(config, store):
-    from vqspeech.training.run import modality
-
-    return modality(config).task(config, store)
+def test_the_learning_rate_warms_up_and_decays(whole):
+    train = TrainConfig(steps=100, warmup_steps=10, learning_rate=0.5, final_learning_rate_share=0.1)
+    share = [learning_rate_share(step, train) for step in range(101)]
+    assert share[0] == pytest.approx(0.1)
+    assert share[9] == pytest.approx(1.0, rel=0.03)
+    assert share[100] == pytest.approx(0.1)
+    assert all(share[step] > share[step + 1] for step in range(10, 100))
+    assert rows(whole, "train")[-1]["learning_rate"] == pytest.approx(0.01 * 0.05)
 
 
 # corpora that are hardly any
@@ -114,19 +113,19 @@ def test_the_rate_leaves_out_validation_and_saving(tmp_path, make_config, store,
     now = [0.0]
 
     def spend(name, seconds):
-        method = getattr(loop._Loop, name)
+        method = getattr(Trainer, name)
 
         def spending(self):
             now[0] += seconds
             return method(self)
 
-        monkeypatch.setattr(loop._Loop, name, spending)
+        monkeypatch.setattr(Trainer, name, spending)
 
-    for module in ("loop", "metrics"):
+    for module in ("trainer", "metrics"):
         monkeypatch.setattr(f"vqspeech.training.{module}.time.monotonic", lambda: now[0])
-    spend("_one_step", 2.0)
-    spend("_validate", 50.0)
-    spend("_save", 30.0)
+    spend("step", 2.0)
+    spend("validate", 50.0)
+    spend("save", 30.0)
     run(make_config(steps=6, log_every=2, validate_every=3, checkpoint_every=1), tmp_path / "run", store)
     found = rows(tmp_path / "run", "train")
     assert [row["samples_per_second"] for row in found] == [pytest.approx(4 * 2560 / 2.0)] * 3
@@ -140,15 +139,16 @@ def test_the_last_and_the_best_are_kept(tmp_path, make_config, store, monkeypatc
     losses = iter([3.0, 1.0, 2.0, 4.0])
 
     def validate(self):
-        self.validated = self.step, next(losses)
+        self.validated = self.steps, next(losses)
         return {"nll_bits": self.validated[1]}
 
-    monkeypatch.setattr(loop._Loop, "_validate", validate)
+    monkeypatch.setattr(Trainer, "validate", validate)
     run(make_config(keep_last=1, validate_every=2), tmp_path / "run", store)
     assert named(tmp_path / "run") == ["step-00000004", "step-00000008"]
     assert load(tmp_path / "run", "best").step == 4
     assert load(tmp_path / "run").step == 8
-    assert json.loads((tmp_path / "run" / "checkpoints" / "best.json").read_text())["checkpoint"] == "step-00000004"
+    best = json.loads((tmp_path / "run" / "checkpoints" / "best.json").read_text())
+    assert best == {"checkpoint": "step-00000004", "criterion": "nll", "value": 1.0}
 
 
 @pytest.mark.parametrize("keep", [1, 2, 3])
@@ -176,8 +176,66 @@ def test_a_loss_that_is_no_number_ends_training_and_keeps_the_last_good(
         return result._replace(total=result.total * float("nan"), terms=result.terms | nll) if broken else result
 
     monkeypatch.setattr(VQVAE, "loss", breaking)
-    with pytest.raises(TrainingError, match=rf"{found}.*last good checkpoint is kept") as error:
+    with pytest.raises(TrainingError, match=rf"{found}; the last checkpoint, step-00000004, is kept") as error:
         run(make_config(log_every=log_every), tmp_path / "run", store)
     assert error.value.exit_code == 1
     assert named(tmp_path / "run")[-1] == "step-00000004"
     assert all(torch.isfinite(tensor).all() for tensor in load(tmp_path / "run").model.state_dict().values())
+
+
+def test_a_loss_that_is_no_number_before_the_first_checkpoint_says_that_there_is_none(
+    tmp_path, make_config, store, monkeypatch
+):
+    loss = VQVAE.loss
+    broken = lambda self, *rest: (result := loss(self, *rest))._replace(total=result.total * float("nan"))  # noqa: E731
+    monkeypatch.setattr(VQVAE, "loss", broken)
+    with pytest.raises(TrainingError, match=r"no longer finite at step 2; there is no checkpoint yet"):
+        run(make_config(log_every=100), tmp_path / "run", store)
+
+
+def test_figures_that_are_not_finite_are_null_in_the_metrics(tmp_path, make_config, store, monkeypatch):
+    """A validation loss that is no number is no best one either."""
+    monkeypatch.setattr(VQVAE, "shuffled", lambda self, batch: torch.tensor(float("inf")))
+    loss = VQVAE.loss
+
+    def broken(self, batch, generator=None):
+        result = loss(self, batch, generator)
+        return result if self.training else result._replace(terms=result.terms | {"nll": torch.tensor(float("nan"))})
+
+    monkeypatch.setattr(VQVAE, "loss", broken)
+    run(make_config(), tmp_path / "run", store)
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text()
+    assert "NaN" not in lines and "Infinity" not in lines
+    assert [row["nll_bits"] for row in rows(tmp_path / "run", "valid")] == [None, None]
+    assert [row["shuffled_nll_bits"] for row in rows(tmp_path / "run", "valid")] == [None, None]
+    assert not (tmp_path / "run" / "checkpoints" / "best.json").exists()
+    assert load(tmp_path / "run", "best").step == 8
+
+
+def test_a_model_whose_loss_lacks_its_criterion_is_named(tmp_path, make_config, store, monkeypatch):
+    monkeypatch.setattr(VQVAE, "criterion", "warmth")
+    with pytest.raises(PluginError, match=r"VQVAE\.loss has no term 'warmth'.* it has .*nll"):
+        run(make_config(), tmp_path / "run", store)
+
+
+def test_a_model_with_nothing_to_shuffle_logs_no_shuffled_loss(tmp_path, make_config, store, monkeypatch):
+    monkeypatch.setattr(VQVAE, "shuffled", lambda self, batch: None)
+    run(make_config(steps=4), tmp_path / "run", store)
+    assert [name for name in rows(tmp_path / "run", "valid")[0] if "shuffled" in name] == []
+
+
+def test_a_best_checkpoint_of_an_earlier_release_is_taken_over(whole, tmp_path, make_config, store):
+    """Its train state names no criterion, which was the negative log-likelihood; its best.json held it in bits."""
+    shutil.copytree(whole, tmp_path / "run")
+    shutil.rmtree(folder(tmp_path / "run", 8))
+    directory = RunDirectory(tmp_path / "run")
+    path = directory.checkpoint(6) / "train_state.pt"
+    old = torch.load(path, weights_only=True)
+    del old["best_criterion"]
+    torch.save({**old, "best": 0.1, "best_name": "step-00000002"}, path)
+    (directory.checkpoint(6) / "checksums.json").unlink()
+    directory.best.write_text('{"checkpoint": "step-00000002", "nll_bits": 0.14}')
+    assert load(tmp_path / "run", "best").step == 2
+    run(make_config(), tmp_path / "run", store)
+    assert json.loads(directory.best.read_text()) == {"checkpoint": "step-00000002", "criterion": "nll", "value": 0.1}
+    assert state(tmp_path / "run", 8)["best"] == 0.1
