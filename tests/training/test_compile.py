@@ -17,18 +17,18 @@ TWO_PROCESSES = """
 import torch
 from vqspeech.cli.main import main
 from vqspeech.nn.decoders import compiled
-from vqspeech.training import loop
+from vqspeech.training.trainer import Trainer
 
 compiled.BACKEND = "aot_eager"
-run = loop._Loop.run
+fit = Trainer.fit
 
 def noting_weights(self):
-    result = run(self)
+    result = fit(self)
     assert self.model.decoder.computation == "plain compiled"
-    torch.save(self.model.state_dict(), self.directory.path / f"rank-{self.processes.rank}.pt")
+    torch.save(self.model.state_dict(), self.run.path / f"rank-{self.processes.rank}.pt")
     return result
 
-loop._Loop.run = noting_weights
+Trainer.fit = noting_weights
 main()
 """
 
