@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[1]
 BASE = {"errors", "files", "progress", "config", "audio", "codes"}
 """Modules at the bottom; they import each other and nothing else of vqspeech."""
 
-MODEL = BASE | {"alignment", "checkpoints", "kernels", "nn", "modality", "registry", "runs", "model"}
-WORK = {"analysis", "conversion", "encoding", "training", "sampling", "corpora"}
+MODEL = BASE | {"alignment", "checkpoints", "kernels", "nn", "modality", "registry", "runs", "model", "parts"}
+WORK = {"analysis", "generation", "conversion", "encoding", "training", "sampling", "corpora"}
 
 ALLOWED: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),
@@ -23,6 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "kernels": {"kernels"},
     "nn": {"nn", "kernels", "errors"},
     "registry": BASE | {"registry"},
+    "parts": BASE | {"registry", "nn", "parts"},
     "modality": BASE | {"registry", "modality"},
     "runs": BASE | {"registry", "modality", "runs"},
     "checkpoints": BASE | {"registry", "modality", "runs", "checkpoints"},

@@ -10,8 +10,6 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import nn
 
-from vqspeech.checkpoints.store import load_weights
-
 Model = TypeVar("Model", bound=nn.Module)
 Config = TypeVar("Config")
 
@@ -28,6 +26,7 @@ class Loaded(Generic[Model, Config]):
     step : optimiser steps taken
     facts : the JSON values of the checkpoint's config.json
     codebook_sizes : number of codes of each codebook; empty for a model without codes
+    conditions : speakers or classes of the data, in the order of a prior over its codes; empty for none
     """
 
     model: Model
@@ -36,41 +35,9 @@ class Loaded(Generic[Model, Config]):
     step: int
     facts: Mapping[str, Any]
     codebook_sizes: tuple[int, ...]
+    conditions: tuple[str, ...] = ()
 
     @property
     def device(self) -> torch.device:
         """Device of the model."""
         return next(self.model.parameters()).device
-
-
-def load_model(
-    path: Path,
-    facts: Mapping[str, Any],
-    model: Model,
-    config: Config,
-    *,
-    device: torch.device | str = "cpu",
-    codebook_sizes: tuple[int, ...] = (),
-) -> Loaded[Model, Config]:
-    """Load the weights of a checkpoint into a model that was built for it.
-
-    Parameters
-    ----------
-    path, facts : what `vqspeech.checkpoints.store.describe` returns
-    model, config : a fresh model and its configuration
-    device : where to put it
-    codebook_sizes : number of codes of each codebook
-
-    Raises
-    ------
-    CheckpointError : when the weights are torn or do not fit the model
-    """
-    load_weights(path, model)
-    return Loaded(
-        model=model.to(device).eval(),
-        config=config,
-        path=path,
-        step=int(facts["step"]),
-        facts=facts,
-        codebook_sizes=codebook_sizes,
-    )

@@ -30,6 +30,7 @@ def save(
     step: int,
     state: Mapping[str, Any] | None = None,
     facts: Mapping[str, Any] | None = None,
+    parts: Mapping[str, str] | None = None,
 ) -> None:
     """Write a checkpoint directory, whole or not at all (`vqspeech.checkpoints.directory.write`); an existing one of that name is replaced.
 
@@ -40,12 +41,14 @@ def save(
     config : of the model, a dataclass; where it has a ``quantizer``, the checkpoint says which plugin gives that
     state : what training needs to go on, saved apart as ``train_state.pt``
     facts : further JSON values for config.json; ``run``, the configuration of the training, names the modality
+    parts : further registered parts that the model is made of, kind -> name
     """
     from safetensors.torch import save as to_bytes
 
     plugins = {"modality": _origin("modality", (facts or {}).get("run", {}).get("modality", "audio"))}
     if hasattr(config, "quantizer"):
         plugins["quantizer"] = _origin("quantizer", config.quantizer["name"])
+    plugins |= {kind: _origin(kind, name) for kind, name in (parts or {}).items()}
     description = {
         "format": FORMAT,
         "vqspeech": vqspeech.__version__,

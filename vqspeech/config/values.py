@@ -144,5 +144,5 @@ def differences(old: Any, new: Any, prefix: str = "") -> list[str]:
 
 
 def plain(config: Any) -> dict[str, Any]:
-    """A configuration as JSON values."""
-    return json.loads(json.dumps(dataclasses.asdict(config)))
+    """A configuration, a dataclass or a table, as JSON values."""
+    return json.loads(json.dumps(config if isinstance(config, Mapping) else dataclasses.asdict(config)))

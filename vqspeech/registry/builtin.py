@@ -19,14 +19,20 @@ from vqspeech.registry.specs import (
 
 @hookimpl
 def register_modalities() -> list[ModalitySpec]:
-    """Raw speech; images and video are plugins."""
+    """Raw speech, and the codes of any run; images and video are plugins."""
     return [
         ModalitySpec(
             name="audio",
             target="vqspeech.training.audio:AudioModality",
             summary="speech waveforms: strided encoder, speaker-conditioned WaveNet decoder",
             media="audio",
-        )
+        ),
+        ModalitySpec(
+            name="codes",
+            target="vqspeech.training.codes:CodesModality",
+            summary="codes of any run: a registered prior over them, drawn from with vqspeech sample",
+            media="other",
+        ),
     ]
 
 
@@ -250,6 +256,11 @@ def register_commands() -> list[CommandSpec]:
         CommandSpec(name="speakers", target="vqspeech.cli.runs:speakers", summary="The speakers that a model knows."),
         CommandSpec(name="encode", target="vqspeech.cli.codes:encode", summary="Turn recordings into codes."),
         CommandSpec(name="decode", target="vqspeech.cli.codes:decode", summary="Turn codes back into speech."),
+        CommandSpec(
+            name="sample",
+            target="vqspeech.cli.sample:sample",
+            summary="Draw new codes from a prior, and decode them.",
+        ),
         CommandSpec(
             name="convert",
             target="vqspeech.cli.convert:convert",

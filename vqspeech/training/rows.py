@@ -134,6 +134,10 @@ class RowTask(ABC):
         """JSON values for the config.json of checkpoints, beside run, corpus and fingerprint."""
         return {}
 
+    def parts(self) -> dict[str, str]:
+        """Registered parts of the model besides those that its configuration names in tables, kind -> name."""
+        return {}
+
     def batch(self, step: int, rank: int, ranks: int) -> Any:
         """Make a share of a training batch."""
         return self._share(self._train.training(step), TRAIN, step, rank, ranks)
@@ -156,7 +160,9 @@ class RowTask(ABC):
             **self.facts(),
             "data": self.fingerprint,
         }
-        checkpoints.save(directory, weights, config=self.model_config, step=step, state=state, facts=facts)
+        checkpoints.save(
+            directory, weights, config=self.model_config, step=step, state=state, facts=facts, parts=self.parts()
+        )
 
     def _share(self, indices: npt.NDArray[np.int64], stream: int, number: int, rank: int, ranks: int) -> Any:
         uniform = generator(self.config.seed, STREAMS + stream, number).random(len(indices))

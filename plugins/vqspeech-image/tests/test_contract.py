@@ -1,16 +1,28 @@
-"""All modalities keep the contract of modalities, with every kind of model; importing the plugin is cheap."""
+"""The modality and the priors keep their contracts, with every kind of model; importing the plugin is cheap."""
 
 import pytest
 from conftest import gradients
 from layouts import idx
 
-from vqspeech.testing import assert_light_import, modality_checks
+from vqspeech.nn.priors.protocol import CodeSpace
+from vqspeech.testing import assert_light_import, modality_checks, prior_checks
 from vqspeech.training import run as runs
 
 TINY = {"width": 8, "dim": 8, "residual_blocks": 1, "likelihood": "logistic", "mixtures": 2, "pixel_share": 0.5}
 BOOKS = {"name": "grouped", "groups": 2, "codebook_size": 8}
 EMA = {"name": "ema", "codebook_size": 8}
 TRAIN = {"batch_size": 4, "start_crops": 16, "gradient_clip": 0.0, "warmup_steps": 0}
+PRIOR = {"name": "pixelcnn", "layers": 2, "width": 8, "head_width": 8}
+SECOND = {
+    "name": "two-stage",
+    "conditioned": False,
+    "dim": 6,
+    "encoder_width": 8,
+    "layers": 2,
+    "width": 8,
+    "head_width": 8,
+    "quantizer": {"name": "grouped", "groups": 3, "codebook_size": 8},
+}
 
 
 def images(**model):
@@ -28,8 +40,7 @@ def codes(folder, **model):
     run = folder / "run"
     runs.open_run(run, config)
     runs.train(config, run, runs.prepare(config, run, data_dir))
-    model = {"layers": 2, "width": 8, "head_width": 8, "by_class": True}
-    return {"model": model, "train": {**TRAIN, "weight_average": 0.0}}, run
+    return {"model": PRIOR, "train": {**TRAIN, "weight_average": 0.0}}, run
 
 
 @modality_checks("image", images())
@@ -70,51 +81,66 @@ def test_vimco(check):
     check()
 
 
-@modality_checks("image-prior", codes)
-def test_prior(check):
+@modality_checks("codes", codes)
+def test_codes_of_images(check):
     check()
 
 
-def prior_of(level, **attention):
+def prior_of(level):
     def setup(folder):
-        values, run = codes(folder, **TOP)
-        return {**values, "model": {**values["model"], "level": level, "top_blocks": 1, "attention": attention}}, run
+        values, run = codes(folder, **TOP, normalisation="none")
+        return {**values, "model": {**values["model"], "level": level, "top_blocks": 1}}, run
 
     return setup
 
 
-@modality_checks("image-prior", prior_of("top", blocks=1, heads=2, head_width=4))
-def test_prior_of_the_top_codes_with_attention(check):
+@modality_checks("codes", prior_of("bottom"))
+def test_bottom_codes_given_top_codes(check):
     check()
 
 
-@modality_checks("image-prior", prior_of("bottom"))
-def test_prior_of_the_bottom_codes(check):
+def second_of(folder):
+    values, run = codes(folder, **TOP, normalisation="none")
+    return {**values, "model": {**SECOND, "level": "top"}}, run
+
+
+@modality_checks("codes", second_of)
+def test_a_second_stage_over_codes(check):
     check()
 
 
-def second_stage(folder, level="", **of):
-    _, run = codes(folder, **of)
-    quantizer = {"name": "grouped", "groups": 3, "codebook_size": 8}
-    model = {
-        "dim": 6,
-        "encoder_width": 8,
-        "layers": 2,
-        "width": 8,
-        "head_width": 8,
-        "quantizer": quantizer,
-        "level": level,
-    }
-    return {"model": model, "train": {**TRAIN, "weight_average": 0.0}}, run
+CLASSES = CodeSpace(codebook_sizes=(5, 3), grid=(3, 4), conditions=3)
+FINE = CodeSpace(codebook_sizes=(5,), grid=(4, 4), above=CodeSpace(codebook_sizes=(3, 2), grid=(2, 2)))
+SMALL = {"layers": 3, "width": 8, "head_width": 8, "first_kernel": 3}
+ATTENTION = {"attention": {"blocks": 1, "heads": 2, "head_width": 4}}
 
 
-@modality_checks("image-two-stage", second_stage)
+@prior_checks("pixelcnn", space=CLASSES, options={**SMALL, **ATTENTION})
+def test_pixelcnn_by_class_with_attention(check):
+    check()
+
+
+@prior_checks("pixelcnn", space=FINE, options={**SMALL, "top_blocks": 1})
+def test_pixelcnn_given_coarser_codes(check):
+    check()
+
+
+A_BOUND = "the likelihood is that given latents which are encoded from the codes: a bound, no distribution of codes"
+LATENTS = "codes_used counts its latents, and shuffled swaps them"
+BATCH_NORM = "BatchNorm computes statistics of the rows at hand"
+
+
+@prior_checks(
+    "two-stage",
+    space=CodeSpace(codebook_sizes=(5, 3), grid=(4, 4)),
+    options={key: value for key, value in SECOND.items() if key not in ("name", "conditioned")},
+    expected_failures={
+        **dict.fromkeys(("sums_to_one", "follow_the_likelihood"), A_BOUND),
+        **dict.fromkeys(("terms", "conditions_matter"), LATENTS),
+        **dict.fromkeys(("shares", "empty_batch", "two_processes"), BATCH_NORM),
+    },
+)
 def test_two_stage(check):
-    check()
-
-
-@modality_checks("image-two-stage", lambda folder: second_stage(folder, "top", **TOP))
-def test_two_stage_over_top_codes(check):
     check()
 
 

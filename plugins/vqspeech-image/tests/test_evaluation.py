@@ -9,7 +9,11 @@ from vqspeech_image.evaluation.accounting import Accounting, uniform_words, with
 from vqspeech_image.evaluation.codes import prior_nats, unigram_nats
 from vqspeech_image.evaluation.yardsticks import gaussian_bits, histogram_bits, psnr_db
 from vqspeech_image.nn.levels import Level
-from vqspeech_image.nn.pixelcnn import GatedPixelCNN
+from vqspeech_image.priors.pixelcnn import pixelcnn
+
+from vqspeech.codes import CodeLevel
+from vqspeech.corpora.code_store import LevelCodes
+from vqspeech.nn.priors.protocol import CodeSpace
 
 
 def paper():
@@ -45,26 +49,25 @@ def test_a_learned_prior_replaces_the_uniform_one_and_nothing_else():
     assert learned.bits_per_dimension == pytest.approx(2.795 + 640 * 5 / (3072 * math.log(2)))
 
 
-class Codes:
-    top = None
-
-    def __init__(self, codes, sizes):
-        self.codes, self.labels = np.asarray(codes, np.int32), np.zeros(len(codes), np.int64)
-        self.facts = type("Facts", (), {"codebook_sizes": sizes})
+def level_of(codes, sizes):
+    codes = np.asarray(codes, np.int32)
+    space = CodeSpace(codebook_sizes=sizes, grid=codes.shape[2:])
+    level = CodeLevel(codebook_sizes=sizes, grid=codes.shape[2:])
+    return LevelCodes(level=level, codes=codes, above=None, space=space, conditions=np.full(len(codes), -1))
 
 
 def test_frequencies_cost_their_cross_entropy():
-    codes = Codes([[[[0, 0], [0, 1]]], [[[0, 1], [1, 1]]]], (2,))
+    codes = level_of([[[[0, 0], [0, 1]]], [[[0, 1], [1, 1]]]], (2,))
     wanted = -(math.log(3.5 / 5) + 3 * math.log(1.5 / 5)) / 4
     assert unigram_nats(codes, np.array([0]), np.array([1])) == pytest.approx(wanted)
 
 
 def test_prior_nats_are_means_per_code():
     torch.manual_seed(0)
-    model = GatedPixelCNN((3, 3), layers=2, width=4, head_width=4).eval()
-    store = Codes(np.random.default_rng(0).integers(0, 3, (70, 2, 3, 3)), (3, 3))
-    wanted = model.nll(torch.from_numpy(store.codes.astype(np.int64))).mean().item()
-    assert prior_nats(model, store, np.arange(70)) == pytest.approx(wanted, rel=1e-5)
+    level = level_of(np.random.default_rng(0).integers(0, 3, (70, 2, 3, 3)), (3, 3))
+    model = pixelcnn(level.space, layers=2, width=4, head_width=4).eval()
+    wanted = model.nll(torch.from_numpy(level.codes.astype(np.int64))).mean().item()
+    assert prior_nats(model, level, np.arange(70), conditioned=False) == pytest.approx(wanted, rel=1e-5)
 
 
 def test_the_gaussian_is_a_density_of_noisy_pixels(images):

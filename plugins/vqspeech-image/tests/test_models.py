@@ -5,8 +5,8 @@ import math
 
 import pytest
 import torch
+from vqspeech_image.building import build
 from vqspeech_image.config import image_model
-from vqspeech_image.models import build
 from vqspeech_image.nn.batch import ImageBatch
 from vqspeech_image.nn.vimco import drawn_categories, multi_sample_bound, vimco_surrogate
 

@@ -4,13 +4,15 @@ import itertools
 
 import pytest
 import torch
-from vqspeech_image.config import prior_model
 from vqspeech_image.nn.attention import CausalAttention, places
 from vqspeech_image.nn.pixelcnn import GatedPixelCNN
+from vqspeech_image.priors.pixelcnn import Attention, pixelcnn
 
 from vqspeech.errors import ConfigError
+from vqspeech.nn.priors.protocol import CodeSpace
 
 SIDE = 7
+SPACE = CodeSpace(codebook_sizes=(5,), grid=(SIDE, SIDE))
 
 
 def prior(sizes=(5,), seed=0, **values):
@@ -64,9 +66,9 @@ def test_blocks_of_attention_are_spread_evenly_and_no_more_than_layers():
     assert list(prior(layers=6, attention_blocks=2).attention) == ["2", "5"]
     assert list(prior(layers=3, attention_blocks=3).attention) == ["0", "1", "2"]
     with pytest.raises(ConfigError, match=r"attention.blocks = 3; at most one behind each of 2 layers"):
-        prior_model({"layers": 2, "attention": {"blocks": 3}})
+        pixelcnn(SPACE, layers=2, attention=Attention(blocks=3))
     with pytest.raises(ConfigError, match=r"attention.heads = 0"):
-        prior_model({"attention": {"blocks": 1, "heads": 0}})
+        Attention(blocks=1, heads=0)
 
 
 def test_attention_knows_where_positions_are():
@@ -85,8 +87,8 @@ def test_attention_is_its_formula():
     codes, stack = torch.randn(2, 1, 4, rows, columns, dtype=torch.float64)
     place = places(rows, columns).double()
     seen = torch.cat([stack[0].flatten(1).T, place], 1)
-    known = block.known(torch.cat([codes[0].flatten(1).T, seen], 1))
-    asked, wanted = block.asked(seen), []
+    known = block.key_value(torch.cat([codes[0].flatten(1).T, seen], 1))
+    asked, wanted = block.query(seen), []
     for here in range(rows * columns):
         answers = []
         for head in range(2):
@@ -96,7 +98,7 @@ def test_attention_is_its_formula():
             shares = torch.stack(weights).softmax(0)[1:]
             answers.append(sum((w * known[b, 6:][mine] for b, w in enumerate(shares)), torch.zeros(3).double()))
         left = seen[here, :4]
-        first, second = block.answered(torch.cat([left, *answers])).chunk(2)
+        first, second = block.output(torch.cat([left, *answers])).chunk(2)
         wanted.append(left + block.residual(first.tanh() * second.sigmoid()))
     assert torch.allclose(block(codes, stack)[0].flatten(1).T, torch.stack(wanted))
 
@@ -104,16 +106,14 @@ def test_attention_is_its_formula():
 @pytest.mark.parametrize("more", [{}, ATTENTION])
 def test_every_coarser_code_is_seen_where_it_lies(more):
     """A change of the coarse grid changes logits of its own cell and, through the codes' stacks, of those after it."""
-    model = prior(
-        (5,), top_codebook_sizes=(4, 3), top_blocks=0, first_kernel=3, layers=1, width=32, head_width=32, **more
-    )
+    model = prior((5,), coarse_sizes=(4, 3), coarse_blocks=0, first_kernel=3, layers=1, width=32, head_width=32, **more)
     torch.manual_seed(3)
     codes, top = torch.randint(5, (1, 1, 6, 6)), torch.stack([torch.randint(size, (1, 3, 3)) for size in (4, 3)], 1)
-    before = model(codes, top=top)[0]
+    before = model(codes, coarse=top)[0]
     for book, size in enumerate((4, 3)):
         changed = top.clone()
         changed[0, book, 1, 1] = (changed[0, book, 1, 1] + 1) % size
-        moved = (model(codes, top=changed)[0] != before).any(-1)[0]
+        moved = (model(codes, coarse=changed)[0] != before).any(-1)[0]
         assert moved[2:4, 2:4].all() and not moved[:2].any() and not moved[2, :2].any()
         assert bool(more) == bool(moved[4:].any())
 
@@ -151,7 +151,7 @@ def test_probabilities_of_all_grids_sum_to_one(sizes, grid, more):
     assert total.item() == pytest.approx(1, abs=1e-5)
 
 
-def test_classes_matter_and_only_where_they_are_told():
+def test_classes_matter_and_nothing_else_differs():
     model = prior(classes=3)
     codes = torch.zeros(2, 1, SIDE, SIDE, dtype=torch.int64)
     one, two = model(codes, torch.tensor([0, 2]))[0]

@@ -30,14 +30,14 @@ def test_cached_is_naive_draw_for_draw(seed):
     attention = {"attention_blocks": min(layers, seed % 4), "attention_heads": 1 + seed % 3, "attention_width": 4}
     coarse = ((), (6,), (3, 2))[choose.integers(3)]
     model = prior(
-        sizes, seed, layers=layers, first_kernel=first, kernel=kernel, classes=classes, top_codebook_sizes=coarse, top_blocks=1, **attention
+        sizes, seed, layers=layers, first_kernel=first, kernel=kernel, classes=classes, coarse_sizes=coarse, coarse_blocks=1, **attention
     )  # fmt: skip
     uniform = uniform_grid(seed, range(batch), len(sizes), (rows, columns))
     labels = torch.arange(batch) % classes if classes else None
     shape = batch, -(-rows // 2), -(-columns // 2)
     top = torch.stack([torch.randint(size, shape) for size in coarse], 1) if coarse else None
-    wanted = sample_naive(model, uniform, labels, top=top)
-    assert torch.equal(sample_cached(model, uniform, labels, top=top), wanted)
+    wanted = sample_naive(model, uniform, labels, coarse=top)
+    assert torch.equal(sample_cached(model, uniform, labels, coarse=top), wanted)
 
 
 @pytest.mark.parametrize("blocks", [0, 2])

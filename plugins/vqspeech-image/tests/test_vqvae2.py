@@ -8,19 +8,20 @@ import pytest
 import torch
 from test_contract import TOP, TRAIN, images
 from vqspeech_image.building import build
-from vqspeech_image.code_store import CodeStore, read_run
 from vqspeech_image.config import image_model
 from vqspeech_image.evaluation.codes import swapped_bits
-from vqspeech_image.models import load_images, load_prior
+from vqspeech_image.models import decode, load_images
 from vqspeech_image.nn.batch import ImageBatch
 from vqspeech_image.sampling.draws import uniform_grid
-from vqspeech_image.sampling.levels import require_levels, sample_levels
 from vqspeech_image.sampling.naive import sample_naive
 from vqspeech_image.store import ImageStore
 
-from vqspeech.errors import CheckpointError, ConfigError
+from vqspeech.corpora.code_store import CodeStore
+from vqspeech.errors import ConfigError
+from vqspeech.generation import generate, require_priors
 from vqspeech.nn.batch import CodeBatch
 from vqspeech.training import run as runs
+from vqspeech.training.codes import load_prior
 
 SHAPE = (16, 24, 3)
 SMALL = {"kind": "vqvae2", "width": 8, "dim": 8, "residual_blocks": 0, "likelihood": "logistic", "mixtures": 1}
@@ -109,7 +110,7 @@ def test_values_that_cannot_be(values, says):
 class Trained:
     """A model of two levels and its priors, each trained for two steps."""
 
-    PRIOR: ClassVar = {"layers": 2, "width": 8, "first_kernel": 3, "head_width": 8, "top_blocks": 1}
+    PRIOR: ClassVar = {"name": "pixelcnn", "layers": 2, "width": 8, "first_kernel": 3, "head_width": 8, "top_blocks": 1}
 
     def __init__(self, folder):
         values, data = images(**TOP, normalisation="none")(folder)
@@ -117,8 +118,8 @@ class Trained:
         self.priors = {level: self.train(folder / level, self.prior(level), self.run) for level in ("top", "bottom")}
 
     def prior(self, level, **model):
-        more = {"attention": {"blocks": 1, "heads": 2, "head_width": 4}, "by_class": True} if level == "top" else {}
-        return {"modality": "image-prior", "model": {**self.PRIOR, **more, "level": level, **model}}
+        more = {"attention": {"blocks": 1, "heads": 2, "head_width": 4}} if level == "top" else {"conditioned": False}
+        return {"modality": "codes", "model": {**self.PRIOR, **more, "level": level, **model}}
 
     def train(self, run, values, data):
         config = runs.checked({**values, "train": {**TRAIN, "steps": 2, "weight_average": 0.0, "accelerator": "cpu"}})
@@ -137,10 +138,10 @@ def test_the_store_holds_the_codes_of_both_levels(trained):
     image = torch.from_numpy(ImageStore.open(trained.run / "store").pixels[3:4].copy())
     codes = model.encode(image)
     top, bottom = store.at("top"), store.at("bottom")
-    assert (top.codes[3] == codes.top[0].numpy()).all() and top.top is None and top.facts.top is None
-    assert (bottom.codes[3] == codes.bottom[0].numpy()).all() and (bottom.top == top.codes).all()
-    assert bottom.facts.top == top.facts and bottom.facts.grid == (14, 14) and top.facts.grid == (7, 7)
-    assert read_run(trained.run).counts["codes of an image"] == 7 * 7 + 14 * 14
+    assert (top.codes[3] == codes.top[0].numpy()).all() and top.above is None and top.space.above is None
+    assert (bottom.codes[3] == codes.bottom[0].numpy()).all() and (bottom.above == top.codes).all()
+    assert bottom.space.above == top.space and bottom.space.grid == (14, 14) and top.space.grid == (7, 7)
+    assert store.condition_names == tuple("0123456789") and "7 x 7 x 1 and 14 x 14 x 1" in store.corpus.variant
 
 
 def test_swapping_a_level_takes_the_codes_of_the_next_image(trained):
@@ -156,35 +157,26 @@ def test_swapping_a_level_takes_the_codes_of_the_next_image(trained):
 
 
 def test_samples_are_drawn_from_the_top_down(trained):
-    """Draw for draw those of the slow way, the same whatever is drawn beside them, and pixels in the end."""
+    """Draw for draw those of the naive sampler, the same however many are drawn, and decoded to pixels."""
     loaded = load_images(trained.run)
-    top, bottom = (load_prior(trained.priors[level]) for level in ("top", "bottom"))
-    require_levels(loaded, [top, bottom])
-    labels = torch.tensor([3, 1])
-    drawn = sample_levels([top, bottom], 5, range(2), labels)
-    coarse = sample_naive(top.model, uniform_grid(5, range(2), 1, (7, 7)), labels)
-    fine = sample_naive(bottom.model, uniform_grid(5, range(2), 1, (14, 14), level=1), top=coarse)
-    assert torch.equal(drawn[0], coarse) and torch.equal(drawn[1], fine)
-    alone = sample_levels([top, bottom], 5, range(1, 2), labels[1:])
-    assert torch.equal(alone[0][0], coarse[1]) and torch.equal(alone[1][0], fine[1])
-    assert loaded.model.decode(*drawn).shape == (2, 28, 28, 1)
+    top, bottom = require_priors(loaded, [load_prior(trained.priors[level]) for level in ("bottom", "top")])
+    table = generate(loaded, [top, bottom], 2, conditions=["3", "1"], seed=5)
+    coarse = sample_naive(top.model, uniform_grid(5, range(2), 1, (7, 7)), torch.tensor([3, 1]))
+    fine = sample_naive(bottom.model, uniform_grid(5, range(2), 1, (14, 14), level=1), coarse=coarse)
+    for number, row in enumerate(table):
+        drawn = table.split_levels(row.codes)
+        assert np.array_equal(drawn[0], coarse[number]) and np.array_equal(drawn[1], fine[number])
+    pixels = np.concatenate(list(decode(loaded, table)))
+    assert np.array_equal(pixels, loaded.model.decode(coarse, fine).numpy()) and pixels.shape == (2, 28, 28, 1)
 
 
 def test_levels_draw_independent_numbers():
     assert not torch.equal(uniform_grid(0, range(1), 1, (2, 2)), uniform_grid(0, range(1), 1, (2, 2), level=1))
 
 
-def test_priors_in_the_wrong_order_or_missing(trained):
-    loaded = load_images(trained.run)
-    top, bottom = (load_prior(trained.priors[level]) for level in ("top", "bottom"))
-    for priors in ([bottom, top], [bottom], [top]):
-        with pytest.raises(CheckpointError, match="train one of each"):
-            require_levels(loaded, priors)
-
-
 @pytest.mark.parametrize("level", ["", "bottom"])
 def test_a_level_that_the_codes_do_not_have(trained, tmp_path, level):
-    """Codes of two levels want one to be named, codes of one do not take any."""
+    """Codes of two levels need one to be named, codes of one have none."""
     if level:
         run = trained.train(tmp_path / "run", {**images()(tmp_path)[0], "modality": "image"}, tmp_path)
     else:
@@ -197,7 +189,7 @@ def test_shuffled_top_codes_are_those_of_the_next_image(trained):
     prior = load_prior(trained.priors["bottom"])
     torch.manual_seed(0)
     codes, top = torch.randint(8, (4, 1, 14, 14)), torch.randint(15, (4, 1, 7, 7))
-    batch = CodeBatch(codes, torch.zeros(4, dtype=torch.int64), above=top)
+    batch = CodeBatch(codes, above=top)
     swapped = batch._replace(above=top[[3, 0, 1, 2]])
     assert torch.equal(prior.model.shuffled(batch), prior.model.loss(swapped).terms["nll"])
     assert prior.model.shuffled(batch) != prior.model.loss(batch).terms["nll"]

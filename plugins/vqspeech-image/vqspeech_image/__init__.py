@@ -1,32 +1,49 @@
-"""Images for vqspeech: modalities ``image``, ``image-prior`` and ``image-two-stage``, corpora and recipes. Importing this is cheap: torch loads on first use."""
+"""Images for vqspeech: the modality ``image``, priors over grids of codes, corpora and recipes. Importing this imports no torch."""
 
 import vqspeech
-from vqspeech.registry.specs import CorpusSpec, ModalitySpec, RecipeSpec
+from vqspeech.registry.specs import CorpusSpec, ModalitySpec, PriorSpec, RecipeSpec
 
 STAGES = ("prepare", "train", "baselines", "reconstruct", "encode", "prior", "second", "sample", "evaluate", "report")
 
 
 @vqspeech.hookimpl
 def register_modalities() -> list[ModalitySpec]:
-    """Images, and the codes of images."""
+    """Images; the names of former modalities say what to write now."""
     return [
         ModalitySpec(
             name="image",
-            target="vqspeech_image.training.images:ImageModality",
+            target="vqspeech_image.modality:ImageModality",
             summary="images: convolutional VQ-VAE, and VAE and VIMCO on the same encoder and decoder",
             media="image",
         ),
         ModalitySpec(
             name="image-prior",
-            target="vqspeech_image.training.codes:PriorModality",
-            summary="the codes of a trained image model: a gated PixelCNN over them",
+            target="vqspeech_image.modality:ImagePrior",
+            summary="former name: modality = codes with the prior pixelcnn",
             media="image",
         ),
         ModalitySpec(
             name="image-two-stage",
-            target="vqspeech_image.training.codes:TwoStageModality",
-            summary="the codes of a trained image model: a second VQ-VAE over them, a few latents for a whole image",
+            target="vqspeech_image.modality:ImageTwoStage",
+            summary="former name: modality = codes with the prior two-stage",
             media="image",
+        ),
+    ]
+
+
+@vqspeech.hookimpl
+def register_priors() -> list[PriorSpec]:
+    """Priors over grids of codes."""
+    return [
+        PriorSpec(
+            name="pixelcnn",
+            target="vqspeech_image.priors.pixelcnn:pixelcnn",
+            summary="gated PixelCNN over grids of codes, with attention, classes and coarser codes where wanted",
+        ),
+        PriorSpec(
+            name="two-stage",
+            target="vqspeech_image.priors.two_stage:two_stage",
+            summary="a second VQ-VAE over grids of codes: a few latents for a whole image, and a PixelCNN given them",
         ),
     ]
 
@@ -90,13 +107,6 @@ def register_corpora() -> list[CorpusSpec]:
             summary="your own clips: .npy files of (frames, height, width, channels) uint8, of which whole ones are held out",
             licence="yours",
             media="image",
-        ),
-        CorpusSpec(
-            name="image-codes",
-            target="vqspeech_image.code_store:read_run",
-            summary="the codes of the images of a run, by its model: what the modalities image-prior and image-two-stage are trained on",
-            licence="that of the images",
-            media="other",
         ),
     ]
 

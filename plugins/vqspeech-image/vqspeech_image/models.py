@@ -1,166 +1,145 @@
-"""Image models, priors and second stages from their checkpoints, for use."""
+"""Models of images from their checkpoints, and what they make of images: codes, and pixels again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
-from vqspeech.checkpoints import store
-from vqspeech.checkpoints.directory import WEIGHTS
-from vqspeech.errors import CheckpointError, ConfigError, PluginError, UnknownNameError
-from vqspeech_image.building import CodeFacts, Shape, build, build_prior, build_two_stage
-from vqspeech_image.config import (
-    ImageModelConfig,
-    PriorConfig,
-    TwoStageConfig,
-    image_model,
-    prior_model,
-    two_stage_model,
-)
-from vqspeech_image.nn.pixelcnn import GatedPixelCNN
-from vqspeech_image.nn.two_stage import CodeVQVAE
+from vqspeech.checkpoints.loaded import Loaded
+from vqspeech.checkpoints.store import describe, load_weights
+from vqspeech.codes import CodeLevel, CodeTable, UtteranceCodes, join_levels
+from vqspeech.errors import CheckpointError, ConfigError, InputError
+from vqspeech.nn.quantize.fingerprint import codebook_hash
+from vqspeech_image.building import Shape, build
+from vqspeech_image.config import ImageModelConfig, image_model
+from vqspeech_image.nn.levels import Level, codes_of
+
+AT_ONCE = 64
+"""Images that are encoded or decoded together."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoadedImages:
-    """An image model with what is needed to use it: in evaluation mode, its configuration and shape, and what its config.json tells."""
-
-    model: Any
-    config: ImageModelConfig
-    shape: Shape
-    class_names: tuple[str, ...]
-    path: Path
-    step: int
-    facts: dict[str, Any]
-
-    @property
-    def device(self) -> torch.device:
-        """Where the model is."""
-        return next(self.model.parameters()).device
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoadedCodes:
-    """A model of codes with what it is about: `of` names the checkpoint whose codes it was trained on, by path and checksum of its weights."""
-
-    codes: CodeFacts
-    of: dict[str, str]
-    path: Path
-    step: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoadedPrior(LoadedCodes):
-    """A prior, in evaluation mode."""
-
-    model: GatedPixelCNN
-    config: PriorConfig
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoadedTwoStage(LoadedCodes):
-    """A second stage, in evaluation mode."""
-
-    model: CodeVQVAE
-    config: TwoStageConfig
-
-
-def load_images(run: Path | str, which: str = "last", device: torch.device | str = "cpu") -> LoadedImages:
-    """An image model for use.
+class LoadedImages(Loaded[Any, ImageModelConfig]):
+    """An image model in evaluation mode; its `conditions` are the classes of the images.
 
     Parameters
     ----------
-    run, which : as in `vqspeech.checkpoints.store.describe`
-    device : where to put it
+    shape : (height, width, channels) of the images
+    """
+
+    shape: Shape
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """Grids of codes, the coarsest first.
+
+        Raises
+        ------
+        InputError : for a model without codes
+        """
+        if not self.codebook_sizes:
+            raise InputError(f"{self.path} is a {self.config.kind}, which has no codes; a vqvae, vqvae2 or vimco has")
+        levels: tuple[Level, ...] = self.model.levels
+        return levels
+
+
+def load(path: Path, facts: Mapping[str, Any], device: torch.device | str = "cpu") -> LoadedImages:
+    """Load an image model from a checkpoint directory and the JSON values of its config.json.
 
     Raises
     ------
-    CheckpointError : when there is none, it is damaged, or it is no image model
-    PluginError : when the plugin of its quantizer is not installed
+    CheckpointError : when it is damaged, or not of an image model
     """
-    path, facts = store.describe(Path(run), which)
     try:
-        config, about = image_model(facts["model"]), facts["images"]
+        config, about, step = image_model(facts["model"]), facts["images"], int(facts["step"])
         height, width, channels = about["shape"]
-        step, class_names = int(facts["step"]), tuple(about["class_names"])
+        class_names = tuple(about["class_names"])
     except (KeyError, TypeError, ValueError, ConfigError) as error:
         raise CheckpointError(f"{path}/config.json is not that of an image model: {error}") from error
-    try:
-        model = build(config, (height, width, channels))
-    except UnknownNameError as error:
-        needed = facts.get("plugins", {}).get("quantizer", {})
-        raise PluginError(f"{path} needs a quantizer of {needed.get('distribution')}: {error}") from error
-    store.load_weights(path, model)
+    model = build(config, (height, width, channels))
+    load_weights(path, model)
     return LoadedImages(
         model=model.to(device).eval(),
         config=config,
-        shape=(height, width, channels),
-        class_names=class_names,
         path=path,
         step=step,
         facts=facts,
+        codebook_sizes=tuple(model.codebook_sizes),
+        conditions=class_names,
+        shape=(height, width, channels),
     )
 
 
-def load_prior(run: Path | str, which: str = "last", device: torch.device | str = "cpu") -> LoadedPrior:
-    """A prior for use; see `load_images`."""
-    return _load_codes(LoadedPrior, "image-prior", prior_model, build_prior, run, which, device)
+def load_images(run: Path | str, which: str = "last", device: torch.device | str = "cpu") -> LoadedImages:
+    """Load the image model of a run; arguments and errors as in `vqspeech.codec.load`."""
+    return load(*describe(Path(run), which), device)
 
 
-def load_two_stage(run: Path | str, which: str = "last", device: torch.device | str = "cpu") -> LoadedTwoStage:
-    """A second stage for use; see `load_images`."""
-    return _load_codes(LoadedTwoStage, "image-two-stage", two_stage_model, build_two_stage, run, which, device)
+@torch.no_grad()
+def encode(images: LoadedImages, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
+    """Encode pixels (images, height, width, channels) uint8.
+
+    Returns
+    -------
+    codes (images, codebooks, rows, columns) of all levels, on the finest grid
+
+    Raises
+    ------
+    InputError : for a model without codes
+    """
+    assert images.levels
+    levels = codes_of(images.model, torch.from_numpy(np.array(pixels)).to(images.device))
+    return join_levels([codes.cpu().numpy().astype(np.int32) for codes in levels])
 
 
-Loaded = TypeVar("Loaded", bound=LoadedCodes)
+@torch.no_grad()
+def decode(images: LoadedImages, table: CodeTable) -> Iterator[npt.NDArray[np.uint8]]:
+    """Decode a table to blocks of pixels (images, height, width, channels).
+
+    Raises
+    ------
+    InputError : when the table is of other codebooks, or on another grid
+    """
+    if table.codebook != codebook_hash(images.model):
+        raise InputError(f"the table holds codes of another model; those of {images.path} have another codebook")
+    if table.grid != images.levels[-1].grid:
+        raise InputError(f"the table holds codes on a grid of {table.grid}; {images.path} has {images.levels[-1].grid}")
+    for begin in range(0, len(table), AT_ONCE):
+        codes = np.stack([row.codes for row in table.rows[begin : begin + AT_ONCE]]).astype(np.int64)
+        levels = [torch.from_numpy(np.ascontiguousarray(one)).to(images.device) for one in table.split_levels(codes)]
+        yield images.model.decode(*levels).cpu().numpy()
 
 
-def _load_codes(
-    kind: Callable[..., Loaded],
-    modality: str,
-    parse: Callable[[dict[str, Any]], Any],
-    build: Callable[[Any, CodeFacts], Any],
-    run: Path | str,
-    which: str,
-    device: torch.device | str,
-) -> Loaded:
-    """A model of codes of a modality, from its checked configuration and `CodeFacts`."""
-    path, facts = store.describe(Path(run), which)
-    about = _about_codes(path, facts, modality)
-    config = parse(facts["model"])
-    model = build(config, about["codes"])
-    store.load_weights(path, model)
-    return kind(model=model.to(device).eval(), config=config, path=path, **about)
+def table_of(images: LoadedImages, rows: Iterable[UtteranceCodes]) -> CodeTable:
+    """Make a table of codes of a model."""
+    levels = tuple(
+        CodeLevel(name=level.name, codebook_sizes=level.codebook_sizes, grid=level.grid) for level in images.levels
+    )
+    return CodeTable(
+        sample_rate=0,
+        hop_samples=0,
+        codebook_sizes=images.codebook_sizes,
+        rows=tuple(rows),
+        modality="image",
+        codebook=codebook_hash(images.model),
+        grid=levels[-1].grid,
+        levels=levels if len(levels) > 1 else (),
+    )
 
 
-def _about_codes(path: Path, facts: dict[str, Any], modality: str) -> dict[str, Any]:
-    """The fields of `LoadedCodes` from a checkpoint's config.json, which must be of a modality."""
-    try:
-        found = facts["plugins"]["modality"]["name"]
-        if found != modality:
-            raise CheckpointError(f"{path} is a model of the modality {found!r}, not {modality!r}")
-        about = facts["codes"]
-        return {"codes": CodeFacts.parse(about), "of": dict(about["of"]), "step": int(facts["step"])}
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path}/config.json is not that of a model of codes: {error}") from error
+def row_of(
+    name: str, codes: npt.NDArray[np.int32], *, label: str = "", split: str = "", path: str = ""
+) -> UtteranceCodes:
+    """Make a row of a table of codes."""
+    return UtteranceCodes(id=name, speaker=label, split=split, path=path, n_samples=0, codes=codes)
 
 
-def weights_checksum(path: Path) -> str:
-    """sha256 of a checkpoint's weights: what says which model codes are of."""
-    import hashlib
-
-    with (path / WEIGHTS).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def require_same_codes(images: LoadedImages, prior: LoadedCodes) -> None:
-    """Raise `CheckpointError` unless the prior was trained on the codes of just this model: those of another mean something else."""
-    if prior.of.get("weights") != weights_checksum(images.path):
-        raise CheckpointError(
-            f"the prior {prior.path} was trained on the codes of {prior.of.get('checkpoint')}, not on those of {images.path} as it is now; "
-            "train it on these: vqspeech train with modality = 'image-prior' and --data-dir the run"
-        )
+def label_of(names: Sequence[str], label: int) -> str:
+    """Name of a class; empty where it is unknown."""
+    return names[label] if 0 <= label < len(names) else ""

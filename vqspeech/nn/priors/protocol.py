@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,12 +29,38 @@ class CodeSpace:
     conditions: int = 0
     above: CodeSpace | None = None
 
+    @property
+    def depth(self) -> int:
+        """Number of levels above."""
+        return 0 if self.above is None else 1 + self.above.depth
+
+    def plain(self) -> dict[str, Any]:
+        """Return the space as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any]) -> CodeSpace:
+        """Make a space from what `plain` returned, also after JSON.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError : for other values
+        """
+        grid, above = values["grid"], values["above"]
+        return cls(
+            codebook_sizes=tuple(int(size) for size in values["codebook_sizes"]),
+            grid=None if grid is None else tuple(int(side) for side in grid),
+            conditions=int(values["conditions"]),
+            above=None if above is None else cls.parse(above),
+        )
+
 
 class Prior(nn.Module):
     """The protocol of priors, api 1: a distribution over codes (batch, codebooks, *grid).
 
-    The factory that a plugin registers is called as ``make(space, **options)``: a `CodeSpace`, then the keys of ``[model]`` but ``name`` as
-    keywords. It raises `ValueError` or `ConfigError` for options, or spaces, that cannot be used.
+    The factory that a plugin registers is called as ``make(space, **options)``: a `CodeSpace`, then the keys of ``[model]`` as keywords, without
+    those of the modality ``codes`` itself (``name``, ``level``, ``conditioned``). It raises `ValueError` or `ConfigError` for options, or
+    spaces, that cannot be used. A prior of a space with conditions, or with a level above, is given them in every batch and uses them.
 
     Attributes
     ----------

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from vqspeech.corpora.selection import count_and_name, existing_root
-from vqspeech.errors import ConfigError, CorpusError
+from vqspeech.errors import ConfigError, CorpusError, InputError
 from vqspeech_image.corpora.base import UNLABELLED, Block, ImageCorpus, counted, held_out
 from vqspeech_image.corpora.pixels import MODES, UnusableImage, load_pixels, probe
 
@@ -87,6 +87,27 @@ def read(
         skipped=skipped,
         notes=notes,
     )
+
+
+def image_files(inputs: Sequence[Path]) -> list[Path]:
+    """List image files: those given, and those of folders, sorted by path; hidden ones are passed over.
+
+    Raises
+    ------
+    InputError : when one does not exist, or there are none
+    """
+    files: list[Path] = []
+    for path in inputs:
+        if path.is_dir():
+            below = sorted(one for one in path.rglob("*") if one.suffix.lower() in SUFFIXES)
+            files += [one for one in below if not any(part.startswith(".") for part in one.relative_to(path).parts)]
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise InputError(f"{path} is no image file or folder")
+    if not files:
+        raise InputError(f"no images in {', '.join(map(str, inputs))}; read are {', '.join(SUFFIXES)}")
+    return files
 
 
 def _probed(folder: Path) -> tuple[list[Path], dict[str, str], list[tuple[int, int]]]:

@@ -1,4 +1,4 @@
-"""How codes are used, and what they cost under priors of rising strength: uniform, by frequency, learned. Stores are those of one level."""
+"""How codes are used, and their cost under a uniform prior, by frequency, and under a learned prior."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy.typing as npt
 import torch
 
 from vqspeech.analysis.codebook import usage_of_counts
-from vqspeech_image.code_store import CodeStore
-from vqspeech_image.nn.pixelcnn import GatedPixelCNN
+from vqspeech.corpora.code_store import CodeStore, LevelCodes
+from vqspeech.nn.batch import CodeBatch
+from vqspeech.nn.priors.protocol import Prior
 from vqspeech_image.nn.vqvae import DiscreteVAE
 from vqspeech_image.store import ImageStore
 
@@ -28,52 +29,67 @@ class BookUse:
     counts: tuple[int, ...]
 
 
-def book_uses(store: CodeStore, rows: npt.NDArray[np.int64]) -> tuple[BookUse, ...]:
-    """Use of each codebook over some images."""
-    uses = []
-    for book, size in enumerate(store.facts.codebook_sizes):
-        use = usage_of_counts(np.bincount(store.codes[rows, book].ravel(), minlength=size), 1.0)
+def book_uses(level: LevelCodes, rows: npt.NDArray[np.int64]) -> tuple[BookUse, ...]:
+    """Count the use of each codebook over some images."""
+    uses, codes = [], grids_of(level)
+    for book, size in enumerate(level.space.codebook_sizes):
+        use = usage_of_counts(np.bincount(codes[rows, book].ravel(), minlength=size), 1.0)
         uses.append(BookUse(size=size, used=use.codes_used, perplexity=use.perplexity, counts=use.counts))
     return tuple(uses)
 
 
-def uniform_nats(store: CodeStore) -> float:
-    """log K, mean over the codebooks: what a code costs when nothing is known."""
-    return sum(math.log(size) for size in store.facts.codebook_sizes) / len(store.facts.codebook_sizes)
+def uniform_nats(level: LevelCodes) -> float:
+    """Return log K, the mean over the codebooks: the cost of a code under a uniform prior."""
+    sizes = level.space.codebook_sizes
+    return sum(math.log(size) for size in sizes) / len(sizes)
 
 
-def unigram_nats(store: CodeStore, train: npt.NDArray[np.int64], test: npt.NDArray[np.int64]) -> float:
-    """Mean nats of a test code under its frequency among the training codes, half a count added to each (Krichevsky and Trofimov 1981)."""
-    costs = []
-    for book, size in enumerate(store.facts.codebook_sizes):
-        counts = np.bincount(store.codes[train, book].ravel(), minlength=size) + 0.5
-        costs.append(-np.log(counts / counts.sum())[store.codes[test, book]].mean())
+def unigram_nats(level: LevelCodes, train: npt.NDArray[np.int64], test: npt.NDArray[np.int64]) -> float:
+    """Compute mean nats of a test code under its frequency among the training codes.
+
+    Half a count is added to each code (Krichevsky and Trofimov 1981).
+    """
+    costs, codes = [], grids_of(level)
+    for book, size in enumerate(level.space.codebook_sizes):
+        counts = np.bincount(codes[train, book].ravel(), minlength=size) + 0.5
+        costs.append(-np.log(counts / counts.sum())[codes[test, book]].mean())
     return float(np.mean(costs))
 
 
 @torch.no_grad()
-def prior_nats(model: GatedPixelCNN, store: CodeStore, rows: npt.NDArray[np.int64]) -> float:
-    """Mean nats of a code under a prior, over some images of a store.
+def prior_nats(model: Prior, level: LevelCodes, rows: npt.NDArray[np.int64], *, conditioned: bool) -> float:
+    """Compute mean nats of a code under a prior, over some images.
 
     Parameters
     ----------
     model : in evaluation mode
+    level : the codes that it was trained on
+    rows : which images
+    conditioned : whether it is given the classes
     """
-    total = 0.0
+    total, grids = 0.0, grids_of(level)
     for begin in range(0, len(rows), AT_ONCE):
-        mine = rows[begin : begin + AT_ONCE]
-        codes = torch.from_numpy(store.codes[mine].astype(np.int64))
-        labels = torch.from_numpy(store.labels[mine]) if model.classes else None
-        top = None if store.top is None else torch.from_numpy(store.top[mine].astype(np.int64))
-        total += float(model.nll(codes, labels, top).double().sum())
-    return total / (len(rows) * math.prod(store.codes.shape[1:]))
+        chosen = rows[begin : begin + AT_ONCE]
+        batch = CodeBatch(
+            torch.from_numpy(grids[chosen].astype(np.int64)),
+            condition=torch.from_numpy(level.conditions[chosen]) if conditioned else None,
+            above=None if level.above is None else torch.from_numpy(level.above[chosen].astype(np.int64)),
+        )
+        total += float(model.loss(batch).terms["nll"]) * len(chosen)
+    return total / len(rows)
+
+
+def grids_of(level: LevelCodes) -> npt.NDArray[np.int32]:
+    """Return codes (images, codebooks, rows, columns) of a level."""
+    assert isinstance(level.codes, np.ndarray)
+    return level.codes
 
 
 @torch.no_grad()
 def swapped_bits(
     model: DiscreteVAE, images: ImageStore, codes: CodeStore, rows: npt.NDArray[np.int64]
 ) -> dict[str, float]:
-    """Bits per dimension of the reconstruction when one level's codes are those of the next image and the others its own: whether a level is used.
+    """Measure whether each level is used: the reconstruction when its codes are those of the next image.
 
     Parameters
     ----------
@@ -83,16 +99,16 @@ def swapped_bits(
 
     Returns
     -------
-    by name of the level
+    name of the level -> bits per dimension
     """
     device, next_rows, found = next(model.parameters()).device, np.roll(rows, -1), {}
     for swapped in codes.levels:
         total = 0.0
         for begin in range(0, len(rows), AT_ONCE):
-            mine, others = rows[begin : begin + AT_ONCE], next_rows[begin : begin + AT_ONCE]
-            pixels = torch.from_numpy(np.array(images.pixels[mine])).to(device)
+            own, others = rows[begin : begin + AT_ONCE], next_rows[begin : begin + AT_ONCE]
+            pixels = torch.from_numpy(np.array(images.pixels[own])).to(device)
             grids = [
-                torch.from_numpy(codes.at(level.name).codes[others if level is swapped else mine].astype(np.int64))
+                torch.from_numpy(grids_of(codes.at(level.name))[others if level == swapped else own].astype(np.int64))
                 for level in codes.levels
             ]
             total += float(model.nll_of(pixels, *(grid.to(device) for grid in grids)).double().sum())

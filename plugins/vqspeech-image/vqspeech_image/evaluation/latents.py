@@ -1,4 +1,4 @@
-"""Whether a second stage uses its latents: what codes cost with their own and with another image's, and how the latents are spread."""
+"""Whether a second stage uses its latents: the cost of codes given their own latents and another image's."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ import torch
 from torch import Tensor
 
 from vqspeech.analysis.codebook import usage_of_counts
-from vqspeech_image.code_store import CodeStore
-from vqspeech_image.nn.two_stage import CodeVQVAE
+from vqspeech.corpora.code_store import LevelCodes
+from vqspeech_image.evaluation.codes import grids_of
+from vqspeech_image.priors.two_stage import TwoStage
 
 AT_ONCE = 64
 
 
 @dataclass(frozen=True, kw_only=True)
 class LatentUse:
-    """What a second stage makes of some images.
+    """Use of the latents of a second stage over some images.
 
     Parameters
     ----------
-    true_nats, shuffled_nats : mean of a code, told the latents of its image, and those of another
+    true_nats, shuffled_nats : mean cost of a code given the latents of its image, and those of another
     entropy_bits : of each latent over the images
     used : values of each latent that occur
     """
@@ -34,25 +35,25 @@ class LatentUse:
 
 
 @torch.no_grad()
-def latent_use(model: CodeVQVAE, store: CodeStore, rows: npt.NDArray[np.int64], seed: int) -> LatentUse:
-    """The use of latents over some images of a store.
+def latent_use(model: TwoStage, level: LevelCodes, rows: npt.NDArray[np.int64], seed: int) -> LatentUse:
+    """Measure the use of latents over some images.
 
-    Every image is given the latents of one drawn at random, never its own: the next one may be the next frame of the same clip.
+    Every image gets the latents of one drawn at random, never its own: the next one may be the next frame of the same clip.
 
     Parameters
     ----------
     model : in evaluation mode
-    store : of the level that the model is about
+    level : the codes that the model was trained on
     rows : which images, at least two
     seed : of the other images
     """
-    codes = [_codes(store, rows[begin : begin + AT_ONCE]) for begin in range(0, len(rows), AT_ONCE)]
+    codes = [_codes(level, rows[begin : begin + AT_ONCE]) for begin in range(0, len(rows), AT_ONCE)]
     latents = torch.cat([model.encode(piece) for piece in codes])
     others = latents[torch.from_numpy(someone_else(len(rows), seed))]
     true, shuffled = 0.0, 0.0
     for piece, own, other in zip(codes, latents.split(AT_ONCE), others.split(AT_ONCE), strict=True):
-        true += float(model.decoder.nll(piece, model.told(own)).double().sum())
-        shuffled += float(model.decoder.nll(piece, model.told(other)).double().sum())
+        true += float(model.decoder.nll(piece, model.vector(own)).double().sum())
+        shuffled += float(model.decoder.nll(piece, model.vector(other)).double().sum())
     counts = [np.bincount(latents[:, book], minlength=size) for book, size in enumerate(model.codebook_sizes)]
     uses = [usage_of_counts(count, 1.0) for count in counts]
     numbers = len(rows) * codes[0][0].numel()
@@ -65,12 +66,12 @@ def latent_use(model: CodeVQVAE, store: CodeStore, rows: npt.NDArray[np.int64], 
 
 
 def someone_else(count: int, seed: int) -> npt.NDArray[np.int64]:
-    """For each of `count` the number of another, drawn at random: a cycle through all of them."""
+    """Draw for each of `count` the number of another: a random cycle through all of them."""
     order = np.random.Generator(np.random.Philox(key=[seed % 2**64, 0])).permutation(count)
     found = np.empty(count, np.int64)
     found[order] = np.roll(order, -1)
     return found
 
 
-def _codes(store: CodeStore, rows: npt.NDArray[np.int64]) -> Tensor:
-    return torch.from_numpy(store.codes[rows].astype(np.int64))
+def _codes(level: LevelCodes, rows: npt.NDArray[np.int64]) -> Tensor:
+    return torch.from_numpy(grids_of(level)[rows].astype(np.int64))

@@ -1,4 +1,4 @@
-"""The gate of all layers of a PixelCNN here."""
+"""The gate of all layers of a PixelCNN."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from torch import Tensor
 
 
 def gate(both: Tensor, dim: int = 1) -> Tensor:
-    """tanh(first half) * sigmoid(second half) of a dimension, by default the channels of (batch, 2 * width, ...)."""
+    """Compute tanh(first half) * sigmoid(second half) of a dimension; 1 holds channels."""
     first, second = both.chunk(2, dim)
     return first.tanh() * second.sigmoid()

@@ -8,27 +8,26 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vqspeech.nn.batch import CodeBatch, LossTerms, weighted_terms
 from vqspeech_image.nn.attention import CausalAttention
-from vqspeech_image.nn.condition import CodeMap
+from vqspeech_image.nn.autoencoder import ResidualBlock
 from vqspeech_image.nn.gate import gate
 
 
 class GatedLayer(nn.Module):
     """One layer of both stacks (van den Oord et al. 2016, arXiv 1606.05328, figure 2 and eq. 2).
 
-    The vertical stack at (i, j) sees the rows above i (and, behind the first layer, row i of its own input, which knows only rows above); the
-    horizontal stack sees what is left of j in row i and, through a 1 x 1 convolution, the vertical stack. So nothing before (i, j) is
-    hidden from it and nothing after can be seen. Filters hold only what a masked one would leave: no weight is multiplied by zero.
+    The vertical stack at (i, j) sees the rows above i (and, behind the first layer, row i of its own input, which depends only on
+    rows above); the horizontal stack sees what is left of j in row i and, through a 1 x 1 convolution, the vertical stack. So (i, j)
+    depends on everything before it and on nothing after it. Filters hold only the weights that a mask would leave.
 
     Parameters
     ----------
     width : channels of each stack
-    kernel : odd side of the square filter that the two stacks share out
+    kernel : odd side of the square filter that the two stacks divide
     first : mask A: the horizontal stack does not see (i, j) itself, and there is no residual connection
     classes : number of classes that shift the gates; 0 for none
     latents : channels of a vector that shifts the gates instead; 0 for none
-    mapped : whether a map of the grid shifts them too, each position by what it says there
+    mapped : whether features of the grid shift them too, each position by its own
     """
 
     def __init__(
@@ -43,58 +42,85 @@ class GatedLayer(nn.Module):
         self.across = nn.Conv2d(2 * width, 2 * width, 1)
         self.horizontal = nn.Conv2d(width, 2 * width, (1, self.taps))
         self.residual = nn.Conv2d(width, width, 1)
-        self.by_told: nn.Module | None = None
+        self.by_condition: nn.Module | None = None
         if classes or latents:
-            self.by_told = nn.Embedding(classes, 2 * width) if classes else nn.Linear(latents, 2 * width)
+            self.by_condition = nn.Embedding(classes, 2 * width) if classes else nn.Linear(latents, 2 * width)
         self.by_map = nn.Conv2d(width, 2 * width, 1, bias=False) if mapped else None
 
-    def shift(self, told: Tensor | None, map_: Tensor | None) -> Tensor | float:
-        """What a class (batch,) or a vector (batch, latents), and a map (batch, width, rows, columns), add to the gates of both stacks.
+    def shift(self, condition: Tensor | None, features: Tensor | None) -> Tensor | float:
+        """Compute what is added to the gates of both stacks.
+
+        Parameters
+        ----------
+        condition : (batch,) int64 classes, or (batch, latents), for a layer that has them
+        features : (batch, width, rows, columns) of the coarser codes, for a layer that has them
 
         Returns
         -------
-        (batch, 2 * width, 1, 1), with a map (batch, 2 * width, rows, columns), or 0.0 when there is nothing to tell
+        (batch, 2 * width, 1, 1), with features (batch, 2 * width, rows, columns), or 0.0 without conditioning
         """
         shift: Tensor | float = 0.0
-        if self.by_told is not None:
-            assert told is not None
-            shift = self.by_told(told)[:, :, None, None]
+        if self.by_condition is not None:
+            assert condition is not None
+            shift = self.by_condition(condition)[:, :, None, None]
         if self.by_map is not None:
-            assert map_ is not None
-            shift = self.by_map(map_) + shift
+            assert features is not None
+            shift = self.by_map(features) + shift
         return shift
 
-    def forward(self, above: Tensor, left: Tensor, told: Tensor | None, map_: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Outputs of the vertical and the horizontal stack, of their inputs, all (batch, width, rows, columns); `told` and `map_` as above."""
-        rows, columns = above.shape[2:]
-        padded = F.pad(above, (self.reach, self.reach, self.reach, 0))
+    def forward(self, vertical: Tensor, horizontal: Tensor, shift: Tensor | float) -> tuple[Tensor, Tensor]:
+        """Apply the layer to the vertical and the horizontal stack, (batch, width, rows, columns) each."""
+        rows, columns = vertical.shape[2:]
+        padded = F.pad(vertical, (self.reach, self.reach, self.reach, 0))
         both = self.vertical(padded)[:, :, :rows]
-        shift = self.shift(told, map_)
-        seen = self.horizontal(F.pad(left, (self.reach, 0)))[..., :columns]
-        mixed = gate(seen + self.across(both) + shift)
-        mixed = self.residual(mixed)
-        return gate(both + shift), mixed if self.first else mixed + left
+        left = self.horizontal(F.pad(horizontal, (self.reach, 0)))[..., :columns]
+        mixed = self.residual(gate(left + self.across(both) + shift))
+        return gate(both + shift), mixed if self.first else mixed + horizontal
+
+
+class CodeMap(nn.Module):
+    """Codes of a coarse grid to features of a fine one (as in rosinality/vq-vae-2-pytorch).
+
+    They are embedded, repeated to the fine grid, and go through residual 3 x 3 blocks.
+
+    Parameters
+    ----------
+    codebook_sizes : codes of each codebook of the coarse grid
+    width : channels
+    blocks : residual blocks
+    """
+
+    def __init__(self, codebook_sizes: Sequence[int], width: int, blocks: int) -> None:
+        super().__init__()
+        self.embeddings = nn.ModuleList(nn.Embedding(size, width) for size in codebook_sizes)
+        self.blocks = nn.Sequential(*(ResidualBlock(width, normalised=False) for _ in range(blocks)))
+
+    def forward(self, codes: Tensor, grid: tuple[int, int]) -> Tensor:
+        """Compute features (batch, width, *grid) of codes (batch, codebooks, rows, columns)."""
+        features: Tensor = self.blocks(F.interpolate(embedded(self.embeddings, codes), size=grid, mode="nearest"))
+        return features
 
 
 class GatedPixelCNN(nn.Module):
-    """p(codes) = product over positions in raster order, and within a position over codebooks, of p(code | what came before).
+    """p(codes) = product over positions in raster order, and within a position over codebooks, of p(code | codes before it).
 
-    The stacks say what the positions before know; each codebook then has a hidden layer that also sees the codes chosen before it at
-    the same position. Training takes mean nats per code.
+    The stacks summarise the positions before; each codebook then has a hidden layer that also sees the codes of the codebooks before
+    it at the same position.
 
     Parameters
     ----------
     codebook_sizes : codes of each codebook
-    layers, width, first_kernel, kernel, head_width : as in `vqspeech_image.config.PriorConfig`
-    classes : number of classes it is told; 0 for none
-    latents : channels of a vector that it is told instead of a class; 0 for none
+    layers : gated layers, the first with mask A
+    width : channels of each stack
+    first_kernel, kernel : odd sides of the first layer's filters and of the others'
+    head_width : channels between the stacks and the logits
+    classes : number of classes that it is conditioned on; 0 for none
+    latents : channels of a vector that it is conditioned on instead of a class; 0 for none
     attention_blocks : of `CausalAttention`, spread evenly behind the layers; 0 for none
     attention_heads, attention_width : of each block, and channels of each head
-    top_codebook_sizes : codes of each codebook of a coarser grid that it is told; empty for none
-    top_blocks : residual blocks over them
+    coarse_sizes : codes of each codebook of a coarser grid that it is conditioned on; empty for none
+    coarse_blocks : residual blocks over them
     """
-
-    criterion = "nll"
 
     def __init__(
         self,
@@ -110,8 +136,8 @@ class GatedPixelCNN(nn.Module):
         attention_blocks: int = 0,
         attention_heads: int = 4,
         attention_width: int = 16,
-        top_codebook_sizes: Sequence[int] = (),
-        top_blocks: int = 3,
+        coarse_sizes: Sequence[int] = (),
+        coarse_blocks: int = 3,
     ) -> None:
         super().__init__()
         self.codebook_sizes = tuple(codebook_sizes)
@@ -125,7 +151,7 @@ class GatedPixelCNN(nn.Module):
                 first=number == 0,
                 classes=classes,
                 latents=latents,
-                mapped=bool(top_codebook_sizes),
+                mapped=bool(coarse_sizes),
             )
             for number in range(layers)
         )
@@ -133,84 +159,70 @@ class GatedPixelCNN(nn.Module):
         self.attention = nn.ModuleDict(
             {str(number): CausalAttention(width, attention_heads, attention_width) for number in sorted(behind)}
         )
-        self.top_map: CodeMap | None = None
-        if top_codebook_sizes:
-            self.top_map = CodeMap(top_codebook_sizes, width, top_blocks)
+        self.coarse_map = CodeMap(coarse_sizes, width, coarse_blocks) if coarse_sizes else None
         self.hidden = nn.ModuleList(nn.Linear(width, head_width) for _ in codebook_sizes)
         self.chosen = nn.ModuleList(nn.Embedding(size, head_width) for size in self.codebook_sizes[:-1])
         self.logits = nn.ModuleList(nn.Linear(head_width, size) for size in codebook_sizes)
 
     def embedded(self, codes: Tensor) -> Tensor:
-        """(batch, width, rows, columns) sum of the embeddings of codes (batch, codebooks, rows, columns)."""
-        parts = [embedding(codes[:, book]) for book, embedding in enumerate(self.embeddings)]
-        return torch.stack(parts).sum(0).permute(0, 3, 1, 2)
+        """Embed codes; see `embedded`."""
+        return embedded(self.embeddings, codes)
 
-    def map_of(self, top: Tensor | None, grid: tuple[int, int]) -> Tensor | None:
-        """What all layers are told of codes (batch, codebooks, rows, columns) of the coarser grid: (batch, width, *grid), or nothing."""
-        if self.top_map is None:
-            return None
-        assert top is not None
-        found: Tensor = self.top_map(top, grid)
-        return found
+    def shifts(self, grid: tuple[int, int], condition: Tensor | None, coarse: Tensor | None) -> list[Tensor | float]:
+        """Compute `GatedLayer.shift` of every layer; arguments as in `forward`."""
+        features = None
+        if self.coarse_map is not None:
+            assert coarse is not None
+            features = self.coarse_map(coarse, grid)
+        return [layer.shift(condition, features) for layer in self.layers]  # type: ignore[operator]
 
-    def features(self, codes: Tensor, told: Tensor | None = None, top: Tensor | None = None) -> Tensor:
-        """What each position is told by those before it: (batch, rows, columns, width)."""
-        map_ = self.map_of(top, (codes.shape[2], codes.shape[3]))
-        embedded = above = left = self.embedded(codes)
-        for number, layer in enumerate(self.layers):
-            above, left = layer(above, left, told, map_)
+    def features(self, codes: Tensor, condition: Tensor | None = None, coarse: Tensor | None = None) -> Tensor:
+        """Summarise what comes before each position: (batch, rows, columns, width); arguments as in `forward`."""
+        shifts = self.shifts((codes.shape[2], codes.shape[3]), condition, coarse)
+        codes = vertical = horizontal = self.embedded(codes)
+        for number, (layer, shift) in enumerate(zip(self.layers, shifts, strict=True)):
+            vertical, horizontal = layer(vertical, horizontal, shift)
             if str(number) in self.attention:
-                left = self.attention[str(number)](embedded, left)
-        return left.permute(0, 2, 3, 1).relu()
+                horizontal = self.attention[str(number)](codes, horizontal)
+        return horizontal.permute(0, 2, 3, 1).relu()
 
     def book_logits(self, features: Tensor, before: Sequence[Tensor]) -> Tensor:
-        """Logits (..., K) of codebook number len(before), from features (..., width) and the codes (...,) of the codebooks before it."""
+        """Compute the logits (..., K) of the codebook with number len(before).
+
+        Parameters
+        ----------
+        features : (..., width)
+        before : codes (...,) of each codebook before it
+        """
         book = len(before)
         hidden = self.hidden[book](features)
         for number, codes in enumerate(before):
             hidden = hidden + self.chosen[number](codes)
         return self.logits[book](hidden.relu())
 
-    def forward(self, codes: Tensor, told: Tensor | None = None, top: Tensor | None = None) -> list[Tensor]:
-        """Logits of every code: for each codebook (batch, rows, columns, K).
+    def forward(self, codes: Tensor, condition: Tensor | None = None, coarse: Tensor | None = None) -> list[Tensor]:
+        """Compute the logits of every code: for each codebook (batch, rows, columns, K).
 
         Parameters
         ----------
         codes : (batch, codebooks, rows, columns) int64
-        told : (batch,) int64 classes, or (batch, latents), for a prior that is told them
-        top : (batch, codebooks, rows, columns) int64 codes of the coarser grid, for a prior that is told them
+        condition : (batch,) int64 classes, or (batch, latents), for a network that is conditioned on them
+        coarse : (batch, codebooks, rows, columns) int64 codes of the coarser grid, for a network that is conditioned on them
         """
-        features = self.features(codes, told, top)
+        features = self.features(codes, condition, coarse)
         books = codes.unbind(1)
         return [self.book_logits(features, books[:book]) for book in range(len(books))]
 
-    def nll(self, codes: Tensor, told: Tensor | None = None, top: Tensor | None = None) -> Tensor:
-        """-log p in nats of every code, (batch, codebooks, rows, columns)."""
+    def nll(self, codes: Tensor, condition: Tensor | None = None, coarse: Tensor | None = None) -> Tensor:
+        """Compute -log p in nats of every code, (batch, codebooks, rows, columns); arguments as in `forward`."""
         parts = []
-        for book, logits in enumerate(self(codes, told, top)):
+        for book, logits in enumerate(self(codes, condition, coarse)):
             losses = F.cross_entropy(logits.float().flatten(0, 2), codes[:, book].flatten(), reduction="none")
             parts.append(losses.view(codes[:, book].shape))
         return torch.stack(parts, 1)
 
-    def start(self, batch: CodeBatch, generator: torch.Generator) -> None:
-        """Nothing: all of it is learned."""
 
-    def update(self, generator: torch.Generator) -> None:
-        """Nothing."""
-
-    def loss(self, batch: CodeBatch, generator: torch.Generator | None = None) -> LossTerms:
-        """Mean nats per code of a batch."""
-        nll = self.nll(batch.codes, self._labels(batch), batch.above).mean()
-        return weighted_terms(batch.weight, nll, {"nll": nll}, batch.codes.flatten(2))
-
-    @torch.no_grad()
-    def shuffled(self, batch: CodeBatch) -> Tensor | None:
-        """Mean nats per code given the class and the coarser codes of the next grid; None for a prior without conditions."""
-        labels = self._labels(batch)
-        if labels is None and batch.above is None:
-            return None
-        swapped = None if labels is None else labels.roll(1, 0)
-        return self.nll(batch.codes, swapped, None if batch.above is None else batch.above.roll(1, 0)).mean()
-
-    def _labels(self, batch: CodeBatch) -> Tensor | None:
-        return batch.condition if self.classes else None
+def embedded(embeddings: nn.ModuleList, codes: Tensor) -> Tensor:
+    """Sum the embeddings of codes (batch, codebooks, rows, columns) over codebooks: (batch, width, rows, columns)."""
+    parts = [embedding(codes[:, book]) for book, embedding in enumerate(embeddings)]
+    return torch.stack(parts).sum(0).permute(0, 3, 1, 2)

@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from vqspeech.corpora.code_store import CodeStore
 from vqspeech.experiments import Result, say
-from vqspeech_image.code_store import CodeStore
+from vqspeech.training.codes import LoadedPrior
 from vqspeech_image.evaluation.accounting import account
 from vqspeech_image.evaluation.codes import swapped_bits
 from vqspeech_image.evaluation.yardsticks import gaussian_bits, histogram_bits
 from vqspeech_image.evaluation.yardsticks import psnr_db as psnr_db
-from vqspeech_image.models import LoadedImages, LoadedPrior
+from vqspeech_image.models import LoadedImages
 from vqspeech_image.recipes import levels
 from vqspeech_image.recipes.settings import ImageSettings
 from vqspeech_image.store import ImageStore
@@ -55,12 +56,12 @@ def measured(
     split, rows = store.held_out()
     rows = rows[: settings.evaluate.images]
     train = store.indices("train")[: max(2, FITTED_BYTES // int(np.prod(store.shape)))]
-    costs = levels.costs(codes, {prior.config.level: prior for prior in priors}, train, rows)
+    costs = levels.costs(codes, {prior.level: prior for prior in priors}, train, rows)
     if len(costs) > 1:
         swapped = swapped_bits(models[""].model, store, codes, rows)
         costs = [{**level, "swapped_bits": swapped[level["name"]]} for level in costs]
     uniform = account(models[""].model, MODELS[settings.run.model["kind"]], store, rows)
-    condition = " given its class" if any(prior.config.by_class for prior in priors) else ""
+    condition = " given its class" if any(prior.space.conditions for prior in priors) else ""
     accounts = levels.with_priors(uniform, costs, condition)
     for name, config in settings.baselines.items():
         several = config.model["kind"] == "vimco"

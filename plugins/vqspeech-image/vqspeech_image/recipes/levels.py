@@ -9,18 +9,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
+from vqspeech.corpora.code_store import CodeStore
+from vqspeech.generation import generate, require_priors
 from vqspeech.runs import RunDirectory
-from vqspeech_image.code_store import CodeStore
+from vqspeech.training.codes import LoadedPrior, load_prior
 from vqspeech_image.evaluation import codes as of_codes
 from vqspeech_image.evaluation.accounting import Accounting, with_prior
-from vqspeech_image.models import LoadedImages, LoadedPrior, load_prior
+from vqspeech_image.models import LoadedImages, decode
 from vqspeech_image.recipes.settings import ImageSettings, SampleConfig
-from vqspeech_image.sampling.levels import require_levels, sample_levels
-
-AT_ONCE = 64
 
 
 def store_directory(out: Path, settings: ImageSettings) -> Path:
@@ -33,7 +30,7 @@ def encoding(store: CodeStore, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
     levels, books = [], []
     for level in store.levels:
         uses = of_codes.book_uses(store.at(level.name), rows)
-        levels.append({"name": level.name, "grid": list(level.grid), "codebooks": len(uses)})
+        levels.append({"name": level.name, "grid": list(level.grid or ()), "codebooks": len(uses)})
         books += [
             {
                 "level": level.name,
@@ -44,7 +41,7 @@ def encoding(store: CodeStore, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
             }
             for use in uses
         ]
-    return {"of": store.of, "levels": levels, "codebooks": books}
+    return {"of": store.source, "levels": levels, "codebooks": books}
 
 
 def loaded_priors(out: Path, settings: ImageSettings) -> list[LoadedPrior]:
@@ -54,28 +51,21 @@ def loaded_priors(out: Path, settings: ImageSettings) -> list[LoadedPrior]:
 
 def drawn_images(
     images: LoadedImages, priors: list[LoadedPrior], chosen: SampleConfig, seed: int
-) -> tuple[Tensor, dict[str, Any]]:
+) -> tuple[npt.NDArray[np.uint8], dict[str, Any]]:
     """Draw codes and decode them.
 
     Returns
     -------
     Pixels (images, height, width, channels) uint8, and the result of the stage ``sample``
     """
-    require_levels(images, priors)
-    by_class = any(prior.config.by_class for prior in priors)
-    labels = torch.arange(chosen.images) % priors[0].codes.classes if by_class else None
+    priors = require_priors(images, priors)
+    by_class = any(prior.space.conditions for prior in priors)
     begin = time.monotonic()
-    codes = sample_levels(priors, seed, range(chosen.images), labels, temperature=chosen.temperature)
+    table = generate(images, priors, chosen.images, seed=seed, temperature=chosen.temperature)
     seconds = time.monotonic() - begin
-    pieces = zip(*(grid.split(AT_ONCE) for grid in codes), strict=True)
-    pixels = torch.cat([images.model.decode(*(part.to(images.device) for part in piece)).cpu() for piece in pieces])
-    flat = torch.cat([grid.flatten(1) for grid in codes], 1)
-    return pixels, {"images": chosen.images, "seconds": seconds, "by_class": by_class, "distinct": distinct(flat)}
-
-
-def distinct(codes: Tensor) -> int:
-    """Count the different rows of codes (images, codes)."""
-    return len(torch.unique(codes, dim=0))
+    distinct = len({row.codes.tobytes() for row in table})
+    facts = {"images": chosen.images, "seconds": seconds, "by_class": by_class, "distinct": distinct}
+    return np.concatenate(list(decode(images, table))), facts
 
 
 def costs(
@@ -94,13 +84,14 @@ def costs(
     """
     found = []
     for level in store.levels:
-        codes = store.at(level.name)
+        codes, prior = store.at(level.name), priors[level.name]
         nats = {
             "uniform": of_codes.uniform_nats(codes),
             "unigram": of_codes.unigram_nats(codes, train, held),
-            "prior": of_codes.prior_nats(priors[level.name].model, codes, held),
+            "prior": of_codes.prior_nats(prior.model, codes, held, conditioned=prior.space.conditions > 0),
         }
-        found.append({"name": level.name, "codes": level.codes, "nats_per_code": nats})
+        number = int(np.prod(of_codes.grids_of(codes).shape[1:]))
+        found.append({"name": level.name, "codes": number, "nats_per_code": nats})
     return found
 
 

@@ -1,4 +1,4 @@
-"""Grids of images and curves of training as PNG files."""
+"""Versions of images beside each other, and curves of training."""
 
 from __future__ import annotations
 
@@ -13,32 +13,7 @@ from vqspeech.report.images import save_figure
 from vqspeech.runs import RunDirectory
 from vqspeech.training.metrics import read_metrics
 
-GAP = 2
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
-
-
-def grid(images: npt.NDArray[np.uint8], columns: int) -> npt.NDArray[np.uint8]:
-    """Put images (count, height, width, channels) in rows of `columns`, with white gaps: (height, width, channels)."""
-    count, height, width, channels = images.shape
-    rows = -(-count // columns)
-    sheet = np.full((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, channels), 255, np.uint8)
-    for number, image in enumerate(images):
-        row, column = divmod(number, columns)
-        top, left = row * (height + GAP), column * (width + GAP)
-        sheet[top : top + height, left : left + width] = image
-    return sheet
-
-
-def save_grid(images: npt.NDArray[np.uint8], columns: int, path: Path, least_side: int = 64) -> Path:
-    """Write `grid` as PNG, each image enlarged by a whole number to at least `least_side`; returns the path."""
-    from PIL import Image
-
-    sheet = grid(images, columns)
-    scale = max(1, -(-least_side // images.shape[1]))
-    sheet = sheet.repeat(scale, 0).repeat(scale, 1)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(sheet[..., 0] if sheet.shape[-1] == 1 else sheet).save(path, optimize=True)
-    return path
 
 
 def side_by_side(rows: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:

@@ -10,16 +10,17 @@ import numpy as np
 import torch
 
 from vqspeech.config import RunConfig, plain
+from vqspeech.corpora.code_store import CodeStore
 from vqspeech.experiments import Experiment, RecipeOutcome, RecipeRequest, Result, Results, Stage, run_experiment, say
 from vqspeech.experiments.components import draw_codebooks
 from vqspeech.experiments.facts import say_skipped
 from vqspeech.runs import RunDirectory
 from vqspeech.training import run as runs
-from vqspeech_image.code_store import CodeStore
+from vqspeech_image.grids import save_grid
 from vqspeech_image.models import LoadedImages, load_images
 from vqspeech_image.recipes import evaluating, levels, second
 from vqspeech_image.recipes.page import page
-from vqspeech_image.recipes.pictures import draw_curves, save_grid, side_by_side, spread
+from vqspeech_image.recipes.pictures import draw_curves, side_by_side, spread
 from vqspeech_image.recipes.results import collect, summary
 from vqspeech_image.recipes.second import SECOND
 from vqspeech_image.recipes.settings import ImageSettings, resolve_settings
@@ -234,8 +235,8 @@ class ImageRecipe:
         settings, model = self.settings, self.model()
         priors = levels.loaded_priors(self.run.path, settings)
         pixels, facts = levels.drawn_images(model, priors, settings.sample, settings.run.seed)
-        columns = priors[0].codes.classes if facts["by_class"] else max(1, round(settings.sample.images**0.5))
-        save_grid(pixels.numpy(), columns, self.run.pictures / "samples.png")
+        columns = len(model.conditions) if facts["by_class"] else max(1, round(settings.sample.images**0.5))
+        save_grid(pixels, columns, self.run.pictures / "samples.png")
         if settings.second is not None:
             held = self.store.held_out()[1]
             shown = held[spread(len(held), SHOWN)]

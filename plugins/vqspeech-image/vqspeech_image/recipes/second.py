@@ -8,13 +8,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from vqspeech.corpora.code_store import CodeStore
 from vqspeech.experiments import Result
+from vqspeech.generation import require_priors
 from vqspeech.report import Picture, Section, Table
-from vqspeech_image.code_store import CodeStore
+from vqspeech.training.codes import LoadedPrior, load_prior
+from vqspeech_image.evaluation.codes import grids_of
 from vqspeech_image.evaluation.latents import latent_use
-from vqspeech_image.models import LoadedImages, load_two_stage, require_same_codes
-from vqspeech_image.sampling import sample
-from vqspeech_image.sampling.draws import uniform_grid
+from vqspeech_image.models import LoadedImages
+from vqspeech_image.priors.two_stage import TwoStage
 
 SECOND = "second"
 """The run directory of the second stage, below that of the recipe."""
@@ -22,10 +24,10 @@ SECOND = "second"
 
 def measured(out: Path, store: CodeStore, rows: npt.NDArray[np.int64]) -> Result:
     """Measure the second stage on held-out images."""
-    loaded = load_two_stage(out / SECOND)
-    use = latent_use(loaded.model, store.at(loaded.config.level), rows, seed=0)
+    _, model = _loaded(out)
+    use = latent_use(model, store.at(), rows, seed=0)
     return {
-        "latents": list(loaded.model.codebook_sizes),
+        "latents": list(model.codebook_sizes),
         "nats_per_code": {"true": use.true_nats, "shuffled": use.shuffled_nats},
         "entropy_bits": list(use.entropy_bits),
         "used": list(use.used),
@@ -45,13 +47,18 @@ def from_latents(
     ------
     CheckpointError : when the second stage was trained on other codes
     """
-    loaded = load_two_stage(out / SECOND)
-    require_same_codes(images, loaded)
-    codes = torch.from_numpy(store.at(loaded.config.level).codes[rows].astype(np.int64))
-    numbers = uniform_grid(seed, range(len(rows)), len(loaded.codes.codebook_sizes), loaded.codes.grid)
-    drawn = sample(loaded.model.decoder, numbers, loaded.model.told(loaded.model.encode(codes)))
+    loaded, model = _loaded(out)
+    require_priors(images, [loaded])
+    codes = torch.from_numpy(grids_of(store.at())[rows].astype(np.int64))
+    drawn = model.sample_given(model.encode(codes), seed=seed)
     first, second = (images.model.decode(one.to(images.device)).cpu().numpy() for one in (codes, drawn))
     return first, second
+
+
+def _loaded(out: Path) -> tuple[LoadedPrior, TwoStage]:
+    loaded = load_prior(out / SECOND)
+    assert isinstance(loaded.model, TwoStage)
+    return loaded, loaded.model
 
 
 def second_section(results: Result, picture: Path) -> Section:

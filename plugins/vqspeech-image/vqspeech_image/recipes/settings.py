@@ -111,7 +111,7 @@ def resolve_settings(request: RecipeRequest, package: str, corpus: str, choices:
     return ImageSettings(
         run=run,
         priors=_priors(levels, run.seed, prior),
-        second=_of_codes("second", "image-two-stage", run.seed, second) if second else None,
+        second=_of_codes("second", "two-stage", run.seed, second) if second else None,
         baselines={name: _baseline(name, shared, changes) for name, changes in baselines.items()},
         sample=sample,
         evaluate=evaluate,
@@ -124,23 +124,23 @@ def resolve_settings(request: RecipeRequest, package: str, corpus: str, choices:
 def _priors(levels: tuple[str, ...], seed: int, values: dict[str, Any]) -> dict[str, RunConfig]:
     """The priors of ``[prior]``; with several levels, ``[prior.top]`` and ``[prior.bottom]`` change it."""
     if not levels:
-        return {"prior": _of_codes("prior", "image-prior", seed, values)}
+        return {"prior": _of_codes("prior", "pixelcnn", seed, values)}
     _only("prior", values, ("model", "train", *levels))
-    shared = {"modality": "image-prior", "seed": seed} | {
-        name: values[name] for name in ("model", "train") if name in values
-    }
+    shared: dict[str, Any] = {name: values[name] for name in ("model", "train") if name in values}
     found = {}
     for level in levels:
         own = values.get(level, {})
         _only(f"prior.{level}", own, ("model", "train"))
-        found[f"prior-{level}"] = runs.checked(merge(merge(shared, own), {"model": {"level": level}}))
+        changed = merge(merge(shared, own), {"model": {"level": level}})
+        found[f"prior-{level}"] = _of_codes("prior", "pixelcnn", seed, changed)
     return found
 
 
-def _of_codes(table: str, modality: str, seed: int, values: dict[str, Any]) -> RunConfig:
-    """The configuration of a model over codes."""
+def _of_codes(table: str, prior: str, seed: int, values: dict[str, Any]) -> RunConfig:
+    """The configuration of a prior over codes; without classes, unless it says so."""
     _only(table, values, ("model", "train"))
-    return runs.checked({**values, "modality": modality, "seed": seed})
+    model = {"name": prior, "conditioned": False, **values.get("model", {})}
+    return runs.checked({**values, "modality": "codes", "seed": seed, "model": model})
 
 
 def _baseline(name: str, shared: dict[str, Any], changes: dict[str, Any]) -> RunConfig:

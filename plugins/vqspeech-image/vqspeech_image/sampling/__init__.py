@@ -1,4 +1,4 @@
-"""Drawing grids of codes from a gated PixelCNN: the obvious way, and one whose cost per code does not grow with the grid."""
+"""Drawing grids of codes from a gated PixelCNN."""
 
 from vqspeech_image.sampling.cached import sample_cached as sample
 

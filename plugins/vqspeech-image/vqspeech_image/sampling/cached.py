@@ -1,9 +1,9 @@
 """Sampling with caches: the vertical stack once for each row, the horizontal stack once for each position.
 
-What a layer computed for earlier rows and columns does not change when later codes are drawn, so it is kept: the last rows of every
-layer's vertical input, and the current row of every layer's horizontal input. The cost of a code is that of one column of one row, whatever the size of
-the grid (Ramachandran et al. 2017, arXiv 1704.06001). Attention keeps keys and values of the positions before; each code asks all of them,
-so that this part, and only this part, grows with the grid.
+The outputs of a layer for earlier rows and columns do not change when later codes are drawn, so they are kept: the last rows of every
+layer's vertical input, and the current row of every layer's horizontal input. The cost of a code is that of one column of one row,
+whatever the size of the grid (Ramachandran et al. 2017, arXiv 1704.06001). Attention keeps keys and values of the positions before and
+attends to all of them, so that this part, and only this part, grows with the grid.
 """
 
 from __future__ import annotations
@@ -21,7 +21,15 @@ from vqspeech_image.sampling.draws import checked_temperature, draw
 
 
 class _Horizontal(NamedTuple):
-    """Of a layer: the horizontal bias (2 * width, 1, 1) and filter (taps * width, 2 * width), the residual filter (width, width) and bias (width,)."""
+    """Weights of a layer's horizontal stack.
+
+    Parameters
+    ----------
+    taps, first : as in `GatedLayer`
+    shift : (2 * width, 1, 1) bias
+    filter : (taps * width, 2 * width)
+    residual, bias : (width, width) and (width,) of the 1 x 1 convolution
+    """
 
     taps: int
     first: bool
@@ -35,26 +43,26 @@ class _Horizontal(NamedTuple):
 def sample_cached(
     model: GatedPixelCNN,
     uniform: Tensor,
-    told: Tensor | None = None,
+    condition: Tensor | None = None,
     *,
-    top: Tensor | None = None,
+    coarse: Tensor | None = None,
     temperature: float = 1.0,
 ) -> Tensor:
-    """Codes (batch, codebooks, rows, columns) int64, draw for draw those of `sample_naive`.
+    """Draw codes (batch, codebooks, rows, columns) int64, draw for draw those of `sample_naive`.
 
     Parameters
     ----------
     model : in evaluation mode, on the CPU
     uniform : (batch, codebooks, rows, columns) in [0, 1), one number for each code
-    told : (batch,) int64 classes, or (batch, latents), for a model that is told them
-    top : (batch, codebooks, rows, columns) codes of the coarser grid, for a model that is told them
+    condition : (batch,) int64 classes, or (batch, latents), for a model that is conditioned on them
+    coarse : (batch, codebooks, rows, columns) codes of the coarser grid, for a model that is conditioned on them
     temperature : see `draw`
     """
-    return _Sampler(model, uniform, told, top, checked_temperature(temperature)).run()
+    return _Sampler(model, uniform, condition, coarse, checked_temperature(temperature)).run()
 
 
 class _Memory:
-    """What an attention block keeps: keys and values (batch, heads, 1 + positions, head_width), the first of them zero."""
+    """Keys and values (batch, heads, 1 + positions, head_width) of an attention block, the first of them zero."""
 
     def __init__(self, block: CausalAttention, batch: int, rows: int, columns: int) -> None:
         self.block = block
@@ -63,38 +71,40 @@ class _Memory:
         self.keys, self.values = torch.zeros(shape), torch.zeros(shape)
         self.left = torch.zeros(batch, 1, 0)
 
-    def asked(self, place: int, left: Tensor) -> Tensor:
-        """The stack (batch, width) at a place, behind the block."""
+    def attend(self, place: int, left: Tensor) -> Tensor:
+        """Apply the block to the stack (batch, width) at a place."""
         self.left = left[:, None]
         queries = self.block.queries(self.left, self.places[place : place + 1])
         known = place + 1
-        answer = F.scaled_dot_product_attention(queries, self.keys[:, :, :known], self.values[:, :, :known])
-        return self.block.merged(self.left, answer)[:, 0]
+        attended = F.scaled_dot_product_attention(queries, self.keys[:, :, :known], self.values[:, :, :known])
+        return self.block.merged(self.left, attended)[:, 0]
 
     def keep(self, place: int, embedded: Tensor) -> None:
-        """Remember a place, now that its codes (batch, width) are drawn."""
+        """Keep key and value of a place, once its codes (batch, width) are drawn."""
         keys, values = self.block.keys_values(embedded[:, None], self.left, self.places[place : place + 1])
         self.keys[:, :, place + 1], self.values[:, :, place + 1] = keys[:, :, 0], values[:, :, 0]
 
 
 class _Sampler:
     def __init__(
-        self, model: GatedPixelCNN, uniform: Tensor, told: Tensor | None, top: Tensor | None, temperature: float
+        self,
+        model: GatedPixelCNN,
+        uniform: Tensor,
+        condition: Tensor | None,
+        coarse: Tensor | None,
+        temperature: float,
     ) -> None:
         self.model, self.uniform, self.temperature = model, uniform, temperature
         self.batch, self.books, self.rows, self.columns = uniform.shape
         self.layers: list[GatedLayer] = list(model.layers)  # type: ignore[arg-type]
         self.codes = torch.zeros(self.batch, self.books, self.rows, self.columns, dtype=torch.int64)
         width, columns = model.width, self.columns
-        self.above = [  # of each layer: the rows of its vertical input that its filter still needs, with its padding
-            torch.zeros(self.batch, width, layer.rows, columns + 2 * layer.reach) for layer in self.layers
-        ]
-        self.left = [  # of each layer: the current row of its horizontal input, with its padding
-            torch.zeros(self.batch, columns + layer.reach, width) for layer in self.layers
-        ]
+        # of each layer: the rows of its vertical input that its filter still needs, with its padding
+        self.above = [torch.zeros(self.batch, width, layer.rows, columns + 2 * layer.reach) for layer in self.layers]
+        # of each layer: the current row of its horizontal input, with its padding
+        self.left = [torch.zeros(self.batch, columns + layer.reach, width) for layer in self.layers]
         self.horizontal = [_packed(layer) for layer in self.layers]
-        map_ = model.map_of(top, (self.rows, self.columns))
-        self.shifts = [layer.shift(told, map_) for layer in self.layers]
+        self.shifts = model.shifts((self.rows, self.columns), condition, coarse)
         self.memories = {
             int(number): _Memory(block, self.batch, self.rows, self.columns)  # type: ignore[arg-type]
             for number, block in model.attention.items()
@@ -111,21 +121,21 @@ class _Sampler:
         return self.codes
 
     def _vertical(self, row: int) -> list[Tensor]:
-        """Run the vertical stack for a row; what it tells the horizontal stack, of each layer (columns, batch, 2 * width)."""
+        """Run the vertical stack for a row; return its input to the horizontal stack, of each layer (columns, batch, 2 * width)."""
         bases = []
         for number, layer in enumerate(self.layers):
             both = layer.vertical(self.above[number])
             shift = self.shifts[number]
             if isinstance(shift, Tensor) and shift.shape[2] > 1:
                 shift = shift[:, :, row : row + 1]
-            told = layer.across(both) + shift + self.horizontal[number].shift
-            bases.append(told[:, :, 0].permute(2, 0, 1).contiguous())
+            base = layer.across(both) + shift + self.horizontal[number].shift
+            bases.append(base[:, :, 0].permute(2, 0, 1).contiguous())
             if number + 1 < len(self.layers):
                 self._push(number + 1, gate(both + shift)[:, :, 0])
         return bases
 
     def _push(self, number: int, row: Tensor) -> None:
-        """A new row (batch, width, columns) at the bottom of what a layer's vertical filter sees."""
+        """Add a row (batch, width, columns) at the bottom of a layer's vertical input."""
         above, reach = self.above[number], self.layers[number].reach
         if above.shape[2] > 1:
             above[:, :, :-1] = above[:, :, 1:].clone()
@@ -146,7 +156,7 @@ class _Sampler:
             memory.keep(row * self.columns + column, embedded)
 
     def _features(self, row: int, column: int, bases: list[Tensor]) -> Tensor:
-        """The horizontal stack at a position, (batch, width)."""
+        """Run the horizontal stack at a position, (batch, width)."""
         width, below = self.model.width, self.left[0]
         for number, layer in enumerate(self.horizontal):
             taps = self.left[number][:, column : column + layer.taps].flatten(1)
@@ -155,7 +165,7 @@ class _Sampler:
             if not layer.first:
                 mixed += self.left[number][:, column + layer.taps - 1]
             if number in self.memories:
-                mixed = self.memories[number].asked(row * self.columns + column, mixed)
+                mixed = self.memories[number].attend(row * self.columns + column, mixed)
             if number + 1 < len(self.layers):
                 below = self.left[number + 1]
                 below[:, column + self.layers[number + 1].reach] = mixed
@@ -167,7 +177,8 @@ class _Sampler:
 
 
 def _packed(layer: GatedLayer) -> _Horizontal:
-    kernel = layer.horizontal.weight[:, :, 0]  # (2 * width, width, taps), as it meets the padded row
+    # (2 * width, width, taps), as it meets the padded row
+    kernel = layer.horizontal.weight[:, :, 0]
     return _Horizontal(
         taps=layer.taps,
         first=layer.first,

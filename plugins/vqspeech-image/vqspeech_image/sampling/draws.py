@@ -1,4 +1,4 @@
-"""One code from logits and one uniform number: what makes samplers agree draw for draw."""
+"""One code from logits and one uniform number, so that samplers agree draw for draw."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from vqspeech.errors import InputError
 
 
 def uniform_grid(seed: int, images: range, codebooks: int, grid: tuple[int, int], *, level: int = 0) -> Tensor:
-    """Uniform numbers (images, codebooks, rows, columns) float64 in [0, 1), a function of (seed, level, number of the image) alone.
+    """Draw uniform numbers (images, codebooks, rows, columns) float64 in [0, 1).
 
-    Philox (Salmon et al. 2011) with key (seed, image) and counter level * 2^192: the n-th image is the same whatever else is drawn with it.
+    They depend on (seed, level, number of the image) alone: Philox (Salmon et al. 2011) with key (seed, image) and counter
+    level * 2^192. So the n-th image is the same whatever else is drawn with it.
 
     Parameters
     ----------
     seed : of the samples
     images : their numbers
     codebooks, grid : codes of one image
-    level : of these codes; those of different levels are independent
+    level : number of the level; numbers of different levels are independent
     """
     rows = []
     for image in images:
@@ -30,7 +31,7 @@ def uniform_grid(seed: int, images: range, codebooks: int, grid: tuple[int, int]
 
 
 def draw(logits: Tensor, uniform: Tensor, temperature: float) -> Tensor:
-    """Codes (batch,) int64: the inverse of the distribution function at uniform numbers (batch,), in float64.
+    """Draw codes (batch,) int64: the inverse of the distribution function at uniform numbers (batch,), in float64.
 
     Parameters
     ----------
@@ -45,7 +46,9 @@ def draw(logits: Tensor, uniform: Tensor, temperature: float) -> Tensor:
 
 
 def checked_temperature(temperature: float) -> float:
-    """The temperature, or `InputError` when it is negative or no number."""
+    """Return the temperature; raise `InputError` when it is negative or not a number."""
     if not 0 <= temperature < float("inf"):
-        raise InputError(f"temperature {temperature} cannot be used; 0 (likeliest) or more, 1 is the model's own")
+        raise InputError(
+            f"temperature {temperature} cannot be used; at least 0, where 0 takes the likeliest code and 1 draws from the model"
+        )
     return temperature

@@ -1,4 +1,4 @@
-"""Sampling the obvious way: the whole network for every code. Slow, and plainly right: what the other samplers are held against."""
+"""Sampling with the whole network for every code: slow, the reference that the cached sampler is compared with."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from vqspeech_image.sampling.draws import checked_temperature, draw
 def sample_naive(
     model: GatedPixelCNN,
     uniform: Tensor,
-    told: Tensor | None = None,
+    condition: Tensor | None = None,
     *,
-    top: Tensor | None = None,
+    coarse: Tensor | None = None,
     temperature: float = 1.0,
     positions: int | None = None,
 ) -> Tensor:
-    """Codes (batch, codebooks, rows, columns) int64.
+    """Draw codes (batch, codebooks, rows, columns) int64.
 
     Parameters
     ----------
     model : in evaluation mode
     uniform : (batch, codebooks, rows, columns) in [0, 1), one number for each code
-    told : (batch,) int64 classes, or (batch, latents), for a model that is told them
-    top : (batch, codebooks, rows, columns) codes of the coarser grid, for a model that is told them
+    condition : (batch,) int64 classes, or (batch, latents), for a model that is conditioned on them
+    coarse : (batch, codebooks, rows, columns) codes of the coarser grid, for a model that is conditioned on them
     temperature : see `draw`
-    positions : stop after so many positions, leaving zeros; for measuring what one costs
+    positions : stop after so many positions, leaving zeros, for benchmarks
     """
     checked_temperature(temperature)
     batch, books, rows, columns = uniform.shape
@@ -36,6 +36,6 @@ def sample_naive(
     for place in range(rows * columns if positions is None else positions):
         row, column = divmod(place, columns)
         for book in range(books):
-            logits = model(codes, told, top)[book][:, row, column]
+            logits = model(codes, condition, coarse)[book][:, row, column]
             codes[:, book, row, column] = draw(logits, uniform[:, book, row, column], temperature)
     return codes

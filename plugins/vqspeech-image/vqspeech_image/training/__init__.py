@@ -1,1 +1,0 @@
-"""The modalities: what the training loop of vqspeech is given of images and of their codes."""

@@ -1,0 +1,90 @@
+"""`vqspeech sample` draws from a prior by name and decodes through the run's modality."""
+
+import pytest
+from toy import SOURCE, toy_run
+from typer.testing import CliRunner
+
+from vqspeech.cli.main import app
+from vqspeech.codes import CodeTable
+
+PRIOR = """
+modality = "codes"
+[model]
+name = "chain"
+[train]
+steps = 2
+batch_size = 6
+crop_samples = 200
+start_crops = 8
+accelerator = "cpu"
+"""
+
+
+def vqspeech(*words):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture
+def priors(fake_dist, isolated_registry, tmp_path):
+    """Runs `vqspeech train` on the codes of a kind of run; gives run and prior."""
+    fake_dist("vqspeech-toys", SOURCE)
+    isolated_registry()
+    (tmp_path / "prior.toml").write_text(PRIOR)
+
+    def train(kind, seed=0):
+        run, prior = toy_run(tmp_path / f"run-{seed}", kind, seed=seed), tmp_path / f"prior-{seed}"
+        done = vqspeech("train", tmp_path / "prior.toml", "--data-dir", run, "--out", prior)
+        assert done.exit_code == 0, done.output
+        return run, prior
+
+    return train
+
+
+def test_a_sequence_in_a_speakers_voice(priors, tmp_path):
+    run, prior = priors("sequences")
+    words = ["sample", run, "--prior", prior, "--seconds", 1.5, "--speaker", "b"]
+    done = vqspeech(*words, "--out", tmp_path / "a" / "x.txt", "--codes", tmp_path / "c.parquet")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.split() == [str(tmp_path / "c.parquet"), str(tmp_path / "a" / "x.txt")]
+    (row,) = CodeTable.read(tmp_path / "c.parquet")
+    assert row.codes.shape == (2, 15) and row.id == "x"
+    assert (tmp_path / "a" / "x.txt").read_text() == f"b: {row.codes.tolist()}"
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["x.txt"]
+
+
+def test_several_items_in_a_folder(priors, tmp_path):
+    run, prior = priors("grids")
+    done = vqspeech("sample", run, "--prior", prior, "--count", 3, "--out", tmp_path / "out", "--seed", 5)
+    assert done.exit_code == 0, done.output
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "sample-0.txt",
+        "sample-1.txt",
+        "sample-2.txt",
+    ]
+    texts = [(tmp_path / "out" / f"sample-{number}.txt").read_text() for number in range(3)]
+    assert [text[0] for text in texts] == ["a", "b", "c"]
+    vqspeech("sample", run, "--prior", prior, "--count", 2, "--out", tmp_path / "again", "--seed", 5)
+    assert (tmp_path / "again" / "sample-1.txt").read_text() == texts[1]
+
+
+def test_what_cannot_be_is_refused(priors, tmp_path):
+    run, prior = priors("grids")
+    other, _ = priors("grids", seed=1)
+    out = tmp_path / "out"
+    for words, says in (
+        ([other, "--prior", prior, "--out", out], "codebook"),
+        ([run, "--prior", run, "--out", out], "no prior"),
+        ([run, "--prior", prior, "--out", out / "x.txt", "--count", 2], "folder"),
+        ([run, "--prior", prior, "--out", out, "--seconds", 2], "--seconds"),
+        ([run, "--prior", prior, "--out", out, "--class", "z"], "'z'"),
+        ([run, "--prior", prior, "--out", out, "--temperature", -1], "temperature -1"),
+    ):
+        result = vqspeech("sample", *words)
+        assert result.exit_code == 2 and says in " ".join(result.output.split()), result.output
+    assert not out.exists()
+
+
+def test_info_says_what_a_prior_is(priors):
+    _, prior = priors("grids")
+    text = vqspeech("info", prior).output
+    assert "chain" in text and "numbers" in text

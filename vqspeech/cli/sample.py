@@ -1,0 +1,75 @@
+"""`vqspeech sample`: new codes from a prior, decoded by the run whose codes they are."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vqspeech.cli.sampling import Seed, Temperature
+
+if TYPE_CHECKING:
+    from vqspeech.codes import CodeTable
+
+
+def sample(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run or checkpoint directory of the model.")],
+    prior: Annotated[
+        list[Path], typer.Option(metavar="PRIOR", help="Run of a prior over its codes; one for each level of codes.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write to; or a file, when --count is 1.")],
+    count: Annotated[int, typer.Option(min=1, help="Items to draw.")] = 1,
+    seconds: Annotated[float | None, typer.Option(help="Length of each, for speech and other sequences.")] = None,
+    frames: Annotated[int | None, typer.Option(min=1, help="Length of each in codes, instead of --seconds.")] = None,
+    condition: Annotated[
+        list[str] | None,
+        typer.Option("--speaker", "--class", metavar="ID", help="Speaker or class; several are taken in turn."),
+    ] = None,
+    seed: Seed = 0,
+    temperature: Temperature = 1.0,
+    codes: Annotated[Path | None, typer.Option(help="Also write the codes as a table (.parquet).")] = None,
+) -> None:
+    """Draw new codes from a prior, and decode them.
+
+    Train a prior with `vqspeech train prior.toml --data-dir RUN --out PRIOR`; prior.toml has modality = "codes".
+    """
+    from vqspeech.errors import InputError
+    from vqspeech.generation import frames_of, generate, require_priors
+    from vqspeech.training.codes import open_run
+
+    if seconds is not None and frames is not None:
+        raise InputError("--seconds and --frames: give one of them")
+    if out.suffix and count > 1:
+        raise InputError(f"--out {out} is a file, and --count {count} makes several; give a folder")
+    modality, loaded = open_run(run)
+    priors = require_priors(loaded, [open_run(path)[1] for path in prior])
+    if seconds is not None:
+        frames = frames_of(priors[0], seconds)
+    table = generate(
+        loaded,
+        priors,
+        count,
+        frames=frames,
+        conditions=condition or (),
+        seed=seed,
+        temperature=temperature,
+        name=out.stem if out.suffix else "sample",
+    )
+    if codes is not None:
+        table.write(codes)
+        typer.echo(str(codes))
+    options: dict[str, Any] = {"seed": seed, "temperature": temperature}
+    for path in _decode(modality, loaded, table, out, options):
+        typer.echo(str(path))
+
+
+def _decode(modality: Any, loaded: Any, table: CodeTable, out: Path, options: dict[str, Any]) -> list[Path]:
+    """Decode a table into a folder, or its only row into a file; the modality chooses the format, and so the suffix."""
+    if not out.suffix:
+        return list(modality.decode(loaded, table, out, options))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.stem}.") as folder:
+        (path,) = modality.decode(loaded, table, Path(folder), options)
+        return [path.replace(out.with_suffix(path.suffix))]

@@ -1,0 +1,157 @@
+"""The codes of every row of a run, stored once: what a prior is trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vqspeech.codes import CodeLevel, CodeTable
+from vqspeech.corpora.base import SPLITS, CorpusFacts
+from vqspeech.corpora.rows import RowStore, Sequences, write_rows
+from vqspeech.errors import ConfigError, CorpusError
+from vqspeech.nn.priors.protocol import CodeSpace
+
+BLOCK_ROWS = 1024
+UNKNOWN = -1
+"""The condition of a row whose speaker or class is not known."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LevelCodes:
+    """The codes of one level of a store.
+
+    Parameters
+    ----------
+    level : its name, codebooks and grid
+    codes : (rows, codebooks, *grid) int32; `Sequences` of (frames, codebooks) where rows differ in length
+    above : codes of the level above, None for the coarsest
+    space : what a prior over these codes is built for, with all conditions of the store
+    conditions : (rows,) int64 speakers or classes, `UNKNOWN` where there is none
+    """
+
+    level: CodeLevel
+    codes: npt.NDArray[np.int32] | Sequences
+    above: npt.NDArray[np.int32] | None
+    space: CodeSpace
+    conditions: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CodeStore(RowStore):
+    """Codes of one level or of several, with the speaker or class of each row."""
+
+    @property
+    def levels(self) -> tuple[CodeLevel, ...]:
+        """Codebooks and grids, the coarsest first."""
+        return tuple(
+            CodeLevel(
+                name=one["name"],
+                codebook_sizes=tuple(one["codebook_sizes"]),
+                grid=None if one["grid"] is None else tuple(one["grid"]),
+            )
+            for one in self.facts["levels"]
+        )
+
+    @property
+    def source(self) -> Mapping[str, str]:
+        """The model that made the codes: ``run``, ``checkpoint``, ``modality`` and ``codebook`` (a hash)."""
+        return dict(self.facts["source"])
+
+    @property
+    def condition_names(self) -> tuple[str, ...]:
+        """Ids of the speakers, or names of the classes, in the order of `conditions`."""
+        return tuple(self.facts["conditions"])
+
+    @property
+    def conditions(self) -> npt.NDArray[np.int64]:
+        """(rows,) places in `condition_names`, `UNKNOWN` where there is none."""
+        return self.arrays["conditions"]  # type: ignore[return-value]
+
+    def at(self, level: str = "") -> LevelCodes:
+        """Select a level by its name.
+
+        Raises
+        ------
+        ConfigError : when there is no such level
+        """
+        names = [one.name for one in self.levels]
+        if level not in names:
+            known = " or ".join(f"model.level = {name!r}" for name in names)
+            raise ConfigError(f"model.level = {level!r}, but the codes of {self.source['run']} need {known}")
+        number = names.index(level)
+        arrays: list[Any] = [self.arrays[_array_of(name)] for name in names]
+        coarsest, *finer = self.levels[: number + 1]
+        space = self._space(coarsest, None)
+        for one in finer:
+            space = self._space(one, space)
+        return LevelCodes(
+            level=self.levels[number],
+            codes=arrays[number],
+            above=arrays[number - 1] if number else None,
+            space=space,
+            conditions=self.conditions,
+        )
+
+    def _space(self, level: CodeLevel, above: CodeSpace | None) -> CodeSpace:
+        conditions = len(self.condition_names)
+        return CodeSpace(codebook_sizes=level.codebook_sizes, grid=level.grid, conditions=conditions, above=above)
+
+
+def write_codes(
+    directory: Path,
+    table: CodeTable,
+    source: Mapping[str, str],
+    condition_names: Sequence[str] = (),
+    variant: str = "",
+) -> CodeStore:
+    """Store the codes of a table, whole or not at all.
+
+    Parameters
+    ----------
+    directory : to make or replace
+    table : codes of every row; rows without a split are training rows
+    source : ``run``, ``checkpoint``, ``modality`` and ``codebook`` of the model that made them
+    condition_names : speakers or classes in the model's order; those of the table, sorted, when empty
+    variant : the data that was encoded, in words
+
+    Raises
+    ------
+    CorpusError : when there are no training rows
+    InputError : when the disk is full or refuses
+    """
+    names = list(condition_names) or sorted({row.speaker for row in table} - {""})
+    place = {name: number for number, name in enumerate(names)}
+    levels = table.all_levels
+    if len(levels) > 1 and any(level.grid is None for level in levels):
+        raise CorpusError(f"{source['run']}: codes of several levels need a grid each, and these are sequences")
+    with write_rows(directory) as writer:
+        for begin in range(0, len(table), BLOCK_ROWS):
+            rows = table.rows[begin : begin + BLOCK_ROWS]
+            conditions = [place.get(row.speaker, UNKNOWN) for row in rows]
+            arrays: dict[str, Any] = {"conditions": np.array(conditions, np.int64)}
+            if table.grid is None:
+                arrays[_array_of(levels[0].name)] = [row.codes.T.astype(np.int32) for row in rows]
+            else:
+                parts = table.split_levels(np.stack([row.codes for row in rows]))
+                for level, codes in zip(levels, parts, strict=True):
+                    arrays[_array_of(level.name)] = codes.astype(np.int32)
+            writer.add([SPLITS.index(row.split or "train") for row in rows], **arrays)
+        corpus = CorpusFacts(name="codes", root=Path(source["run"]), variant=variant or f"codes of {source['run']}")
+        facts = {
+            "levels": [asdict(level) for level in levels],
+            "source": dict(source),
+            "conditions": names,
+            "sample_rate": table.sample_rate,
+            "hop_samples": table.hop_samples,
+        }
+        writer.finish(corpus, facts)
+    return CodeStore.open(directory)
+
+
+def _array_of(level: str) -> str:
+    return f"codes-{level}" if level else "codes"

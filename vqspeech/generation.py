@@ -1,0 +1,147 @@
+"""New codes, drawn from priors over the codes of a run, as a table that the run's modality decodes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from vqspeech.codes import CodeLevel, CodeTable, UtteranceCodes, join_levels
+from vqspeech.errors import CheckpointError, InputError, unknown_name
+from vqspeech.nn.quantize.fingerprint import codebook_hash
+from vqspeech.training.codes import LoadedPrior
+
+
+def require_priors(loaded: Any, priors: Sequence[Any]) -> list[LoadedPrior]:
+    """Check that priors belong to a model: one of each level of its codes, trained on its codebook as it is now.
+
+    Parameters
+    ----------
+    loaded : the model, of any modality
+    priors : in any order
+
+    Returns
+    -------
+    the priors, the coarsest level first
+
+    Raises
+    ------
+    CheckpointError : when one is no prior, is over other codes, is missing, or is there twice
+    """
+    for prior in priors:
+        if not isinstance(prior, LoadedPrior):
+            raise CheckpointError(f"{prior.path} is no prior; `vqspeech train` makes one with modality = 'codes'")
+        if prior.source["codebook"] != codebook_hash(loaded.model):
+            raise CheckpointError(
+                f"the prior {prior.path} was trained on the codes of {prior.source['checkpoint']}, whose codebook is "
+                f"not that of {loaded.path}; train it on these: vqspeech train with modality = 'codes', --data-dir RUN"
+            )
+    wanted, given = list(priors[0].levels) if priors else [""], [prior.level for prior in priors]
+    if sorted(wanted) != sorted(given):
+        raise CheckpointError(
+            f"the codes of {loaded.path} have the levels {wanted}, the priors given are of {given}; give one of each"
+        )
+    return sorted(priors, key=lambda prior: wanted.index(prior.level))
+
+
+def frames_of(prior: LoadedPrior, seconds: float) -> int:
+    """Number of frames of some seconds of what a prior draws.
+
+    Raises
+    ------
+    InputError : for codes on a grid or without a rate, and for no time at all
+    """
+    if prior.space.grid is not None or not prior.hop_samples:
+        raise InputError(f"--seconds {seconds:g}: codes of {prior.source['run']} have no length in seconds; omit it")
+    if not 0 < seconds < math.inf:
+        raise InputError(f"--seconds {seconds:g}: more than 0")
+    return math.ceil(seconds * prior.sample_rate / prior.hop_samples)
+
+
+@torch.inference_mode()
+def generate(
+    loaded: Any,
+    priors: Sequence[LoadedPrior],
+    count: int,
+    *,
+    frames: int | None = None,
+    conditions: Sequence[str] = (),
+    seed: int = 0,
+    temperature: float = 1.0,
+    name: str = "sample",
+) -> CodeTable:
+    """Draw codes level by level, the coarsest first.
+
+    Parameters
+    ----------
+    loaded : the model whose codes they are
+    priors : what `require_priors` returned
+    count : items to draw
+    frames : length of each, for sequences
+    conditions : speakers or classes, taken in turn; all of the model in turn when empty
+    seed, temperature : see `vqspeech.nn.priors.protocol.Prior.sample`
+    name : ids of the rows begin with it
+
+    Raises
+    ------
+    InputError : for sequences without `frames`, or a temperature below 0
+    UnknownNameError : for a speaker or class that the prior does not know
+    """
+    first = priors[0]
+    if not 0 <= temperature < math.inf:
+        raise InputError(f"temperature {temperature:g}: at least 0; 1 draws from the prior as it is")
+    if first.space.grid is None and frames is None:
+        raise InputError(f"the prior {first.path} draws sequences of any length; give --seconds or --frames")
+    known = first.conditions
+    for one in conditions:
+        if one not in known:
+            raise unknown_name("speaker or class", one, known)
+    conditioned = any(prior.space.conditions for prior in priors)
+    choices = conditions or (known if conditioned else ("",))
+    names = [choices[number % len(choices)] for number in range(count)]
+    condition = torch.tensor([known.index(one) for one in names]) if conditioned else None
+    drawn: list[torch.Tensor] = []
+    for prior in priors:
+        device = prior.device
+        codes = prior.model.sample(
+            count,
+            frames=frames if prior.space.grid is None else None,
+            condition=condition.to(device) if condition is not None and prior.space.conditions else None,
+            above=drawn[-1].to(device) if drawn else None,
+            seed=seed,
+            temperature=temperature,
+        )
+        drawn.append(codes.cpu())
+    joined = join_levels([codes.numpy() for codes in drawn])
+    levels = tuple(
+        CodeLevel(name=prior.level, codebook_sizes=prior.space.codebook_sizes, grid=prior.space.grid)
+        for prior in priors
+    )
+    return CodeTable(
+        sample_rate=first.sample_rate,
+        hop_samples=first.hop_samples,
+        codebook_sizes=tuple(size for level in levels for size in level.codebook_sizes),
+        rows=_rows(joined, names, first.hop_samples, name),
+        modality=first.source["modality"],
+        codebook=first.source["codebook"],
+        grid=levels[-1].grid,
+        levels=levels if len(levels) > 1 else (),
+    )
+
+
+def _rows(codes: np.ndarray, names: Sequence[str], hop_samples: int, name: str) -> list[UtteranceCodes]:
+    digits = len(str(max(0, len(codes) - 1)))
+    return [
+        UtteranceCodes(
+            id=f"{name}-{number:0{digits}}" if len(codes) > 1 else name,
+            speaker=speaker,
+            split="",
+            path="",
+            n_samples=item.shape[-1] * hop_samples if item.ndim == 2 else 0,
+            codes=item,
+        )
+        for number, (item, speaker) in enumerate(zip(codes, names, strict=True))
+    ]
