@@ -69,8 +69,9 @@ def test_each_kind_is_listed_and_sound(installed):
         return subprocess.run(command, env=installed, capture_output=True, text=True)
 
     rows = json.loads(plugins("list", "--json").stdout)
-    listed = {row["kind"]: row["name"] for row in rows if row["distribution"] != "vqspeech"}
-    assert listed == SUMMARIES
+    listed = {(row["kind"], row["name"]) for row in rows if row["distribution"] != "vqspeech"}
+    # the modality brings the corpus that it reads
+    assert listed == {*SUMMARIES.items(), ("corpus", "demo-modality-files")}
     doctor = plugins("doctor")
     assert doctor.returncode == 0, doctor.stdout + doctor.stderr
 
@@ -84,6 +85,8 @@ def test_a_plugin_is_pyproject_module_tests_and_readme(kind, generated):
     if kind == "recipe":
         # A package, whose TOML files are the recipe's presets.
         code = {f"{module}/{name}" for name in ("__init__.py", "recipe.py", "small.toml")}
+    if kind == "modality":
+        code = {f"{module}/{name}" for name in ("__init__.py", "corpus.py", "model.py", "modality.py")}
     assert files == {"pyproject.toml", "README.md", f"tests/test_{module}.py", *code}
     project = tomllib.loads((folder / "pyproject.toml").read_text())
     assert project["project"]["name"] == folder.name
