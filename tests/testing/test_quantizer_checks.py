@@ -8,6 +8,7 @@ from torch import nn
 
 from vqspeech.errors import InputError, UnknownNameError
 from vqspeech.nn.quantize import Quantized, Quantizer
+from vqspeech.nn.share import uniforms
 from vqspeech.testing import quantizer_checks
 from vqspeech.testing.quantizers import CHECKS
 from vqspeech.testing.quantizers.subject import QuantizerSubject
@@ -120,6 +121,20 @@ class Sound(Quantizer):
         if torch.distributed.is_initialized():
             torch.distributed.broadcast(self.sums, 0)
             torch.distributed.broadcast(self.counts, 0)
+
+
+class Noisy(Sound):
+    """Codes of latents with uniform noise, in training."""
+
+    stochastic = True
+
+    def forward(self, z, mask=None, *, generator=None, share=None):
+        return super().forward(
+            z if generator is None or not self.training else z + self.noise(z, generator, share), mask
+        )
+
+    def noise(self, z, generator, share):
+        return uniforms(tuple(z.shape), share, generator, z.device).float()
 
 
 def changed(result, **values):
@@ -266,6 +281,26 @@ class IdleParameter(Sound):
         self.idle = nn.Parameter(torch.zeros(3))
 
 
+class NoiseOfShare(Noisy):
+    def noise(self, z, generator, share):
+        return super().noise(z, generator, None)
+
+
+class GlobalNoise(Noisy):
+    def noise(self, z, generator, share):
+        return torch.rand_like(z)
+
+
+class NotRandom(Noisy):
+    def noise(self, z, generator, share):
+        return torch.zeros_like(z)
+
+
+class AlwaysNoisy(Noisy):
+    def forward(self, z, mask=None, *, generator=None, share=None):
+        return Sound.forward(self, z if generator is None else z + self.noise(z, generator, share), mask)
+
+
 class SecondNearest(Sound):
     def nearest(self, frames, level):
         return torch.cdist(frames.double(), self.codebook(level).double()).topk(2, largest=False).indices[..., 1]
@@ -343,6 +378,12 @@ FAULTS = {
     "safetensors_round_trip": [(ForgetsCounts, "other codes|goes on otherwise")],
     "same_seed_same_bits": [(GlobalRandomness, "the same generators")],
     "learning": [(IdleParameter, "idle never gets a gradient")],
+    "noise_of_shares": [
+        (NoiseOfShare, "share 1 of 2 has other codes|share 0 of 2 has other codes"),
+        (GlobalNoise, "global random state|other codes"),
+        (NotRandom, "two generators give the same"),
+        (AlwaysNoisy, "in evaluation mode"),
+    ],
     "nearest_code": [(SecondNearest, "is nearer")],
     "unused_codes_survive": [(ZeroCounts, "thrown away"), (FallToZero, "fell to zero")],
     "revival": [(RevivalUndone, "do not come back")],
@@ -354,7 +395,7 @@ FAULTS = {
 }
 
 
-@quantizer_checks(Sound)
+@quantizer_checks(Sound, Noisy)
 def test_a_sound_quantizer_passes(check):
     check()
 

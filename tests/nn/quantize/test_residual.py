@@ -5,8 +5,10 @@ import torch
 
 from vqspeech.errors import ConfigError
 from vqspeech.nn.quantize.fsq import FiniteScalarQuantizer
+from vqspeech.nn.quantize.grouped import GroupedQuantizer
 from vqspeech.nn.quantize.residual import ResidualQuantizer, residual_vq
 from vqspeech.nn.quantize.vq import VectorQuantizer
+from vqspeech.nn.share import Share
 
 
 def rng(seed=0):
@@ -96,3 +98,22 @@ def test_every_level_is_updated():
 def test_no_codebook_is_refused():
     with pytest.raises(ConfigError, match=r"quantizer\.codebooks = 0"):
         residual_vq(4, codebooks=0)
+
+
+class Noisy(VectorQuantizer):
+    stochastic = True
+
+    def forward(self, z, mask=None, *, generator=None, share=None):
+        self.given = generator, share
+        return super().forward(z, mask)
+
+
+@pytest.mark.parametrize("kind", ["residual", "grouped"])
+def test_a_stochastic_part_is_given_the_generator_and_the_share(kind):
+    parts = [VectorQuantizer(4, codebook_size=8), Noisy(4, codebook_size=8)]
+    quantizer = ResidualQuantizer(parts) if kind == "residual" else GroupedQuantizer(parts)
+    assert quantizer.stochastic
+    assert not ResidualQuantizer(parts[:1]).stochastic
+    generator, share = rng(), Share(0, 2, 6)
+    quantizer.quantize(latents(3, quantizer.dim, 5), None, generator, share)
+    assert parts[1].given == (generator, share)

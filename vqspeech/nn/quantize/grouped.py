@@ -13,6 +13,7 @@ from vqspeech.nn.quantize.ema import EMAVectorQuantizer
 from vqspeech.nn.quantize.hyperparameters import require
 from vqspeech.nn.quantize.protocol import Quantized, Quantizer
 from vqspeech.nn.quantize.terms import fidelity, mean_terms
+from vqspeech.nn.share import Share
 
 
 class GroupedQuantizer(Quantizer):
@@ -33,6 +34,7 @@ class GroupedQuantizer(Quantizer):
         self.dim = sum(group.dim for group in groups)
         self.codebook_sizes = tuple(size for group in groups for size in group.codebook_sizes)
         self.distance = groups[-1].distance
+        self.stochastic = any(group.stochastic for group in groups)
         self._channels = _slices([group.dim for group in groups])
         self._books = _slices([len(group.codebook_sizes) for group in groups])
 
@@ -51,9 +53,19 @@ class GroupedQuantizer(Quantizer):
         parts = zip(self._quantizers(), self._books, strict=True)
         return torch.cat([group.decode(codes[:, books]) for group, books in parts], 1)
 
-    def forward(self, z: Tensor, mask: Tensor | None = None) -> Quantized:
+    def forward(
+        self,
+        z: Tensor,
+        mask: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        share: Share | None = None,
+    ) -> Quantized:
         """See `Quantizer.forward`."""
-        parts = [group(z[:, channels], mask) for group, channels in zip(self.groups, self._channels, strict=True)]
+        parts = [
+            group.quantize(z[:, channels], mask, generator, share)
+            for group, channels in zip(self._quantizers(), self._channels, strict=True)
+        ]
         z_q = torch.cat([part.z_q for part in parts], 1)
         real = z.float() if mask is None else z.float().masked_fill(~mask[:, None], 0)
         return Quantized(

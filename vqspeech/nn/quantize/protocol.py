@@ -9,6 +9,8 @@ from typing import Any, Literal, Self
 import torch
 from torch import Tensor, nn
 
+from vqspeech.nn.share import Share
+
 
 @dataclass(frozen=True)
 class Quantized:
@@ -48,6 +50,10 @@ class Quantizer(nn.Module):
     move, and 3 % of frames get another code from 16-bit codebooks. Lookups are float32, even under autocast; z_q is
     float32.
 
+    A quantizer that draws noise in training says ``stochastic = True``. Its `forward` then takes the keywords
+    ``generator`` and ``share``, draws from that generator alone, by `vqspeech.nn.share.uniforms` or for all
+    ``share.rows`` rows, and draws nothing without a generator or in evaluation mode.
+
     A sub-class sets ``dim`` and ``codebook_sizes`` in its constructor, whose first parameter is ``dim``. All others are
     keyword-only hyper-parameters; invalid values raise `ConfigError`.
 
@@ -57,15 +63,32 @@ class Quantizer(nn.Module):
     codebook_sizes : number of codes of each codebook; codes[:, n] lies in [0, codebook_sizes[n])
     distance : "euclidean" where the last codebook chooses the code that decodes nearest to the latents; None for
         another rule (rounding, cosine)
+    stochastic : whether `forward` draws noise in training mode
     """
 
     codebook_sizes: tuple[int, ...]
     dim: int
     distance: Literal["euclidean"] | None = "euclidean"
+    stochastic: bool = False
 
     def forward(self, z: Tensor, mask: Tensor | None = None) -> Quantized:
         """Quantize latents (batch, dim, time); in training mode also collect statistics for `update`."""
         raise NotImplementedError
+
+    def quantize(
+        self, z: Tensor, mask: Tensor | None, generator: torch.Generator | None, share: Share | None
+    ) -> Quantized:
+        """Call `forward`, with a source of noise where the quantizer is stochastic; for models.
+
+        Parameters
+        ----------
+        z, mask : as in `forward`
+        generator : of noise, on the CPU; None for no noise
+        share : position of these rows in the global batch; None when they are the whole batch
+        """
+        if self.stochastic:
+            return self(z, mask, generator=generator, share=share)
+        return self(z, mask)
 
     def encode(self, z: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return codes (batch, codebooks, time) int64 of latents (batch, dim, time), 0 where masked."""

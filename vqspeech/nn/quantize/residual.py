@@ -13,6 +13,7 @@ from vqspeech.nn.quantize.ema import EMAVectorQuantizer
 from vqspeech.nn.quantize.hyperparameters import require
 from vqspeech.nn.quantize.protocol import Quantized, Quantizer
 from vqspeech.nn.quantize.terms import fidelity, mean_terms, straight_through
+from vqspeech.nn.share import Share
 
 
 class ResidualQuantizer(Quantizer):
@@ -34,6 +35,7 @@ class ResidualQuantizer(Quantizer):
         self.dim = levels[0].dim
         self.codebook_sizes = tuple(size for level in levels for size in level.codebook_sizes)
         self.distance = levels[-1].distance
+        self.stochastic = any(level.stochastic for level in levels)
         ends = list(accumulate(len(level.codebook_sizes) for level in levels))
         self._books = [slice(begin, end) for begin, end in zip([0, *ends], ends, strict=False)]
 
@@ -59,13 +61,20 @@ class ResidualQuantizer(Quantizer):
         books = [(level, codes[:, book]) for level, book in zip(self._quantizers(), self._books, strict=True)]
         return torch.stack([level.decode(code) for level, code in books if code.shape[1]]).sum(0)
 
-    def forward(self, z: Tensor, mask: Tensor | None = None) -> Quantized:
+    def forward(
+        self,
+        z: Tensor,
+        mask: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        share: Share | None = None,
+    ) -> Quantized:
         """See `Quantizer.forward`."""
         with torch.autocast(z.device.type, enabled=False):
             z = z.float() if mask is None else z.float().masked_fill(~mask[:, None], 0)
             residual, total, parts = z, torch.zeros_like(z), []
             for level in self._quantizers():
-                part = level(residual, mask)
+                part = level.quantize(residual, mask, generator, share)
                 residual = residual - part.z_q.detach()
                 total = total + part.z_q.detach()
                 parts.append(part)

@@ -1,4 +1,4 @@
-"""Checks of quantizers (`vqspeech.nn.quantize.Quantizer`): contract, masks, state, codebook, processes."""
+"""Checks of quantizers (`vqspeech.nn.quantize.Quantizer`): contract, masks, state, noise, codebook, processes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import pytest
 
 from vqspeech.nn.quantize import Quantizer
 from vqspeech.testing.cases import parametrize
-from vqspeech.testing.quantizers import codebook, contract, masks, processes, state
+from vqspeech.testing.quantizers import codebook, contract, masks, noise, processes, state
 from vqspeech.testing.quantizers.subject import QuantizerSubject
 
 CHECKS: tuple[Callable[[QuantizerSubject], None], ...] = (
     *contract.CHECKS,
     *masks.CHECKS,
     *state.CHECKS,
+    *noise.CHECKS,
     *codebook.CHECKS,
     *processes.CHECKS,
 )
