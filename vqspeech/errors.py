@@ -1,7 +1,7 @@
-"""What can go wrong, in the user's terms.
+"""Errors in the user's terms.
 
-Every error the toolkit raises on purpose is a `VQSpeechError`; the command line prints its message as one paragraph and exits with
-`exit_code`. A message says what was given, what is allowed, and what to do.
+Every error that the toolkit raises on purpose is a `VQSpeechError`; the command line prints its message as one
+paragraph and exits with `exit_code`. A message says what was given, what is allowed, and what to do.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from collections.abc import Iterable
 
 
 class VQSpeechError(Exception):
-    """The root of all errors raised on purpose; work that failed (exit code 1)."""
+    """The base of all errors raised on purpose; failed work (exit code 1)."""
 
     exit_code = 1
 
 
 class InputError(VQSpeechError):
-    """Something the user gave cannot be used: a file, a key, a name, a value (exit code 2)."""
+    """Unusable input: a file, a key, a name, a value (exit code 2)."""
 
     exit_code = 2
 
 
 class AudioError(InputError):
-    """An audio file that cannot be read, or holds nothing that can be used."""
+    """An audio file that cannot be read or used."""
 
 
 class CorpusError(InputError):
@@ -51,12 +51,12 @@ class UnknownNameError(InputError):
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], hint: str = "") -> UnknownNameError:
-    """The error for a name that nobody knows: names the kind, what is known, and the nearest guess.
+    """Make the error for an unknown name: its kind, the known names, and the nearest guess.
 
     Parameters
     ----------
-    kind : what the name should name, for example ``"quantizer"``
-    name : what was given
+    kind : the kind of thing named, for example ``"quantizer"``
+    name : the unknown name
     known : the allowed names; long lists are cut to the nearest twelve
     hint : a closing sentence that says what to do
     """

@@ -1,4 +1,4 @@
-"""Files and directories that are whole or not there."""
+"""Write files and directories atomically."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import Any
 
 @contextmanager
 def whole_file(path: Path, *, sync: bool = False) -> Iterator[Path]:
-    """Give a temporary name beside `path`; rename it to `path` at the end of the block, remove it when the block fails.
+    """Open a temporary name beside `path` that is renamed to `path` at the end, or removed when the block fails.
 
-    Missing folders are made. A process that is killed in the block leaves ``NAME.PID.tmp`` behind and nothing under the name itself.
+    Missing folders are created. A process killed in the block leaves ``NAME.PID.tmp`` behind, and nothing at `path`.
 
     Parameters
     ----------
-    path : the file to make or replace
+    path : the file to create or replace
     sync : wait until the content is on the disk, so that it survives a power cut
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -37,11 +37,11 @@ def whole_file(path: Path, *, sync: bool = False) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: Any, *, sync: bool = False) -> Path:
-    """Write a value as JSON, whole or not at all; return `path`.
+    """Write a value as JSON, atomically; return `path`.
 
     Parameters
     ----------
-    path : the file to make or replace
+    path : the file to create or replace
     value : JSON values; numbers that are not finite become null, since JSON has none
     sync : see `whole_file`
     """
@@ -51,7 +51,7 @@ def write_json(path: Path, value: Any, *, sync: bool = False) -> Path:
 
 
 def finite(value: Any) -> Any:
-    """Replace every number of a JSON value that is not finite by None."""
+    """Replace every non-finite number of a JSON value by None."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
@@ -61,14 +61,14 @@ def finite(value: Any) -> Any:
 
 @contextmanager
 def whole_directory(path: Path, *, sync: bool = False) -> Iterator[Path]:
-    """Give an empty directory beside `path`; rename it to `path` at the end of the block, remove it when the block fails.
+    """Create an empty directory beside `path` that is renamed to `path` at the end, or removed when the block fails.
 
-    An existing directory of that name is replaced, and stays when the block fails. A process that is killed in the block leaves
+    An existing directory is replaced at the end, and kept when the block fails. A process killed in the block leaves
     ``.NAME.part`` behind, which the next call removes.
 
     Parameters
     ----------
-    path : the directory to make or replace
+    path : the directory to create or replace
     sync : wait until the directory and the files in it are on the disk, so that they survive a power cut
     """
     partial = path.with_name(f".{path.name}.part")
@@ -88,7 +88,7 @@ def whole_directory(path: Path, *, sync: bool = False) -> Iterator[Path]:
 
 
 def put_in_place(made: Path, path: Path) -> None:
-    """Rename a directory to `path`, in the same folder; one that is there is removed, and stays when the renaming fails."""
+    """Rename a directory to `path`, in the same folder; replaces an existing one, or keeps it when renaming fails."""
     aside = path.with_name(f".{path.name}.old")
     if aside.exists() and not path.exists():
         # A process was killed between the two renamings below.

@@ -1,4 +1,4 @@
-"""A checkpoint as a directory of files with their checksums: written whole or not at all, and checked before it is used."""
+"""A checkpoint directory: files with checksums, written atomically and verified before use."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from vqspeech.errors import InputError
 from vqspeech.files import whole_directory
 
 CONFIG, WEIGHTS, TRAIN_STATE = "config.json", "model.safetensors", "train_state.pt"
-"""Files of a checkpoint: what it is, the weights to use, and what training needs to go on."""
+"""Files of a checkpoint: its description, the weights to use, and the state of training."""
 
 CHECKSUMS = "checksums.json"
-"""The file beside the others that holds the sha256 of each."""
+"""The file of sha256 checksums."""
 
 
 def write(directory: Path, files: Mapping[str, bytes | memoryview]) -> None:
-    """Write a directory of files under another name and rename it, so that it is there whole or not at all, whenever the process dies.
+    """Write a directory of files atomically, whenever the process dies.
 
     Parameters
     ----------
-    directory : to write; an existing one of that name is replaced
+    directory : the directory; an existing one is replaced
     files : name -> content
 
     Raises
     ------
-    InputError : when the disk is full or refuses; nothing is left behind, and an existing directory stays
+    InputError : a full disk or one that refuses; nothing is left behind, and an existing directory is kept
     """
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     try:
@@ -36,17 +36,17 @@ def write(directory: Path, files: Mapping[str, bytes | memoryview]) -> None:
                 (partial / name).write_bytes(content)
     except OSError as error:
         raise InputError(
-            f"cannot write the checkpoint {directory}: {error.strerror or error}; the ones before it are kept. Free some space or "
-            "choose another folder, and run the same command again to go on"
+            f"cannot write the checkpoint {directory}: {error.strerror or error}; earlier ones are kept. Free some "
+            "space or choose another folder, and repeat the command to continue"
         ) from error
 
 
 def damage(directory: Path, names: Iterable[str] | None = None) -> str | None:
-    """What is wrong with the files of a directory; None when each is as it was written, or was written before there were checksums.
+    """Find the first damaged file of a directory; None when all are as written, or there are no checksums.
 
     Parameters
     ----------
-    directory : what `write` wrote
+    directory : a directory that `write` wrote
     names : files to check; None for all
     """
     path = directory / CHECKSUMS
@@ -63,5 +63,5 @@ def damage(directory: Path, names: Iterable[str] | None = None) -> str | None:
         except OSError as error:
             return f"{name}: {error.strerror or error}"
         if found != sums.get(name):
-            return f"{name} is damaged: its checksum is not the one that it was written with"
+            return f"{name} is damaged: its checksum differs from the one written with it"
     return None

@@ -1,4 +1,4 @@
-"""The command ``vqspeech``: a group whose commands are specs, each imported when it is invoked and not before."""
+"""The command ``vqspeech``: a group whose commands are specs, imported when invoked."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ class LazyGroup(TyperGroup):
         """Invoke the command; Ctrl-C ends with one line and exit code 130."""
         try:
             result = super().invoke(ctx)
-            sys.stdout.flush()  # a closed pipe or a full disk shows here, not in the interpreter's last breath
+            # A closed pipe or a full disk shows here, not when the interpreter ends.
+            sys.stdout.flush()
             return result
         except KeyboardInterrupt as error:
             print(f"Interrupted{_sentence(str(error))}", file=sys.stderr)
@@ -56,27 +57,29 @@ class LazyGroup(TyperGroup):
             raise typer.Exit(130) from error
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """The built-in commands in their order, then those of plugins; a name given twice appears with its distribution."""
+        """List built-in commands in their order, then plugins'; a name given twice appears with its distribution."""
         return list(_summaries())
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """A stand-in for listings: name and summary, nothing behind it."""
+        """Return a stand-in for listings: name and summary only."""
         summary = _summaries().get(cmd_name)
         return None if summary is None else TyperCommand(cmd_name, help=summary, rich_markup_mode=None)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """The command itself, imported now."""
+        """Import and return the command."""
         try:
             entry = lookup.find(CommandSpec, args[0])
             return args[0], _plain(build(args[0], lookup.resolve(entry), entry.spec.summary)), args[1:]
         except VQSpeechError:
-            if ctx.resilient_parsing:  # shell completion: say nothing
+            # Shell completion prints nothing.
+            if ctx.resilient_parsing:
                 return None, None, args
             raise
 
 
 def _summaries() -> dict[str, str]:
-    lookup.entries(CommandSpec)  # loads plugins and prints failures
+    # Loads plugins and prints failures.
+    lookup.entries(CommandSpec)
     host = hosts.current()
     builtin = {entry.spec.name: entry.spec.summary for entry in host.builtin_entries("command")}
     clashing = {name for kind, name, _ in host.conflicts() if kind == "command"}
@@ -89,7 +92,7 @@ def build(name: str, target: Any, summary: str) -> Any:
 
     Raises
     ------
-    PluginError : when the target is neither
+    PluginError : a target that is neither
     """
     if isinstance(target, typer.Typer):
         command = get_group(target)
@@ -112,9 +115,9 @@ def _plain(command: Any) -> Any:
 
 
 def report(error: Exception) -> int:
-    """Print what went wrong as one paragraph on stderr; gives the exit code.
+    """Print an error as one paragraph on stderr and return the exit code.
 
-    2 stands for unusable input (and for a disk that is full or refuses), 1 for work that failed.
+    2 means unusable input (or a disk that is full or refuses), 1 failed work.
     """
     message, code = _explain(error)
     if _debugging():
@@ -132,7 +135,7 @@ def _explain(error: Exception) -> tuple[str, int]:
     if number in _DISK_FULL or "No space left on device" in str(error):
         place = f" while writing {where}" if where else ""
         return (
-            f"the disk is full{place}. Free some space or choose another place with --out, then run the same command again",
+            f"the disk is full{place}. Free some space or choose another place with --out, then repeat the command",
             2,
         )
     if number in _REFUSED:
@@ -175,7 +178,7 @@ def vqspeech(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Discrete codes from raw speech: learn them, hear them, convert voices, hold them against phonemes.
+    """Discrete codes from raw speech: learn them, hear them, convert voices, compare them with phonemes.
 
     Start with: vqspeech recipe run vctk
     """

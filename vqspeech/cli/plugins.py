@@ -1,4 +1,4 @@
-"""``vqspeech plugins list | show | doctor | new``: what is registered, by whom, what is broken, and how to begin one."""
+"""``vqspeech plugins list | show | doctor | new``: what is registered, by which distribution, what is broken."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def list_plugins(
     kind: Annotated[str | None, typer.Option(help=f"Only one kind: {', '.join(HOOKS)}.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List everything that can be used by name."""
+    """List everything that is registered by name."""
     kinds = [kind] if kind else list(HOOKS)
     entries = [entry for each in kinds for entry in lookup.entries(each)]
     clashing = {(each, name) for each, name, _ in hosts.current().conflicts()}
@@ -46,7 +46,7 @@ def list_plugins(
 
 @app.command("show")
 def show(name: Annotated[str, typer.Argument(help="A name, or distribution/name.")], as_json: AsJson = False) -> None:
-    """Show everything about a name: every kind that has it, who registers it, and its options."""
+    """Show everything about a name: its kinds, its distributions and its options."""
     distribution, _, plain = name.rpartition("/")
     entries = [entry for kind in HOOKS for entry in lookup.entries(kind)]
     found = [e for e in entries if e.spec.name == plain and distribution in ("", e.provider.distribution)]
@@ -63,7 +63,7 @@ def show(name: Annotated[str, typer.Argument(help="A name, or distribution/name.
 
 @app.command("doctor")
 def doctor(as_json: AsJson = False) -> None:
-    """Say what is broken and why, with the time that each import takes; exit code 1 if anything is broken."""
+    """Show what is broken and why, and the import time of each plugin; exit code 1 if anything is broken."""
     host = hosts.current()
     host.probe()
     host.probe_targets()
@@ -76,14 +76,14 @@ def doctor(as_json: AsJson = False) -> None:
 @app.command("new")
 def new(
     kind: Annotated[str, typer.Argument(help=f"What it adds: {', '.join(HOOKS)}.")],
-    name: Annotated[str, typer.Argument(help="What it is used by, for example my-vq.")],
+    name: Annotated[str, typer.Argument(help="Its registered name, for example my-vq.")],
     out: Annotated[Path, typer.Option(help="Existing folder to write vqspeech-NAME into.")] = Path("."),
 ) -> None:
     """Write a new plugin: a complete distribution with one module, its tests and a README."""
     from vqspeech.scaffold import write_plugin
 
     if not out.is_dir():
-        raise InputError(f"--out {str(out)!r} is not a folder; give an existing one, vqspeech-NAME is made inside")
+        raise InputError(f"--out {str(out)!r} is not a folder; give an existing one, vqspeech-NAME is created inside")
     folder = write_plugin(kind, name, out)
     print(f"wrote {folder}. Next:\n  pip install -e {folder}\n  pytest {folder}")
 
@@ -115,7 +115,7 @@ def _described(entry: Entry[Spec], clashing: set[tuple[str, str]]) -> str:
 
 
 def _options(entry: Entry[Spec]) -> list[str]:
-    """The options of a target as in its signature; empty for commands, and for a target that cannot be loaded."""
+    """Describe the options of a target from its signature; empty for commands and targets that cannot be loaded."""
     contract = CONTRACTS.get(entry.spec.kind)
     if contract is None or not contract.options or contracts.problem(entry) or lookup.missing_requirements(entry.spec):
         return []
@@ -134,7 +134,8 @@ def _findings(host: Host) -> list[str]:
         lines += [f"        {f.stage}: {f.error}: {f.message}" for f in plugin.failures]
         if plugin.heavy:
             lines.append(
-                f"        slow: importing it imports {', '.join(plugin.heavy)}, at every command; import them where they are used"
+                f"        slow: importing it imports {', '.join(plugin.heavy)}, at every command; "
+                "import them where they are used"
             )
     lines += [
         f"off     {provider.plugin or '-'} ({provider}): switched off by the environment" for provider in host.disabled

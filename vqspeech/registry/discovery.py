@@ -1,4 +1,4 @@
-"""Which installed distributions offer plugins, and who gave a spec. Reads metadata only; imports no plugin."""
+"""Installed distributions that offer plugins, from their metadata; no plugin is imported."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 GROUP = "vqspeech"
-"""The one entry-point group."""
+"""The entry-point group of plugins."""
 
 
 @dataclass(frozen=True)
 class Provider:
-    """Who registered something: the distribution as pip knows it, and the entry point in it."""
+    """The distribution that registers something, as pip names it, and its entry point."""
 
     distribution: str
     version: str
@@ -34,14 +34,14 @@ class Candidate:
 
 
 def canonical(name: str) -> str:
-    """A distribution's name as pip compares it: lower case, runs of ``-_.`` as one hyphen."""
+    """Normalise a distribution's name as pip does: lower case, runs of ``-_.`` become one hyphen."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def installed(path: list[str] | None = None) -> list[Candidate]:
-    """Every entry point of the group `GROUP` on ``path`` (None: ``sys.path``), by distribution and name; the first of two copies counts.
+    """Find entry points of the group `GROUP` on ``path`` (None: ``sys.path``), by distribution and name.
 
-    Each distribution is read on its own: one with a malformed ``entry_points.txt`` hides nobody else.
+    The first of two copies counts. Distributions are read separately: a malformed ``entry_points.txt`` hides no other.
     """
     found: dict[str, list[Candidate]] = {}
     for distribution in importlib.metadata.distributions(path=sys.path if path is None else path):
@@ -69,7 +69,8 @@ def _identity(distribution: importlib.metadata.Distribution) -> tuple[str, str]:
 def _candidates(distribution: importlib.metadata.Distribution, name: str, version: str) -> Iterable[Candidate]:
     try:
         points = sorted((point for point in distribution.entry_points if point.group == GROUP), key=lambda p: p.name)
-    except Exception as error:  # the parser of importlib.metadata raises whatever its split gives
+    except Exception as error:
+        # The parser of importlib.metadata has no exceptions of its own.
         yield Candidate(Provider(name, version), None, f"entry_points.txt cannot be read: {error}")
         return
     for point in points:
@@ -77,7 +78,7 @@ def _candidates(distribution: importlib.metadata.Distribution, name: str, versio
 
 
 class Selection:
-    """Which plugins the environment allows: ``VQSPEECH_PLUGINS`` names all that load, ``VQSPEECH_DISABLE_PLUGINS`` those that do not."""
+    """The environment's choice: only ``VQSPEECH_PLUGINS`` load, where set, and never ``VQSPEECH_DISABLE_PLUGINS``."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         allowed = environ.get("VQSPEECH_PLUGINS")
@@ -86,11 +87,11 @@ class Selection:
 
     @property
     def none(self) -> bool:
-        """Whether nothing may load, so that nothing need be looked for."""
+        """Whether no plugin may load."""
         return self.allowed is not None and not self.allowed
 
     def admits(self, provider: Provider) -> bool:
-        """Whether the plugin may load; it goes by its entry point's name or its distribution's."""
+        """Whether a plugin may load, by the name of its entry point or distribution."""
         names = {canonical(provider.plugin), canonical(provider.distribution)}
         return (self.allowed is None or bool(names & self.allowed)) and not names & self.disabled
 

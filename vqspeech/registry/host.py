@@ -1,4 +1,4 @@
-"""The plugin host: loads each plugin on its own, calls its hooks, and keeps what went wrong as records."""
+"""The plugin host: loads each plugin separately, calls its hooks, and records failures."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ SPEC_OF_KIND: dict[str, type[Spec]] = {spec.kind: spec for spec in KINDS}
 
 
 class Host:
-    """Everything registered. Third parties load when first asked for, and only then.
+    """Everything registered; third-party plugins load on first access.
 
     Parameters
     ----------
-    environ : where ``VQSPEECH_PLUGINS`` and its kin are read
-    discover : gives the candidates; replaced in tests
+    environ : environment with ``VQSPEECH_PLUGINS`` and related variables
+    discover : returns the candidates; replaced in tests
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Host:
 
     @functools.cached_property
     def builtins(self) -> Plugin:
-        """What ships with vqspeech."""
+        """The built-ins of vqspeech."""
         from vqspeech import __version__
 
         plugin = Plugin(Provider("vqspeech", __version__, "builtin"))
@@ -62,17 +62,17 @@ class Host:
 
     @functools.cached_property
     def plugins(self) -> tuple[Plugin, ...]:
-        """The third-party plugins, loaded one by one; the first access imports them."""
+        """The third-party plugins; the first access imports them."""
         candidates, limit_s = self._candidates[0], import_limit_s(self.environ)
         probes = self._probes or [None] * len(candidates)
         return tuple(load(candidate, limit_s, done) for candidate, done in zip(candidates, probes, strict=True))
 
     def probe(self) -> None:
-        """Import every plugin in a process of its own, before the first access of `plugins`, which then skips those that hang or crash."""
+        """Import every plugin in another process first; `plugins` then skips those that hang or crash."""
         self._probes = probe(self._candidates[0], import_limit_s(self.environ), self.environ)
 
     def probe_targets(self) -> None:
-        """Import the targets of every plugin in processes of their own, and record those that are missing or cannot be called."""
+        """Import all targets of plugins in other processes, and record missing and uncallable ones."""
         candidates = self._candidates[0]
         problems = target_problems(candidates, import_limit_s(self.environ), self.environ)
         for plugin, own in zip(self.plugins, problems, strict=True):
@@ -90,25 +90,25 @@ class Host:
 
     @property
     def disabled(self) -> tuple[Provider, ...]:
-        """Installed plugins that the environment switches off."""
+        """Installed plugins that the environment disables."""
         return tuple(self._candidates[1])
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """Everything that went wrong in loading."""
+        """All failures of loading."""
         return tuple(failure for plugin in self.plugins for failure in plugin.failures)
 
     def builtin_entries(self, kind: str) -> tuple[Entry[Spec], ...]:
-        """The built-ins of a kind, in the order of registration."""
+        """Return the built-ins of a kind, in order of registration."""
         return tuple(self.builtins.entries.get(kind, ()))
 
     def entries(self, kind: str) -> tuple[Entry[Spec], ...]:
-        """Everything of a kind: built-ins in their order, then third parties by name."""
+        """Return all entries of a kind: built-ins in their order, then third parties by name."""
         others = [entry for plugin in self.plugins for entry in plugin.entries.get(kind, ())]
         return self.builtin_entries(kind) + tuple(sorted(others, key=lambda e: (e.spec.name, e.qualified)))
 
     def conflicts(self) -> list[tuple[str, str, tuple[Entry[Spec], ...]]]:
-        """Names given more than once: (kind, name, entries)."""
+        """Return names registered more than once: (kind, name, entries)."""
         clashes = []
         for kind in HOOKS:
             by_name: dict[str, list[Entry[Spec]]] = {}
@@ -119,13 +119,13 @@ class Host:
 
 
 def load(candidate: Candidate, limit_s: float, probed: Probe | None = None) -> Plugin:
-    """Import a plugin and call its hooks; whatever it raises becomes a record.
+    """Import a plugin and call its hooks; exceptions become records.
 
     Parameters
     ----------
-    candidate : what to load
-    limit_s : how long its import may take, see `vqspeech.registry.limits.time_limit`
-    probed : what became of the import in another process, where that was tried
+    candidate : the plugin to load
+    limit_s : time limit of its import, see `vqspeech.registry.limits.time_limit`
+    probed : result of its import in another process, where that was tried
     """
     plugin = Plugin(candidate.provider)
     if probed is not None and probed.problem:
@@ -150,7 +150,8 @@ def load(candidate: Candidate, limit_s: float, probed: Probe | None = None) -> P
         plugin.heavy = probed.heavy if probed is not None else ()
     try:
         register(plugin, module)
-    except Exception as error:  # a spec that cannot even be looked at
+    except Exception as error:
+        # A spec that cannot even be inspected.
         plugin.fail("spec", error)
     return plugin
 
@@ -158,8 +159,8 @@ def load(candidate: Candidate, limit_s: float, probed: Probe | None = None) -> P
 def register(plugin: Plugin, module: ModuleType | Any) -> None:
     """Call the hooks of a module and keep their specs in ``plugin``.
 
-    The module gets a plugin manager of its own. pluggy's registration is not atomic and a hook that raises stops the call of all others;
-    with one manager each, a failed registration leaves nothing behind and one plugin hides nobody else.
+    Each module has its own plugin manager. pluggy's registration is not atomic, and a hook that raises stops the calls
+    of all others; with separate managers a failed registration leaves nothing behind and affects no other plugin.
     """
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(Hooks)
@@ -183,7 +184,7 @@ def register(plugin: Plugin, module: ModuleType | Any) -> None:
 
 
 def _shortened(error: Exception) -> Exception:
-    """pluggy's validation error as one line: its first line names the module, a later one the mistake."""
+    """Shorten pluggy's validation error to one line: its first line names the module, a later one the mistake."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     kept = [line for line in lines if not line.startswith(("definition:", "hookimpl definition:"))]
     message = " ".join(kept) if kept else str(error)
@@ -226,7 +227,7 @@ _host: Host | None = None
 
 
 def current() -> Host:
-    """The host of this process, made on first use."""
+    """The host of this process, created on first use."""
     global _host
     if _host is None:
         _host = Host()
@@ -235,7 +236,7 @@ def current() -> Host:
 
 @contextmanager
 def using(host: Host) -> Iterator[Host]:
-    """Replace the host of this process for a while; for tests."""
+    """Replace the host of this process temporarily; for tests."""
     global _host
     before, _host = _host, host
     try:

@@ -1,4 +1,4 @@
-"""A limit on how long a plugin may take to import, since one that hangs would hang every command."""
+"""A limit on the import time of a plugin, since one that hangs would block every command."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ DEFAULT_LIMIT_S = 20.0
 
 
 class ImportTimeout(BaseException):
-    """An import that took too long. No `Exception`, so that a plugin's own ``except Exception`` does not swallow it."""
+    """An import that took too long; not an `Exception`, so that ``except Exception`` in a plugin does not catch it."""
 
 
 def import_limit_s(environ: Mapping[str, str]) -> float:
-    """``VQSPEECH_PLUGIN_TIMEOUT`` in seconds; `DEFAULT_LIMIT_S` where it is not set or is no positive number."""
+    """Read ``VQSPEECH_PLUGIN_TIMEOUT`` in seconds; `DEFAULT_LIMIT_S` where it is not set or not a positive number."""
     try:
         limit_s = float(environ.get("VQSPEECH_PLUGIN_TIMEOUT", ""))
     except ValueError:
@@ -26,10 +26,10 @@ def import_limit_s(environ: Mapping[str, str]) -> float:
 
 @contextmanager
 def time_limit(limit_s: float) -> Iterator[None]:
-    """Raise `ImportTimeout` in the block after a while.
+    """Raise `ImportTimeout` in the block after a time limit.
 
-    It works by SIGALRM: in the main thread, on systems that have it, when nobody else has set the alarm, and for code that comes back to the
-    interpreter. Elsewhere there is no limit; `vqspeech plugins doctor`, which imports in processes of their own, has one always.
+    Uses SIGALRM: in the main thread, on systems that have it, when no other alarm is set, and for code that returns to
+    the interpreter. Elsewhere there is no limit, except in `vqspeech plugins doctor`, which imports in other processes.
     """
     free = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
     if not free or signal.getitimer(signal.ITIMER_REAL)[0] > 0:

@@ -1,4 +1,4 @@
-"""Look up registered things by name: ``lookup.get(QuantizerSpec, "ema")``. Built-ins come first; plugins load only when they are needed."""
+"""Look up registered things by name: ``lookup.get(QuantizerSpec, "ema")``; built-ins first, plugins load on demand."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def entries(kind: type[S]) -> tuple[Entry[S], ...]: ...
 @overload
 def entries(kind: str) -> tuple[Entry[Spec], ...]: ...
 def entries(kind: type[Spec] | str) -> tuple[Entry[Spec], ...]:
-    """All entries of a kind, built-ins first. Loads plugins; a name given twice appears twice.
+    """Return all entries of a kind, built-ins first. Loads plugins; a name registered twice appears twice.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def entries(kind: type[Spec] | str) -> tuple[Entry[Spec], ...]:
 
     Raises
     ------
-    UnknownNameError : for a kind that does not exist
+    UnknownNameError : an unknown kind
     """
     return _loaded().entries(_kind(kind))
 
@@ -43,7 +43,7 @@ def specs(kind: type[S]) -> tuple[S, ...]: ...
 @overload
 def specs(kind: str) -> tuple[Spec, ...]: ...
 def specs(kind: type[Spec] | str) -> tuple[Spec, ...]:
-    """All specs of a kind, sorted by name; see `entries`."""
+    """Return all specs of a kind, sorted by name; see `entries`."""
     return tuple(entry.spec for entry in sorted(entries(kind), key=lambda entry: entry.spec.name))
 
 
@@ -52,17 +52,17 @@ def spec(kind: type[S], name: str, distribution: str = "") -> S: ...
 @overload
 def spec(kind: str, name: str, distribution: str = "") -> Spec: ...
 def spec(kind: type[Spec] | str, name: str, distribution: str = "") -> Spec:
-    """The spec of a name; see `find`."""
+    """Return the spec of a name; see `find`."""
     return find(kind, name, distribution).spec
 
 
 def provider(kind: type[Spec] | str, name: str, distribution: str = "") -> Provider:
-    """The distribution that registers a name, with its version, for a checkpoint; see `find`."""
+    """Return the distribution that registers a name, with its version, for a checkpoint; see `find`."""
     return find(kind, name, distribution).provider
 
 
 def get(kind: type[Spec] | str, name: str, distribution: str = "") -> Any:
-    """The target of a name, imported now if it was not; see `find` and `resolve`."""
+    """Import and return the target of a name; see `find` and `resolve`."""
     return resolve(find(kind, name, distribution))
 
 
@@ -71,18 +71,18 @@ def find(kind: type[S], name: str, distribution: str = "") -> Entry[S]: ...
 @overload
 def find(kind: str, name: str, distribution: str = "") -> Entry[Spec]: ...
 def find(kind: type[Spec] | str, name: str, distribution: str = "") -> Entry[Spec]:
-    """The entry of a name.
+    """Return the entry of a name.
 
     Parameters
     ----------
     kind : a class of `vqspeech.registry.specs`, or its ``kind`` as text
     name : ``name``, or ``distribution/name`` where two distributions register the same name
-    distribution : the one that must register it, as a checkpoint records; empty for any
+    distribution : the distribution that must register it, as recorded in a checkpoint; empty for any
 
     Raises
     ------
-    UnknownNameError : for a name that nobody registers; names near ones and plugins that failed to load
-    PluginError : several distributions register the name; lists them all
+    UnknownNameError : an unregistered name; the message has similar names and plugins that failed to load
+    PluginError : a name that several distributions register; the message lists them
     """
     kind = _kind(kind)
     wanted, _, plain = name.rpartition("/")
@@ -101,7 +101,8 @@ def find(kind: type[Spec] | str, name: str, distribution: str = "") -> Entry[Spe
         givers = " and ".join(str(entry.provider) for entry in found)
         choices = " or ".join(sorted({entry.qualified for entry in found}))
         raise PluginError(
-            f"{kind} {name!r} is registered by {givers}; choose one: {choices}, or switch one off with VQSPEECH_DISABLE_PLUGINS"
+            f"{kind} {name!r} is registered by {givers}; choose one: {choices}, "
+            "or disable one with VQSPEECH_DISABLE_PLUGINS"
         )
     return found[0]
 
@@ -111,14 +112,15 @@ def resolve(entry: Entry[Spec]) -> Any:
 
     Raises
     ------
-    PluginError : when a package that it requires is not installed, or its target cannot be imported
+    PluginError : a required package that is not installed, or a target that cannot be imported
     """
     missing = missing_requirements(entry.spec)
     if missing:
         packages = " ".join(module.partition(".")[0].replace("_", "-") for module in missing)
         plural = "s" if len(missing) > 1 else ""
         raise PluginError(
-            f"{entry.title} needs the Python package{plural} {', '.join(missing)}, not installed here: pip install {packages}"
+            f"{entry.title} needs the Python package{plural} {', '.join(missing)}, not installed here: "
+            f"pip install {packages}"
         )
     target = entry.spec.target
     if not isinstance(target, str):
@@ -131,7 +133,7 @@ def resolve(entry: Entry[Spec]) -> Any:
 
 
 def missing_requirements(spec: Spec) -> list[str]:
-    """Importable names that a spec requires and that are not installed."""
+    """Return the packages that a spec requires and that are not installed."""
     return [module for module in spec.requires if not _importable(module)]
 
 
@@ -150,7 +152,7 @@ def _kind(kind: type[Spec] | str) -> str:
 
 
 def _loaded() -> Host:
-    """The host with plugins loaded; prints failures once, or raises when ``VQSPEECH_STRICT_PLUGINS=1``."""
+    """Return the host with plugins loaded; prints failures once, or raises when ``VQSPEECH_STRICT_PLUGINS=1``."""
     host = hosts.current()
     failures = host.failures
     if failures and host.environ.get("VQSPEECH_STRICT_PLUGINS") == "1":

@@ -1,4 +1,4 @@
-"""Import plugins and their targets in processes of their own, so that one that hangs or crashes does no harm and times are honest."""
+"""Import plugins and their targets in other processes, so that hanging and crashing ones do no harm."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ print(json.dumps([problem for problem in found if problem]))
 """
 
 TARGETS_LIMIT_FACTOR = 5
-"""Targets may take this many times as long as an import: they bring torch."""
+"""Factor between the time limits of targets and of imports: targets bring torch."""
 
 
 @dataclass(frozen=True)
