@@ -328,9 +328,9 @@ class SilentProgress(Sound):
         pass
 
 
-class ProgressInPieces(Sound):
+class ProgressOfPieces(Sound):
     def tell(self, progress, done, every):
-        progress(done // 500, every // 500)
+        progress(500, every)
 
 
 class EmbedsNone(Sound):
@@ -370,7 +370,7 @@ FAULTS = {
     "alone_and_among_others": [(OneStream, "alone differs")],
     "seeds": [(OtherEveryTime, "other speech"), (IgnoresTemperature, "at temperature 0")],
     "speaking_changes_nothing": [(StaysInEvaluation, "another mode"), (GlobalDraws, "global random state")],
-    "progress": [(SilentProgress, "never called"), (ProgressInPieces, "progress tells of")],
+    "progress": [(SilentProgress, "never called"), (ProgressOfPieces, "progress goes through")],
     "without_speakers": [(EmbedsNone, "without speakers fails")],
 }
 
