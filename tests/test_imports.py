@@ -21,7 +21,7 @@ ALLOWED: dict[str, set[str]] = {
     "": {"registry", *BASE},  # vqspeech/__init__.py: its names are strings, loaded on use
     "alignment": BASE | {"alignment"},
     "kernels": {"kernels"},
-    "nn": {"nn", "kernels", "errors"},
+    "nn": {"nn", "kernels", "config", "errors"},
     "registry": BASE | {"registry"},
     "parts": BASE | {"registry", "nn", "parts"},
     "modality": BASE | {"registry", "modality"},

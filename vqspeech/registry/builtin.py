@@ -12,6 +12,7 @@ from vqspeech.registry.specs import (
     DecoderSpec,
     EncoderSpec,
     ModalitySpec,
+    PriorSpec,
     QuantizerSpec,
     RecipeSpec,
 )
@@ -93,6 +94,18 @@ def register_decoders() -> list[DecoderSpec]:
             name="wavenet",
             target="vqspeech.sampling.decoder:wavenet_decoder",
             summary="autoregressive WaveNet over mu-law samples (van den Oord et al. 2016)",
+        )
+    ]
+
+
+@hookimpl
+def register_priors() -> list[PriorSpec]:
+    """A prior over codes of any kind."""
+    return [
+        PriorSpec(
+            name="pixelcnn",
+            target="vqspeech.nn.priors.pixelcnn:pixelcnn",
+            summary="gated PixelCNN over codes on grids or in sequences, given speakers, classes or coarser codes",
         )
     ]
 

@@ -109,22 +109,6 @@ def test_a_second_stage_over_codes(check):
     check()
 
 
-CLASSES = CodeSpace(codebook_sizes=(5, 3), grid=(3, 4), conditions=3)
-FINE = CodeSpace(codebook_sizes=(5,), grid=(4, 4), above=CodeSpace(codebook_sizes=(3, 2), grid=(2, 2)))
-SMALL = {"layers": 3, "width": 8, "head_width": 8, "first_kernel": 3}
-ATTENTION = {"attention": {"blocks": 1, "heads": 2, "head_width": 4}}
-
-
-@prior_checks("pixelcnn", space=CLASSES, options={**SMALL, **ATTENTION})
-def test_pixelcnn_by_class_with_attention(check):
-    check()
-
-
-@prior_checks("pixelcnn", space=FINE, options={**SMALL, "top_blocks": 1})
-def test_pixelcnn_given_coarser_codes(check):
-    check()
-
-
 A_BOUND = "the likelihood is that given latents which are encoded from the codes: a bound, no distribution of codes"
 LATENTS = "codes_used counts its latents, and shuffled swaps them"
 BATCH_NORM = "BatchNorm computes statistics of the rows at hand"

@@ -9,10 +9,10 @@ from vqspeech_image.evaluation.accounting import Accounting, uniform_words, with
 from vqspeech_image.evaluation.codes import prior_nats, unigram_nats
 from vqspeech_image.evaluation.yardsticks import gaussian_bits, histogram_bits, psnr_db
 from vqspeech_image.nn.levels import Level
-from vqspeech_image.priors.pixelcnn import pixelcnn
 
 from vqspeech.codes import CodeLevel
 from vqspeech.corpora.code_store import LevelCodes
+from vqspeech.nn.priors.pixelcnn import pixelcnn
 from vqspeech.nn.priors.protocol import CodeSpace
 
 

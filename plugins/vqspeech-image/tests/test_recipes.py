@@ -94,7 +94,7 @@ def test_stages_one_by_one(done, tmp_path):
 def test_info_tells_what_a_run_is(done):
     told = CliRunner().invoke(app, ["info", str(done[1])]).output
     assert "grouped" in told and "vqspeech-image" in told and "52 of 60,000" in told
-    assert "vqspeech-image" in CliRunner().invoke(app, ["info", str(done[1] / "prior")]).output
+    assert "pixelcnn" in CliRunner().invoke(app, ["info", str(done[1] / "prior")]).output
 
 
 def test_a_prior_on_other_codes_is_refused(done):

@@ -6,12 +6,12 @@ import torch
 from test_contract import SECOND, second_of
 from test_evaluation import level_of
 from vqspeech_image.evaluation.latents import latent_use, someone_else
-from vqspeech_image.priors.two_stage import two_stage
-from vqspeech_image.sampling.draws import uniform_grid
-from vqspeech_image.sampling.naive import sample_naive
+from vqspeech_image.two_stage import two_stage
 
 from vqspeech.errors import ConfigError
 from vqspeech.nn.batch import CodeBatch
+from vqspeech.nn.priors.draws import uniform_grid
+from vqspeech.nn.priors.naive import sample_naive
 from vqspeech.nn.priors.protocol import CodeSpace
 from vqspeech.training import run as runs
 from vqspeech.training.codes import load_prior

@@ -12,14 +12,14 @@ from vqspeech_image.config import image_model
 from vqspeech_image.evaluation.codes import swapped_bits
 from vqspeech_image.models import decode, load_images
 from vqspeech_image.nn.batch import ImageBatch
-from vqspeech_image.sampling.draws import uniform_grid
-from vqspeech_image.sampling.naive import sample_naive
 from vqspeech_image.store import ImageStore
 
 from vqspeech.corpora.code_store import CodeStore
 from vqspeech.errors import ConfigError
 from vqspeech.generation import generate, require_priors
 from vqspeech.nn.batch import CodeBatch
+from vqspeech.nn.priors.draws import uniform_grid
+from vqspeech.nn.priors.naive import sample_naive
 from vqspeech.training import run as runs
 from vqspeech.training.codes import load_prior
 

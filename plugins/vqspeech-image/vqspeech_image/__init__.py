@@ -33,16 +33,11 @@ def register_modalities() -> list[ModalitySpec]:
 
 @vqspeech.hookimpl
 def register_priors() -> list[PriorSpec]:
-    """Priors over grids of codes."""
+    """A prior over the codes of images; the PixelCNN ships with vqspeech."""
     return [
         PriorSpec(
-            name="pixelcnn",
-            target="vqspeech_image.priors.pixelcnn:pixelcnn",
-            summary="gated PixelCNN over grids of codes, with attention, classes and coarser codes where wanted",
-        ),
-        PriorSpec(
             name="two-stage",
-            target="vqspeech_image.priors.two_stage:two_stage",
+            target="vqspeech_image.two_stage:two_stage",
             summary="a second VQ-VAE over grids of codes: a few latents for a whole image, and a PixelCNN given them",
         ),
     ]

@@ -58,9 +58,10 @@ class CodeSpace:
 class Prior(nn.Module):
     """The protocol of priors, api 1: a distribution over codes (batch, codebooks, *grid).
 
-    The factory that a plugin registers is called as ``make(space, **options)``: a `CodeSpace`, then the keys of ``[model]`` as keywords, without
-    those of the modality ``codes`` itself (``name``, ``level``, ``conditioned``). It raises `ValueError` or `ConfigError` for options, or
-    spaces, that cannot be used. A prior of a space with conditions, or with a level above, is given them in every batch and uses them.
+    The factory that a plugin registers is called as ``make(space, **options)``: a `CodeSpace`, then the keys of
+    ``[model]`` as keywords, without those of the modality ``codes`` itself (``name``, ``level``, ``conditioned``). It
+    raises `ValueError` or `ConfigError` for options, or spaces, that cannot be used. A prior of a space with
+    conditions, or with a level above, is given them in every batch and uses them.
 
     Attributes
     ----------
@@ -70,7 +71,7 @@ class Prior(nn.Module):
     criterion: str = "nll"
 
     def loss(self, batch: CodeBatch, generator: torch.Generator | None = None) -> LossTerms:
-        """Compute the loss of a batch: ``nll`` is the negative log-likelihood in nats per code, a mean over codes that count."""
+        """Compute the loss of a batch; ``nll`` is -log p in nats per code, a mean over codes that count."""
         raise NotImplementedError
 
     def sample(

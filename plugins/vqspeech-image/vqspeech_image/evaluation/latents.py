@@ -12,7 +12,7 @@ from torch import Tensor
 from vqspeech.analysis.codebook import usage_of_counts
 from vqspeech.corpora.code_store import LevelCodes
 from vqspeech_image.evaluation.codes import grids_of
-from vqspeech_image.priors.two_stage import TwoStage
+from vqspeech_image.two_stage import TwoStage
 
 AT_ONCE = 64
 

@@ -16,7 +16,7 @@ from vqspeech.training.codes import LoadedPrior, load_prior
 from vqspeech_image.evaluation.codes import grids_of
 from vqspeech_image.evaluation.latents import latent_use
 from vqspeech_image.models import LoadedImages
-from vqspeech_image.priors.two_stage import TwoStage
+from vqspeech_image.two_stage import TwoStage
 
 SECOND = "second"
 """The run directory of the second stage, below that of the recipe."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vqspeech_image.nn.pixelcnn import GatedPixelCNN
-from vqspeech_image.sampling.draws import checked_temperature, draw
+from vqspeech.nn.priors.draws import checked_temperature, draw
+from vqspeech.nn.priors.gated import GatedPixelCNN
 
 
 @torch.no_grad()

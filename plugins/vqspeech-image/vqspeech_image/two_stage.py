@@ -12,12 +12,12 @@ from torch.nn import functional as F
 from vqspeech import parts
 from vqspeech.errors import ConfigError
 from vqspeech.nn.batch import CodeBatch, LossTerms, weighted_terms
+from vqspeech.nn.priors.cached import sample_cached
+from vqspeech.nn.priors.draws import uniform_grid
+from vqspeech.nn.priors.gated import GatedPixelCNN, embedded
+from vqspeech.nn.priors.pixelcnn import Stacks
 from vqspeech.nn.priors.protocol import CodeSpace, Prior
 from vqspeech.nn.quantize import Quantizer
-from vqspeech_image.nn.pixelcnn import GatedPixelCNN, embedded
-from vqspeech_image.priors.pixelcnn import Stacks, grid_of
-from vqspeech_image.sampling.cached import sample_cached
-from vqspeech_image.sampling.draws import uniform_grid
 
 LATENT_LEVEL = 2**32
 """Level of the uniform numbers that latents are drawn from; those of codes count from 0."""
@@ -163,7 +163,9 @@ def two_stage(
     ConfigError : for sizes out of range, a grid that cannot be halved as often, classes, or a level above
     UnknownNameError : when nobody registers the quantizer
     """
-    rows, columns = grid = grid_of(space, "two-stage")
+    if space.grid is None or len(space.grid) != 2:
+        raise ConfigError(f"model.name = 'two-stage' is a prior over codes of images; these are codes of {space.grid}")
+    rows, columns = grid = space.grid
     sizes = Stacks(layers=layers, width=width, first_kernel=first_kernel, kernel=kernel, head_width=head_width)
     if min(dim, encoder_width) < 1 or downsamplings < 0:
         raise ConfigError("model.dim and model.encoder_width: at least 1; model.downsamplings: at least 0")

@@ -1,4 +1,4 @@
-"""The prior ``pixelcnn``: a gated PixelCNN over grids of codes, conditioned on classes and on coarser codes."""
+"""The prior ``pixelcnn``: a gated PixelCNN over codes on grids, and over sequences as grids of one row."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from torch import Tensor
 from vqspeech.config import Strict, at_least
 from vqspeech.errors import ConfigError
 from vqspeech.nn.batch import CodeBatch, LossTerms, weighted_terms
+from vqspeech.nn.priors.cached import sample_cached
+from vqspeech.nn.priors.draws import uniform_grid
+from vqspeech.nn.priors.gated import GatedPixelCNN
 from vqspeech.nn.priors.protocol import CodeSpace, Prior
-from vqspeech_image.nn.pixelcnn import GatedPixelCNN
-from vqspeech_image.sampling.cached import sample_cached
-from vqspeech_image.sampling.draws import uniform_grid
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,32 +52,41 @@ class Stacks:
 
 
 class PixelCNN(GatedPixelCNN, Prior):
-    """A gated PixelCNN as a prior.
+    """A gated PixelCNN as a prior over codes (batch, codebooks, rows, columns) or (batch, codebooks, frames).
+
+    Frames are the columns of a single row: code t sees first_kernel // 2 + (layers - 1) * (kernel // 2) frames before
+    it.
 
     Parameters
     ----------
-    space : codes on a grid, with the classes and the coarser codes that it is conditioned on
+    space : the codes, with the classes or speakers and the coarser codes that they are conditioned on
     sizes : keywords of `GatedPixelCNN`
     """
 
     def __init__(self, space: CodeSpace, **sizes: Any) -> None:
         coarse = space.above.codebook_sizes if space.above else ()
         super().__init__(space.codebook_sizes, classes=space.conditions, coarse_sizes=coarse, **sizes)
-        self.grid, self.depth = grid_of(space, "pixelcnn"), space.depth
+        self.space = space
 
     def loss(self, batch: CodeBatch, generator: torch.Generator | None = None) -> LossTerms:
-        """Compute mean nats per code."""
-        costs = self.nll(batch.codes, batch.condition, batch.above)
-        nll = costs.mean() if len(costs) else costs.sum()
-        return weighted_terms(batch.weight, nll, {"nll": nll}, batch.codes)
+        """Compute mean nats per code, of the frames within ``lengths`` where there are any."""
+        costs = self._nats(batch)
+        if batch.lengths is None:
+            nll = costs.mean() if len(costs) else costs.sum()
+            return weighted_terms(batch.weight, nll, {"nll": nll}, batch.codes)
+        mask = torch.arange(costs.shape[2], device=costs.device) < batch.lengths[:, None]
+        frames = int(batch.lengths.sum()) if batch.share is None else batch.share.frames
+        nll = (costs * mask[:, None]).sum() / max(1, frames * costs.shape[1])
+        return LossTerms(nll, {"nll": nll.detach()}, batch.codes, mask)
 
     @torch.no_grad()
     def shuffled(self, batch: CodeBatch) -> Tensor | None:
-        """Compute mean nats per code given class and coarser codes of the next grid; None without any."""
+        """Compute `criterion` given the condition and the coarser codes of the next row; None without any."""
         if batch.condition is None and batch.above is None:
             return None
         condition = None if batch.condition is None else batch.condition.roll(1, 0)
-        return self.nll(batch.codes, condition, None if batch.above is None else batch.above.roll(1, 0)).mean()
+        above = None if batch.above is None else batch.above.roll(1, 0)
+        return self.loss(batch._replace(condition=condition, above=above)).terms["nll"]
 
     def sample(
         self,
@@ -89,9 +98,22 @@ class PixelCNN(GatedPixelCNN, Prior):
         seed: int = 0,
         temperature: float = 1.0,
     ) -> Tensor:
-        """Draw grids of codes; see `Prior.sample`."""
-        uniform = uniform_grid(seed, range(count), len(self.codebook_sizes), self.grid, level=self.depth)
-        return sample_cached(self, uniform, condition, coarse=above, temperature=temperature)
+        """Draw codes; see `Prior.sample`. The cost of a code does not depend on the number of codes before it."""
+        grid = self.space.grid or (frames or 0,)
+        rows, columns = grid if len(grid) == 2 else (1, *grid)
+        uniform = uniform_grid(seed, range(count), len(self.codebook_sizes), (rows, columns), level=self.space.depth)
+        coarse = None if above is None else _as_grid(above)
+        codes = sample_cached(self, uniform, condition, coarse=coarse, temperature=temperature)
+        return codes.view(count, len(self.codebook_sizes), *grid)
+
+    def _nats(self, batch: CodeBatch) -> Tensor:
+        """-log p of every code, in the shape of the codes."""
+        above = None if batch.above is None else _as_grid(batch.above)
+        return self.nll(_as_grid(batch.codes), batch.condition, above).view(batch.codes.shape)
+
+
+def _as_grid(codes: Tensor) -> Tensor:
+    return codes if codes.ndim == 4 else codes[:, :, None]
 
 
 def pixelcnn(
@@ -109,20 +131,24 @@ def pixelcnn(
 
     Parameters
     ----------
-    space : codes on a grid
+    space : codes on a grid of one or two dimensions, or sequences
     layers, width, first_kernel, kernel, head_width : see `GatedPixelCNN`
     top_blocks : residual blocks over the codes of the level above, where there is one
-    attention : self-attention, as PixelSNAIL has
+    attention : self-attention, as PixelSNAIL has; for codes on a grid
 
     Raises
     ------
-    ConfigError : for sizes out of range, or codes that are not on a grid
+    ConfigError : for sizes out of range, attention over sequences, or a grid of more dimensions
     """
     sizes = Stacks(layers=layers, width=width, first_kernel=first_kernel, kernel=kernel, head_width=head_width)
     if top_blocks < 0:
         raise ConfigError(f"model.top_blocks = {top_blocks}; at least 0")
     if attention.blocks > layers:
         raise ConfigError(f"model.attention.blocks = {attention.blocks}; at most one behind each of {layers} layers")
+    if space.grid is None and attention.blocks:
+        raise ConfigError("model.attention.blocks needs codes on a grid, and these are sequences; set it to 0")
+    if len(space.grid or (0,)) > 2:
+        raise ConfigError(f"model.name = 'pixelcnn' takes grids of one or two dimensions, not {space.grid}")
     return PixelCNN(
         space,
         **vars(sizes),
@@ -131,16 +157,3 @@ def pixelcnn(
         attention_heads=attention.heads,
         attention_width=attention.head_width,
     )
-
-
-def grid_of(space: CodeSpace, name: str) -> tuple[int, int]:
-    """Return (rows, columns) of a space.
-
-    Raises
-    ------
-    ConfigError : when its codes are not on a grid
-    """
-    if space.grid is None or len(space.grid) != 2:
-        raise ConfigError(f"model.name = {name!r} is a prior over codes of images; these are codes of {space.grid}")
-    rows, columns = space.grid
-    return rows, columns

@@ -1,7 +1,8 @@
-"""Cached sampling of a gated PixelCNN beside naive sampling, in one run: ``python benchmarks/prior_sampling.py [--json FILE]``.
+"""Cached and naive sampling of a gated PixelCNN in one run: ``python benchmarks/prior_sampling.py [--json FILE]``.
 
-Naive sampling runs the whole network for each code, so each position costs the same; `--positions` of them are timed and the rest is
-extrapolated. Rounds alternate, so that whatever else the machine does falls on both; the ratio is that of the medians.
+Naive sampling runs the whole network for each code, so each position costs the same; `--positions` of them are timed
+and the rest is extrapolated. Rounds alternate, so that other load on the machine falls on both; the ratio is of the
+medians.
 """
 
 from __future__ import annotations
@@ -14,17 +15,18 @@ import time
 from pathlib import Path
 
 import torch
-from vqspeech_image.nn.pixelcnn import GatedPixelCNN
-from vqspeech_image.sampling import sample
-from vqspeech_image.sampling.draws import uniform_grid
-from vqspeech_image.sampling.naive import sample_naive
+
+from vqspeech.nn.priors.cached import sample_cached as sample
+from vqspeech.nn.priors.draws import uniform_grid
+from vqspeech.nn.priors.gated import GatedPixelCNN
+from vqspeech.nn.priors.naive import sample_naive
 
 CASES = {"32x32, batch 16": (32, 16), "21x21, batch 1": (21, 1)}
 LAYERS, WIDTH, CODES, HEAD = 12, 64, 512, 256
 
 
 def measure(side: int, batch: int, rounds: int, positions: int, attention: int) -> dict[str, float]:
-    """Seconds of both ways to draw `batch` grids of `side` x `side`, and their ratio; `attention` blocks in the model."""
+    """Time both ways to draw `batch` grids of `side` x `side`; `attention` is the number of blocks."""
     torch.manual_seed(0)
     model = GatedPixelCNN((CODES,), layers=LAYERS, width=WIDTH, head_width=HEAD, attention_blocks=attention).eval()
     uniform = uniform_grid(0, range(batch), 1, (side, side))

@@ -12,8 +12,8 @@ from vqspeech.errors import InputError
 def uniform_grid(seed: int, images: range, codebooks: int, grid: tuple[int, int], *, level: int = 0) -> Tensor:
     """Draw uniform numbers (images, codebooks, rows, columns) float64 in [0, 1).
 
-    They depend on (seed, level, number of the image) alone: Philox (Salmon et al. 2011) with key (seed, image) and counter
-    level * 2^192. So the n-th image is the same whatever else is drawn with it.
+    They depend on (seed, level, number of the image) alone: Philox (Salmon et al. 2011) with key (seed, image) and
+    counter level * 2^192. So the n-th image is the same whatever else is drawn with it.
 
     Parameters
     ----------
@@ -48,7 +48,5 @@ def draw(logits: Tensor, uniform: Tensor, temperature: float) -> Tensor:
 def checked_temperature(temperature: float) -> float:
     """Return the temperature; raise `InputError` when it is negative or not a number."""
     if not 0 <= temperature < float("inf"):
-        raise InputError(
-            f"temperature {temperature} cannot be used; at least 0, where 0 takes the likeliest code and 1 draws from the model"
-        )
+        raise InputError(f"temperature {temperature} cannot be used; at least 0, which takes the likeliest code")
     return temperature

@@ -6,8 +6,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vqspeech_image.nn.gate import gate
-
 PLACES = 2
 """Channels that hold the row and the column of a position."""
 
@@ -19,15 +17,22 @@ def places(rows: int, columns: int, device: torch.device | str = "cpu") -> Tenso
     return torch.stack(torch.meshgrid(down, right, indexing="ij"), -1).flatten(0, 1)
 
 
+def gate(both: Tensor, dim: int = 1) -> Tensor:
+    """Compute tanh(first half) * sigmoid(second half) of a dimension; 1 holds channels."""
+    first, second = both.chunk(2, dim)
+    return first.tanh() * second.sigmoid()
+
+
 class CausalAttention(nn.Module):
-    """The attention block of PixelSNAIL (Chen et al. 2018, arXiv 1712.09763, section 2.2), between two layers of a gated PixelCNN.
+    """The attention block of PixelSNAIL (Chen et al. 2018, arXiv 1712.09763, section 2.2), between two layers.
 
-    The query of position p is a function of the horizontal stack there, which depends on earlier positions only; key and value of
-    position j < p are functions of its code and of the stack. All of them see row and column. The result goes through a gated 1 x 1
-    layer with a residual connection.
+    The query of position p is a function of the horizontal stack there, which depends on earlier positions only; key
+    and value of position j < p are functions of its code and of the stack. All of them see row and column. The result
+    goes through a gated 1 x 1 layer with a residual connection.
 
-    Deviations: a first slot whose key and value are zero, so that a position (and the first one always) can attend to nothing, where
-    the paper masks the first row of weights; a tanh gate as elsewhere in this network instead of a residual block with ELU.
+    Deviations: a first slot whose key and value are zero, so that a position (and the first one always) can attend to
+    nothing, where the paper masks the first row of weights; a tanh gate as elsewhere in this network instead of a
+    residual block with ELU.
 
     Parameters
     ----------
@@ -46,11 +51,17 @@ class CausalAttention(nn.Module):
         self.residual = nn.Linear(width, width)
 
     def queries(self, left: Tensor, place: Tensor) -> Tensor:
-        """Compute queries (batch, heads, positions, head_width) from the stack (batch, positions, width) at places (positions, 2)."""
+        """Compute queries (batch, heads, positions, head_width).
+
+        Parameters
+        ----------
+        left : (batch, positions, width), the horizontal stack
+        place : (positions, 2), see `places`
+        """
         return self._by_head(self.query(_joined(left, place)))
 
     def keys_values(self, embedded: Tensor, left: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute keys and values (batch, heads, positions, head_width) from embedded codes and stack, (batch, positions, width)."""
+        """Compute keys and values (batch, heads, positions, head_width) from embedded codes and stack."""
         keys, values = self.key_value(_joined(torch.cat([embedded, left], 2), place)).chunk(2, 2)
         return self._by_head(keys), self._by_head(values)
 

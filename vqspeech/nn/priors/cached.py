@@ -1,9 +1,10 @@
 """Sampling with caches: the vertical stack once for each row, the horizontal stack once for each position.
 
-The outputs of a layer for earlier rows and columns do not change when later codes are drawn, so they are kept: the last rows of every
-layer's vertical input, and the current row of every layer's horizontal input. The cost of a code is that of one column of one row,
-whatever the size of the grid (Ramachandran et al. 2017, arXiv 1704.06001). Attention keeps keys and values of the positions before and
-attends to all of them, so that this part, and only this part, grows with the grid.
+The outputs of a layer for earlier rows and columns do not change when later codes are drawn, so they are kept: the
+last rows of every layer's vertical input, and the current row of every layer's horizontal input. The cost of a code
+is that of one column of one row, whatever the size of the grid (Ramachandran et al. 2017, arXiv 1704.06001).
+Attention keeps keys and values of the positions before and attends to all of them, so that this part, and only this
+part, grows with the grid.
 """
 
 from __future__ import annotations
@@ -14,10 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vqspeech_image.nn.attention import CausalAttention, places
-from vqspeech_image.nn.gate import gate
-from vqspeech_image.nn.pixelcnn import GatedLayer, GatedPixelCNN
-from vqspeech_image.sampling.draws import checked_temperature, draw
+from vqspeech.nn.priors.attention import CausalAttention, gate, places
+from vqspeech.nn.priors.draws import checked_temperature, draw
+from vqspeech.nn.priors.gated import GatedLayer, GatedPixelCNN
 
 
 class _Horizontal(NamedTuple):
@@ -121,7 +121,7 @@ class _Sampler:
         return self.codes
 
     def _vertical(self, row: int) -> list[Tensor]:
-        """Run the vertical stack for a row; return its input to the horizontal stack, of each layer (columns, batch, 2 * width)."""
+        """Run the vertical stack for a row; return its part of the gates, of each layer (columns, batch, 2 * width)."""
         bases = []
         for number, layer in enumerate(self.layers):
             both = layer.vertical(self.above[number])

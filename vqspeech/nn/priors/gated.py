@@ -8,17 +8,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vqspeech_image.nn.attention import CausalAttention
-from vqspeech_image.nn.autoencoder import ResidualBlock
-from vqspeech_image.nn.gate import gate
+from vqspeech.nn.priors.attention import CausalAttention, gate
 
 
 class GatedLayer(nn.Module):
     """One layer of both stacks (van den Oord et al. 2016, arXiv 1606.05328, figure 2 and eq. 2).
 
-    The vertical stack at (i, j) sees the rows above i (and, behind the first layer, row i of its own input, which depends only on
-    rows above); the horizontal stack sees what is left of j in row i and, through a 1 x 1 convolution, the vertical stack. So (i, j)
-    depends on everything before it and on nothing after it. Filters hold only the weights that a mask would leave.
+    The vertical stack at (i, j) sees the rows above i (and, behind the first layer, row i of its own input, which
+    depends only on rows above); the horizontal stack sees what is left of j in row i and, through a 1 x 1
+    convolution, the vertical stack. So (i, j) depends on everything before it and on nothing after it. Filters hold
+    only the weights that a mask would leave.
 
     Parameters
     ----------
@@ -78,6 +77,20 @@ class GatedLayer(nn.Module):
         return gate(both + shift), mixed if self.first else mixed + horizontal
 
 
+class ResidualBlock(nn.Module):
+    """x + (ReLU, 3 x 3 convolution, ReLU, 1 x 1 convolution)(x), on (batch, width, rows, columns)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.ReLU(), nn.Conv2d(width, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, width, 1)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the block."""
+        return x + self.body(x)
+
+
 class CodeMap(nn.Module):
     """Codes of a coarse grid to features of a fine one (as in rosinality/vq-vae-2-pytorch).
 
@@ -93,7 +106,7 @@ class CodeMap(nn.Module):
     def __init__(self, codebook_sizes: Sequence[int], width: int, blocks: int) -> None:
         super().__init__()
         self.embeddings = nn.ModuleList(nn.Embedding(size, width) for size in codebook_sizes)
-        self.blocks = nn.Sequential(*(ResidualBlock(width, normalised=False) for _ in range(blocks)))
+        self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
 
     def forward(self, codes: Tensor, grid: tuple[int, int]) -> Tensor:
         """Compute features (batch, width, *grid) of codes (batch, codebooks, rows, columns)."""
@@ -102,10 +115,10 @@ class CodeMap(nn.Module):
 
 
 class GatedPixelCNN(nn.Module):
-    """p(codes) = product over positions in raster order, and within a position over codebooks, of p(code | codes before it).
+    """p(codes) = product over positions in raster order, then codebooks, of p(code | codes before it).
 
-    The stacks summarise the positions before; each codebook then has a hidden layer that also sees the codes of the codebooks before
-    it at the same position.
+    The stacks summarise the positions before; each codebook then has a hidden layer that also sees the codes of the
+    codebooks before it at the same position.
 
     Parameters
     ----------
@@ -207,7 +220,8 @@ class GatedPixelCNN(nn.Module):
         ----------
         codes : (batch, codebooks, rows, columns) int64
         condition : (batch,) int64 classes, or (batch, latents), for a network that is conditioned on them
-        coarse : (batch, codebooks, rows, columns) int64 codes of the coarser grid, for a network that is conditioned on them
+        coarse : (batch, codebooks, rows, columns) int64 codes of the coarser grid, for a network that is conditioned
+            on them
         """
         features = self.features(codes, condition, coarse)
         books = codes.unbind(1)

@@ -1,14 +1,14 @@
-"""Cached sampling is naive sampling draw for draw, and draws are what the probabilities say."""
+"""Cached sampling is naive sampling draw for draw, and draws follow the probabilities."""
 
 import numpy as np
 import pytest
 import torch
-from vqspeech_image.nn.pixelcnn import GatedPixelCNN
-from vqspeech_image.sampling.cached import sample_cached
-from vqspeech_image.sampling.draws import draw, uniform_grid
-from vqspeech_image.sampling.naive import sample_naive
 
 from vqspeech.errors import InputError
+from vqspeech.nn.priors.cached import sample_cached
+from vqspeech.nn.priors.draws import draw, uniform_grid
+from vqspeech.nn.priors.gated import GatedPixelCNN
+from vqspeech.nn.priors.naive import sample_naive
 
 
 def prior(sizes, seed=0, **values):
@@ -21,7 +21,7 @@ def prior(sizes, seed=0, **values):
 
 @pytest.mark.parametrize("seed", range(24))
 def test_cached_is_naive_draw_for_draw(seed):
-    """Over grids, codebooks, kernels, depths, attention, classes and coarser codes of all sorts, a single column and a single row among them."""
+    """Over grids, one column or row among them, codebooks, kernels, depths, attention, classes, coarser codes."""
     choose = np.random.default_rng(seed)
     rows, columns = (1, 6) if seed == 0 else (6, 1) if seed == 1 else choose.integers(1, 7, 2).tolist()
     batch, layers, classes = int(choose.integers(1, 4)), int(choose.integers(1, 5)), int(choose.choice([0, 4]))
@@ -29,9 +29,8 @@ def test_cached_is_naive_draw_for_draw(seed):
     first, kernel = ((3, 3), (5, 3), (7, 3), (3, 5))[choose.integers(4)]
     attention = {"attention_blocks": min(layers, seed % 4), "attention_heads": 1 + seed % 3, "attention_width": 4}
     coarse = ((), (6,), (3, 2))[choose.integers(3)]
-    model = prior(
-        sizes, seed, layers=layers, first_kernel=first, kernel=kernel, classes=classes, coarse_sizes=coarse, coarse_blocks=1, **attention
-    )  # fmt: skip
+    values = {"layers": layers, "first_kernel": first, "kernel": kernel, "classes": classes, **attention}
+    model = prior(sizes, seed, coarse_sizes=coarse, coarse_blocks=1, **values)
     uniform = uniform_grid(seed, range(batch), len(sizes), (rows, columns))
     labels = torch.arange(batch) % classes if classes else None
     shape = batch, -(-rows // 2), -(-columns // 2)
@@ -42,7 +41,7 @@ def test_cached_is_naive_draw_for_draw(seed):
 
 @pytest.mark.parametrize("blocks", [0, 2])
 def test_cost_of_a_code_does_not_grow_with_the_grid(blocks):
-    """Multiplications of a position, counted: the same on grids of 4 x 6 and 12 x 6, beside attention's own weights times values (not counted)."""
+    """Multiplications of a position: as many on 4 x 6 as on 12 x 6, without attention's weights times values."""
     from torch.utils.flop_counter import FlopCounterMode
 
     model, costs = prior((5,), attention_blocks=blocks), []

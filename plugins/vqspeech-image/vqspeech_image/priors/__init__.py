@@ -1,1 +1,0 @@
-"""Priors over grids of codes."""
