@@ -163,16 +163,17 @@ def measure_encode(folder: Path, kind: str, utterances: int, _: int) -> dict[str
     import torch
 
     from vqspeech.checkpoints.store import save
+    from vqspeech.codec.load import load_speech
     from vqspeech.config import parse_model
     from vqspeech.encoding.bulk import encode_bulk
-    from vqspeech.model import build, load
+    from vqspeech.model import build
 
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
     torch.set_num_threads(1)
     torch.manual_seed(0)
     config = parse_model(model_of_the_recipe()["model"])
     save(folder / "model", build(config, ("a",)).state_dict(), config=config, speakers=("a",), step=0)
-    checkpoint = load(folder / "model")
+    checkpoint = load_speech(folder / "model")
     source = folder / f"store-{kind}-{utterances}" if utterances else Path(kind)
     cpu = time.process_time()
     result, seconds = timed(lambda: encode_bulk(checkpoint, [source], folder / "codes.parquet"))

@@ -152,10 +152,10 @@ def overhead() -> list[Row]:
 def likelihood(run: Path, audio_file: Path) -> list[Row]:
     """What bf16 weights change on speech: bits per sample, teacher-forced, with the codes of that speech."""
     from vqspeech import audio
-    from vqspeech.model import load
+    from vqspeech.codec.load import load_speech
     from vqspeech.nn.decoders.mulaw import mu_law_encode
 
-    checkpoint = load(run)
+    checkpoint = load_speech(run)
     waveform = torch.from_numpy(audio.read(audio_file, checkpoint.config.sample_rate))[None]
     model = checkpoint.model
     with torch.inference_mode():

@@ -18,7 +18,8 @@ from vqspeech.config import (
     presets,
     read_toml,
 )
-from vqspeech.errors import ConfigError, UnknownNameError
+from vqspeech.errors import ConfigError, InputError, UnknownNameError
+from vqspeech.model import build, check
 
 
 @pytest.mark.parametrize(
@@ -47,8 +48,8 @@ def test_unknown_keys_of_a_run_are_named_with_a_guess(values, message):
     ],
 )
 def test_unknown_keys_of_a_model_are_named_with_a_guess(values, guess):
-    with pytest.raises(ConfigError, match=rf"Did you mean '{guess}"):
-        parse_model(values)
+    with pytest.raises(InputError, match=rf"Did you mean '{guess}"):
+        check(parse_model(values))
 
 
 @pytest.mark.parametrize(
@@ -105,25 +106,69 @@ def test_values_of_a_run_that_cannot_be_used_are_named(values, message):
             r"mean_window_samples = -1; at least 0",
         ),
         ({"encoder": {"front_end": {"kind": "fbank"}}}, r"model\.encoder\.front_end\.kind = 'fbank'"),
-        ({"quantizer": {"codebook_size": 4}}, r"model\.quantizer\.name: the name of a quantizer"),
+        ({"quantizer": {"codebook_size": 4}}, r"model\.quantizer\.name: the name of a registered quantizer"),
         ({"jitter": 0.5}, r"model\.jitter: at least 0 and below 0\.5"),
         ({"sample_rate": 0}, r"model\.sample_rate = 0; at least 1"),
     ],
 )
 def test_values_of_a_model_that_cannot_be_used_are_named(values, message):
     with pytest.raises(ConfigError, match=message):
-        parse_model(values)
+        check(parse_model(values))
 
 
 def test_the_hop_is_the_product_of_the_strides_and_of_the_front_end():
-    assert ModelConfig().encoder.hop_samples == 64
+    assert build(ModelConfig(), ()).hop_samples == 64
     values = {"encoder": {"front_end": {"kind": "logmel", "hop_samples": 160}, "strides": [[4, 2], [4, 2]]}}
-    assert parse_model(values).encoder.hop_samples == 640
+    assert build(parse_model(values), ()).hop_samples == 640
 
 
 def test_dilations_double_in_each_cycle():
-    decoder = parse_model({"decoder": {"cycles": 2, "layers_per_cycle": 3}}).decoder
-    assert decoder.dilations == (1, 2, 4, 1, 2, 4)
+    model = build(parse_model({"decoder": {"cycles": 2, "layers_per_cycle": 3}}), ())
+    assert model.decoder.dilations == (1, 2, 4, 1, 2, 4)
+
+
+# parts by name
+
+
+def test_tables_without_a_name_mean_the_built_in_parts():
+    model = parse_model({"encoder": {"dim": 8}, "decoder": {}})
+    assert model.encoder == {"name": "conv", "dim": 8}
+    assert model.decoder == {"name": "wavenet"}
+    assert model.quantizer == {"name": "vq"}
+
+
+def test_a_checked_model_holds_every_option():
+    model = check(parse_model({"encoder": {"dim": 8}, "quantizer": {"name": "ema", "decay": 0.9}}))
+    assert (model.encoder["dim"], model.encoder["channels"], model.encoder["strides"]) == (8, 256, [[4, 2]] * 6)
+    assert model.encoder["front_end"]["kind"] == "waveform"
+    assert (model.quantizer["decay"], model.quantizer["codebook_size"]) == (0.9, 512)
+    assert model.decoder["past_noise"] == 0.0
+    assert check(model) == model
+
+
+def test_past_noise_of_older_configurations_is_an_option_of_the_decoder():
+    model = parse_model({"past_noise": 8, "decoder": {"cycles": 1}})
+    assert model.decoder == {"name": "wavenet", "past_noise": 8, "cycles": 1}
+
+
+def test_another_part_than_the_preset_s_starts_from_its_own_defaults():
+    model = parse_model({"preset": "paper-vctk", "quantizer": {"name": "fsq"}, "decoder": {"cycles": 1}})
+    assert model.quantizer == {"name": "fsq"}
+    assert (model.decoder["cycles"], model.decoder["residual_channels"]) == (1, 256)
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        ({"encoder": {"name": "cnov"}}, r"unknown encoder 'cnov'.*Did you mean 'conv'"),
+        ({"decoder": {"name": "wavnet"}}, r"unknown decoder 'wavnet'.*Did you mean 'wavenet'"),
+        ({"quantizer": {"name": "ema", "decay": "slow"}}, r"model\.quantizer\.decay = 'slow'"),
+        ({"decoder": {"residual_channels": 2.5}}, r"model\.decoder\.residual_channels = 2\.5"),
+    ],
+)
+def test_names_and_types_of_parts_are_checked(values, message):
+    with pytest.raises(InputError, match=message):
+        check(parse_model(values))
 
 
 # --set
@@ -227,7 +272,7 @@ def test_files_that_are_missing_or_not_toml_are_named(tmp_path):
 def test_a_preset_gives_way_to_values():
     model = parse_model({"preset": "paper-phoneme", "quantizer": {"codebook_size": 64}, "jitter": 0.1})
     assert model.quantizer == {"name": "vq", "codebook_size": 64, "beta": 0.25}
-    assert model.encoder.hop_samples == 640
+    assert model.encoder["strides"][-1] == [9, 5]
     assert model.jitter == 0.1
 
 

@@ -11,10 +11,11 @@ import torch
 from toy import SOURCE, ToyModel, toy_run
 
 from vqspeech.checkpoints.store import describe
+from vqspeech.codec.load import load_with_modality
 from vqspeech.errors import CheckpointError, InputError, UnknownNameError
 from vqspeech.generation import frames_of, generate, require_priors
 from vqspeech.training import run as runs
-from vqspeech.training.codes import CodesModality, open_run
+from vqspeech.training.codes import CodesModality
 
 TRAIN = {"batch_size": 6, "start_crops": 8, "steps": 2, "accelerator": "cpu", "crop_samples": 200}
 
@@ -38,7 +39,7 @@ def trained(tmp_path):
             runs.open_run(out, config)
             runs.train(config, out, runs.prepare(config, out, run))
             priors.append(CodesModality().load(*describe(out)))
-        return open_run(run)[1], priors
+        return load_with_modality(run)[1], priors
 
     return train
 

@@ -13,8 +13,19 @@ ROOT = Path(__file__).parents[1]
 BASE = {"errors", "files", "progress", "config", "audio", "codes"}
 """Modules at the bottom; they import each other and nothing else of vqspeech."""
 
-MODEL = BASE | {"alignment", "checkpoints", "kernels", "nn", "modality", "registry", "runs", "model", "parts"}
-WORK = {"analysis", "generation", "conversion", "encoding", "training", "sampling", "corpora"}
+MODEL = BASE | {
+    "alignment",
+    "checkpoints",
+    "kernels",
+    "modality",
+    "model",
+    "nn",
+    "parts",
+    "registry",
+    "runs",
+    "speech",
+}
+WORK = {"analysis", "codec", "conversion", "encoding", "generation", "training", "sampling", "corpora"}
 
 ALLOWED: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),
@@ -24,6 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "nn": {"nn", "kernels", "config", "errors"},
     "registry": BASE | {"registry"},
     "parts": BASE | {"registry", "nn", "parts"},
+    "speech": {"nn", "speech"},
     "modality": BASE | {"registry", "modality"},
     "runs": BASE | {"registry", "modality", "runs"},
     "checkpoints": BASE | {"registry", "modality", "runs", "checkpoints"},

@@ -11,6 +11,7 @@ import torch
 
 from vqspeech import model as models
 from vqspeech.checkpoints import store
+from vqspeech.codec.load import load_speech
 from vqspeech.config import parse_model
 from vqspeech.errors import CheckpointError, ConfigError, InputError, PluginError, UnknownNameError
 
@@ -53,7 +54,7 @@ def write(run, step=7, **values):
 )
 def test_a_model_comes_back_bit_for_bit(tmp_path, values):
     directory, model = write(tmp_path, **values)
-    loaded = models.load(tmp_path)
+    loaded = load_speech(tmp_path)
     assert (loaded.step, loaded.speakers, loaded.path) == (7, tuple(SPEAKERS), directory)
     assert loaded.facts["data"] == "abc"
     assert not loaded.model.training
@@ -63,19 +64,19 @@ def test_a_model_comes_back_bit_for_bit(tmp_path, values):
     assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
     waveform = torch.randn(2, 100)
     assert torch.equal(loaded.model.encode(waveform), model.encode(waveform))
-    assert models.load(directory).step == 7
+    assert load_speech(directory).step == 7
 
 
 def test_last_best_and_named_checkpoints(tmp_path):
     for step in (2, 10, 4):
         write(tmp_path, step)
-    assert models.load(tmp_path).step == 10
-    assert models.load(tmp_path, "best").step == 10
+    assert load_speech(tmp_path).step == 10
+    assert load_speech(tmp_path, "best").step == 10
     (tmp_path / "checkpoints" / "best.json").write_text('{"checkpoint": "step-00000004"}')
-    assert models.load(tmp_path, "best").step == 4
-    assert models.load(tmp_path, "step-00000002").step == 2
+    assert load_speech(tmp_path, "best").step == 4
+    assert load_speech(tmp_path, "step-00000002").step == 2
     with pytest.raises(UnknownNameError, match=r"unknown checkpoint 'step-00000003'.*best.*step-00000004"):
-        models.load(tmp_path, "step-00000003")
+        load_speech(tmp_path, "step-00000003")
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", ""])
@@ -83,21 +84,21 @@ def test_a_damaged_best_is_named(tmp_path, content):
     write(tmp_path)
     (tmp_path / "checkpoints" / "best.json").write_text(content)
     with pytest.raises(CheckpointError, match=r"best\.json is damaged"):
-        models.load(tmp_path, "best")
+        load_speech(tmp_path, "best")
 
 
 def test_writing_again_replaces_and_leaves_nothing_behind(tmp_path):
     write(tmp_path)
     write(tmp_path)
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000007"]
-    assert models.load(tmp_path).step == 7
+    assert load_speech(tmp_path).step == 7
 
 
 def test_a_write_that_fails_leaves_the_old_checkpoint(tmp_path):
     directory, model = write(tmp_path)
     with pytest.raises(TypeError):
         store.save(directory, model.state_dict(), config=build()[0], speakers=SPEAKERS, step=8, facts={"x": object()})
-    assert models.load(tmp_path).step == 7
+    assert load_speech(tmp_path).step == 7
     assert len(list(directory.parent.iterdir())) == 1
 
 
@@ -116,14 +117,14 @@ def test_a_newer_format_says_what_to_do(tmp_path):
         CheckpointError,
         match=r"has format 2, written by vqspeech 9\.1; .*formats up to 1\. Upgrade: pip install -U vqspeech",
     ):
-        models.load(tmp_path)
+        load_speech(tmp_path)
 
 
 def test_no_run_and_a_run_without_checkpoint(tmp_path):
     with pytest.raises(CheckpointError, match=r"there is no run directory .*nowhere; `vqspeech train`"):
-        models.load(tmp_path / "nowhere")
+        load_speech(tmp_path / "nowhere")
     with pytest.raises(CheckpointError, match=r"holds no checkpoint \(looked for .*step-\*\); train it first"):
-        models.load(tmp_path)
+        load_speech(tmp_path)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"format": null}', '{"format": 1}'])
@@ -131,7 +132,7 @@ def test_a_damaged_config_is_named(tmp_path, content):
     directory, _ = write(tmp_path)
     (directory / "config.json").write_text(content)
     with pytest.raises(CheckpointError, match=r"step-00000007"):
-        models.load(tmp_path)
+        load_speech(tmp_path)
 
 
 @pytest.mark.parametrize("damage", ["cut", "emptied", "gone", "of another model"])
@@ -146,7 +147,7 @@ def test_torn_weights_are_refused(tmp_path, damage):
     else:
         path.write_bytes(path.read_bytes()[:500] if damage == "cut" else b"")
     with pytest.raises(CheckpointError, match=r"model\.safetensors cannot be loaded, another checkpoint may"):
-        models.load(tmp_path)
+        load_speech(tmp_path)
 
 
 # names
@@ -154,7 +155,7 @@ def test_torn_weights_are_refused(tmp_path, damage):
 
 def test_an_unknown_speaker_lists_near_names(tmp_path):
     write(tmp_path)
-    checkpoint = models.load(tmp_path)
+    checkpoint = load_speech(tmp_path)
     assert checkpoint.speaker_index("p226") == 1
     with pytest.raises(
         UnknownNameError,
@@ -177,7 +178,7 @@ def test_an_unknown_quantizer_is_named_with_a_guess():
             r"unknown key 'model\.quantizer\.codebok_size'.*Did you mean 'model\.quantizer\.codebook_size'",
         ),
         ({"dim": 4}, UnknownNameError, r"unknown key 'model\.quantizer\.dim'"),
-        ({"codebook_size": "many"}, ConfigError, r"quantizer 'ema' cannot be built with \{'codebook_size': 'many'\}"),
+        ({"codebook_size": "many"}, ConfigError, r"model\.quantizer\.codebook_size = 'many'"),
         ({"codebook_size": 0}, ConfigError, r"quantizer\.codebook_size = 0 cannot be used; at least 1"),
         ({"decay": 1.0}, ConfigError, r"quantizer\.decay = 1\.0 cannot be used"),
     ],
@@ -205,13 +206,13 @@ def test_a_missing_plugin_is_named_with_its_distribution(tmp_path, fake_dist, si
     fake_dist("vqspeech-twin", PLUGIN, version="0.3")
     isolated_registry()
     write(tmp_path / "run", quantizer={"name": "twin", "codebook_size": 5})
-    assert models.load(tmp_path / "run").step == 7
+    assert load_speech(tmp_path / "run").step == 7
     shutil.rmtree(site / "vqspeech_twin-0.3.dist-info")
     isolated_registry()
     with pytest.raises(
         PluginError, match=r"needs the quantizer 'twin' of vqspeech-twin 0\.3: .*pip install vqspeech-twin"
     ):
-        models.load(tmp_path / "run")
+        load_speech(tmp_path / "run")
 
 
 def test_another_plugin_of_the_same_name_does_not_stand_in(tmp_path, fake_dist, site, isolated_registry):
@@ -222,7 +223,7 @@ def test_another_plugin_of_the_same_name_does_not_stand_in(tmp_path, fake_dist, 
     fake_dist("vqspeech-other", PLUGIN.replace("vqspeech_twin", "vqspeech_other"))
     isolated_registry()
     with pytest.raises(PluginError, match=r"of vqspeech-twin 0\.3: .* not installed: pip install vqspeech-twin"):
-        models.load(tmp_path / "run")
+        load_speech(tmp_path / "run")
 
 
 def test_a_full_disk_names_the_checkpoint_and_leaves_nothing_behind(tmp_path, monkeypatch):

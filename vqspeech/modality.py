@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,6 +13,8 @@ from vqspeech.registry.specs import ModalitySpec
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
+
+    from vqspeech.codes import CodeTable
 
 
 class Terms(Protocol):
@@ -125,6 +127,28 @@ class Modality(Protocol):
 
     def task(self, config: RunConfig, store: Any) -> Task:
         """Build the model, with weights from torch's global generator, and its batches."""
+        ...
+
+    def load(self, path: Path, facts: Mapping[str, Any], device: torch.device | str) -> Any:
+        """Load a checkpoint for use; returns an object with model, path, step, facts, device and codebook_sizes."""
+        ...
+
+    def encode(
+        self, loaded: Any, inputs: Sequence[Path], *, progress: Callable[[int, int], None] | None = None
+    ) -> CodeTable:
+        """Encode files of this kind of data to a table of codes."""
+        ...
+
+    def encode_store(self, loaded: Any, store: Any, *, progress: Callable[[int, int], None] | None = None) -> CodeTable:
+        """Encode every row of a run's store."""
+        ...
+
+    def decode(self, loaded: Any, table: CodeTable, out: Path, options: Mapping[str, Any]) -> list[Path]:
+        """Decode every row of a table to a file in the folder `out`; returns the files."""
+        ...
+
+    def preview(self, loaded: Any, table: CodeTable, path: Path) -> Path:
+        """Write a picture or a sound of some rows of a table, for pages; returns the file."""
         ...
 
 

@@ -8,11 +8,12 @@ import torch
 
 from vqspeech import model as models
 from vqspeech.analysis.latents import code_vectors, latents, latents_of, untrained_encoder
+from vqspeech.codec.speech import SpeechCodec
 from vqspeech.config import parse_model, plain
 
 
 @pytest.fixture
-def checkpoint() -> models.Checkpoint:
+def checkpoint() -> SpeechCodec:
     config = parse_model(
         {
             "encoder": {"front_end": {"kind": "mfcc"}, "strides": [[4, 2], [4, 2]], "channels": 8, "dim": 4},
@@ -23,12 +24,12 @@ def checkpoint() -> models.Checkpoint:
     torch.manual_seed(0)
     model = models.build(config, ("a", "b"))
     model.encoder.front_end.mean.fill_(3.0)
-    return models.Checkpoint(
+    return SpeechCodec(
         model=model.eval(), config=config, speakers=("a", "b"), step=0, path=Path("x"), facts={"model": plain(config)}
     )
 
 
-def test_an_untrained_encoder_has_other_weights_and_the_same_features(checkpoint: models.Checkpoint) -> None:
+def test_an_untrained_encoder_has_other_weights_and_the_same_features(checkpoint: SpeechCodec) -> None:
     before = torch.get_rng_state()
     fresh, again = (untrained_encoder(checkpoint, seed=1) for _ in range(2))
     assert torch.equal(torch.get_rng_state(), before)
@@ -37,7 +38,7 @@ def test_an_untrained_encoder_has_other_weights_and_the_same_features(checkpoint
     assert torch.equal(fresh.front_end.mean, checkpoint.model.encoder.front_end.mean)
 
 
-def test_latents_are_a_row_for_each_code(checkpoint: models.Checkpoint) -> None:
+def test_latents_are_a_row_for_each_code(checkpoint: SpeechCodec) -> None:
     rng = np.random.default_rng(0)
     sound = {name: rng.normal(0, 0.1, 640 * n + 100).astype(np.float32) for name, n in (("u", 3), ("v", 2))}
     encoder = checkpoint.model.encoder
@@ -46,7 +47,7 @@ def test_latents_are_a_row_for_each_code(checkpoint: models.Checkpoint) -> None:
     assert np.array_equal(found[:3], latents(encoder, sound["u"])[:3])
 
 
-def test_code_vectors_are_what_the_quantizer_decodes(checkpoint: models.Checkpoint) -> None:
+def test_code_vectors_are_what_the_quantizer_decodes(checkpoint: SpeechCodec) -> None:
     found = code_vectors(checkpoint, ["5", "0"])
     expected = checkpoint.model.quantizer.decode(torch.tensor([[[5, 0]]]))[0].T
     assert np.allclose(found, expected.detach().numpy())

@@ -15,6 +15,7 @@ from vqspeech import model as models
 from vqspeech.alignment.textgrid import Tier, write_textgrid
 from vqspeech.checkpoints import store
 from vqspeech.cli.main import app
+from vqspeech.codec.load import load_speech
 from vqspeech.config import CorpusConfig, parse_model
 from vqspeech.corpora.reading import read_corpus
 from vqspeech.corpora.store import prepare
@@ -83,7 +84,7 @@ def test_a_table_with_its_baselines_figures_and_json(corpus: Path, runs: list[Pa
 
 def test_training_audio_can_be_given(corpus: Path, runs: list[Path], tmp_path: Path) -> None:
     facts = {"run": {"corpus": {"name": "folder", "options": {}}}}
-    checkpoint = models.load(runs[0])
+    checkpoint = load_speech(runs[0])
     store.save(
         tmp_path / "run",
         checkpoint.model.state_dict(),
@@ -164,7 +165,7 @@ def test_options_of_analysis_and_corpus_are_set_by_key(corpus: Path, runs: list[
 
 
 def test_without_a_corpus_the_data_of_the_run_is_analysed(corpus: Path, runs: list[Path], tmp_path: Path) -> None:
-    checkpoint = models.load(runs[0])
+    checkpoint = load_speech(runs[0])
     run = RunDirectory(tmp_path / "run")
     store.save(run.checkpoint(1), checkpoint.model.state_dict(), config=checkpoint.config, speakers=("a",), step=1)
     prepare(read_corpus(CorpusConfig(name="folder"), corpus), run.store, sample_rate=16000)

@@ -14,11 +14,12 @@ from typer.testing import CliRunner
 from vqspeech import audio
 from vqspeech.checkpoints.store import save
 from vqspeech.cli.main import app
+from vqspeech.codec.load import load_speech
+from vqspeech.codec.speech import CodeLatents, stream_number
 from vqspeech.codes import CodeTable
 from vqspeech.config import parse_model
-from vqspeech.conversion import encode, stream_number
 from vqspeech.encoding import encode_files
-from vqspeech.model import build, load
+from vqspeech.model import build
 from vqspeech.sampling import LazyConditions, stream
 
 CONFIG = {
@@ -59,7 +60,7 @@ def prepared(command, run, folder, name, seconds):
     target = folder / "out" / name
     if command == "convert":
         return ["convert", run, source, "--speaker", "p226", "--out", target], target
-    encode_files(load(run), [source])[0].write(folder / "codes.parquet")
+    encode_files(load_speech(run), [source])[0].write(folder / "codes.parquet")
     return ["decode", run, folder / "codes.parquet", "--speaker", "p226", "--out", target.parent], target
 
 
@@ -95,7 +96,7 @@ def test_ctrl_c_leaves_a_valid_shorter_file(command, run, tmp_path):
     finally:
         process.kill()
     assert process.returncode == 130
-    assert "Interrupted: what was sampled so far has been written\n" in stderr
+    assert "Interrupted: what was generated so far has been written\n" in stderr
     assert "x real time (" in stderr
     assert "Traceback" not in stderr
     assert str(target) in stdout
@@ -103,10 +104,10 @@ def test_ctrl_c_leaves_a_valid_shorter_file(command, run, tmp_path):
 
     found = audio.read(target, RATE)
     assert RATE / 2 < len(found) < 1200 * RATE
-    checkpoint = load(run)
-    codes, _ = encode(checkpoint, audio.read(tmp_path / "long.wav", RATE))
-    decoder, quantizer = checkpoint.model.decoder, checkpoint.model.quantizer
-    conditions = LazyConditions(decoder, codes, torch.tensor([1]), quantizer.decode)
+    checkpoint = load_speech(run)
+    codes = checkpoint.encode(torch.from_numpy(audio.read(tmp_path / "long.wav", RATE))[None])[0]
+    decoder = checkpoint.model.decoder
+    conditions = LazyConditions(decoder, CodeLatents(checkpoint.model.quantizer, codes), torch.tensor([1]))
     beginning = next(stream(decoder, conditions, 4000, stream=stream_number("long"), engine="cpu"))
     assert np.array_equal(audio.to_int16(found[: len(beginning)]), audio.to_int16(beginning))
 
@@ -115,7 +116,7 @@ def test_ctrl_c_before_anything_was_sampled_leaves_nothing(run, tmp_path, monkey
     def stopped(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("vqspeech.conversion.encode", stopped)
+    monkeypatch.setattr("vqspeech.codec.speech.SpeechCodec.encode_all", stopped)
     result = invoke("convert", run, speech(tmp_path, "a.wav", 0.1), "--speaker", "p226", "--out", tmp_path / "b.wav")
     assert result.exit_code == 130
     assert result.stderr.endswith("Interrupted.\n")

@@ -8,9 +8,11 @@ import soundfile
 import torch
 
 from vqspeech.checkpoints.store import save
+from vqspeech.codec.load import load_speech
+from vqspeech.codec.speech import SpeechCodec
 from vqspeech.config import parse_model
 from vqspeech.encoding import plan
-from vqspeech.model import Checkpoint, build, load
+from vqspeech.model import build
 
 CONFIG = {
     "encoder": {"strides": [[16, 8], [16, 8]], "channels": 4, "dim": 3},
@@ -30,7 +32,7 @@ def checkpoint():
     torch.manual_seed(0)
     config = parse_model(CONFIG)
     model = build(config, ("p225", "p226")).eval()
-    return Checkpoint(model=model, config=config, speakers=("p225", "p226"), step=3, path=Path("run"), facts={})
+    return SpeechCodec(model=model, config=config, speakers=("p225", "p226"), step=3, path=Path("run"), facts={})
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def files(tmp_path):
 def saved(checkpoint, tmp_path):
     """The model in a checkpoint directory, loaded from there."""
     save(tmp_path / "model", checkpoint.model.state_dict(), config=checkpoint.config, speakers=("p225", "p226"), step=3)
-    return load(tmp_path / "model")
+    return load_speech(tmp_path / "model")
 
 
 @pytest.fixture

@@ -6,11 +6,12 @@ import torch
 
 from vqspeech.analysis.codebook import usage
 from vqspeech.checkpoints.store import save
+from vqspeech.codec.load import load_speech
 from vqspeech.codes import CodeTable
 from vqspeech.config import parse_model
 from vqspeech.conversion import Conversion, convert
 from vqspeech.encoding import decode_table, encode_files
-from vqspeech.model import build, load
+from vqspeech.model import build
 
 SIZES = {
     "rvq": ({"codebooks": 3, "codebook_size": 8}, (8, 8, 8)),
@@ -30,7 +31,7 @@ def checkpoint(request, checkpoint, tmp_path):
                                       "condition_channels": 3}})  # fmt: skip
     model = build(config, ("p225", "p226"))
     save(tmp_path / "model", model.state_dict(), config=config, speakers=("p225", "p226"), step=3)
-    return load(tmp_path / "model")
+    return load_speech(tmp_path / "model")
 
 
 @pytest.mark.parametrize(("checkpoint", "sizes"), [(name, sizes) for name, (_, sizes) in SIZES.items()], indirect=["checkpoint"])  # fmt: skip

@@ -11,6 +11,7 @@ from vqspeech.corpora.folder import read
 from vqspeech.corpora.store import prepare
 from vqspeech.encoding import decode_table, encode_files, encode_store, unique_names
 from vqspeech.errors import AudioError, InputError, UnknownNameError
+from vqspeech.nn.decoders.protocol import SpeakOptions
 
 
 def test_files_become_rows_and_broken_ones_are_named(checkpoint, files, tmp_path):
@@ -40,9 +41,9 @@ def test_a_store_and_its_files_have_the_same_codes(checkpoint, files, tmp_path):
 
 def test_a_table_is_sampled_row_by_row(checkpoint, files):
     table, _ = encode_files(checkpoint, files[:2])
-    result = decode_table(checkpoint, table, "p226", seed=3)
+    result = decode_table(checkpoint, table, "p226", SpeakOptions(seed=3))
     assert [len(waveform) for waveform in result.waveforms] == [1600, 641]
-    (alone,) = decode_table(checkpoint, replace(table, rows=table.rows[1:]), "p226", seed=3).waveforms
+    (alone,) = decode_table(checkpoint, replace(table, rows=table.rows[1:]), "p226", SpeakOptions(seed=3)).waveforms
     assert np.array_equal(alone, result.waveforms[1])
 
 
@@ -59,9 +60,9 @@ def test_tables_that_do_not_fit_the_model_are_refused(checkpoint):
             decode_table(checkpoint, other, "p225")
     for wrong in (16, -1):
         damaged = replace(table, rows=(replace(row, codes=np.full((1, 10), wrong)),))
-        with pytest.raises(InputError, match=r"a has codes outside its codebooks"):
+        with pytest.raises(InputError, match=r"'a' has codes outside the codebooks"):
             decode_table(checkpoint, damaged, "p225")
-    with pytest.raises(InputError, match=r"641 samples wanted, the codes cover 640"):
+    with pytest.raises(InputError, match=r"too few for 641 samples"):
         decode_table(checkpoint, replace(table, rows=(replace(row, n_samples=641),)), "p225")
     with pytest.raises(UnknownNameError, match=r"unknown speaker 'p22'"):
         decode_table(checkpoint, table, "p22")

@@ -15,7 +15,8 @@ from vqspeech.nn.perturb import noisy
 from vqspeech.nn.quantize.ema import EMAVectorQuantizer
 from vqspeech.nn.quantize.vq import VectorQuantizer
 from vqspeech.nn.share import Share
-from vqspeech.nn.vqvae import VQVAE, SpectralHead
+from vqspeech.nn.spectral_head import SpectralHead
+from vqspeech.nn.vqvae import VQVAE
 
 HOP = 40
 
@@ -24,7 +25,7 @@ def rng(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def make(quantizer=EMAVectorQuantizer, *, front_end=False, head=False, dilations=(1, 2, 4), **options):
+def make(quantizer=EMAVectorQuantizer, *, front_end=False, head=False, dilations=(1, 2, 4), past_noise=0.0, **options):
     torch.manual_seed(0)
     front = SpectralFeatures("mfcc", sample_rate=16000, hop_samples=20, window_samples=50, n_mels=8, n_mfcc=5)
     spectral = SpectralFeatures("logmel", sample_rate=16000, hop_samples=20, window_samples=50, n_mels=8)
@@ -43,6 +44,7 @@ def make(quantizer=EMAVectorQuantizer, *, front_end=False, head=False, dilations
         condition_channels=4,
         condition_upsampling=2,
         speakers=3,
+        past_noise=past_noise,
     )
     spectral_head = SpectralHead(spectral, dim=4, hop_samples=HOP, channels=5, kernel=3, speakers=3) if head else None
     return VQVAE(
@@ -156,7 +158,7 @@ def test_what_lies_beyond_the_length_is_no_part_of_any_mean(options):
 
 def test_levels_beyond_the_length_do_not_count():
     model, batch = make().eval(), crops(lengths=[480, 455, 130])
-    nll = model._window_nll(batch, model.quantizer(model.encoder(batch.waveform)).z_q)
+    nll = model.decoder.window_nll(model.quantizer(model.encoder(batch.waveform)).z_q, batch)
     assert nll.shape == (480 + 455 + 130,)
 
 
@@ -164,7 +166,7 @@ def test_shuffled_codes_are_those_of_the_next_crop():
     model, batch = make().eval(), crops(start=[1, 2, 3], window=4)
     model.start(batch, rng())
     z_q = model.quantizer.decode(model.encode(batch.waveform))
-    wanted = model._window_nll(batch, z_q[[2, 0, 1]]).mean()
+    wanted = model.decoder.window_nll(z_q[[2, 0, 1]], batch).mean()
     torch.testing.assert_close(model.shuffled(batch), wanted)
     assert model.shuffled(batch) != model.loss(batch).terms["nll"]
 
@@ -258,14 +260,6 @@ def test_any_waveform_has_codes(time):
     codes = make().encode(torch.zeros(2, time))
     assert codes.shape == (2, 1, -(-time // HOP))
     assert codes.dtype == torch.int64
-
-
-def test_conditions_of_codes_are_those_of_their_latents():
-    model = make().eval()
-    codes, speaker = model.encode(crops().waveform), torch.tensor([0, 1, 2])
-    conditions = model.conditions(codes, speaker)
-    assert conditions.shape == (3, 24, 3, 10)
-    assert torch.equal(conditions, model.decoder.conditions(model.quantizer.decode(codes), speaker))
 
 
 def test_the_decoder_gradient_reaches_the_encoder_through_the_codes():

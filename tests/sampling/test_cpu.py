@@ -15,8 +15,9 @@ from vqspeech.sampling.cpu import CpuSampler
 from vqspeech.sampling.draws import uniforms
 from vqspeech.sampling.engines import MOST_STREAMS
 from vqspeech.sampling.reference import ReferenceSampler, choose
-from vqspeech.sampling.sample import CHUNK_FRAMES, SamplingInterrupted
+from vqspeech.sampling.sample import CHUNK_FRAMES
 from vqspeech.sampling.tile import LANES
+from vqspeech.speech import SpeechInterrupted
 
 configs = st.fixed_dictionaries(
     {
@@ -275,9 +276,9 @@ def test_ctrl_c_leaves_the_beginning(engine):
         if done >= 400:
             raise KeyboardInterrupt
 
-    with pytest.raises(SamplingInterrupted) as caught:
+    with pytest.raises(SpeechInterrupted) as caught:
         sample(decoder, rows, [1200, 30], engine=engine, progress=interrupt)
-    partial = caught.value.sampling.waveforms
+    partial = caught.value.speech.waveforms
     assert 400 <= len(partial[0]) < 1200
     assert np.array_equal(partial[0], whole[0][: len(partial[0])])
     assert np.array_equal(partial[1], whole[1])

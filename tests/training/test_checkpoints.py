@@ -15,7 +15,7 @@ from runs import same
 
 from vqspeech.checkpoints.kept import Best, Checkpoints
 from vqspeech.checkpoints.store import list_checkpoints
-from vqspeech.model import load
+from vqspeech.codec.load import load_speech
 from vqspeech.training.metrics import read_metrics
 from vqspeech.training.run import train
 
@@ -105,8 +105,8 @@ def test_a_damaged_model_is_not_used_unnoticed(whole, tmp_path):
     content[-1] ^= 1
     path.write_bytes(content)
     with pytest.raises(Exception, match=r"model\.safetensors cannot be loaded, another checkpoint may: .*checksum"):
-        load(run)
-    assert load(run, "step-00000006").step == 6
+        load_speech(run)
+    assert load_speech(run, "step-00000006").step == 6
 
 
 def test_when_no_checkpoint_can_be_used_it_starts_again(whole, tmp_path, make_config, store):

@@ -9,11 +9,11 @@ import soundfile
 import torch
 from runs import folder, named, rows, run, state
 
+from vqspeech.codec.load import load_speech
 from vqspeech.config import TrainConfig
 from vqspeech.corpora.folder import read
 from vqspeech.corpora.store import prepare
 from vqspeech.errors import PluginError
-from vqspeech.model import load
 from vqspeech.nn.vqvae import VQVAE
 from vqspeech.runs import RunDirectory
 from vqspeech.training.schedule import learning_rate_share
@@ -40,7 +40,7 @@ def test_a_run_leaves_checkpoints_and_metrics(whole):
 
 
 def test_its_checkpoint_loads_and_holds_the_averaged_weights(whole):
-    checkpoint = load(whole)
+    checkpoint = load_speech(whole)
     assert (checkpoint.step, checkpoint.speakers) == (8, ("ann", "bob", "cid"))
     average = state(whole, 8)["average"]
     parameters = dict(checkpoint.model.named_parameters())
@@ -81,7 +81,7 @@ def test_one_short_utterance_of_one_speaker_is_padded_and_trained_on(tmp_path, m
     assert list(small.corpus.skipped.values()) == ["holds only silence"]
     result = run(make_config(steps=4, validate_every=2), tmp_path / "run", small)
     assert result.step == 4
-    assert load(result.checkpoint).speakers == ("ann",)
+    assert load_speech(result.checkpoint).speakers == ("ann",)
     assert all(np.isfinite(row["nll_bits"]) for split in ("train", "valid") for row in rows(tmp_path / "run", split))
 
 
@@ -145,8 +145,8 @@ def test_the_last_and_the_best_are_kept(tmp_path, make_config, store, monkeypatc
     monkeypatch.setattr(Trainer, "validate", validate)
     run(make_config(keep_last=1, validate_every=2), tmp_path / "run", store)
     assert named(tmp_path / "run") == ["step-00000004", "step-00000008"]
-    assert load(tmp_path / "run", "best").step == 4
-    assert load(tmp_path / "run").step == 8
+    assert load_speech(tmp_path / "run", "best").step == 4
+    assert load_speech(tmp_path / "run").step == 8
     best = json.loads((tmp_path / "run" / "checkpoints" / "best.json").read_text())
     assert best == {"checkpoint": "step-00000004", "criterion": "nll", "value": 1.0}
 
@@ -180,7 +180,7 @@ def test_a_loss_that_is_no_number_ends_training_and_keeps_the_last_good(
         run(make_config(log_every=log_every), tmp_path / "run", store)
     assert error.value.exit_code == 1
     assert named(tmp_path / "run")[-1] == "step-00000004"
-    assert all(torch.isfinite(tensor).all() for tensor in load(tmp_path / "run").model.state_dict().values())
+    assert all(torch.isfinite(tensor).all() for tensor in load_speech(tmp_path / "run").model.state_dict().values())
 
 
 def test_a_loss_that_is_no_number_before_the_first_checkpoint_says_that_there_is_none(
@@ -209,7 +209,7 @@ def test_figures_that_are_not_finite_are_null_in_the_metrics(tmp_path, make_conf
     assert [row["nll_bits"] for row in rows(tmp_path / "run", "valid")] == [None, None]
     assert [row["shuffled_nll_bits"] for row in rows(tmp_path / "run", "valid")] == [None, None]
     assert not (tmp_path / "run" / "checkpoints" / "best.json").exists()
-    assert load(tmp_path / "run", "best").step == 8
+    assert load_speech(tmp_path / "run", "best").step == 8
 
 
 def test_a_model_whose_loss_lacks_its_criterion_is_named(tmp_path, make_config, store, monkeypatch):
@@ -235,7 +235,7 @@ def test_a_best_checkpoint_of_an_earlier_release_is_taken_over(whole, tmp_path, 
     torch.save({**old, "best": 0.1, "best_name": "step-00000002"}, path)
     (directory.checkpoint(6) / "checksums.json").unlink()
     directory.best.write_text('{"checkpoint": "step-00000002", "nll_bits": 0.14}')
-    assert load(tmp_path / "run", "best").step == 2
+    assert load_speech(tmp_path / "run", "best").step == 2
     run(make_config(), tmp_path / "run", store)
     assert json.loads(directory.best.read_text()) == {"checkpoint": "step-00000002", "criterion": "nll", "value": 0.1}
     assert state(tmp_path / "run", 8)["best"] == 0.1

@@ -8,29 +8,31 @@ import numpy as np
 import torch
 
 from vqspeech import model as models
-from vqspeech.model import Checkpoint
-from vqspeech.nn.encoders.conv import ConvEncoder
+from vqspeech.codec.speech import SpeechCodec
+from vqspeech.nn.encoders.protocol import Encoder
 
 
-def untrained_encoder(checkpoint: Checkpoint, seed: int) -> ConvEncoder:
-    """An encoder of a checkpoint's architecture with fresh weights; it keeps the mean and deviation of spectral features, which are not learned."""
+def untrained_encoder(checkpoint: SpeechCodec, seed: int) -> Encoder:
+    """An encoder of a checkpoint's architecture with fresh weights; it keeps the
+    buffers, such as mean and deviation of spectral features, which are not learned."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         fresh = models.build(checkpoint.config, checkpoint.speakers).encoder
-    if fresh.front_end is not None and checkpoint.model.encoder.front_end is not None:
-        fresh.front_end.load_state_dict(checkpoint.model.encoder.front_end.state_dict())
+    trained = dict(checkpoint.model.encoder.named_buffers())
+    for name, buffer in fresh.named_buffers():
+        buffer.copy_(trained[name])
     return fresh.to(checkpoint.device).eval()
 
 
 @torch.inference_mode()
-def latents(encoder: ConvEncoder, waveform: np.ndarray) -> np.ndarray:
+def latents(encoder: Encoder, waveform: np.ndarray) -> np.ndarray:
     """Latents (frames, dim) float32 of a waveform (time,), before any quantizer."""
     device = next(encoder.parameters()).device
     return np.asarray(encoder(torch.from_numpy(np.asarray(waveform, dtype=np.float32))[None].to(device))[0].T.cpu())
 
 
 def latents_of(
-    encoder: ConvEncoder, utterances: Iterable[tuple[str, int]], waveform_of: Callable[[str], np.ndarray]
+    encoder: Encoder, utterances: Iterable[tuple[str, int]], waveform_of: Callable[[str], np.ndarray]
 ) -> np.ndarray:
     """Latents of utterances one after the other, (all, dim) float32.
 
@@ -43,7 +45,7 @@ def latents_of(
 
 
 @torch.inference_mode()
-def code_vectors(checkpoint: Checkpoint, names: Sequence[str]) -> np.ndarray:
+def code_vectors(checkpoint: SpeechCodec, names: Sequence[str]) -> np.ndarray:
     """What the decoder is given for codes, (codes, dim) float32.
 
     Parameters

@@ -12,11 +12,11 @@ from vqspeech.alignment.base import Alignment
 from vqspeech.analysis import summary as summaries
 from vqspeech.analysis.contract import AnalysisContext, AnalysisResult
 from vqspeech.analysis.phonemes import training_audio
+from vqspeech.codec.speech import SpeechCodec
 from vqspeech.corpora.base import Corpus
 from vqspeech.corpora.store import AudioStore
 from vqspeech.encoding import encode_files, encode_store
 from vqspeech.errors import InputError, PluginError
-from vqspeech.model import Checkpoint
 from vqspeech.registry import contracts, lookup
 from vqspeech.registry.records import Entry
 from vqspeech.registry.specs import AnalysisSpec, ModalitySpec
@@ -88,7 +88,7 @@ def run_analysis(
 
 
 def corpus_context(
-    codec: Checkpoint,
+    codec: SpeechCodec,
     corpus: Corpus,
     alignments: Mapping[str, Alignment],
     *,
@@ -125,7 +125,7 @@ def corpus_context(
 
 
 def run_context(
-    codec: Checkpoint, *, progress: Report | None = None, out: Path | None = None, seed: int = 0
+    codec: SpeechCodec, *, progress: Report | None = None, out: Path | None = None, seed: int = 0
 ) -> AnalysisContext:
     """Encode the data that a run was trained on, all splits, for an analysis; parameters as in `corpus_context`.
 

@@ -21,6 +21,10 @@ FORMAT = 1
 """Format of checkpoint directories that this release writes; newer ones are refused."""
 
 
+PART_KINDS = ("encoder", "quantizer", "decoder")
+"""Tables of a model's configuration that name a registered part."""
+
+
 def save(
     directory: Path,
     weights: Mapping[str, torch.Tensor],
@@ -38,17 +42,16 @@ def save(
     ----------
     directory : to write
     weights : what `load` or `load_weights` will load, name -> tensor
-    config : of the model, a dataclass; where it has a ``quantizer``, the checkpoint says which plugin gives that
+    config : of the model, a dataclass; its tables in `PART_KINDS` name registered parts, and the checkpoint records their plugins
     state : what training needs to go on, saved apart as ``train_state.pt``
     facts : further JSON values for config.json; ``run``, the configuration of the training, names the modality
     parts : further registered parts that the model is made of, kind -> name
     """
     from safetensors.torch import save as to_bytes
 
-    plugins = {"modality": _origin("modality", (facts or {}).get("run", {}).get("modality", "audio"))}
-    if hasattr(config, "quantizer"):
-        plugins["quantizer"] = _origin("quantizer", config.quantizer["name"])
-    plugins |= {kind: _origin(kind, name) for kind, name in (parts or {}).items()}
+    modality = (facts or {}).get("run", {}).get("modality", "audio")
+    named = {kind: getattr(config, kind)["name"] for kind in PART_KINDS if "name" in getattr(config, kind, ())}
+    plugins = {kind: _origin(kind, name) for kind, name in {"modality": modality, **named, **(parts or {})}.items()}
     description = {
         "format": FORMAT,
         "vqspeech": vqspeech.__version__,

@@ -129,10 +129,10 @@ class _Source:
     def context(self, entry: Any, run: Path, out: Path | None, seed: int) -> AnalysisContext:
         """Codes of the data by one run."""
         from vqspeech.analysis.running import check_media, corpus_context, run_context
-        from vqspeech.model import load
+        from vqspeech.codec.load import load_speech
         from vqspeech.progress import reporter
 
-        codec = load(run)
+        codec = load_speech(run)
         check_media(entry, "audio")
         if self._speech is None:
             return run_context(codec, progress=reporter("encode"), out=out, seed=seed)

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vqspeech.cli.sampling import EngineName, Parts, Seed, Temperature, Weights, options, sample_to_files
+from vqspeech.cli.sampling import EngineName, Parts, Seed, Temperature, Weights, options, speak_to_files
+
+if TYPE_CHECKING:
+    from vqspeech.codec.speech import SpeechCodec
+    from vqspeech.encoding.plan import Share
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Run or checkpoint directory.")]
 
 
 def encode(
     run: Run,
-    audio_files: Annotated[list[Path], typer.Argument(metavar="AUDIO...", help="Files, folders and prepared corpora.")],
+    inputs: Annotated[list[Path], typer.Argument(metavar="AUDIO...", help="Files, folders and prepared corpora.")],
     out: Annotated[Path, typer.Option(help="Table to write (.parquet), or a folder for it and its parts.")],
     shard: Annotated[
-        str | None, typer.Option(metavar="I/N", help="Encode one of N shares; torchrun says it by itself.")
+        str | None, typer.Option(metavar="I/N", help="Encode one of N shares; set automatically under torchrun.")
     ] = None,
     engine: Annotated[str, typer.Option(help="local, or ray for a Ray cluster.")] = "local",
     workers: Annotated[int | None, typer.Option(min=1, help="Actors of the engine ray; default one per core.")] = None,
@@ -27,41 +31,61 @@ def encode(
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
 ) -> None:
-    """Write the codes of recordings as a table, one row per utterance. Run again, it goes on where it stopped."""
-    from vqspeech.encoding.bulk import encode_bulk
+    """Write the codes of recordings as a table, one row per utterance. Run again, it continues where it stopped.
+
+    Runs of other modalities encode their own kind of files.
+    """
+    from vqspeech.codec.load import load_with_modality
+    from vqspeech.codec.speech import SpeechCodec
     from vqspeech.encoding.plan import Share
-    from vqspeech.model import load
-    from vqspeech.progress import reporter
 
     share = Share.of_rank() if shard is None else Share.parse(shard)
-    checkpoint = load(run, device=_device(device))
+    modality, loaded = load_with_modality(run, device=_device(device))
+    if isinstance(loaded, SpeechCodec):
+        _encode_speech(loaded, inputs, out, share, engine, workers, batch)
+    else:
+        _encode_others(modality, loaded, inputs, out, share, engine)
+
+
+def _encode_speech(
+    codec: SpeechCodec, inputs: list[Path], out: Path, share: Share, engine: str, workers: int | None, rows: int | None
+) -> None:
+    from vqspeech.encoding.bulk import encode_bulk
+    from vqspeech.progress import reporter
+
     begin = time.monotonic()
     try:
         result = encode_bulk(
-            checkpoint,
-            audio_files,
-            out,
-            share=share,
-            engine=engine,
-            workers=workers,
-            rows=batch,
-            progress=reporter("encode"),
+            codec, inputs, out, share=share, engine=engine, workers=workers, rows=rows, progress=reporter("encode")
         )
     except KeyboardInterrupt:
         raise KeyboardInterrupt("finished parts are kept; run the same command to go on") from None
     for path, reason in result.encoded.skipped.items():
         typer.echo(f"skipped {path}: {reason}", err=True)
     encoded = result.encoded
-    rate = checkpoint.config.sample_rate / checkpoint.model.hop_samples
+    rate = codec.sample_rate / codec.hop_samples
     facts = [f"{encoded.utterances} files, {encoded.seconds:.1f} s of speech, {rate:g} codes per second"]
     if encoded.skipped:
         facts.append(f"{len(encoded.skipped)} skipped")
     if result.before:
         facts.append(f"{result.before} encoded before")
-    elif share.of == 1:  # otherwise some of these seconds may be the work of others
+    elif share.of == 1:
+        # with several shares some of these seconds may be the work of others
         typer.echo(f"{encoded.seconds / (time.monotonic() - begin):.0f} x real time", err=True)
     where = result.table if result.complete else f"parts of {result.table}; the others are still missing"
     typer.echo(f"{', '.join(facts)}: {where}")
+
+
+def _encode_others(modality: Any, loaded: Any, inputs: list[Path], out: Path, share: Share, engine: str) -> None:
+    from vqspeech.errors import InputError
+    from vqspeech.progress import reporter
+
+    if share.of > 1 or engine != "local":
+        raise InputError("only runs of speech are encoded in shares or on Ray; omit --shard and --engine")
+    table = modality.encode(loaded, inputs, progress=reporter("encode"))
+    path = out if out.suffix == ".parquet" else out / "codes.parquet"
+    table.write(path)
+    typer.echo(f"{len(table)} items: {path}")
 
 
 def _device(name: str) -> str:
@@ -84,23 +108,37 @@ def _device(name: str) -> str:
 
 def decode(
     run: Run,
-    codes: Annotated[Path, typer.Argument(metavar="CODES.parquet", help="What `vqspeech encode` wrote.")],
-    speaker: Annotated[str, typer.Option(help="Speaker id; `vqspeech speakers RUN` lists them.")],
+    codes: Annotated[Path, typer.Argument(metavar="CODES.parquet", help="A table that `vqspeech encode` wrote.")],
     out: Annotated[Path, typer.Option(help="Folder to write to, one file per row.")],
+    speaker: Annotated[
+        str | None, typer.Option(help="Speaker id, for runs of speech; `vqspeech speakers RUN` lists them.")
+    ] = None,
     seed: Seed = 0,
     temperature: Temperature = 1.0,
     engine: EngineName = "auto",
     weights: Weights = "fp32",
     parts: Parts = "1",
 ) -> None:
-    """Sample speech from a table of codes in a speaker's voice."""
+    """Decode a table of codes: speech in a speaker's voice, or what the run's modality holds."""
     from functools import partial
 
+    from vqspeech.codec.load import load_with_modality
+    from vqspeech.codec.speech import SpeechCodec
     from vqspeech.codes import CodeTable
     from vqspeech.encoding import decode_table
-    from vqspeech.model import load
+    from vqspeech.errors import InputError
 
     chosen = options(seed, temperature, engine, weights, parts)
-    checkpoint, table = load(run), CodeTable.read(codes)
+    modality, loaded = load_with_modality(run)
+    table = CodeTable.read(codes)
+    if not isinstance(loaded, SpeechCodec):
+        if speaker is not None:
+            raise InputError(f"{loaded.path} is no model of speech; omit --speaker")
+        for path in modality.decode(loaded, table, out, {"seed": seed, "temperature": temperature}):
+            typer.echo(str(path))
+        return
+    if speaker is None:
+        raise InputError("speech needs a voice; give --speaker ID, `vqspeech speakers RUN` lists them")
     targets = [out / f"{row.id}.wav" for row in table]
-    sample_to_files("decode", targets, table.sample_rate, partial(decode_table, checkpoint, table, speaker, **chosen))
+    work = partial(decode_table, loaded, table, speaker)
+    speak_to_files("decode", targets, loaded.output_rate, chosen, work)

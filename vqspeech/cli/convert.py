@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vqspeech.cli.sampling import EngineName, Parts, Seed, Temperature, Weights, options, sample_to_files
+from vqspeech.cli.sampling import EngineName, Parts, Seed, Temperature, Weights, options, speak_to_files
 
 
 def convert(
@@ -26,26 +26,26 @@ def convert(
 
     from vqspeech import audio
     from vqspeech.audio.stream import blocks
+    from vqspeech.codec.load import load_speech
     from vqspeech.conversion import Conversion
     from vqspeech.conversion import convert as convert_all
     from vqspeech.encoding import unique_names
     from vqspeech.errors import InputError
-    from vqspeech.model import load
 
     chosen = options(seed, temperature, engine, weights, parts)
-    checkpoint = load(run)
-    checkpoint.speaker_index(speaker)
+    codec = load_speech(run)
+    codec.speaker_index(speaker)
     files = audio.find_audio(audio_files)
     to_file = out.suffix.lower() in (".wav", ".flac")
     if to_file and len(files) > 1:
         raise InputError(f"{len(files)} files cannot all go to {out}; give a folder as --out")
-    rate, names = checkpoint.config.sample_rate, unique_names(files)
+    names = unique_names(files)
     targets = [out] if to_file else [out / f"{name}-{speaker}.wav" for name in names]
     for path, target in zip(files, targets, strict=True):
         if target.resolve() == path.resolve():
             raise InputError(f"{target} is the input itself; give another --out")
     items = (
-        Conversion(waveform=blocks(path, rate), speaker=speaker, key=name)
+        Conversion(waveform=blocks(path, codec.sample_rate), speaker=speaker, key=name)
         for path, name in zip(files, names, strict=True)
     )
-    sample_to_files("convert", targets, rate, partial(convert_all, checkpoint, items, **chosen))
+    speak_to_files("convert", targets, codec.output_rate, chosen, partial(convert_all, codec, items))

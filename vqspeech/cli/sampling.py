@@ -1,11 +1,11 @@
-"""What `vqspeech convert` and `decode` share: the options of sampling, and speech that goes to files while it is drawn."""
+"""Shared by `vqspeech convert` and `decode`: the options of generation, and speech written to files while it is generated."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from vqspeech.audio.stream import Writer
-    from vqspeech.sampling import Sampling
+    from vqspeech.nn.decoders.protocol import SpeakOptions
+    from vqspeech.speech import Deliver, Speech
 
 Seed = Annotated[int, typer.Option(help="Of the random draws.")]
 Temperature = Annotated[float, typer.Option(help="Below 1 is less noisy; 0 takes the most likely value.")]
@@ -22,50 +23,61 @@ Weights = Annotated[str, typer.Option(help="Of the engines cpu and cuda: fp32, o
 Parts = Annotated[str, typer.Option(help="Parts of a file sampled at the same time, or auto; 1 is exact.")]
 
 
-def options(seed: int, temperature: float, engine: str, weights: str, parts: str) -> dict[str, Any]:
-    """The options as keyword arguments of `vqspeech.sampling.sample`; an engine that is not to be had is refused here, before any work."""
+def options(seed: int, temperature: float, engine: str, weights: str, parts: str) -> SpeakOptions:
+    """The options as `SpeakOptions`; an engine that is not available is rejected here, before any work."""
+    from vqspeech.nn.decoders.protocol import SpeakOptions
+
     if engine != "auto":
         from vqspeech.sampling.engines import resolve
 
         resolve(engine)
     number = int(parts) if parts.isdecimal() else parts
-    return {"seed": seed, "temperature": temperature, "engine": engine, "weights": weights, "parts": number}
+    return SpeakOptions(seed=seed, temperature=temperature, engine=engine, weights=weights, parts=number)
 
 
-def sample_to_files(label: str, targets: Sequence[Path], rate: int, work: Callable[..., Sampling]) -> Sampling:
-    """Sample into files, one for each utterance, with a line of progress; at Ctrl-C each keeps what it has.
+def speak_to_files(
+    label: str,
+    targets: Sequence[Path],
+    rate: int,
+    options: SpeakOptions,
+    work: Callable[[SpeakOptions, Deliver], Speech],
+) -> Speech:
+    """Generate speech into files, one for each utterance, with a line of progress; at Ctrl-C each keeps what it has.
 
     Parameters
     ----------
     label : of the line of progress
     targets : file of every utterance
     rate : in Hz
-    work : called with ``progress`` and ``deliver`` of `vqspeech.sampling.sample`
+    options : of the speech
+    work : called with the options, which report progress, and what takes the pieces
 
     Raises
     ------
     KeyboardInterrupt : at Ctrl-C, once the files are complete
     """
+    from dataclasses import replace
+
     from vqspeech.progress import reporter
-    from vqspeech.sampling import SamplingInterrupted
+    from vqspeech.speech import SpeechInterrupted
 
     show = reporter(label, lambda samples_per_second: f"{samples_per_second / rate:.2f} x real time")
     with WaveFiles(targets, rate) as files:
         try:
-            result = work(progress=show, deliver=files.deliver)
-        except SamplingInterrupted as stop:
-            result, files.interrupted = stop.sampling, True
+            speech = work(replace(options, progress=show), files.deliver)
+        except SpeechInterrupted as stop:
+            speech, files.interrupted = stop.speech, True
     for path in files.written:
         typer.echo(str(path))
-    speed = f"{result.samples_per_second:.0f} samples/s, {result.samples_per_second / rate:.2f} x real time"
-    typer.echo(f"{speed} ({result.engine} engine)", err=True)
+    speed = f"{speech.samples_per_second:.0f} samples/s, {speech.samples_per_second / rate:.2f} x real time"
+    typer.echo(f"{speed}{f' ({speech.engine} engine)' if speech.engine else ''}", err=True)
     if files.interrupted:
-        raise KeyboardInterrupt("what was sampled so far has been written")
-    return result
+        raise KeyboardInterrupt("what was generated so far has been written")
+    return speech
 
 
 class WaveFiles:
-    """Files that utterances are written to while they are drawn; `written` are those that have their name.
+    """Files that utterances are written to while they are generated; `written` are those that have their name.
 
     Leaving the ``with`` block completes what is open when `interrupted` is set, and gives up what is open otherwise.
     """
@@ -82,7 +94,7 @@ class WaveFiles:
         return [self._targets[number] for number in sorted(self._done)]
 
     def deliver(self, utterance: int, waveform: np.ndarray, last: bool) -> None:
-        """The next samples of an utterance; see `vqspeech.sampling.sample`."""
+        """The next samples of an utterance; see `vqspeech.speech.collect`."""
         from vqspeech.audio.stream import Writer
 
         if utterance not in self._open:

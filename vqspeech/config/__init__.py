@@ -1,11 +1,11 @@
 """Configurations: frozen dataclasses, read from TOML, checked at the boundary, written as JSON."""
 
 from vqspeech.config.model import (
-    DecoderConfig,
-    EncoderConfig,
+    PARTS,
     FrontEndConfig,
     ModelConfig,
     SpectralHeadConfig,
+    SpectrumConfig,
     parse_model,
     presets,
 )
@@ -23,13 +23,13 @@ from vqspeech.config.values import (
 )
 
 __all__ = [
+    "PARTS",
     "CorpusConfig",
-    "DecoderConfig",
-    "EncoderConfig",
     "FrontEndConfig",
     "ModelConfig",
     "RunConfig",
     "SpectralHeadConfig",
+    "SpectrumConfig",
     "Strict",
     "TrainConfig",
     "at_least",

@@ -15,6 +15,9 @@ from vqspeech.errors import ConfigError, unknown_name
 
 T = TypeVar("T")
 
+IMPLIED_NAMES = {"model.encoder": "conv", "model.decoder": "wavenet"}
+"""Tables that mean a built-in part where they give no name."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Strict:
@@ -29,10 +32,18 @@ def require(holds: bool, message: str) -> None:
         raise ConfigError(f"unusable value in the configuration: {message}")
 
 
-def at_least(least: int, config: Any, table: str, *names: str) -> None:
-    """Raise `ConfigError` unless these attributes of a configuration, which stands in ``[table]``, are at least `least`."""
+def at_least(least: float, values: Any, table: str, *names: str) -> None:
+    """Raise `ConfigError` unless the named values are at least `least`.
+
+    Parameters
+    ----------
+    least : the smallest allowed value
+    values : a configuration with these attributes, or a mapping with these keys
+    table : where they stand, for the message
+    names : of the values
+    """
     for name in names:
-        value = getattr(config, name)
+        value = values[name] if isinstance(values, Mapping) else getattr(values, name)
         require(value >= least, f"{table}.{name} = {value!r}; at least {least}")
 
 
@@ -117,7 +128,7 @@ def override(values: Mapping[str, Any], assignments: Iterable[str]) -> dict[str,
             table = table.setdefault(part, {})
             if not isinstance(table, dict):
                 raise ConfigError(f"--set {assignment!r}: {part!r} is a value, not a table")
-        if path and last == "name" and table.get("name", value) != value:
+        if path and last == "name" and table.get("name", IMPLIED_NAMES.get(".".join(path), value)) != value:
             table.clear()
         table[last] = value
     return result

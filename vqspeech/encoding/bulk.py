@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vqspeech.codec.chunks import ChunkEncoder
+from vqspeech.codec.speech import SpeechCodec
 from vqspeech.encoding.parts import Encoded, encode_part, merge, part_path, said_of
-from vqspeech.encoding.pieces import BatchEncoder
 from vqspeech.encoding.plan import Share, make_plan
 from vqspeech.errors import AudioError, InputError
-from vqspeech.model import Checkpoint
 
 ENGINES = ("local", "ray")
 
@@ -35,7 +35,7 @@ class BulkResult:
 
 
 def encode_bulk(
-    checkpoint: Checkpoint,
+    codec: SpeechCodec,
     inputs: Sequence[Path],
     out: Path,
     *,
@@ -49,13 +49,13 @@ def encode_bulk(
 
     Parameters
     ----------
-    checkpoint : the model
+    codec : the model
     inputs : audio files, folders, and prepared corpora (`vqspeech.corpora.store`)
     out : a ``.parquet`` file, with its parts beside it in ``out.parts`` meanwhile; or a folder, for ``codes.parquet`` and ``parts``
     share : of this process; None for all parts
     engine : ``"local"`` or ``"ray"``, see `vqspeech.encoding.ray_engine`
     workers : actors of the engine ray
-    rows : of a batch, see `vqspeech.encoding.pieces.BatchEncoder`
+    rows : of a batch, see `vqspeech.codec.chunks.ChunkEncoder`
     progress : called with (done, all) inputs of the share
 
     Parts of several processes stay (they are a Parquet dataset); those of a single one are removed once merged.
@@ -72,8 +72,8 @@ def encode_bulk(
     if engine == "ray" and share.of > 1:
         raise InputError("--engine ray divides the work itself; leave out --shard and torchrun")
     table, folder = _places(out)
-    rows = BatchEncoder[int](checkpoint, rows).rows
-    plan = make_plan(checkpoint, inputs, rows)
+    rows = ChunkEncoder[int](codec.model, codec.sample_rate, rows).rows
+    plan = make_plan(codec, inputs, rows)
     if (whole := said_of(table, plan.key)) is not None:
         return BulkResult(table=table, complete=True, encoded=whole, before=sum(map(len, plan.parts)))
     chosen, of = plan.share(share), len(plan.parts)
@@ -95,12 +95,12 @@ def encode_bulk(
     if engine == "ray":
         from vqspeech.encoding.ray_engine import encode_on_ray
 
-        for count, result in encode_on_ray(checkpoint, waiting, folder, of, rows, workers):
+        for count, result in encode_on_ray(codec, waiting, folder, of, rows, workers):
             mine += result
             said(count)
     else:
         for part in waiting:
-            mine += encode_part(checkpoint, part, part_path(folder, part, of), rows, said)
+            mine += encode_part(codec, part, part_path(folder, part, of), rows, said)
     try:
         merged = merge(folder, plan, table)
     except AudioError:

@@ -13,14 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from vqspeech import audio
+from vqspeech.codec.speech import SpeechCodec
 from vqspeech.codes import UtteranceCodes
 from vqspeech.corpora.store import AudioStore
-from vqspeech.encoding.pieces import BatchEncoder
 from vqspeech.encoding.plan import Part, Plan
 from vqspeech.encoding.tables import stored_codes, table_of
 from vqspeech.errors import AudioError, CheckpointError
 from vqspeech.files import whole_file
-from vqspeech.model import Checkpoint
 
 _NOTE = b"vqspeech.encode"
 """Key of what parts and merged tables say about themselves in their Parquet metadata."""
@@ -70,7 +69,7 @@ def said_of(path: Path, key: str) -> Encoded | None:
 
 
 def encode_part(
-    checkpoint: Checkpoint, part: Part, path: Path, rows: int, said: Callable[[], None] | None = None
+    codec: SpeechCodec, part: Part, path: Path, rows: int, said: Callable[[], None] | None = None
 ) -> Encoded:
     """Encode a part into a file, unless that is finished.
 
@@ -95,14 +94,14 @@ def encode_part(
                 yield place, _open_store(part.store, part.fingerprint).waveform(part.first + place)
             else:
                 try:
-                    yield place, audio.read(part.files[place][0], checkpoint.config.sample_rate)
+                    yield place, audio.read(part.files[place][0], codec.sample_rate)
                 except AudioError as error:
                     skipped[str(part.files[place][0])] = str(error)
             if said is not None:
                 said()
 
     found: dict[int, UtteranceCodes] = {}
-    for place, n_samples, codes in BatchEncoder[int](checkpoint, rows).encode(waveforms()):
+    for place, n_samples, codes in codec.encode_all(waveforms(), rows):
         if part.store is not None:
             row = _open_store(part.store, part.fingerprint).rows[part.first + place]
             found[place] = stored_codes(row, n_samples, codes)
@@ -111,7 +110,7 @@ def encode_part(
             found[place] = UtteranceCodes(
                 id=name, speaker="", split="", path=str(file), n_samples=n_samples, codes=codes
             )
-    table = table_of(checkpoint, [found[place] for place in sorted(found)])
+    table = table_of(codec, [found[place] for place in sorted(found)])
     seconds = sum(row.n_samples for row in table) / table.sample_rate
     result = Encoded(key=part.key, utterances=len(table), seconds=seconds, skipped=skipped)
     table.write(path, {_NOTE.decode(): json.dumps(asdict(result))})

@@ -12,11 +12,11 @@ from typing import Any
 
 from vqspeech import audio
 from vqspeech.checkpoints.directory import WEIGHTS
+from vqspeech.codec.speech import SpeechCodec
 from vqspeech.corpora.store import AudioStore
 from vqspeech.corpora.store_shard import file_sha256
 from vqspeech.encoding.tables import unique_names
 from vqspeech.errors import InputError
-from vqspeech.model import Checkpoint
 
 UTTERANCES_PER_PART = 250
 BYTES_PER_PART = 64 * 2**20
@@ -97,26 +97,26 @@ class Plan:
         return self.parts[share.number - 1 :: share.of]
 
 
-def make_plan(checkpoint: Checkpoint, inputs: Sequence[Path], rows: int) -> Plan:
+def make_plan(codec: SpeechCodec, inputs: Sequence[Path], rows: int) -> Plan:
     """Cut the input into parts; depends on the input and the model and not on how many processes there are.
 
     Parameters
     ----------
-    checkpoint : the model
+    codec : the model
     inputs : audio files, folders of them, and prepared corpora
-    rows : of a batch, see `vqspeech.encoding.pieces.BatchEncoder`
+    rows : of a batch, see `vqspeech.codec.chunks.ChunkEncoder`
 
     Raises
     ------
     InputError : a path that does not exist, no audio in it, or a prepared corpus of another sample rate than the model's
     CheckpointError : a prepared corpus that is damaged
     """
-    model = [FORMAT, file_sha256(checkpoint.path / WEIGHTS), checkpoint.device.type, rows]
+    model = [FORMAT, file_sha256(codec.path / WEIGHTS), codec.device.type, rows]
     stores = [path for path in inputs if (path / "store.json").is_file()]
     others = [path for path in inputs if path not in stores]
     parts: list[Part] = []
     for path in stores:
-        parts += _of_store(path, checkpoint.config.sample_rate, model, len(parts))
+        parts += _of_store(path, codec.sample_rate, model, len(parts))
     if others or not stores:
         parts += _of_files(audio.find_audio(others), model, len(parts))
     return Plan(tuple(parts))

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from vqspeech.codec.load import load_speech
+from vqspeech.codec.speech import SpeechCodec
 from vqspeech.encoding.parts import Encoded, encode_part, part_path
 from vqspeech.encoding.plan import Part
 from vqspeech.errors import InputError
-from vqspeech.model import Checkpoint, load
 
 
 class PartEncoder:
@@ -18,13 +19,13 @@ class PartEncoder:
 
     Parameters
     ----------
-    checkpoint : directory of the model, on a disk that all machines see
+    codec : directory of the model, on a disk that all machines see
     device : where to encode
     folder, parts, rows : as in `encode_on_ray`
     """
 
     def __init__(self, checkpoint: str, device: str, folder: str, parts: int, rows: int) -> None:
-        self.checkpoint = load(checkpoint, device=device)
+        self.codec = load_speech(checkpoint, device=device)
         self.folder, self.parts, self.rows = Path(folder), parts, rows
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
@@ -32,19 +33,19 @@ class PartEncoder:
         results = []
         for pickled in batch["part"]:
             part: Part = pickle.loads(pickled)
-            result = encode_part(self.checkpoint, part, part_path(self.folder, part, self.parts), self.rows)
+            result = encode_part(self.codec, part, part_path(self.folder, part, self.parts), self.rows)
             results.append(pickle.dumps((len(part), result)))
         return {"result": results}
 
 
 def encode_on_ray(
-    checkpoint: Checkpoint, chosen: Sequence[Part], folder: Path, parts: int, rows: int, workers: int | None
+    codec: SpeechCodec, chosen: Sequence[Part], folder: Path, parts: int, rows: int, workers: int | None
 ) -> Iterator[tuple[int, Encoded]]:
     """Encode parts on the cluster that ``RAY_ADDRESS`` names, or on a local one; gives the number of inputs and the result of each as it is finished.
 
     Parameters
     ----------
-    checkpoint : the model; its directory has to be on a disk that all machines see, like inputs and folder
+    codec : the model; its directory has to be on a disk that all machines see, like inputs and folder
     chosen : parts to encode
     folder : where parts are written
     parts : how many there are in all
@@ -58,7 +59,7 @@ def encode_on_ray(
     ray = _ray()
     if not chosen:
         return
-    on_gpu = checkpoint.device.type == "cuda"
+    on_gpu = codec.device.type == "cuda"
     mine = not ray.is_initialized()
     if mine:
         ray.init(num_cpus=workers, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
@@ -70,8 +71,8 @@ def encode_on_ray(
         results = ray.data.from_items(tasks, override_num_blocks=len(chosen)).map_batches(
             PartEncoder,
             fn_constructor_args=(
-                str(checkpoint.path.absolute()),
-                checkpoint.device.type,
+                str(codec.path.absolute()),
+                codec.device.type,
                 str(folder.absolute()),
                 parts,
                 rows,

@@ -7,22 +7,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from vqspeech import audio
+from vqspeech.codec.speech import AS_TRAINED, SpeechCodec, Utterance
 from vqspeech.codes import CodeTable, UtteranceCodes
-from vqspeech.conversion import stream_number
 from vqspeech.corpora.store import AudioStore, StoredUtterance
-from vqspeech.encoding.pieces import BatchEncoder
 from vqspeech.errors import AudioError, InputError
-from vqspeech.model import Checkpoint
-from vqspeech.sampling import LazyConditions, Sampling, sample
+from vqspeech.nn.decoders.protocol import SpeakOptions
+from vqspeech.speech import Deliver, Speech
 
 Report = Callable[[int, int], None]
 
 
 def encode_files(
-    checkpoint: Checkpoint,
+    codec: SpeechCodec,
     files: Sequence[Path],
     progress: Report | None = None,
     facts: Mapping[str, Mapping[str, str]] | None = None,
@@ -42,13 +40,13 @@ def encode_files(
     def waveforms() -> Iterator[tuple[int, np.ndarray]]:
         for number, path in enumerate(files):
             try:
-                yield number, audio.read(path, checkpoint.config.sample_rate)
+                yield number, audio.read(path, codec.sample_rate)
             except AudioError as error:
                 skipped[str(path)] = str(error)
             if progress is not None:
                 progress(number + 1, len(files))
 
-    codes = _encoded(checkpoint, waveforms())
+    codes = _encoded(codec, waveforms())
     if not codes:
         raise AudioError(f"none of {len(files)} files could be read; the first: {next(iter(skipped.values()))}")
     names, rows = unique_names(files), []
@@ -56,10 +54,10 @@ def encode_files(
         path = str(files[number])
         known = facts[path] if facts is not None else {"id": names[number], "speaker": "", "split": ""}
         rows.append(UtteranceCodes(**known, path=path, n_samples=n_samples, codes=found))
-    return table_of(checkpoint, rows), skipped
+    return table_of(codec, rows), skipped
 
 
-def encode_store(checkpoint: Checkpoint, store: AudioStore, progress: Report | None = None) -> CodeTable:
+def encode_store(codec: SpeechCodec, store: AudioStore, progress: Report | None = None) -> CodeTable:
     """Codes of every utterance of a store."""
 
     def waveforms() -> Iterator[tuple[int, np.ndarray]]:
@@ -68,10 +66,10 @@ def encode_store(checkpoint: Checkpoint, store: AudioStore, progress: Report | N
             if progress is not None:
                 progress(index + 1, len(store.rows))
 
-    codes, rows = _encoded(checkpoint, waveforms()), []
+    codes, rows = _encoded(codec, waveforms()), []
     for item, (n_samples, found) in zip(store.rows, codes.values(), strict=True):
         rows.append(stored_codes(item, n_samples, found))
-    return table_of(checkpoint, rows)
+    return table_of(codec, rows)
 
 
 def stored_codes(row: StoredUtterance, n_samples: int, codes: np.ndarray) -> UtteranceCodes:
@@ -81,72 +79,59 @@ def stored_codes(row: StoredUtterance, n_samples: int, codes: np.ndarray) -> Utt
     )
 
 
-def table_of(checkpoint: Checkpoint, rows: Sequence[UtteranceCodes]) -> CodeTable:
+def table_of(codec: SpeechCodec, rows: Sequence[UtteranceCodes]) -> CodeTable:
     """Rows with what the model says of them."""
     return CodeTable(
-        sample_rate=checkpoint.config.sample_rate,
-        hop_samples=checkpoint.model.hop_samples,
-        codebook_sizes=tuple(checkpoint.model.quantizer.codebook_sizes),
+        sample_rate=codec.sample_rate,
+        hop_samples=codec.hop_samples,
+        codebook_sizes=codec.codebook_sizes,
+        codebook=codec.codebook,
         rows=tuple(rows),
     )
 
 
-def _encoded(checkpoint: Checkpoint, waveforms: Iterator[tuple[int, np.ndarray]]) -> dict[int, tuple[int, np.ndarray]]:
+def _encoded(codec: SpeechCodec, waveforms: Iterator[tuple[int, np.ndarray]]) -> dict[int, tuple[int, np.ndarray]]:
     """Key -> samples and codes, in the order of the keys."""
-    found = {key: (n_samples, codes) for key, n_samples, codes in BatchEncoder[int](checkpoint).encode(waveforms)}
+    found = {key: (n_samples, codes) for key, n_samples, codes in codec.encode_all(waveforms)}
     return dict(sorted(found.items()))
 
 
-@torch.inference_mode()
 def decode_table(
-    checkpoint: Checkpoint,
+    codec: SpeechCodec,
     table: CodeTable,
-    speaker: str,
-    *,
-    seed: int = 0,
-    temperature: float = 1.0,
-    engine: str = "auto",
-    weights: str = "fp32",
-    parts: int | str = 1,
-    progress: Report | None = None,
-    deliver: Callable[[int, np.ndarray, bool], None] | None = None,
-) -> Sampling:
-    """Sample every row of a table in one speaker's voice. `seed` and what follows are as in `vqspeech.sampling.sample`.
+    speaker: str | None = None,
+    options: SpeakOptions = AS_TRAINED,
+    deliver: Deliver | None = None,
+) -> Speech:
+    """Decode every row of a table in one speaker's voice, or each in its own.
+
+    Parameters
+    ----------
+    codec : the model
+    table : of this model
+    speaker : id; None for the speaker of each row
+    options, deliver : see `SpeechCodec.speak`; random streams follow from the rows' ids
 
     Raises
     ------
-    InputError : when the table is of a model with another hop or other codebooks
+    InputError : when the table is of a model with another hop or other codebooks, or damaged
     UnknownNameError : when the model does not know the speaker
     """
-    model = checkpoint.model
-    wanted = (checkpoint.config.sample_rate, model.hop_samples, model.quantizer.codebook_sizes)
+    wanted = (codec.sample_rate, codec.hop_samples, codec.codebook_sizes)
     if (table.sample_rate, table.hop_samples, table.codebook_sizes) != wanted:
         raise InputError(
             f"these codes are of another model: {table.sample_rate} Hz, {table.hop_samples} samples per code, codebooks of "
-            f"{table.codebook_sizes}; {checkpoint.path} has {wanted[0]} Hz, {wanted[1]} and {wanted[2]}"
+            f"{table.codebook_sizes}; {codec.path} has {wanted[0]} Hz, {wanted[1]} and {wanted[2]}"
         )
-    index = torch.tensor([checkpoint.speaker_index(speaker)], device=checkpoint.device)
-    for row in table:
-        if any(
-            codes.min(initial=0) < 0 or codes.max(initial=0) >= size
-            for codes, size in zip(row.codes, wanted[2], strict=True)
-        ):
-            raise InputError(f"{row.id} has codes outside its codebooks of {wanted[2]}; the table is damaged")
-    codes = (torch.from_numpy(row.codes).to(checkpoint.device) for row in table)
-    conditions = [LazyConditions(model.decoder, rows, index, model.quantizer.decode) for rows in codes]
-    return sample(
-        model.decoder,
-        conditions,
-        [row.n_samples for row in table],
-        seed=seed,
-        streams=[stream_number(row.id) for row in table],
-        temperature=temperature,
-        engine=engine,
-        weights=weights,
-        parts=parts,
-        progress=progress,
-        deliver=deliver,
-    )
+    if table.codebook and table.codebook != codec.codebook:
+        raise InputError(f"these codes are of another codebook than that of {codec.path}; encode the audio again")
+    utterances = [
+        Utterance(
+            codes=row.codes, speaker=row.speaker if speaker is None else speaker, n_samples=row.n_samples, key=row.id
+        )
+        for row in table
+    ]
+    return codec.speak(utterances, options, deliver)
 
 
 def unique_names(files: Sequence[Path]) -> list[str]:

@@ -39,6 +39,11 @@ class SpeechBatch(NamedTuple):
             window_start=self.window_start.to(device),
         )
 
+    def frame_mask(self, hop_samples: int) -> Tensor:
+        """(batch, ceil(time / hop)) bool: True for frames of a hop that cover at least one real sample."""
+        frames = torch.arange(-(-self.waveform.shape[1] // hop_samples), device=self.lengths.device)
+        return frames * hop_samples < self.lengths[:, None]
+
 
 class CodeBatch(NamedTuple):
     """Codes of utterances, images or anything else, for a prior.

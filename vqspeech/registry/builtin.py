@@ -45,7 +45,17 @@ def register_encoders() -> list[EncoderSpec]:
             name="conv",
             target="vqspeech.nn.encoders.conv:conv_encoder",
             summary="strided and dilated convolutions over the waveform, log-mel or MFCC frames",
-        )
+        ),
+        EncoderSpec(
+            name="hubert",
+            target="vqspeech.nn.encoders.ssl:hubert",
+            summary="a layer of torchaudio's HuBERT, frozen or trained further; downloads its weights",
+        ),
+        EncoderSpec(
+            name="wav2vec2",
+            target="vqspeech.nn.encoders.ssl:wav2vec2",
+            summary="a layer of torchaudio's wav2vec 2.0, frozen or trained further; downloads its weights",
+        ),
     ]
 
 

@@ -1,8 +1,8 @@
-"""From a trained WaveNet to samples: one function, engines behind it."""
+"""Sampling from a WaveNet: one function, engines behind it, and the registered decoder `wavenet` on top."""
 
 from vqspeech.sampling.conditions import LazyConditions
 from vqspeech.sampling.draws import uniforms
 from vqspeech.sampling.engines import ENGINES
-from vqspeech.sampling.sample import Sampling, SamplingInterrupted, sample, stream
+from vqspeech.sampling.sample import pieces, sample, stream
 
-__all__ = ["ENGINES", "LazyConditions", "Sampling", "SamplingInterrupted", "sample", "stream", "uniforms"]
+__all__ = ["ENGINES", "LazyConditions", "pieces", "sample", "stream", "uniforms"]

@@ -1,12 +1,11 @@
-"""Conditions that are computed when they are needed, so that hours of speech fit in memory."""
+"""Conditions computed when they are needed, so that hours of speech fit in memory."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from vqspeech.nn.decoders.protocol import LatentFrames
 from vqspeech.nn.decoders.wavenet import WaveNet
 
 BLOCK_LATENTS = 64
@@ -22,23 +21,15 @@ class LazyConditions:
     Parameters
     ----------
     decoder : the network
-    latents : (dim, frames), or what `decode` makes them from
+    latents : of the utterance, (dim, frames) of any slice
     speaker : (1,) int64 index, or None
-    decode : codes (1, codebooks, frames) to latents (1, dim, frames), frame by frame: then `latents` are codes (codebooks, frames)
     """
 
-    def __init__(
-        self,
-        decoder: WaveNet,
-        latents: Tensor,
-        speaker: Tensor | None,
-        decode: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
-        self._decoder, self._speaker, self._decode = decoder, speaker, decode
-        self._latents = latents
+    def __init__(self, decoder: WaveNet, latents: LatentFrames, speaker: Tensor | None) -> None:
+        self._decoder, self._latents, self._speaker = decoder, latents, speaker
         self._margin = decoder.conditioner.margin
         self._upsampling = decoder.conditioner.upsampling
-        self._frames = latents.shape[-1] * self._upsampling
+        self._frames = len(latents) * self._upsampling
         self._block: tuple[int, Tensor] | None = None
 
     def __len__(self) -> int:
@@ -57,14 +48,11 @@ class LazyConditions:
     @torch.no_grad()
     def _of_block(self, number: int) -> Tensor:
         if self._block is None or self._block[0] != number:
-            count = self._latents.shape[-1]
+            count = len(self._latents)
             first, last = number * BLOCK_LATENTS, min((number + 1) * BLOCK_LATENTS, count)
             begin, end = first - self._margin, last + self._margin
-            latents = self._latents[None, :, max(0, begin) : end]
-            if self._decode is not None:
-                latents = self._decode(latents)
-            latents = torch.nn.functional.pad(
-                latents, (max(0, -begin), max(0, end - count))
-            )  # silence beyond both ends
+            latents = self._latents[max(0, begin) : end][None]
+            # latents are zero beyond both ends
+            latents = torch.nn.functional.pad(latents, (max(0, -begin), max(0, end - count)))
             self._block = number, self._decoder.conditions(latents, self._speaker, with_margin=True)[0]
         return self._block[1]

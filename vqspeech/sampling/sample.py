@@ -13,12 +13,14 @@ from torch import Tensor
 
 from vqspeech.errors import InputError
 from vqspeech.nn.decoders.mulaw import mu_law_decode
+from vqspeech.nn.decoders.protocol import Piece, SpeakOptions
 from vqspeech.nn.decoders.wavenet import WaveNet
 from vqspeech.sampling.draws import uniforms
 from vqspeech.sampling.engines import ENGINES, MOST_STREAMS, Engine, resolve
 from vqspeech.sampling.split import Assembly, Part, number_of_parts, plan
+from vqspeech.speech import Speech, collect
 
-__all__ = ["CHUNK_FRAMES", "Conditions", "Sampling", "SamplingInterrupted", "sample", "stream", "uniforms"]
+__all__ = ["CHUNK_FRAMES", "Conditions", "pieces", "sample", "stream", "uniforms"]
 
 CHUNK_FRAMES = 25
 """Conditioning frames drawn at most between two looks at the clock."""
@@ -35,30 +37,6 @@ class Conditions(Protocol):
     def __getitem__(self, frames: slice, /) -> Tensor: ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sampling:
-    """What sampling gives.
-
-    Parameters
-    ----------
-    waveforms : one float32 array (time,) in [-1, 1] per utterance
-    engine : name of the engine
-    samples_per_second : drawn in all, per second of wall clock
-    """
-
-    waveforms: tuple[np.ndarray, ...]
-    engine: str
-    samples_per_second: float
-
-
-class SamplingInterrupted(KeyboardInterrupt):
-    """Ctrl-C while sampling; `sampling` holds what there was, each waveform a beginning of what it would have been."""
-
-    def __init__(self, sampling: Sampling) -> None:
-        super().__init__()
-        self.sampling = sampling
-
-
 def sample(
     decoder: WaveNet,
     conditions: Sequence[Conditions],
@@ -72,7 +50,7 @@ def sample(
     parts: int | str = 1,
     progress: Callable[[int, int], None] | None = None,
     deliver: Callable[[int, np.ndarray, bool], None] | None = None,
-) -> Sampling:
+) -> Speech:
     """Sample utterances from a WaveNet, many at once, each sample fed back as input for the next.
 
     What utterance u gets depends on its conditions, the seed, its stream number and `parts`, not on what else is in the batch.
@@ -82,60 +60,87 @@ def sample(
     decoder : the network
     conditions : of each utterance, (frames, layers, 2 * width), see `WaveNet.conditions`
     lengths : samples wanted of each, at most frames * condition_samples
-    seed : of the draws
+    seed, temperature, engine, weights, parts, progress : see `SpeakOptions`
     streams : random stream of each utterance; 0, 1, 2, ... when None
-    temperature : divides the logits; below 1 is less noisy and less natural, 0 takes the most likely level every time
-    engine : ``"auto"`` or a name in `ENGINES`
-    weights : ``"fp32"``, or ``"bf16"`` for more speed (engines cpu and cuda)
-    parts : cuts every utterance in so many parts that are drawn at the same time (see `split` for what it costs); ``"auto"`` cuts long ones
-        where there are more cores than utterances, so that what they get depends on the machine
-    progress : called with (samples drawn, samples to draw) of the longest utterance; of the longest of every turn, summed, when there are
-        more utterances or parts than an engine draws together
-    deliver : called with an utterance's index, its next samples, and whether these are the last, so that nothing is kept and memory does not
-        grow with the length; an utterance in parts comes whole. The waveforms of the result are empty then
+    deliver : see `vqspeech.speech.collect`
 
     Raises
     ------
     InputError : for a negative temperature, too long a length, or a number of parts below 1
     UnknownNameError : for an unknown engine
-    SamplingInterrupted : at Ctrl-C, with what has been drawn
+    SpeechInterrupted : at Ctrl-C, with what has been drawn
     """
-    _check(decoder, conditions, lengths, temperature)
-    name = resolve(engine)
-    plans = _plans(decoder, lengths, parts)
+    options = SpeakOptions(
+        seed=seed,
+        temperature=temperature,
+        engine=engine,
+        weights=weights,
+        parts=parts,
+        streams=None if streams is None else tuple(streams),
+        progress=progress,
+    )
+    return collect(pieces(decoder, conditions, lengths, options), len(lengths), deliver)
+
+
+def pieces(
+    decoder: WaveNet, conditions: Sequence[Conditions], lengths: Sequence[int], options: SpeakOptions
+) -> Iterator[Piece]:
+    """Sample utterances piece by piece; arguments and errors as in `sample`, which collects them.
+
+    Progress counts samples of the longest utterance; where there are more utterances or parts than an engine draws together, those of
+    the longest of every turn, summed. An utterance in parts comes in one piece.
+    """
+    _check(decoder, conditions, lengths, options.temperature)
+    name, streams = resolve(options.engine), options.streams
+    plans = _plans(decoder, lengths, options.parts)
+    return _pieces(decoder, conditions, lengths, plans, name, options, streams or tuple(range(len(lengths))))
+
+
+def _pieces(
+    decoder: WaveNet,
+    conditions: Sequence[Conditions],
+    lengths: Sequence[int],
+    plans: list[list[Part]],
+    name: str,
+    options: SpeakOptions,
+    streams: Sequence[int],
+) -> Iterator[Piece]:
     places = [(utterance, part) for utterance, its in enumerate(plans) for part in range(len(its))]
-    jobs = [_Job(conditions[u], plans[u][part], u if streams is None else streams[u]) for u, part in places]
+    jobs = [_Job(conditions[u], plans[u][part], streams[u]) for u, part in places]
     order = sorted(range(len(jobs)), key=lambda place: -jobs[place].part.count)
     together = MOST_STREAMS[name]
     turns = [order[first : first + together] for first in range(0, len(order), together)]
     total, done = sum(jobs[turn[0]].part.count for turn in turns), 0
-    kept: list[list[np.ndarray]] = [[] for _ in lengths]
-    assembly = Assembly(plans, lengths, deliver or (lambda utterance, piece, last: kept[utterance].append(piece)))
-    started = time.monotonic()
+    ready: list[Piece] = []
+    assembly = Assembly(
+        plans, lengths, lambda utterance, piece, last: ready.append(Piece(utterance, piece, last, name))
+    )
+    progress = options.progress or (lambda done, total: None)
 
-    def result() -> Sampling:
-        return Sampling(
-            waveforms=tuple(np.concatenate([np.zeros(0, np.float32), *pieces]) for pieces in kept),
-            engine=name,
-            samples_per_second=assembly.samples / max(time.monotonic() - started, 1e-9),
-        )
+    def taken() -> list[Piece]:
+        pieces = ready.copy()
+        ready.clear()
+        return pieces
 
     try:
-        if progress is not None:
-            progress(0, total)
+        progress(0, total)
+        yield from taken()
         for turn in turns:
-            sampler = ENGINES[name](decoder, len(turn), weights=weights)
+            sampler = ENGINES[name](decoder, len(turn), weights=options.weights)
             name = sampler.name
-            for chunk in _chunks(sampler, decoder.condition_samples, [jobs[at] for at in turn], seed, temperature):
+            chunks = _chunks(
+                sampler, decoder.condition_samples, [jobs[at] for at in turn], options.seed, options.temperature
+            )
+            for chunk in chunks:
                 for at, waveform in zip(turn, chunk, strict=False):
                     assembly.add(*places[at], waveform)
                 done += len(chunk[0])
-                if progress is not None:
-                    progress(done, total)
-    except KeyboardInterrupt as interrupt:
+                progress(done, total)
+                yield from taken()
+    except KeyboardInterrupt:
         assembly.interrupt()
-        raise SamplingInterrupted(result()) from interrupt
-    return result()
+        yield from taken()
+        raise
 
 
 def stream(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,22 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from vqspeech import audio
 from vqspeech import model as models
 from vqspeech.checkpoints import store
+from vqspeech.codec.speech import SpeechCodec
+from vqspeech.codes import CodeTable
 from vqspeech.config import RunConfig, parse_model, plain
 from vqspeech.corpora.reading import check_corpus, read_corpus
 from vqspeech.corpora.store import AudioStore, prepare
-from vqspeech.errors import ConfigError
+from vqspeech.encoding import decode_table, encode_files, encode_store
+from vqspeech.errors import CheckpointError, ConfigError
 from vqspeech.nn.batch import SpeechBatch
+from vqspeech.nn.decoders.protocol import SpeakOptions
 from vqspeech.training.batches import SpeechBatches
 from vqspeech.training.draws import START, VALID
+
+Progress = Callable[[int, int], None]
 
 
 class AudioTask:
@@ -32,6 +40,7 @@ class AudioTask:
         self.model_config = parse_model(config.model)
         self.model = models.build(self.model_config, store.speakers)
         self.model.decoder.compilation = config.train.compile
+        self.model.encoder.load_pretrained()
         self.codebook_sizes = self.model.quantizer.codebook_sizes
         train = config.train
 
@@ -93,12 +102,11 @@ class AudioModality:
     """Speech; see `vqspeech.training.task.Modality`."""
 
     def check(self, config: RunConfig) -> RunConfig:
-        """The configuration with its model checked against the presets and the registered quantizers."""
-        model = parse_model(config.model)
-        with torch.random.fork_rng(devices=[]):
-            models.build_quantizer(model.quantizer, model.encoder.dim)
+        """Check the model against the presets and the registered parts, and fill in all defaults."""
+        model = models.check(parse_model(config.model))
         check_corpus(config.corpus, "audio")
-        hop = model.encoder.hop_samples
+        with torch.random.fork_rng(devices=[]):
+            hop = models.build(model, ()).hop_samples
         if config.train.crop_samples < hop:
             raise ConfigError(f"train.crop_samples = {config.train.crop_samples} is less than one code, {hop} samples")
         return dataclasses.replace(config, model=plain(model))
@@ -112,9 +120,59 @@ class AudioModality:
         return prepare(corpus, directory, sample_rate=sample_rate, trim_db=config.corpus.trim_db, progress=progress)
 
     def open(self, directory: Path) -> AudioStore:
-        """An `AudioStore`."""
+        """Open an `AudioStore`."""
         return AudioStore.open(directory)
 
     def task(self, config: RunConfig, store: AudioStore) -> AudioTask:
-        """Model and crops of the store."""
+        """Build the model and its batches over the store."""
         return AudioTask(config, store)
+
+    def load(self, path: Path, facts: Mapping[str, Any], device: torch.device | str) -> SpeechCodec:
+        """Load a checkpoint.
+
+        Raises
+        ------
+        CheckpointError : when it is damaged, or its weights do not fit its configuration
+        """
+        try:
+            values, speakers, step = {**facts["model"], "preset": None}, tuple(facts["speakers"]), int(facts["step"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{path}/config.json is not that of a speech model: {error}") from error
+        config = parse_model(values)
+        with torch.random.fork_rng(devices=[]):
+            model = models.build(config, speakers)
+        store.load_weights(path, model)
+        model.encoder.load_pretrained()
+        return SpeechCodec(
+            model=model.to(device).eval(), config=config, speakers=speakers, step=step, path=path, facts=dict(facts)
+        )
+
+    def encode(self, loaded: SpeechCodec, inputs: Sequence[Path], *, progress: Progress | None = None) -> CodeTable:
+        """Encode audio files, and all those below folders; unreadable ones are skipped with a warning."""
+        table, skipped = encode_files(loaded, audio.find_audio(inputs), progress)
+        for path, reason in skipped.items():
+            warnings.warn(f"skipped {path}: {reason}", stacklevel=2)
+        return table
+
+    def encode_store(self, loaded: SpeechCodec, store: AudioStore, *, progress: Progress | None = None) -> CodeTable:
+        """Encode every utterance of a run's store."""
+        return encode_store(loaded, store, progress)
+
+    def decode(self, loaded: SpeechCodec, table: CodeTable, out: Path, options: Mapping[str, Any]) -> list[Path]:
+        """Write one wav file per row; options are ``speaker`` (None: each row's own) and those of `SpeakOptions`."""
+        speaker = options.get("speaker")
+        speech = decode_table(
+            loaded, table, speaker, SpeakOptions(**{k: v for k, v in options.items() if k != "speaker"})
+        )
+        paths = [out / f"{row.id}.wav" for row in table]
+        for path, waveform in zip(paths, speech.waveforms, strict=True):
+            audio.write(path, waveform, loaded.output_rate)
+        return paths
+
+    def preview(self, loaded: SpeechCodec, table: CodeTable, path: Path) -> Path:
+        """Write the first row, in its own voice or the model's first, as a wav file."""
+        row = table.rows[0]
+        speaker = row.speaker if row.speaker in loaded.speakers else loaded.speakers[0]
+        speech = decode_table(loaded, dataclasses.replace(table, rows=(row,)), speaker)
+        audio.write(path, speech.waveforms[0], loaded.output_rate)
+        return path

@@ -20,6 +20,7 @@ import torch
 from vqspeech import parts
 from vqspeech.checkpoints.loaded import Loaded
 from vqspeech.checkpoints.store import describe, load_weights
+from vqspeech.codec.load import load_with_modality
 from vqspeech.codes import CodeLevel, CodeTable
 from vqspeech.config import CorpusConfig, RunConfig, TrainConfig
 from vqspeech.corpora.code_store import UNKNOWN, CodeStore, LevelCodes, write_codes
@@ -28,8 +29,6 @@ from vqspeech.errors import CheckpointError, ConfigError, InputError
 from vqspeech.nn.batch import CodeBatch
 from vqspeech.nn.priors.protocol import CodeSpace, Prior
 from vqspeech.nn.quantize.fingerprint import codebook_hash
-from vqspeech.registry import contracts, lookup
-from vqspeech.registry.specs import ModalitySpec
 from vqspeech.runs import RunDirectory
 from vqspeech.training.rows import Rows, RowTask
 
@@ -175,7 +174,7 @@ class CodesModality:
         if data_dir is None:
             raise InputError("a prior is trained on the codes of a run; give it with --data-dir RUN")
         run = RunDirectory(data_dir.expanduser().absolute())
-        modality, loaded = open_run(run.path, device="cuda" if torch.cuda.is_available() else "cpu")
+        modality, loaded = load_with_modality(run.path, device="cuda" if torch.cuda.is_available() else "cpu")
         if not run.store.is_dir():
             raise InputError(f"{run.path} holds no prepared data ({run.store.name}/); train its model here first")
         if not hasattr(modality, "encode_store"):
@@ -255,13 +254,6 @@ class CodesModality:
             f"{loaded.path} is a prior over the codes of {run}; name that run instead, or draw from the prior: "
             f"vqspeech sample {run} --prior {loaded.path}"
         )
-
-
-def open_run(run: Path, device: torch.device | str = "cpu") -> tuple[Any, Any]:
-    """The modality of a trained model, and the model."""
-    path, facts = describe(run)
-    modality = contracts.call(lookup.find(ModalitySpec, facts["plugins"]["modality"]["name"]))
-    return modality, modality.load(path, facts, device)
 
 
 def load_prior(run: Path | str, which: str = "last", device: torch.device | str = "cpu") -> LoadedPrior:

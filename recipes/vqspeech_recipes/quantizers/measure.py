@@ -13,12 +13,12 @@ from vqspeech.analysis import codebook
 from vqspeech.analysis.phonemes import mapping
 from vqspeech.analysis.phonemes.baselines import random_codes
 from vqspeech.analysis.phonemes.frames import label_frames
+from vqspeech.codec.load import load_speech
 from vqspeech.codes import CodeTable
 from vqspeech.corpora.store import AudioStore
 from vqspeech.encoding import encode_store
 from vqspeech.experiments import Result
 from vqspeech.experiments.facts import last_row
-from vqspeech.model import load
 from vqspeech.runs import RunDirectory
 
 PROTOCOL = 1
@@ -31,7 +31,7 @@ def measure(run: Path, store: AudioStore, seed: int) -> Result:
     Several codebooks count as one whose codes are the tuples: `codes`, `codes_used` and `perplexity` are of those, and
     compare with a single codebook of the same bit rate. `codebooks` has them one by one.
     """
-    checkpoint = load(run)
+    checkpoint = load_speech(run)
     began = time.perf_counter()
     table = encode_store(checkpoint, store)
     seconds = time.perf_counter() - began

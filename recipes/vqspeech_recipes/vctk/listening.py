@@ -14,10 +14,11 @@ from vqspeech import audio
 from vqspeech.analysis.figures.spectrograms import spectrogram_strip
 from vqspeech.analysis.listening.measures import compare_all, f0_statistics, level
 from vqspeech.analysis.listening.speakers import SpeakerClassifier
+from vqspeech.codec.speech import SpeechCodec
 from vqspeech.conversion import Conversion, convert
 from vqspeech.corpora.store import AudioStore
 from vqspeech.errors import VQSpeechError
-from vqspeech.model import Checkpoint
+from vqspeech.nn.decoders.protocol import SpeakOptions
 from vqspeech.report.images import save_figure
 from vqspeech_recipes.vctk.settings import ListenConfig
 
@@ -65,8 +66,12 @@ def write_clip(folder: Path, name: str, waveform: np.ndarray, sample_rate: int) 
     return files
 
 
+def _options(listen: ListenConfig, seed: int, progress: Show) -> SpeakOptions:
+    return SpeakOptions(seed=seed, temperature=listen.temperature, engine=listen.engine, progress=progress)
+
+
 def reconstruct(
-    checkpoint: Checkpoint, store: AudioStore, listen: ListenConfig, folder: Path, seed: int, show: Show
+    checkpoint: SpeechCodec, store: AudioStore, listen: ListenConfig, folder: Path, seed: int, show: Show
 ) -> dict[str, Any]:
     """Resynthesise held-out utterances in their own speaker's voice, free-running; writes both versions."""
     rate, rows = store.sample_rate, held_out(store, listen)
@@ -75,9 +80,7 @@ def reconstruct(
         Conversion(waveform=waveform, speaker=store.rows[index].speaker, key=store.rows[index].id)
         for index, waveform in zip(rows, originals, strict=True)
     ]
-    sampling = convert(
-        checkpoint, items, seed=seed, temperature=listen.temperature, engine=listen.engine, progress=show
-    )
+    sampling = convert(checkpoint, items, _options(listen, seed, show))
     clips = []
     for item, waveform, generated in zip(items, originals, sampling.waveforms, strict=True):
         row = store.rows[store.by_id(item.key)]
@@ -107,7 +110,7 @@ def reconstruct(
 
 
 def convert_voices(
-    checkpoint: Checkpoint, store: AudioStore, listen: ListenConfig, folder: Path, seed: int, show: Show
+    checkpoint: SpeechCodec, store: AudioStore, listen: ListenConfig, folder: Path, seed: int, show: Show
 ) -> dict[str, Any]:
     """Convert held-out utterances to other speakers, free-running; scores them by a speaker classifier."""
     if len(store.speakers) < 2 or listen.conversions < 1:
@@ -122,9 +125,7 @@ def convert_voices(
         Conversion(waveform=original(store, index, listen), speaker=target, key=f"{store.rows[index].id}-to-{target}")
         for index, target in pairs
     ]
-    sampling = convert(
-        checkpoint, items, seed=seed, temperature=listen.temperature, engine=listen.engine, progress=show
-    )
+    sampling = convert(checkpoint, items, _options(listen, seed, show))
     clips = []
     for (index, target), item, generated in zip(pairs, items, sampling.waveforms, strict=True):
         clips.append(

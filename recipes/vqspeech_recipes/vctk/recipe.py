@@ -6,6 +6,8 @@ from functools import cached_property
 
 from vqspeech.analysis.contract import AnalysisContext
 from vqspeech.analysis.running import store_context
+from vqspeech.codec.load import load_speech
+from vqspeech.codec.speech import SpeechCodec
 from vqspeech.codes import CodeTable
 from vqspeech.config import plain
 from vqspeech.corpora.store import AudioStore
@@ -14,7 +16,6 @@ from vqspeech.experiments import Experiment, RecipeOutcome, RecipeRequest, Resul
 from vqspeech.experiments.analyses import GROUP, analysis_stages
 from vqspeech.experiments.components import draw_codebooks, draw_training
 from vqspeech.experiments.facts import codebook_use, describe, last_row, say_skipped, speech_corpus
-from vqspeech.model import Checkpoint, load
 from vqspeech.progress import reporter
 from vqspeech.runs import RunDirectory
 from vqspeech.training import run as runs
@@ -85,9 +86,9 @@ class VctkRecipe:
         return AudioStore.open(self.run.store)
 
     @cached_property
-    def checkpoint(self) -> Checkpoint:
+    def checkpoint(self) -> SpeechCodec:
         """The trained model."""
-        return load(self.run.path)
+        return load_speech(self.run.path)
 
     def _prepare(self, made: Results) -> Result:
         store = runs.prepare(self.settings.run, self.run.path, self.settings.data_dir)

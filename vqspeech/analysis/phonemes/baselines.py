@@ -14,9 +14,9 @@ import numpy as np
 from vqspeech.analysis import latents
 from vqspeech.analysis.listening.features import STEP_S, mfcc
 from vqspeech.analysis.phonemes.frames import LabelledFrames
+from vqspeech.codec.speech import SpeechCodec
 from vqspeech.codes import CodeTable
 from vqspeech.errors import InputError
-from vqspeech.model import Checkpoint
 
 KMEANS_TRAINING = "k-means on MFCC, training audio"
 KMEANS_SCORED = "k-means on MFCC, scored audio"
@@ -109,7 +109,7 @@ def rivals(
     waveform_of: Callable[[str], np.ndarray],
     *,
     training: Sequence[np.ndarray] = (),
-    model: Checkpoint | None = None,
+    model: SpeechCodec | None = None,
     seed: int = 0,
 ) -> dict[str, dict[str, np.ndarray]]:
     """Labellings of the frames of a table with as many clusters as it has codes: name -> kind -> cluster ids (all,) int64.

@@ -41,8 +41,8 @@ from vqspeech.analysis.phonemes.scores import (
 )
 from vqspeech.analysis.phonemes.units import FrameScorer, UnitScores
 from vqspeech.analysis.resampling import bootstrap_interval
+from vqspeech.codec.speech import SpeechCodec
 from vqspeech.codes import CodeTable
-from vqspeech.model import Checkpoint
 
 
 def score(
@@ -54,7 +54,7 @@ def score(
     exclude_silence: bool = True,
     by: LabelBy = "centre",
     inventory: str = AUTO,
-    model: Checkpoint | None = None,
+    model: SpeechCodec | None = None,
     trained_on: Iterable[np.ndarray] | None = None,
 ) -> PhonemeScores:
     """Score codes against phones, with baselines on the same frames.
@@ -182,7 +182,7 @@ def _prior_across(scorer: FrameScorer) -> float | None:
     return float(mapping.correct_across(single, frames.label, scorer.folds, 1, len(frames.phones)).mean())
 
 
-def _abx(scorer: FrameScorer, mfcc: np.ndarray, model: Checkpoint | None) -> AbxErrors:
+def _abx(scorer: FrameScorer, mfcc: np.ndarray, model: SpeechCodec | None) -> AbxErrors:
     mfcc_within, mfcc_across = scorer.abx_of(mfcc - mfcc.mean(axis=0), abx.angle)
     angle_within, angle_across = None, None
     if model is not None:

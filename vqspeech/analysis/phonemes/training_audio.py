@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from vqspeech import audio
+from vqspeech.codec.speech import SpeechCodec
 from vqspeech.config import CorpusConfig
 from vqspeech.corpora.reading import read_corpus
 from vqspeech.corpora.store import AudioStore
 from vqspeech.errors import AudioError, CheckpointError, InputError
-from vqspeech.model import Checkpoint
 from vqspeech.runs import RunDirectory
 
 FRAMES = 30_000
@@ -26,7 +26,7 @@ def of_store(store: AudioStore, seed: int) -> Iterator[np.ndarray]:
         yield store.waveform(int(index))
 
 
-def of_run(checkpoint: Checkpoint, seed: int, data_dir: Path | None = None) -> Iterator[np.ndarray] | None:
+def of_run(checkpoint: SpeechCodec, seed: int, data_dir: Path | None = None) -> Iterator[np.ndarray] | None:
     """Waveforms (time,) of the training split of what a checkpoint was trained on, in random order; None where it cannot be found.
 
     Parameters

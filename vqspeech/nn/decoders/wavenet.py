@@ -10,62 +10,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqspeech.nn.batch import SpeechBatch
 from vqspeech.nn.decoders.compiled import Compiled
+from vqspeech.nn.decoders.conditioner import Conditioner
 from vqspeech.nn.decoders.gated import gated_stack
-from vqspeech.nn.decoders.mulaw import LEVELS, ZERO_LEVEL
+from vqspeech.nn.decoders.mulaw import LEVELS, ZERO_LEVEL, mu_law_encode
+from vqspeech.nn.decoders.protocol import MAIN, Decoder
 from vqspeech.nn.decoders.softmax import softmax_nll
+from vqspeech.nn.perturb import noisy
 
 PLAIN, FUSED, COMPILED = "plain", "fused cpu", "plain compiled"
 """Ways to compute the loss of a `WaveNet`; see there."""
-
-
-class Conditioner(nn.Module):
-    """Latents and speaker to one vector per conditioning frame.
-
-    A convolution over neighbouring latents (looks both ways), `upsampling` conditioning frames for each latent by a transposed
-    convolution, a speaker embedding added to every frame, and a second convolution. Beyond both ends latents are zero.
-
-    Parameters
-    ----------
-    dim : channels of the latents
-    channels : channels of the result
-    kernel : odd width of the convolutions, in latents and in conditioning frames
-    upsampling : conditioning frames per latent
-    speakers : number of speakers; 0 for none
-    """
-
-    def __init__(self, dim: int, channels: int, *, kernel: int = 3, upsampling: int = 1, speakers: int = 0) -> None:
-        super().__init__()
-        self.upsampling = upsampling
-        self.context = nn.Conv1d(dim, channels, kernel)
-        self.expand = nn.ConvTranspose1d(channels, channels, upsampling, upsampling)
-        self.smooth = nn.Conv1d(channels, channels, kernel)
-        self.speaker = nn.Embedding(speakers, channels) if speakers else None
-        self.margin = kernel // 2 + math.ceil(kernel // 2 / upsampling)
-        """Neighbouring latents on either side that the conditioning frames of one latent depend on, at most."""
-
-    def forward(self, latents: Tensor, speaker: Tensor | None, *, with_margin: bool = False) -> Tensor:
-        """Conditioning frames.
-
-        Parameters
-        ----------
-        latents : (batch, dim, frames)
-        speaker : (batch,) int64 indices; None when built without speakers
-        with_margin : the latents have `margin` more frames on either side, which only give context
-
-        Returns
-        -------
-        (batch, frames * upsampling, channels)
-        """
-        if not with_margin:
-            latents = F.pad(latents, (self.margin, self.margin))
-        frames = (latents.shape[-1] - 2 * self.margin) * self.upsampling
-        hidden = self.expand(F.relu(self.context(latents)))
-        if self.speaker is not None:
-            hidden = hidden + self.speaker(speaker)[:, :, None]
-        hidden = F.relu(self.smooth(F.relu(hidden)))
-        spare = (hidden.shape[-1] - frames) // 2
-        return hidden[..., spare : spare + frames].transpose(1, 2)
 
 
 def dilated_taps(x: Tensor, count: int, dilation: int) -> Tensor:
@@ -104,7 +59,7 @@ def residual_block(
     return z, x if residual is None else x + residual(z)
 
 
-class WaveNet(nn.Module):
+class WaveNet(Decoder):
     """A WaveNet over mu-law levels (van den Oord et al. 2016, arXiv 1609.03499), conditioned on latents and speaker.
 
     Each layer is a `residual_block`. The skip paths of all layers are one product over the concatenated z, followed by
@@ -129,6 +84,8 @@ class WaveNet(nn.Module):
     residual_channels, skip_channels : width of the residual and of the output path
     condition_channels, condition_kernel, condition_upsampling : see `Conditioner`; the upsampling must divide the hop
     speakers : number of speakers; 0 for none
+    sample_rate : of the waveform, in Hz
+    past_noise : most noise, in levels, on the past samples in training; see `vqspeech.nn.perturb.noisy`
 
     Attributes
     ----------
@@ -149,9 +106,13 @@ class WaveNet(nn.Module):
         condition_kernel: int = 3,
         condition_upsampling: int = 1,
         speakers: int = 0,
+        sample_rate: int = 16_000,
+        past_noise: float = 0.0,
     ) -> None:
         super().__init__()
+        self.sample_rate = sample_rate
         self.hop_samples = hop_samples
+        self.past_noise = past_noise
         self.dilations = tuple(dilations)
         self.kernel_size = kernel_size
         self.residual_channels = residual_channels
@@ -253,6 +214,35 @@ class WaveNet(nn.Module):
         if computation == COMPILED:
             return self._compiled(self, x, conditions, levels)
         return (_fused_nll if computation == FUSED else _plain_nll)(self, x, conditions, levels)
+
+    def losses(
+        self, z_q: Tensor, batch: SpeechBatch, generator: torch.Generator | None = None, *, group: str = MAIN
+    ) -> dict[str, Tensor]:
+        """``nll``: negative log-likelihood in nats per real sample of the stretch of each crop that the decoder is trained on.
+
+        With a generator the past samples carry noise (`past_noise`).
+        """
+        nll = self.window_nll(z_q, batch, generator)
+        samples = len(nll) if batch.share is None else batch.share.samples
+        return {"nll": nll.sum() / max(1, samples)}
+
+    def window_nll(self, z_q: Tensor, batch: SpeechBatch, generator: torch.Generator | None = None) -> Tensor:
+        """Negative log-likelihood (real samples,) in nats of the crops' windows; arguments as in `losses`."""
+        hop, frames, margin = self.hop_samples, batch.window_frames, self.conditioner.margin
+        rows = torch.arange(len(batch.waveform), device=z_q.device)[:, None]
+        columns = batch.window_start[:, None] + torch.arange(-margin, frames + margin, device=z_q.device)
+        inside = (columns >= 0) & (columns < z_q.shape[-1])
+        latents = z_q.transpose(1, 2)[rows, columns.clamp(0, z_q.shape[-1] - 1)] * inside[..., None]
+        conditions = self.conditions(latents.transpose(1, 2), batch.speaker, with_margin=True)
+
+        positions = batch.window_start[:, None] * hop + torch.arange(frames * hop, device=z_q.device)
+        levels = mu_law_encode(batch.waveform)
+        window = levels[rows, positions]
+        before = torch.where(positions > 0, levels[rows, (positions - 1).clamp_min(0)], ZERO_LEVEL)
+        if generator is not None and self.past_noise > 0:
+            before = noisy(before, self.past_noise, generator, batch.share)
+        nll = self.negative_log_likelihood(window, conditions, before)
+        return nll[positions < batch.lengths[:, None]]
 
     def _inputs(self, past: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
         """Return the input of the first layer, (batch, time, width), and conditions, in the dtype to compute in."""

@@ -9,8 +9,40 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqspeech.config import FrontEndConfig, at_least, require
+from vqspeech.nn.batch import SpeechBatch
 from vqspeech.nn.encoders.protocol import Encoder, Span
 from vqspeech.nn.encoders.spectral import SpectralFeatures
+
+PAPER_STRIDES = ((4, 2),) * 6
+"""Kernel and stride of each convolution of the paper's VCTK encoder."""
+
+WAVEFORM = FrontEndConfig()
+
+
+def conv_encoder(
+    sample_rate: int,
+    *,
+    front_end: FrontEndConfig = WAVEFORM,
+    strides: tuple[tuple[int, int], ...] = PAPER_STRIDES,
+    channels: int = 256,
+    dim: int = 64,
+    residual_dilations: tuple[int, ...] = (),
+) -> ConvEncoder:
+    """Build the encoder of ``[model.encoder] name = "conv"``; options as in `ConvEncoder`.
+
+    Raises
+    ------
+    ConfigError : for values that no encoder has
+    """
+    at_least(1, {"channels": channels, "dim": dim}, "model.encoder", "channels", "dim")
+    require(len(strides) >= 1, "model.encoder.strides: at least one (kernel, stride); [[3, 1]] keeps the rate")
+    require(all(k >= s >= 1 for k, s in strides), "model.encoder.strides: kernel >= stride >= 1 each")
+    require(all(d >= 1 for d in residual_dilations), "model.encoder.residual_dilations: at least 1 each")
+    features = None if front_end.kind == "waveform" else SpectralFeatures.of(front_end, sample_rate)
+    return ConvEncoder(
+        strides=strides, channels=channels, dim=dim, residual_dilations=residual_dilations, front_end=features
+    )
 
 
 class ConvEncoder(Encoder):
@@ -54,6 +86,12 @@ class ConvEncoder(Encoder):
         self.blocks = nn.ModuleList(_ResidualBlock(channels, dilation) for dilation in self.residual_dilations)
         self.norm = nn.LayerNorm(channels)
         self.head = nn.Linear(channels, dim)
+
+    @torch.no_grad()
+    def start(self, batch: SpeechBatch, generator: torch.Generator) -> None:
+        """Standardise spectral features on the batch."""
+        if self.front_end is not None:
+            self.front_end.fit(batch.waveform, batch.frame_mask(self.front_end.hop_samples))
 
     @property
     def span(self) -> Span:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from vqspeech.config import SpectrumConfig
 
 FeatureKind = Literal["logmel", "mfcc"]
 
@@ -37,6 +40,12 @@ class SpectralFeatures(nn.Module):
     mean_window_samples : window, centred on each frame, over which sliding means are taken, within the waveform; 0 for none. Not of differences
     lifter : exponent of the weights of cepstral coefficients, of differences too (mfcc only)
     """
+
+    @classmethod
+    def of(cls, config: SpectrumConfig, sample_rate: int) -> SpectralFeatures:
+        """Build the features of a configuration, at a rate in Hz."""
+        values = {item.name: getattr(config, item.name) for item in dataclasses.fields(SpectrumConfig)}
+        return cls(sample_rate=sample_rate, deltas=getattr(config, "deltas", False), **values)
 
     mean: Tensor
     std: Tensor

@@ -1,0 +1,7 @@
+"""Trained models for use: all that conversion, encoding, analysis and the command line know of them."""
+
+from vqspeech.codec.load import load
+from vqspeech.codec.protocol import Codec
+from vqspeech.codec.speech import SpeechCodec
+
+__all__ = ["Codec", "SpeechCodec", "load"]

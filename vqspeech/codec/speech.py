@@ -1,0 +1,209 @@
+"""A trained model of speech as a codec."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from vqspeech.codec.chunks import ChunkEncoder, Key, Waveform
+from vqspeech.config import ModelConfig
+from vqspeech.errors import InputError, unknown_name
+from vqspeech.nn.decoders.protocol import SpeakOptions
+from vqspeech.nn.quantize import Quantizer
+from vqspeech.nn.quantize.fingerprint import codebook_hash
+from vqspeech.nn.vqvae import VQVAE
+from vqspeech.speech import Deliver, Speech, collect
+
+AS_TRAINED = SpeakOptions()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Utterance:
+    """Codes and the voice to speak them with.
+
+    Parameters
+    ----------
+    codes : (codebooks, frames) int64
+    speaker : id
+    n_samples : of the recording that was encoded; the result is as long, at the decoder's rate
+    key : name of the utterance; its random stream follows from it, so it sounds the same alone and among others
+    """
+
+    codes: npt.NDArray[np.int64]
+    speaker: str
+    n_samples: int
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeechCodec:
+    """A model with what is needed to use it; a `vqspeech.codec.Codec`.
+
+    Parameters
+    ----------
+    model : in evaluation mode
+    config : its configuration
+    speakers : speaker ids in the order of the decoder's embedding
+    step : optimiser steps taken
+    path : the checkpoint directory
+    facts : the rest of its config.json: run configuration, corpus, versions
+    """
+
+    model: VQVAE
+    config: ModelConfig
+    speakers: tuple[str, ...]
+    step: int
+    path: Path
+    facts: dict[str, Any]
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the model."""
+        return next(self.model.parameters()).device
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate of the waveforms that it encodes, in Hz."""
+        return self.config.sample_rate
+
+    @property
+    def output_rate(self) -> int:
+        """Rate of the waveforms that it decodes to, in Hz."""
+        return self.model.decoder.sample_rate
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples per code, at `sample_rate`."""
+        return self.model.hop_samples
+
+    @property
+    def codebook_sizes(self) -> tuple[int, ...]:
+        """Number of codes of each codebook."""
+        return self.model.quantizer.codebook_sizes
+
+    @cached_property
+    def codebook(self) -> str:
+        """Hash of the codebooks; see `vqspeech.nn.quantize.fingerprint.codebook_hash`."""
+        return codebook_hash(self.model)
+
+    def speaker_index(self, speaker: str) -> int:
+        """Index of a speaker id.
+
+        Raises
+        ------
+        UnknownNameError : lists near names
+        """
+        if speaker not in self.speakers:
+            raise unknown_name("speaker", speaker, self.speakers, "`vqspeech speakers RUN` lists all.")
+        return self.speakers.index(speaker)
+
+    def encode(self, waveforms: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Encode waveforms to the codes that `vqspeech encode` gives for the same samples; see `Codec.encode`.
+
+        Raises
+        ------
+        InputError : for a row without samples
+        """
+        rows = waveforms.detach().float().cpu().numpy()
+        ends = [len(row) for row in rows] if lengths is None else [int(length) for length in lengths]
+        found = {n: codes for n, _, codes in self.encode_all((n, row[: ends[n]]) for n, row in enumerate(rows))}
+        books = len(self.codebook_sizes)
+        result = torch.zeros(len(rows), books, -(-waveforms.shape[1] // self.hop_samples), dtype=torch.int64)
+        for n, codes in found.items():
+            result[n, :, : codes.shape[1]] = torch.from_numpy(codes)
+        return result
+
+    def encode_all(
+        self, waveforms: Iterable[tuple[Key, Waveform]], rows: int | None = None
+    ) -> Iterator[tuple[Key, int, npt.NDArray[np.int64]]]:
+        """Encode many recordings: (key, samples, codes (codebooks, frames)) of each as soon as it is complete.
+
+        Arguments and errors as in `vqspeech.codec.chunks.ChunkEncoder`.
+        """
+        return ChunkEncoder[Key](self.model, self.sample_rate, rows).encode(waveforms)
+
+    def decode(self, codes: Tensor, speaker: str, options: SpeakOptions = AS_TRAINED) -> Tensor:
+        """Decode codes (batch, codebooks, frames) to waveforms (batch, frames * hop) at `output_rate`.
+
+        Raises
+        ------
+        InputError : for codes outside the codebooks
+        UnknownNameError : for a speaker that the model does not know
+        """
+        samples = codes.shape[-1] * self.hop_samples
+        utterances = [
+            Utterance(codes=row.cpu().numpy(), speaker=speaker, n_samples=samples, key=str(n))
+            for n, row in enumerate(codes)
+        ]
+        waveforms = self.speak(utterances, options).waveforms
+        if not waveforms:
+            return torch.zeros(0, codes.shape[-1] * self.model.decoder.hop_samples)
+        return torch.from_numpy(np.stack(waveforms))
+
+    def speak(
+        self, utterances: Sequence[Utterance], options: SpeakOptions = AS_TRAINED, deliver: Deliver | None = None
+    ) -> Speech:
+        """Speak codes, each in its voice; one waveform per utterance.
+
+        Parameters
+        ----------
+        utterances : what to say, and in whose voice
+        options : how; its `streams` are the utterances'
+        deliver : takes pieces instead of keeping them, see `vqspeech.speech.collect`
+
+        Raises
+        ------
+        InputError : for codes outside the codebooks
+        UnknownNameError : for a speaker that the model does not know
+        SpeechInterrupted : at Ctrl-C, with what has been generated
+        """
+        decoder = self.model.decoder
+        voices = [self.speaker_index(one.speaker) if self.speakers else None for one in utterances]
+        for one in utterances:
+            self._require_codes(one)
+        latents = [CodeLatents(self.model.quantizer, torch.from_numpy(one.codes).to(self.device)) for one in utterances]
+        lengths = [-(-one.n_samples * decoder.hop_samples // self.hop_samples) for one in utterances]
+        options = replace(options, streams=tuple(stream_number(one.key) for one in utterances))
+        return collect(decoder.speak(latents, voices, lengths, options), len(utterances), deliver)
+
+    def _require_codes(self, utterance: Utterance) -> None:
+        codes, sizes = utterance.codes, self.codebook_sizes
+        if codes.ndim != 2 or len(codes) != len(sizes):
+            raise InputError(
+                f"{utterance.key!r} has codes of shape {codes.shape}; {self.path} has ({len(sizes)} codebooks, frames)"
+            )
+        if any(book.min(initial=0) < 0 or book.max(initial=0) >= size for book, size in zip(codes, sizes, strict=True)):
+            raise InputError(f"{utterance.key!r} has codes outside the codebooks of {self.path}, {sizes}")
+        if utterance.n_samples > codes.shape[1] * self.hop_samples:
+            raise InputError(
+                f"{utterance.key!r} has {codes.shape[1]} codes of {self.hop_samples} samples, too few for "
+                f"{utterance.n_samples} samples"
+            )
+
+
+def stream_number(key: str) -> int:
+    """The random stream of a name: 63 bits of its SHA-256."""
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") >> 1
+
+
+class CodeLatents:
+    """Latents of codes (codebooks, frames), decoded slice by slice; a `LatentFrames`."""
+
+    def __init__(self, quantizer: Quantizer, codes: Tensor) -> None:
+        self._quantizer, self._codes = quantizer, codes
+
+    def __len__(self) -> int:
+        return self._codes.shape[1]
+
+    @torch.inference_mode()
+    def __getitem__(self, frames: slice) -> Tensor:
+        return self._quantizer.decode(self._codes[None, :, frames])[0]

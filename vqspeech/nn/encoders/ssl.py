@@ -1,0 +1,220 @@
+"""Encoders on self-supervised features: HuBERT and wav2vec 2.0 of torchaudio, frozen or trained further."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vqspeech.errors import ConfigError, InputError
+from vqspeech.nn.encoders.protocol import Encoder
+from vqspeech.nn.frozen import Frozen
+
+RATE = 16_000
+HOP, WINDOW = 320, 400
+"""Samples per feature frame and of its receptive field in the convolutions, of all networks here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """A network and its published weights.
+
+    Parameters
+    ----------
+    name : of the weights
+    build : makes the network with random weights, a ``torchaudio.models.Wav2Vec2Model``
+    weights : loads the published weights from the user's cache, or downloads them
+    width : channels of a layer
+    layers : transformer layers
+    normalised : whether a waveform is normalised to mean 0 and variance 1 first
+    """
+
+    name: str
+    build: Callable[[], nn.Module]
+    weights: Callable[[], dict[str, Tensor]]
+    width: int
+    layers: int
+    normalised: bool = False
+
+
+def _published(factory: str, bundle: str, width: int, layers: int, normalised: bool = False) -> Network:
+    def build() -> nn.Module:
+        from torchaudio import models
+
+        network: nn.Module = getattr(models, factory)()
+        return network
+
+    def weights() -> dict[str, Tensor]:
+        from torchaudio import pipelines
+
+        state: dict[str, Tensor] = getattr(pipelines, bundle).get_model().state_dict()
+        # networks that normalise their input are wrapped
+        return {name.removeprefix("model."): tensor for name, tensor in state.items()}
+
+    return Network(
+        name=f"torchaudio.pipelines.{bundle}",
+        build=build,
+        weights=weights,
+        width=width,
+        layers=layers,
+        normalised=normalised,
+    )
+
+
+NETWORKS: dict[str, dict[str, Network]] = {
+    "hubert": {
+        "base": _published("hubert_base", "HUBERT_BASE", 768, 12),
+        "large": _published("hubert_large", "HUBERT_LARGE", 1024, 24, normalised=True),
+        "xlarge": _published("hubert_xlarge", "HUBERT_XLARGE", 1280, 48, normalised=True),
+    },
+    "wav2vec2": {
+        "base": _published("wav2vec2_base", "WAV2VEC2_BASE", 768, 12),
+        "large": _published("wav2vec2_large", "WAV2VEC2_LARGE", 1024, 24),
+        "large-lv60k": _published("wav2vec2_large_lv60k", "WAV2VEC2_LARGE_LV60K", 1024, 24, normalised=True),
+    },
+}
+"""Family -> size -> network."""
+
+
+def hubert(
+    sample_rate: int, *, size: str = "base", layer: int = 9, frozen: bool = True, dim: int = 64
+) -> SelfSupervisedEncoder:
+    """Build the encoder of ``[model.encoder] name = "hubert"`` (Hsu et al. 2021, arXiv 2106.07447).
+
+    Parameters
+    ----------
+    sample_rate : must be 16,000 Hz
+    size : ``"base"``, ``"large"`` or ``"xlarge"``
+    layer : transformer layer whose output is used, from 1
+    frozen : keep the published weights; otherwise they are trained further
+    dim : channels of the latents
+
+    Raises
+    ------
+    ConfigError : for another rate, an unknown size, or a layer that the network does not have
+    """
+    return _build("hubert", sample_rate, size, layer, frozen, dim)
+
+
+def wav2vec2(
+    sample_rate: int, *, size: str = "base", layer: int = 6, frozen: bool = True, dim: int = 64
+) -> SelfSupervisedEncoder:
+    """Build the encoder of ``[model.encoder] name = "wav2vec2"`` (Baevski et al. 2020, arXiv 2006.11477).
+
+    Sizes are ``"base"``, ``"large"`` and ``"large-lv60k"``; other parameters and errors as in `hubert`.
+    """
+    return _build("wav2vec2", sample_rate, size, layer, frozen, dim)
+
+
+def _build(
+    family: Literal["hubert", "wav2vec2"], sample_rate: int, size: str, layer: int, frozen: bool, dim: int
+) -> SelfSupervisedEncoder:
+    if sample_rate != RATE:
+        raise ConfigError(f"model.sample_rate = {sample_rate}; the encoder {family!r} takes {RATE} Hz")
+    sizes = NETWORKS[family]
+    if size not in sizes:
+        raise ConfigError(f"model.encoder.size = {size!r}; the encoder {family!r} has {', '.join(sizes)}")
+    if not 1 <= layer <= sizes[size].layers:
+        raise ConfigError(f"model.encoder.layer = {layer}; {family} {size} has layers 1 to {sizes[size].layers}")
+    if dim < 1:
+        raise ConfigError(f"model.encoder.dim = {dim}; at least 1")
+    return SelfSupervisedEncoder(sizes[size], layer=layer, frozen=frozen, dim=dim)
+
+
+def _lower_layers(network: nn.Module, layer: int) -> nn.Module:
+    """Remove the layers above the one that is used; what remains unused is not trained."""
+    transformer: Any = network.get_submodule("encoder.transformer")
+    del transformer.layers[layer:]
+    # networks that normalise after each layer normalise once more after the last, which is not this one
+    transformer.layer_norm.requires_grad_(transformer.layer_norm_first)
+    return network
+
+
+class SelfSupervisedEncoder(Encoder):
+    """Latents from a layer of a self-supervised network: normalised, then a linear projection.
+
+    Frames are centred on their own samples: the waveform is padded with silence on both sides. A code depends on the
+    whole utterance, through attention. Rows of different lengths are computed apart, since the network's normalisation
+    over time would see the padding. Dropout is off, so that training resumes exactly.
+
+    Parameters
+    ----------
+    network : which
+    layer : transformer layer whose output is used, from 1
+    frozen : keep the published weights, which checkpoints then do not hold
+    dim : channels of the latents
+    """
+
+    loaded: Tensor
+
+    def __init__(self, network: Network, *, layer: int, frozen: bool, dim: int) -> None:
+        super().__init__()
+        self.dim, self.hop_samples = dim, HOP
+        self.layer, self.published = layer, network
+        built = _lower_layers(network.build(), layer).eval()
+        self.features: Frozen[Any] | nn.Module = Frozen(built) if frozen else built
+        self.register_buffer("loaded", torch.tensor(False))
+        self.norm = nn.LayerNorm(network.width)
+        self.head = nn.Linear(network.width, dim)
+
+    def load_pretrained(self) -> Self:
+        """Load the published weights: always where they are frozen, else once, before training.
+
+        Raises
+        ------
+        InputError : when they are neither in the cache nor to be downloaded
+        CheckpointError : when they are not those that the model was trained with
+        """
+        frozen = isinstance(self.features, Frozen)
+        if bool(self.loaded) and not frozen:
+            return self
+        try:
+            state = self.published.weights()
+        except (OSError, RuntimeError) as error:
+            raise InputError(
+                f"the weights {self.published.name} are not in the cache {torch.hub.get_dir()} and cannot be "
+                f"downloaded: {error}. Put them there, or run once with network"
+            ) from error
+        network = self.features.network if isinstance(self.features, Frozen) else self.features
+        used = {name: state[name] for name in network.state_dict()}
+        if isinstance(self.features, Frozen):
+            self.features.load(used, self.published.name)
+        else:
+            self.features.load_state_dict(used)
+        self.loaded.fill_(True)
+        return self
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training mode; the network stays without dropout."""
+        super().train(mode)
+        self.features.eval()
+        return self
+
+    def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Compute latents (batch, dim, ceil(time / 320)); see `Encoder.forward`."""
+        frames = -(-waveform.shape[1] // HOP)
+        waveform = F.pad(waveform, (0, frames * HOP - waveform.shape[1]))
+        if lengths is None:
+            return self._latents(waveform)
+        counts = -(-lengths // HOP)
+        latents = waveform.new_zeros(len(waveform), self.dim, frames)
+        for count in counts.unique().tolist():
+            rows = counts == count
+            if count:
+                latents[rows, :, :count] = self._latents(waveform[rows, : count * HOP]).to(latents.dtype)
+        return latents
+
+    def _latents(self, waveform: Tensor) -> Tensor:
+        if not len(waveform):
+            return waveform.new_zeros(0, self.dim, waveform.shape[1] // HOP)
+        if self.published.normalised:
+            waveform = F.layer_norm(waveform, waveform.shape[1:])
+        padded = F.pad(waveform, ((WINDOW - HOP) // 2, WINDOW - HOP - (WINDOW - HOP) // 2))
+        network: Any = self.features.network if isinstance(self.features, Frozen) else self.features
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not isinstance(self.features, Frozen)):
+            layers, _ = network.extract_features(padded, num_layers=self.layer)
+        return self.head(self.norm(layers[-1])).transpose(1, 2)
