@@ -132,33 +132,28 @@ class ImageModality:
         return save_grid(pixels, max(1, round(len(pixels) ** 0.5)), path)
 
 
-class _Retired:
-    """A modality of older releases, whose models are priors of the modality ``codes`` now."""
+class _Former:
+    """A modality of earlier releases, whose models are priors of the modality ``codes`` now; every use says so."""
 
     name, prior, keys = "", "", ""
 
-    def check(self, config: RunConfig) -> RunConfig:
+    def check(self, *given: Any, **options: Any) -> Any:
         """Say what to write now."""
         raise ConfigError(
-            f'modality = "{self.name}" is now modality = "codes" with [model] name = "{self.prior}"{self.keys}; '
-            "the other keys are the same"
+            f'modality = "{self.name}" is now modality = "codes" with [model] name = "{self.prior}"{self.keys}; the '
+            "other keys are the same. Models that were trained under the former name must be trained again"
         )
 
-    def load(self, path: Path, facts: Mapping[str, Any], device: torch.device | str = "cpu") -> Any:
-        """Say what to do now."""
-        raise InputError(
-            f'{path} was trained with modality = "{self.name}"; train it again with modality = "codes" and [model] '
-            f'name = "{self.prior}"{self.keys}'
-        )
+    prepare = open = task = load = encode = encode_store = decode = preview = check
 
 
-class ImagePrior(_Retired):
+class ImagePrior(_Former):
     """The former modality ``image-prior``."""
 
     name, prior, keys = "image-prior", "pixelcnn", ", where by_class is called conditioned"
 
 
-class ImageTwoStage(_Retired):
+class ImageTwoStage(_Former):
     """The former modality ``image-two-stage``."""
 
     name, prior, keys = "image-two-stage", "two-stage", " and conditioned = false"
