@@ -1,4 +1,4 @@
-"""Fresh models of images from their configuration."""
+"""Build models of images from their configuration."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def check_shape(config: ImageModelConfig, shape: Shape) -> None:
 
 
 def build(config: ImageModelConfig, shape: Shape) -> ImageModel:
-    """A fresh model, its weights drawn from torch's global generator.
+    """Build a model, its weights drawn from torch's global generator.
 
     Raises
     ------
-    ConfigError : for images whose sides the strides do not divide, and hyper-parameters that the quantizer does not take
-    UnknownNameError : when nobody registers the quantizer
+    ConfigError : sides that the strides do not divide, or hyper-parameters that the quantizer refuses
+    UnknownNameError : an unknown quantizer
     """
     check_shape(config, shape)
     quantizers = [parts.build("quantizer", one, config.dim) for one in config.quantizers]
@@ -50,7 +50,7 @@ def build(config: ImageModelConfig, shape: Shape) -> ImageModel:
 
 
 def _build_residual(config: ImageModelConfig, shape: Shape, quantizers: list[Quantizer]) -> ImageModel:
-    """A model on the paper's encoder and decoder."""
+    """Build a model on the paper's encoder and decoder."""
     common: dict[str, Any] = {
         "width": config.width,
         "downsamplings": config.downsamplings,

@@ -17,7 +17,7 @@ LikelihoodName = Literal["softmax256", "logistic", "gaussian", "bernoulli"]
 
 @dataclass(frozen=True, kw_only=True)
 class VimcoConfig(Strict):
-    """Latents of the VIMCO baseline: `samples` of each in the bound, `variables` per position with `categories` each."""
+    """Latents of the VIMCO baseline: `samples` in the bound, `variables` per position with `categories` each."""
 
     samples: int = 50
     variables: int = 1
@@ -35,15 +35,16 @@ class ImageModelConfig(Strict):
     Parameters
     ----------
     kind : ``vqvae``, ``vqvae2`` (two levels), or a baseline on the same encoder and decoder
-    network : ``residual``, the paper's; ``tfp``, that of the TensorFlow Probability blog, see `vqspeech_image.nn.tfp`: one latent
-        of a whole image, kind ``vqvae``, likelihood ``bernoulli``, and no use for the sizes below
-    width : channels of all hidden layers, but for `edge_width`
-    edge_width : channels behind the first strided convolution and behind the last transposed one, whose grids are the largest; 0 for `width`
+    network : ``residual``, the paper's; ``tfp``, that of the TensorFlow Probability blog, see `vqspeech_image.nn.tfp`:
+        one latent of a whole image, kind ``vqvae``, likelihood ``bernoulli``; it ignores the sizes below
+    width : channels of all hidden layers, except `edge_width`
+    edge_width : channels after the first strided and the last transposed convolution, whose grids are largest; 0 for
+        `width`
     downsamplings : 4 x 4 convolutions of stride 2; the grid of latents is 2^downsamplings times smaller than the image
     residual_blocks : in the encoder, and in the decoder
-    normalisation : ``batch`` puts BatchNorm behind every convolution, ``none`` nothing
+    normalisation : ``batch`` puts BatchNorm after every convolution, ``none`` nothing
     grid : ``full`` keeps the positions, ``single`` makes one latent of the whole image
-    dim : channels of the latents
+    dim : channels of latents
     likelihood : of pixels given latents
     mixtures : logistics of the ``logistic`` likelihood
     pixel_share : of the positions, drawn anew for each step, on which the training loss is taken
@@ -90,8 +91,8 @@ class ImageModelConfig(Strict):
             for name, value in wanted.items():
                 if getattr(self, name) != value:
                     raise ConfigError(
-                        f"model.{name} = {getattr(self, name)!r}; model.network = 'tfp' is one latent of black and white pixels: "
-                        f"{', '.join(f'{key} = {one!r}' for key, one in wanted.items())}"
+                        f"model.{name} = {getattr(self, name)!r}; model.network = 'tfp' is one latent of black and "
+                        f"white pixels: {', '.join(f'{key} = {one!r}' for key, one in wanted.items())}"
                     )
 
     @property
@@ -108,7 +109,7 @@ class ImageModelConfig(Strict):
 
 
 def image_model(values: Mapping[str, Any]) -> ImageModelConfig:
-    """A checked ``model`` table of the modality ``image``."""
+    """Check the ``model`` table of the modality ``image``."""
     return parse(ImageModelConfig, values, "model.")
 
 
@@ -117,4 +118,4 @@ def refuse_crops(config: RunConfig) -> None:
     usual = TrainConfig()
     for name in ("crop_samples", "window_samples"):
         if getattr(config.train, name) != getattr(usual, name):
-            raise ConfigError(f"train.{name} is about crops of sound; images are taken whole, so leave it away")
+            raise ConfigError(f"train.{name} is about crops of sound; images are taken whole, omit it")

@@ -1,1 +1,1 @@
-"""Where images come from: readers of the usual layouts, all giving an `ImageCorpus`."""
+"""Readers of image corpora in their usual layouts; each returns an `ImageCorpus`."""

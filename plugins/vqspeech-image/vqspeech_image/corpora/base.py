@@ -1,4 +1,4 @@
-"""The contract between image corpora and everything that uses them: `ImageCorpus`, read block by block."""
+"""What image corpora give: `ImageCorpus`, read block by block."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vqspeech.corpora.base import SPLITS, Split, split_of
 from vqspeech.errors import ConfigError
 
 UNLABELLED = -1
-"""The label of an image whose class nobody told."""
+"""The label of an image without a class."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -25,7 +25,7 @@ class Block:
     pixels : (images, height, width, channels) uint8
     labels : (images,) int64 indices of classes, or `UNLABELLED`
     splits : (images,) uint8 indices into `vqspeech.corpora.base.SPLITS`
-    skipped : path -> reason for what turned out to be unusable while decoding
+    skipped : path -> reason for every file that proved unusable while decoding
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -36,20 +36,20 @@ class Block:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageCorpus:
-    """Images of one size with where they come from.
+    """Images of one size and their origin.
 
     Parameters
     ----------
     name : registered name of the reader
-    root : the folder read
-    variant : what was found there, in words
+    root : the corpus folder
+    variant : a description of what was found
     shape : (height, width, channels) of every image
     class_names : empty where there are no classes
-    counts : split -> images, as far as known before decoding
-    blocks : decodes the images, in an order that is always the same
-    skipped : path -> reason for every file that was found and could not be used
-    notes : facts worth telling, one sentence each
-    stand_in : whether it only stands in for the corpus that somebody would rather use; reports say so
+    counts : split -> number of images, as far as known before decoding
+    blocks : decodes the images, always in the same order
+    skipped : path -> reason for every file that could not be used
+    notes : facts about the corpus for its user, one sentence each
+    stand_in : whether it replaces a corpus that cannot be used; reports say so
     """
 
     name: str
@@ -65,21 +65,21 @@ class ImageCorpus:
 
 
 def split_index(split: Split) -> int:
-    """The number of a split in `Block.splits`."""
+    """Return the number of a split in `Block.splits`."""
     return SPLITS.index(split)
 
 
 def held_out(keys: Sequence[str], valid: float, test: float = 0.0) -> npt.NDArray[np.uint8]:
-    """Splits of training images by a hash of their keys (see `split_of`): adding or losing images moves nobody.
+    """Split training images by a hash of their keys (see `split_of`), whatever the other images.
 
     Parameters
     ----------
     keys : one per image
-    valid, test : shares that are held out
+    valid, test : held-out shares
 
     Raises
     ------
-    ConfigError : for shares that leave nothing to train on
+    ConfigError : shares that leave nothing to train on
     """
     if not (0 <= valid < 1 and 0 <= test < 1 and valid + test < 1):
         raise ConfigError(
@@ -89,5 +89,5 @@ def held_out(keys: Sequence[str], valid: float, test: float = 0.0) -> npt.NDArra
 
 
 def counted(splits: npt.NDArray[np.uint8]) -> dict[str, int]:
-    """Images of each split."""
+    """Count the images of each split."""
     return {split: int((splits == number).sum()) for number, split in enumerate(SPLITS)}

@@ -1,4 +1,4 @@
-"""CIFAR-10 (Krizhevsky 2009) in its original batches, ``cifar-10-batches-py``; a subset in the same layout will do."""
+"""CIFAR-10 (Krizhevsky 2009) in its original batches, ``cifar-10-batches-py``, or a subset in that layout."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ SHAPE = (32, 32, 3)
 
 
 def read(root: Path | str | None, *, valid: float = 0.05) -> ImageCorpus:
-    """The images of a folder that is, or holds, ``cifar-10-batches-py``.
+    """Read the images of a folder that is or holds ``cifar-10-batches-py``.
 
-    ``data_batch_*`` are for training, a share of them by a hash of file name and place for validation; ``test_batch`` is the test set.
+    ``data_batch_*`` are for training, except a share for validation by a hash of file name and place; ``test_batch`` is
+    the test set.
 
     Parameters
     ----------
     root : the folder
-    valid : share of the training images held out for validation; 0 for none
+    valid : share of the training images held out for validation
 
     Raises
     ------
-    CorpusError : when there are no batches, or one is damaged, truncated, or a program in disguise
+    CorpusError : no batches, or one that is damaged, truncated, or a program in disguise
     """
     folder = existing_root(root, "cifar10")
     if not (folder / TEST_FILE).exists() and (folder / FOLDER).is_dir():
@@ -41,8 +42,8 @@ def read(root: Path | str | None, *, valid: float = 0.05) -> ImageCorpus:
     files = [folder / name for name in (*TRAIN_FILES, TEST_FILE) if (folder / name).is_file()]
     if not any(path.name in TRAIN_FILES for path in files):
         raise CorpusError(
-            f"{folder}: no CIFAR-10 here; looked for {TRAIN_FILES[0]} to {TRAIN_FILES[-1]} and {TEST_FILE}, also in {FOLDER}/. The python "
-            "version of the data set is meant, unpacked"
+            f"{folder}: no CIFAR-10 here; looked for {TRAIN_FILES[0]} to {TRAIN_FILES[-1]} and {TEST_FILE}, "
+            f"also in {FOLDER}/. The python version of the data set is needed, unpacked"
         )
     blocks = [_block(path, valid) for path in files]
     splits = np.concatenate([block.splits for block in blocks])
@@ -94,7 +95,7 @@ def _checked(path: Path, values: dict[str, Any]) -> tuple[npt.NDArray[np.uint8],
 
 
 def _class_names(path: Path) -> tuple[str, ...]:
-    """From ``batches.meta``, or as everybody knows them where that file is not there."""
+    """Read the class names from ``batches.meta``; the usual ones where that file is missing."""
     if not path.is_file():
         return CLASSES
     names = read_arrays(path).get("label_names")

@@ -1,4 +1,4 @@
-"""What corpora of clips share: frames in the order of their clips, whole clips held out."""
+"""Shared by corpora of clips: frames in the order of their clips, whole clips held out."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ Splits = npt.NDArray[np.uint8]
 
 
 def splits_of_frames(keys: Sequence[str], lengths: Sequence[int], valid: float, test: float) -> list[Splits]:
-    """The split of every frame of each clip, which is that of its clip: neighbouring frames are all but equal.
+    """Assign every frame to its clip's split, because neighbouring frames are nearly equal.
 
     Parameters
     ----------
     keys : one per clip, whose hash decides
     lengths : frames of each clip
-    valid, test : shares of the clips that are held out
+    valid, test : held-out shares of the clips
 
     Raises
     ------
-    ConfigError : for shares that leave nothing to train on
+    ConfigError : shares that leave nothing to train on
     """
     splits = held_out(keys, valid, test)
     return [np.full(length, split, np.uint8) for length, split in zip(lengths, splits, strict=True)]
@@ -32,7 +32,7 @@ def splits_of_frames(keys: Sequence[str], lengths: Sequence[int], valid: float, 
 def blocks_of_clips(
     clips: Callable[[], Iterator[npt.NDArray[np.uint8]]], splits: Sequence[Splits]
 ) -> Callable[[], Iterator[Block]]:
-    """`ImageCorpus.blocks` of clips, a clip a block.
+    """Yield `ImageCorpus.blocks`, one per clip.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The digits that come with scikit-learn, enlarged to MNIST's size: real handwriting for a first run without data."""
+"""The digits that come with scikit-learn, enlarged to MNIST's size: real handwriting without a download."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ SIDE = 28
 
 
 def read(root: Path | str | None = None, *, valid: float = 0.05, test: float = 0.1) -> ImageCorpus:
-    """1,797 digits of 43 writers, 8 x 8 in 17 grey levels, enlarged to 28 x 28 by cubic interpolation.
+    """Read 1,797 digits of 43 writers, 8 x 8 in 17 grey levels, enlarged to 28 x 28 by cubic interpolation.
 
     Parameters
     ----------
-    root : ignored; the images lie in scikit-learn
-    valid, test : shares held out, by a hash of their place
+    root : ignored; the images come with scikit-learn
+    valid, test : held-out shares, by a hash of the place
     """
     from PIL import Image
     from sklearn import datasets

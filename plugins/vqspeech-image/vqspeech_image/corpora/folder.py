@@ -28,22 +28,22 @@ def read(
     valid: float = 0.05,
     test: float = 0.05,
 ) -> ImageCorpus:
-    """The images below a folder; the first folder below it that an image lies in is its class.
+    """Read the images below a folder; the top folder of an image is its class.
 
-    Headers are read here, pixels later; what either shows to be unusable is skipped and named. Grey images are spread over three
-    channels, 16-bit ones scaled to 8, transparency laid on white, CMYK converted; see `load_pixels`.
+    Headers are read first, pixels later; unusable files are skipped and listed. Grey images get three channels, 16-bit
+    ones are scaled to 8 bits, transparency becomes white, CMYK is converted; see `load_pixels`.
 
     Parameters
     ----------
     root : the folder
-    size : side in pixels: the largest centred square of each image, shrunk or enlarged to it. None takes images as they are, all of one size
+    size : side in pixels of the largest centred square of each image, scaled; None for images that all have one size
     channels : 3 for colour, 1 for grey
-    valid, test : shares held out, by a hash of the path below the folder
+    valid, test : held-out shares, by a hash of the path below the folder
 
     Raises
     ------
-    CorpusError : when there are fewer than two usable images, or they differ in size and no `size` is given
-    ConfigError : for a size or a number of channels that cannot be
+    CorpusError : fewer than two usable images, or differing sizes without `size`
+    ConfigError : an impossible size or number of channels
     """
     if size is not None and not 1 <= size <= 4096:
         raise ConfigError(f"corpus.options.size = {size}; a side between 1 and 4096 pixels")
@@ -54,14 +54,14 @@ def read(
     if len(paths) < 2:
         reasons = "; ".join(f"{path}: {reason}" for path, reason in list(skipped.items())[:3])
         raise CorpusError(
-            f"{folder}: {len(paths)} usable image{'s' if len(paths) != 1 else ''}, at least 2 are needed. Read are "
+            f"{folder}: {len(paths)} usable image{'s' if len(paths) != 1 else ''}, at least 2 are needed, of the types "
             f"{', '.join(SUFFIXES)}. First problems: {reasons or 'none'}"
         )
     if size is None and len(set(sizes)) > 1:
         some = sorted(set(sizes))
         raise CorpusError(
-            f"{folder}: images of {len(some)} sizes, from {some[0][0]} x {some[0][1]} to {some[-1][0]} x {some[-1][1]}; give "
-            "corpus.options.size = SIDE to bring all to one square"
+            f"{folder}: images of {len(some)} sizes, {some[0][0]} x {some[0][1]} to {some[-1][0]} x {some[-1][1]}; "
+            "set corpus.options.size = SIDE to make all the same square"
         )
     names = [path.relative_to(folder).as_posix() for path in paths]
     classes = tuple(sorted({name.partition("/")[0] for name in names if "/" in name}))
@@ -90,11 +90,11 @@ def read(
 
 
 def image_files(inputs: Sequence[Path]) -> list[Path]:
-    """List image files: those given, and those of folders, sorted by path; hidden ones are passed over.
+    """List image files: those given, and those in folders except hidden ones, sorted by path.
 
     Raises
     ------
-    InputError : when one does not exist, or there are none
+    InputError : a missing path, or no images
     """
     files: list[Path] = []
     for path in inputs:
@@ -106,17 +106,18 @@ def image_files(inputs: Sequence[Path]) -> list[Path]:
         else:
             raise InputError(f"{path} is no image file or folder")
     if not files:
-        raise InputError(f"no images in {', '.join(map(str, inputs))}; read are {', '.join(SUFFIXES)}")
+        raise InputError(f"no images in {', '.join(map(str, inputs))}; looked for {', '.join(SUFFIXES)}")
     return files
 
 
 def _probed(folder: Path) -> tuple[list[Path], dict[str, str], list[tuple[int, int]]]:
-    """Images that open, files that do not with the reason, and (width, height) of the images, in order of path; hidden files are passed over."""
+    """List images, unusable files with reasons, and sizes (width, height), in order of path without hidden files."""
     found: list[tuple[str, Path, tuple[int, int]]] = []
     skipped: dict[str, str] = {}
     seen: set[str] = set()
     for place, folders, files in os.walk(folder, followlinks=True):
-        if os.path.realpath(place) in seen:  # links may lead in circles
+        # Links may lead in circles.
+        if os.path.realpath(place) in seen:
             folders.clear()
             continue
         seen.add(os.path.realpath(place))
@@ -124,7 +125,7 @@ def _probed(folder: Path) -> tuple[list[Path], dict[str, str], list[tuple[int, i
         for name in sorted(name for name in files if not name.startswith(".")):
             path = Path(place) / name
             if path.suffix.lower() not in SUFFIXES:
-                skipped[str(path)] = f"{path.suffix or 'a file without a suffix'} is no image that is read here"
+                skipped[str(path)] = f"{path.suffix or 'a file without a suffix'} is not read as an image"
                 continue
             try:
                 found.append((path.relative_to(folder).as_posix(), path, probe(path)))

@@ -1,4 +1,4 @@
-"""Your own clips: arrays of frames, a file each."""
+"""Your own clips: arrays of frames, one file each."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ SUFFIX = ".npy"
 
 
 def read(root: Path | str | None, *, valid: float = 0.05, test: float = 0.1) -> ImageCorpus:
-    """The clips below a folder: ``.npy`` files of (frames, height, width) or (frames, height, width, 1 or 3) uint8, all of one size.
+    """Read the clips below a folder: ``.npy`` files of (frames, height, width[, 1 or 3]) uint8, all of one size.
 
-    Headers are read here, frames later. Whole clips are held out.
+    Headers are read first, frames later. Whole clips are held out.
 
     Parameters
     ----------
     root : the folder
-    valid, test : shares of the clips held out, by a hash of the path below the folder
+    valid, test : held-out shares of the clips, by a hash of the path below the folder
 
     Raises
     ------
-    CorpusError : when there are fewer than two usable clips, or their frames differ in size
-    ConfigError : for shares that leave nothing to train on
+    CorpusError : fewer than two usable clips, or frames of differing sizes
+    ConfigError : shares that leave nothing to train on
     """
     folder = existing_root(root, "frames")
     found: dict[Path, tuple[int, int, int, int]] = {}
@@ -42,15 +42,15 @@ def read(root: Path | str | None, *, valid: float = 0.05, test: float = 0.1) -> 
     if len(found) < 2:
         reasons = "; ".join(f"{path}: {reason}" for path, reason in list(skipped.items())[:3])
         raise CorpusError(
-            f"{folder}: {len(found)} usable clip{'s' if len(found) != 1 else ''}, at least 2 are needed: {SUFFIX} files of "
-            f"(frames, height, width, 1 or 3) uint8. First problems: {reasons or 'none'}"
+            f"{folder}: {len(found)} usable clip{'s' if len(found) != 1 else ''}, at least 2 are needed: "
+            f"{SUFFIX} files of (frames, height, width, 1 or 3) uint8. First problems: {reasons or 'none'}"
         )
     shapes: dict[tuple[int, int, int], Path] = {}
     for path, (_, *shape) in found.items():
         shapes.setdefault((shape[0], shape[1], shape[2]), path)
     if len(shapes) > 1:
         two = ", ".join(f"{path} {shape}" for shape, path in list(shapes.items())[:2])
-        raise CorpusError(f"{folder}: frames of {len(shapes)} sizes, and one is needed: {two}")
+        raise CorpusError(f"{folder}: frames of {len(shapes)} sizes, but one is needed: {two}")
     keys = [path.relative_to(folder).as_posix() for path in found]
     lengths = [frames for frames, *_ in found.values()]
     splits = splits_of_frames(keys, lengths, valid, test)
@@ -74,7 +74,7 @@ def read(root: Path | str | None, *, valid: float = 0.05, test: float = 0.1) -> 
 
 
 def _open(path: Path) -> npt.NDArray[np.uint8]:
-    """A clip, memory-mapped; raises OSError, ValueError or EOFError when it is none."""
+    """Map a clip into memory; raises OSError, ValueError or EOFError for other files."""
     frames = np.load(path, mmap_mode="r", allow_pickle=False)
     frames = frames[..., None] if frames.ndim == 3 else frames
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] not in (1, 3) or 0 in frames.shape:

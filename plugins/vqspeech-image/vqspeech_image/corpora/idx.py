@@ -1,4 +1,4 @@
-"""MNIST and data sets in its shape (Kuzushiji-MNIST): idx files, plain or gzipped, and npz archives."""
+"""MNIST and data sets of its form (Kuzushiji-MNIST): idx files, plain or gzipped, and npz archives."""
 
 from __future__ import annotations
 
@@ -20,9 +20,15 @@ IMAGES, LABELS = 0x0803, 0x0801
 """First four bytes of an idx file of images (three dimensions of bytes) and of labels (one)."""
 
 IDX_NAMES = {
-    "train": (("train-images-idx3-ubyte", "train-images.idx3-ubyte"), ("train-labels-idx1-ubyte", "train-labels.idx1-ubyte")),
-    "test": (("t10k-images-idx3-ubyte", "t10k-images.idx3-ubyte"), ("t10k-labels-idx1-ubyte", "t10k-labels.idx1-ubyte")),
-}  # fmt: skip
+    "train": (
+        ("train-images-idx3-ubyte", "train-images.idx3-ubyte"),
+        ("train-labels-idx1-ubyte", "train-labels.idx1-ubyte"),
+    ),
+    "test": (
+        ("t10k-images-idx3-ubyte", "t10k-images.idx3-ubyte"),
+        ("t10k-labels-idx1-ubyte", "t10k-labels.idx1-ubyte"),
+    ),
+}
 NPZ_NAMES = {
     "train": ("kmnist-train-imgs.npz", "kmnist-train-labels.npz"),
     "test": ("kmnist-test-imgs.npz", "kmnist-test-labels.npz"),
@@ -33,28 +39,28 @@ Half = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
 
 
 def read_mnist(root: Path | str | None, *, valid: float = 0.05) -> ImageCorpus:
-    """MNIST: ``train-images-idx3-ubyte`` and so on, each with or without ``.gz``, or ``mnist.npz`` as Keras has it; see `read_idx`."""
+    """Read MNIST: ``train-images-idx3-ubyte`` ..., or with ``.gz``, or Keras's ``mnist.npz``; see `read_idx`."""
     return read_idx(root, "mnist", tuple("0123456789"), valid)
 
 
 def read_kmnist(root: Path | str | None, *, valid: float = 0.05) -> ImageCorpus:
-    """Kuzushiji-MNIST: idx files named as MNIST's, or ``kmnist-train-imgs.npz`` and so on; see `read_idx`."""
+    """Read Kuzushiji-MNIST: idx files named as MNIST's, or ``kmnist-train-imgs.npz`` ...; see `read_idx`."""
     return read_idx(root, "kmnist", KMNIST_CLASSES, valid)
 
 
 def read_idx(root: Path | str | None, name: str, class_names: tuple[str, ...], valid: float) -> ImageCorpus:
-    """A corpus in MNIST's shape.
+    """Read a corpus of MNIST's form.
 
     Parameters
     ----------
-    root : the folder; files may lie in ``raw/`` below it, where torchvision puts them
+    root : the folder; files may be in ``raw/`` below it, where torchvision puts them
     name : registered name
-    class_names : of the labels 0, 1, ...
-    valid : share of the training images held out for validation, by a hash of their place
+    class_names : names of the labels 0, 1, ...
+    valid : share of the training images held out for validation, by a hash of the place
 
     Raises
     ------
-    CorpusError : when files are missing, truncated, or of another kind
+    CorpusError : missing, truncated or other files
     """
     folder = existing_root(root, name)
     halves: dict[str, Half] = {}
@@ -64,7 +70,8 @@ def read_idx(root: Path | str | None, name: str, class_names: tuple[str, ...], v
             break
     if "train" not in halves:
         raise CorpusError(
-            f"{folder}: no {name} here; looked for {IDX_NAMES['train'][0][0]}[.gz] and its labels, {NPZ_NAMES['train'][0]} and {name}.npz"
+            f"{folder}: no {name} here; looked for {IDX_NAMES['train'][0][0]}[.gz] and its labels, "
+            f"{NPZ_NAMES['train'][0]} and {name}.npz"
         )
     shapes = {pixels.shape[1:] for pixels, _ in halves.values()}
     if len(shapes) > 1:
@@ -92,7 +99,7 @@ def read_idx(root: Path | str | None, name: str, class_names: tuple[str, ...], v
         class_names=class_names,
         counts=counted(splits),
         blocks=again,
-        notes=() if "test" in halves else ("The test images are not there.",),
+        notes=() if "test" in halves else ("The test images are missing.",),
     )
 
 
@@ -129,16 +136,16 @@ def _present(folder: Path, names: tuple[str, ...], images: Path) -> Path:
 
 
 def read_idx_file(path: Path, magic: int) -> npt.NDArray[np.uint8]:
-    """The array of an idx file of bytes, gzipped where its name ends in ``.gz``.
+    """Read the array of an idx file of bytes, gzipped where its name ends in ``.gz``.
 
     Parameters
     ----------
     path : the file
-    magic : what it must begin with, `IMAGES` or `LABELS`
+    magic : its first bytes, `IMAGES` or `LABELS`
 
     Raises
     ------
-    CorpusError : when it is of another kind, or holds less or more than its header says
+    CorpusError : a file of another kind, or of another size than its header says
     """
     rank = magic & 0xFF
     try:
@@ -171,11 +178,12 @@ def _member(path: Path, key: str = "arr_0") -> np.ndarray:
 def _checked(path: Path, images: np.ndarray, labels: np.ndarray) -> Half:
     if images.dtype != np.uint8 or images.ndim != 3:
         raise CorpusError(
-            f"{path} holds images {images.shape} of {images.dtype}; (images, height, width) of bytes are meant"
+            f"{path} holds images {images.shape} of {images.dtype}; expected (images, height, width) of bytes"
         )
     if labels.ndim != 1 or len(labels) != len(images) or labels.dtype.kind not in "iu":
         raise CorpusError(
-            f"{path} has {len(images)} images and labels {labels.shape} of {labels.dtype}; one number for each image is meant"
+            f"{path} has {len(images)} images and labels {labels.shape} of {labels.dtype}; "
+            "expected one number per image"
         )
     if not len(images):
         raise CorpusError(f"{path} holds no images")

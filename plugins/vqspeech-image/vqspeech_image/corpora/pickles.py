@@ -1,7 +1,7 @@
-"""Reads a pickled dictionary of arrays without running anything that the file says.
+"""Read a pickled dictionary of arrays without running the file's instructions.
 
-A pickle is a program: unpickling a downloaded file may run any command. Here every name that it asks to import is refused but the three that
-numpy's arrays need, and those stand for inert records of this module: no code of numpy's runs on what the file says either.
+A pickle is a program: unpickling a downloaded file may run any command. Here every import is refused except the three
+names that numpy's arrays need, and those become inert records of this module, so that no code of numpy runs either.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from vqspeech.errors import CorpusError
 
 
 class _DType:
-    """Stands for ``numpy.dtype``: keeps its code, refuses all but bytes."""
+    """Replaces ``numpy.dtype``: keeps its code, accepts bytes only."""
 
     __slots__ = ("code",)
 
@@ -30,7 +30,7 @@ class _DType:
 
 
 class _Array:
-    """Stands for a ``numpy.ndarray`` that is being rebuilt."""
+    """Replaces a ``numpy.ndarray`` that is being rebuilt."""
 
     __slots__ = ("state",)
 
@@ -41,11 +41,11 @@ class _Array:
         self.state = state
 
     def array(self) -> np.ndarray:
-        """The array that was described; uint8 in C order, nothing else.
+        """Return the described array; uint8 in C order only.
 
         Raises
         ------
-        ValueError : when it was something else
+        ValueError : any other array
         """
         if not isinstance(self.state, tuple) or len(self.state) != 5:
             raise ValueError("an array without its content")
@@ -60,7 +60,7 @@ class _Array:
 
 
 class _Encode:
-    """Stands for ``_codecs.encode``, by which Python 3 writes bytes in protocol 2: text of Latin-1, nothing else."""
+    """Replaces ``_codecs.encode``, by which Python 3 writes bytes in protocol 2: Latin-1 text only."""
 
     __slots__ = ()
 
@@ -72,7 +72,7 @@ class _Encode:
 
 class _Restricted(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        """Stand-ins for what arrays need; an error for everything else."""
+        """Return replacements for what arrays need, and refuse everything else."""
         if (module, name) in (
             ("numpy.core.multiarray", "_reconstruct"),
             ("numpy._core.multiarray", "_reconstruct"),
@@ -87,7 +87,7 @@ class _Restricted(pickle.Unpickler):
 
 
 def read_arrays(path: Path) -> dict[str, Any]:
-    """The dictionary that a pickle holds; its keys and byte strings as text, arrays as uint8 arrays.
+    """Read the dictionary of a pickle, with keys and byte strings as text and arrays as uint8.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def read_arrays(path: Path) -> dict[str, Any]:
 
     Raises
     ------
-    CorpusError : when it cannot be read, is truncated, is no such dictionary, or asks to import anything
+    CorpusError : unreadable, truncated, not such a dictionary, or with an import
     """
     try:
         content = path.read_bytes()
@@ -106,7 +106,8 @@ def read_arrays(path: Path) -> dict[str, Any]:
         if not isinstance(found, dict):
             raise ValueError(f"it holds {type(found).__name__}, not a dictionary")
         return {_text(key): value.array() if isinstance(value, _Array) else value for key, value in found.items()}
-    except Exception as error:  # a malformed program may raise whatever its instructions give
+    except Exception as error:
+        # A malformed program may raise anything.
         reason = str(error) or type(error).__name__
         if isinstance(error, EOFError) or "truncated" in reason or "exhausted" in reason or "Ran out" in reason:
             reason = f"it is truncated ({len(content)} bytes): {reason}. Copy or download it again"

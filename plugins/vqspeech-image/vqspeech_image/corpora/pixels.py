@@ -1,4 +1,4 @@
-"""One image file as 8-bit pixels, whatever it was stored as."""
+"""Read one image file of any type as 8-bit pixels."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ MODES: dict[int, Mode] = {1: "L", 3: "RGB"}
 SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
 WITH_EXIF = ("JPEG", "MPO", "TIFF", "WEBP")
-"""Formats whose orientation is obeyed; to find that of a PNG it would have to be decoded."""
+"""Formats whose orientation is applied; that of a PNG is known only after decoding."""
 
 
 class UnusableImage(Exception):  # noqa: N818
-    """A file that is skipped, with the reason."""
+    """A skipped file, with the reason."""
 
 
 def probe(path: Path) -> tuple[int, int]:
-    """(width, height) of an image as it is meant to be seen, from its header.
+    """Read the (width, height) of an upright image from its header.
 
     Raises
     ------
-    UnusableImage : when it is no image, too large to be one of a data set, or of numbers without a fixed range
+    UnusableImage : not an image, too large for one of a data set, or with numbers of no fixed range
     """
     from PIL import ExifTags, Image
 
@@ -47,20 +47,20 @@ def probe(path: Path) -> tuple[int, int]:
 
 
 def load_pixels(path: Path, *, size: int | None, mode: Mode) -> npt.NDArray[np.uint8]:
-    """Pixels (height, width, channels) uint8 of an image file.
+    """Read the pixels (height, width, channels) uint8 of an image file.
 
-    Turned upright as its EXIF says; 16-bit values are divided by 257 (Pillow's own conversion cuts them off at 255); transparency is laid
-    on white; a palette, grey and CMYK are converted.
+    Applies the orientation of its EXIF data; divides 16-bit values by 257 (Pillow clips them at 255); puts transparency
+    on white; converts palettes, grey and CMYK.
 
     Parameters
     ----------
     path : the file
-    size : side of the square to give, cut from the centre; None for the image as it is
+    size : side of the square to cut from the centre; None for the whole image
     mode : ``"L"`` for one channel, ``"RGB"`` for three
 
     Raises
     ------
-    UnusableImage : when it is truncated or damaged
+    UnusableImage : truncated or damaged
     """
     from PIL import Image, ImageOps
 
@@ -98,7 +98,7 @@ def _opaque(image: PillowImage) -> PillowImage:
 
 @contextmanager
 def _guarded() -> Iterator[None]:
-    """Within the context, whatever Pillow raises or warns of becomes `UnusableImage`."""
+    """Turn Pillow's errors and warnings within the context into `UnusableImage`."""
     from PIL import Image, UnidentifiedImageError
 
     with warnings.catch_warnings():

@@ -1,7 +1,8 @@
-"""First-person views of the rooms of ViZDoom (Kempka et al. 2016, arXiv 1605.02097), rendered on the spot: a stand-in for DeepMind Lab.
+"""First-person views of ViZDoom's rooms (Kempka et al. 2016, arXiv 1605.02097), in place of DeepMind Lab.
 
-Nothing is downloaded: the game's free levels come with the package (``pip install 'vqspeech-image[vizdoom]'``). The engine writes into its
-working directory, talks on standard output, and when it fails takes the process with it; so it runs in a process and a folder of its own.
+Nothing is downloaded: the game's free levels come with the package (``pip install 'vqspeech-image[vizdoom]'``). The
+engine writes into its working directory, prints on standard output, and takes the process with it when it fails; so it
+runs in a process and a folder of its own.
 """
 
 from __future__ import annotations
@@ -35,24 +36,24 @@ def read(
     valid: float = 0.05,
     test: float = 0.1,
 ) -> ImageCorpus:
-    """Clips of a walk through a scenario, each from a room of its own; the same options give the same frames.
+    """Render clips of a walk through a scenario, each from another room; equal options give equal frames.
 
-    The walker keeps its action with probability 0.75 and else draws one: forward (0.6), left (0.2), right (0.2), each held for four tics
-    of 1/35 s, of which the last is shown.
+    The walker keeps its action with probability 0.75, else it draws one: forward (0.6), left (0.2), right (0.2), each
+    held for four tics of 1/35 s, of which the last is shown.
 
     Parameters
     ----------
-    root : ignored; the levels lie in the package
-    scenario : of those that come with ViZDoom
-    clips, clip_frames : how many, and frames of each
+    root : ignored; the levels come with the package
+    scenario : a scenario of ViZDoom
+    clips, clip_frames : number of clips, and frames of each
     size : side of the frames in pixels, up to 120: the centre of 160 x 120, shrunk by averaging
-    seed : of rooms and walks
-    valid, test : shares of the clips held out, by a hash of their numbers
+    seed : seed of rooms and walks
+    valid, test : held-out shares of the clips, by a hash of their numbers
 
     Raises
     ------
-    CorpusError : when ViZDoom is not installed, or fails
-    ConfigError : for options that cannot be
+    CorpusError : ViZDoom is not installed, or fails
+    ConfigError : options out of range
     """
     for name, value, most in (("clips", clips, 10**6), ("clip_frames", clip_frames, 500), ("size", size, 120)):
         least = 2 if name == "clips" else 1
@@ -72,7 +73,8 @@ def read(
     return ImageCorpus(
         name="vizdoom",
         root=folder,
-        variant=f"ViZDoom's {scenario}, {clips * clip_frames:,} frames of {clips:,} clips, {size} x {size}, seed {seed}",
+        variant=f"ViZDoom's {scenario}, {clips * clip_frames:,} frames of {clips:,} clips, {size} x {size}, "
+        f"seed {seed}",
         shape=(size, size, CHANNELS),
         class_names=(),
         counts=counted(np.concatenate(splits)),
@@ -82,7 +84,7 @@ def read(
 
 
 def _scenarios() -> Path:
-    """Where ViZDoom keeps its scenarios."""
+    """Return ViZDoom's folder of scenarios."""
     spec = importlib.util.find_spec("vizdoom")
     if spec is None or spec.origin is None:
         raise CorpusError("the corpus vizdoom needs ViZDoom, not installed here: pip install 'vqspeech-image[vizdoom]'")
@@ -92,7 +94,7 @@ def _scenarios() -> Path:
 def _rendered(
     wanted: dict[str, object], clips: int, shape: tuple[int, int, int, int]
 ) -> Iterator[npt.NDArray[np.uint8]]:
-    """Clips as they come from the renderer's pipe."""
+    """Read clips from the renderer's pipe."""
     with tempfile.TemporaryDirectory(prefix="vqspeech-vizdoom-") as scratch:
         said = Path(scratch) / "said"
         command = [sys.executable, "-m", "vqspeech_image.corpora.vizdoom_renderer", json.dumps(wanted)]
@@ -106,7 +108,7 @@ def _rendered(
                     code = process.wait()
                     last = " / ".join(said.read_text(errors="replace").strip().splitlines()[-3:])
                     raise CorpusError(
-                        f"ViZDoom ended after {number} of {clips} clips with code {code}: {last or 'it said nothing'}"
+                        f"ViZDoom ended after {number} of {clips} clips with code {code}: {last or 'no message'}"
                     )
                 yield np.frombuffer(content, np.uint8).reshape(shape)
         finally:

@@ -1,4 +1,4 @@
-"""The process in which ViZDoom runs: ``python -m vqspeech_image.corpora.vizdoom_renderer JSON`` writes the frames of all clips to its standard output."""
+"""The process of ViZDoom: ``python -m vqspeech_image.corpora.vizdoom_renderer JSON`` writes frames to stdout."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 ACTIONS = ([1, 0, 0], [0, 1, 0], [0, 0, 1])
-"""Forward, left, right, as ViZDoom wants its buttons."""
+"""Forward, left, right, as ViZDoom's buttons."""
 SHARES = (0.6, 0.2, 0.2)
 KEPT = 0.75
-"""Probability of going on with the last action: a walker that draws anew every time sticks to the walls."""
+"""Probability of keeping the last action: a walker that draws a new one every time stays at the walls."""
 TICS = 4
-"""Of 1/35 s, for which an action is held."""
+"""Tics of 1/35 s for which an action is held."""
 ROOMS = 100
-"""That are tried for one clip before it is given up."""
+"""Rooms to try for one clip."""
 
 
 def render(wanted: dict[str, Any], write: Any) -> None:
-    """Render the clips of `vqspeech_image.corpora.vizdoom.read` and hand the bytes of each to `write`."""
+    """Render the clips of `vqspeech_image.corpora.vizdoom.read` and pass the bytes of each to `write`."""
     game = _game(wanted["config"])
     try:
         for clip in range(wanted["clips"]):
@@ -43,13 +43,14 @@ def _game(config: str) -> Any:
     game.set_window_visible(False)
     for part in ("hud", "weapon", "crosshair"):
         getattr(game, f"set_render_{part}")(False)
-    game.add_game_args("-nosound")  # without it some scenarios end in an assertion of OpenAL
+    # Without it some scenarios end in an assertion of OpenAL.
+    game.add_game_args("-nosound")
     game.init()
     return game
 
 
 def _clip(game: Any, draw: np.random.Generator, frames: int, size: int) -> npt.NDArray[np.uint8]:
-    """(frames, size, size, 3); where the episode ends too early, another room is tried."""
+    """Render (frames, size, size, 3); when the episode ends too early, try another room."""
     for _ in range(ROOMS):
         game.set_seed(int(draw.integers(2**31)))
         game.new_episode()
@@ -63,12 +64,13 @@ def _clip(game: Any, draw: np.random.Generator, frames: int, size: int) -> npt.N
         if len(shown) == frames:
             return np.stack(shown)
     raise SystemExit(
-        f"no episode in {ROOMS} rooms lasted {frames} frames, the last one {len(shown)}: lower corpus.options.clip_frames"
+        f"no episode in {ROOMS} rooms lasted {frames} frames, the last one {len(shown)}; "
+        "lower corpus.options.clip_frames"
     )
 
 
 def _view(screen: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
-    """The centred square of a screen (height, width, 3), shrunk."""
+    """Cut the centred square of a screen (height, width, 3) and shrink it."""
     from PIL import Image
 
     side = min(screen.shape[:2])
@@ -79,6 +81,7 @@ def _view(screen: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
 
 if __name__ == "__main__":
     frames_go_to = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what the engine prints is no frame
+    # The engine's own output is not a frame.
+    os.dup2(2, 1)
     with frames_go_to:
         render(json.loads(sys.argv[1]), frames_go_to.write)

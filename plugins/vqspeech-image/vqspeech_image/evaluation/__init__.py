@@ -1,1 +1,1 @@
-"""What a model is worth: exact bits per dimension, fidelity of reconstructions, use of codes, and yardsticks that need no model."""
+"""Measures of a model: exact bits per dimension, fidelity of reconstructions, code use; yardsticks without a model."""

@@ -1,7 +1,8 @@
 """Bits per dimension, term by term.
 
-The paper's figure for CIFAR-10 is [-log p(x | z_q(x)) + N log K] / (3072 log 2) with N codes under a uniform prior (van den Oord et al. 2017,
-section 3.2: log p(x) >= log p(x | z_q(x)) p(z_q(x)) by Jensen). A prior that was learned afterwards replaces N log K by what it gives to the codes.
+The paper's figure for CIFAR-10 is [-log p(x | z_q(x)) + N log K] / (3072 log 2) with N codes under a uniform prior (van
+den Oord et al. 2017, section 3.2: log p(x) >= log p(x | z_q(x)) p(z_q(x)) by Jensen). A learned prior replaces N log K
+by its own cost of the codes.
 """
 
 from __future__ import annotations
@@ -20,20 +21,20 @@ from vqspeech_image.nn.levels import Level
 from vqspeech_image.store import ImageStore
 
 AT_ONCE = 32
-"""Images whose likelihood is computed together; a softmax of 256 over 32 images of 32 x 32 x 3 takes 100 MB."""
+"""Images per pass; a softmax of 256 over 32 images of 32 x 32 x 3 takes 100 MB."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Accounting:
-    """An upper bound of -log2 p(x) per dimension, as the terms that it is the sum of; nats are means over images.
+    """An upper bound of -log2 p(x) per dimension and its terms; nats are means over images.
 
     Parameters
     ----------
-    model : what it is of
-    images, dimensions : how many, and height * width * channels of each
-    total_nats : of the bound
-    reconstruction_nats, latent_nats : its two terms; None where it is no sum of them
-    latent_words : how the second term comes about
+    model : its name
+    images, dimensions : their number, and height * width * channels of each
+    total_nats : the bound
+    reconstruction_nats, latent_nats : its two terms; None where it has none
+    latent_words : origin of the second term, in words
     standard_error : of the bits per dimension, over images; None where it was not measured
     """
 
@@ -52,24 +53,27 @@ class Accounting:
         return self.total_nats / (self.dimensions * math.log(2))
 
     def lines(self) -> list[str]:
-        """The sum as a reader can check it."""
+        """Format the sum so that a reader can check it."""
         per = f"({self.dimensions} log 2)"
         head = f"{self.model}, {self.images} images of {self.dimensions} dimensions"
         if self.reconstruction_nats is None or self.latent_nats is None:
             return [
-                f"{head}: {self.total_nats:.2f} nats / {per} = {self.bits_per_dimension:.4f} bits/dim; {self.latent_words}"
+                f"{head}: {self.total_nats:.2f} nats / {per} = {self.bits_per_dimension:.4f} bits/dim; "
+                f"{self.latent_words}"
             ]
         scale = self.dimensions * math.log(2)
         error = "" if self.standard_error is None else f", standard error {self.standard_error:.4f}"
         return [
             head,
-            f"  reconstruction  {self.reconstruction_nats:12.2f} nats  {self.reconstruction_nats / scale:8.4f} bits/dim",
-            f"  latents         {self.latent_nats:12.2f} nats  {self.latent_nats / scale:8.4f} bits/dim   {self.latent_words}",
+            f"  reconstruction  {self.reconstruction_nats:12.2f} nats  {self.reconstruction_nats / scale:8.4f} "
+            "bits/dim",
+            f"  latents         {self.latent_nats:12.2f} nats  {self.latent_nats / scale:8.4f} bits/dim   "
+            f"{self.latent_words}",
             f"  sum             {self.total_nats:12.2f} nats  {self.bits_per_dimension:8.4f} bits/dim   / {per}{error}",
         ]
 
     def summary(self) -> dict[str, Any]:
-        """The same as JSON values."""
+        """Return the same as JSON values."""
         return {
             "model": self.model,
             "images": self.images,
@@ -86,12 +90,12 @@ class Accounting:
 def account(
     model: Any, name: str, store: ImageStore, rows: npt.NDArray[np.int64], *, at_once: int = AT_ONCE
 ) -> Accounting:
-    """The bound of a model on some images of a store.
+    """Compute the bound of a model over some images of a store.
 
     Parameters
     ----------
-    model : of `vqspeech_image.models`, in evaluation mode
-    name : for the listing
+    model : a model of `vqspeech_image.models`, in evaluation mode
+    name : its name in the listing
     rows : which images
     at_once : images in memory at a time
     """
@@ -131,7 +135,7 @@ def _words(model: Any) -> str:
 
 
 def uniform_words(levels: Sequence[Level]) -> str:
-    """The cost of codes under a uniform prior, in words: ``8 x 8 x 8 codes x log 128``, and so on for each level."""
+    """Describe the cost of codes under a uniform prior: ``8 x 8 x 8 codes x log 128``, and so on for each level."""
     parts = []
     for level in levels:
         sizes = level.codebook_sizes
@@ -143,13 +147,13 @@ def uniform_words(levels: Sequence[Level]) -> str:
 
 
 def with_prior(uniform: Accounting, prior_nats: float, words: str) -> Accounting:
-    """The same reconstruction with a learned prior's cost of the codes instead of the uniform one.
+    """Replace the uniform prior's cost of the codes by a learned prior's, with the same reconstruction.
 
     Parameters
     ----------
-    uniform : of a model with codes
+    uniform : the bound of a model with codes
     prior_nats : -log p(codes) of an image, mean
-    words : what the prior is
+    words : description of the prior
     """
     assert uniform.reconstruction_nats is not None
     return Accounting(

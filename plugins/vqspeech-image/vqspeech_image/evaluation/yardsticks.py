@@ -1,4 +1,4 @@
-"""What bits per dimension are worth without any network: yardsticks fitted on the training pixels, measured on held-out ones."""
+"""Bits per dimension without any network: densities fitted on training pixels, measured on held-out ones."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 MOST_DIMENSIONS = 3072
-"""Above this a covariance is not fitted: its matrix would take gigabytes."""
+"""Largest dimension for which a covariance is fitted; its matrix would take gigabytes above."""
 
 
 def histogram_bits(train: npt.NDArray[np.uint8], test: npt.NDArray[np.uint8]) -> float:
-    """Bits per dimension of pixels drawn independently from each channel's histogram.
+    """Compute bits per dimension of pixels drawn independently from each channel's histogram.
 
     Parameters
     ----------
@@ -24,15 +24,16 @@ def histogram_bits(train: npt.NDArray[np.uint8], test: npt.NDArray[np.uint8]) ->
 
 
 def gaussian_bits(train: npt.NDArray[np.uint8], test: npt.NDArray[np.uint8], seed: int = 0) -> float | None:
-    """Bits per dimension of one Gaussian with a full covariance, on pixels with uniform noise in [0, 1) added.
+    """Compute bits per dimension of one Gaussian with full covariance, on pixels with uniform noise in [0, 1).
 
-    The density of noisy pixels bounds the probability of the pixels (Theis et al. 2016, arXiv 1511.01844, section 3.1). On all of CIFAR-10 this
-    gives about the paper's 4.67 without any latents. None where there are too many dimensions, or fewer images than dimensions.
+    The density of noisy pixels bounds the probability of the pixels (Theis et al. 2016, arXiv 1511.01844, section 3.1).
+    On all of CIFAR-10 this gives about the paper's 4.67 without any latents. Returns None for too many dimensions, or
+    fewer images than dimensions.
 
     Parameters
     ----------
     train, test : (images, height, width, channels)
-    seed : of the noise
+    seed : seed of the noise
     """
     dimensions = int(np.prod(train.shape[1:]))
     if dimensions > MOST_DIMENSIONS or len(train) <= dimensions:
@@ -50,6 +51,6 @@ def gaussian_bits(train: npt.NDArray[np.uint8], test: npt.NDArray[np.uint8], see
 
 
 def psnr_db(original: npt.NDArray[np.uint8], rebuilt: npt.NDArray[np.uint8]) -> float:
-    """10 log10(255^2 / mean squared error), the mean over all pixels of all images; infinite where they are equal."""
+    """10 log10(255^2 / mean squared error), a mean over all pixels of all images; infinite for equal images."""
     error = float(((original.astype(np.float64) - rebuilt) ** 2).mean())
     return float(10 * np.log10(255**2 / error)) if error else float("inf")

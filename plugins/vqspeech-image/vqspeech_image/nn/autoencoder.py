@@ -1,4 +1,4 @@
-"""The paper's encoder and decoder of images (van den Oord et al. 2017, section 4.1), which all models here share."""
+"""The paper's encoder and decoder of images (van den Oord et al. 2017, section 4.1), shared by all models here."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 
 class ResidualBlock(nn.Module):
-    """x + (ReLU, 3 x 3 convolution, ReLU, 1 x 1 convolution)(x), with BatchNorm behind each convolution where it is on.
+    """x + (ReLU, 3 x 3 convolution, ReLU, 1 x 1 convolution)(x), with optional BatchNorm after each convolution.
 
     Parameters
     ----------
     width : channels
-    normalised : whether there is BatchNorm
+    normalised : whether to use BatchNorm
     """
 
     def __init__(self, width: int, normalised: bool) -> None:
@@ -29,23 +29,23 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, width, height, width) to the same shape."""
+        """Map (batch, width, height, width) to the same shape."""
         return x + self.body(x)
 
 
 class ConvEncoder(nn.Module):
-    """Images to a grid of latents: 4 x 4 convolutions of stride 2, residual blocks, a 1 x 1 convolution.
+    """Maps images to a grid of latents: 4 x 4 convolutions of stride 2, residual blocks, a 1 x 1 convolution.
 
-    Deviation from the paper: BatchNorm (as in bshall/VectorQuantizedVAE), without which the codes of 8 x 8 x 10 latents barely learn in
-    the first thousand steps.
+    Deviation from the paper: BatchNorm (as in bshall/VectorQuantizedVAE), without which the codes of 8 x 8 x 10 latents
+    barely learn in the first thousand steps.
 
     Parameters
     ----------
     shape : (height, width, channels) of the images, sides multiples of 2^downsamplings
     width, downsamplings, residual_blocks : as in `vqspeech_image.config.ImageModelConfig`
-    outputs : channels of the latents
-    normalised : whether there is BatchNorm
-    single : one latent of the whole image instead of a grid
+    outputs : channels of latents
+    normalised : whether to use BatchNorm
+    single : whether to make one latent of the whole image
     edge_width : as in `vqspeech_image.config.ImageModelConfig`
     """
 
@@ -72,17 +72,17 @@ class ConvEncoder(nn.Module):
         self.grid = (1, 1) if single else (height // stride, breadth // stride)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Latents (batch, outputs, *grid) of pixels (batch, height, width, channels) uint8."""
+        """Return latents (batch, outputs, *grid) of pixels (batch, height, width, channels) uint8."""
         return self.layers(pixels.permute(0, 3, 1, 2).float() / 255 - 0.5)
 
 
 class ConvDecoder(nn.Module):
-    """A grid of latents to features of each pixel: a 1 x 1 convolution, residual blocks, transposed 4 x 4 convolutions of stride 2.
+    """Maps a grid of latents to features per pixel: 1 x 1 convolution, residual blocks, transposed 4 x 4 convolutions.
 
     Parameters
     ----------
     shape : (height, width, channels) of the images
-    inputs : channels of the latents
+    inputs : channels of latents
     width, downsamplings, residual_blocks, normalised, single, edge_width : as in `ConvEncoder`
     """
 
@@ -109,12 +109,12 @@ class ConvDecoder(nn.Module):
         self.layers = nn.Sequential(*layers, nn.ReLU())
 
     def forward(self, latents: Tensor) -> Tensor:
-        """Features (batch, height, width, edge_width or width) of latents (batch, inputs, *grid), channels last."""
+        """Return features (batch, height, width, edge_width or width) of latents (batch, inputs, *grid)."""
         return self.layers(latents).permute(0, 2, 3, 1)
 
 
 def strided(inputs: int, width: int, count: int, normalised: bool, edge_width: int = 0) -> list[nn.Module]:
-    """Convolutions of 4 x 4 and stride 2, each with its BatchNorm, with ReLU between them; the first of several gives `edge_width` channels."""
+    """Stack 4 x 4 convolutions of stride 2 with BatchNorm and ReLU between; the first gives `edge_width` channels."""
     widths = [inputs, *[width] * count]
     if edge_width and count > 1:
         widths[1] = edge_width
@@ -126,7 +126,7 @@ def strided(inputs: int, width: int, count: int, normalised: bool, edge_width: i
 
 
 def transposed(width: int, count: int, normalised: bool, edge_width: int = 0) -> list[nn.Module]:
-    """ReLU, transposed convolution of 4 x 4 and stride 2 and its BatchNorm, `count` times; the last gives `edge_width` channels."""
+    """Stack ReLU, transposed 4 x 4 convolution of stride 2, BatchNorm; the last gives `edge_width` channels."""
     layers: list[nn.Module] = []
     for before, after in pairwise([*[width] * count, edge_width or width]):
         layers += [nn.ReLU(), nn.ConvTranspose2d(before, after, 4, 2, 1, bias=not normalised), *norm(after, normalised)]
@@ -134,14 +134,14 @@ def transposed(width: int, count: int, normalised: bool, edge_width: int = 0) ->
 
 
 def norm(width: int, normalised: bool) -> list[nn.Module]:
-    """A BatchNorm of `width` channels, where there is to be one."""
+    """Make a BatchNorm of `width` channels, or no layers."""
     return [nn.BatchNorm2d(width)] if normalised else []
 
 
 def drawn_positions(count: int, share: float, generator: torch.Generator | None, device: torch.device) -> Tensor | None:
-    """Positions on which a training loss is taken: a share of `count`, drawn without replacement; None for all.
+    """Draw positions for a training loss: a share of `count` without replacement; None for all.
 
-    They are the same for every row of a batch, so that however it is dealt out to processes the loss is the same.
+    They are equal for all rows of a batch, so that the loss does not depend on how it is divided among processes.
     """
     if share >= 1 or generator is None:
         return None

@@ -1,4 +1,4 @@
-"""Levels of codes: the grids that a model makes of an image, the coarsest first."""
+"""Levels of codes: the grids into which a model encodes an image, coarsest first."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Level(NamedTuple):
 
     Parameters
     ----------
-    name : ``top`` or ``bottom``; empty where there is only one
+    name : ``top`` or ``bottom``; empty for a single level
     grid : (rows, columns)
-    codebook_sizes : of each position's codebooks
+    codebook_sizes : of the codebooks at each position
     """
 
     name: str
@@ -24,13 +24,13 @@ class Level(NamedTuple):
 
     @property
     def nats(self) -> float:
-        """What the codes of an image cost under a uniform prior: positions * sum of log K over codebooks."""
+        """Nats of an image's codes under a uniform prior: positions * sum of log K over codebooks."""
         rows, columns = self.grid
         return rows * columns * sum(math.log(size) for size in self.codebook_sizes)
 
     @property
     def codes(self) -> int:
-        """Of an image."""
+        """Number of codes of an image."""
         return self.grid[0] * self.grid[1] * len(self.codebook_sizes)
 
     def __str__(self) -> str:
@@ -46,6 +46,6 @@ class TwoLevels(NamedTuple):
 
 
 def codes_of(model: Any, pixels: Tensor) -> tuple[Tensor, ...]:
-    """Codes of every level, in the order of ``model.levels``, of pixels (batch, height, width, channels) uint8."""
+    """Encode pixels (batch, height, width, channels) uint8 to codes of each level, in the order of ``model.levels``."""
     found = model.encode(pixels)
     return (found,) if isinstance(found, Tensor) else tuple(found)

@@ -1,4 +1,4 @@
-"""Likelihoods of 8-bit pixels: each is a distribution over whole numbers from 0 to 255, so that -log2 p counts bits and nothing else."""
+"""Likelihoods of 8-bit pixels: distributions over the integers 0 to 255, so that -log2 p is a number of bits."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ LEVELS = 256
 
 
 class Likelihood(nn.Module):
-    """Features of a pixel to a distribution of its channels. Everything is computed in float32, under autocast too.
+    """A distribution of a pixel's channels given its features; computed in float32, even under autocast.
 
     Parameters
     ----------
-    width : of the features
-    channels : of a pixel
-    outputs : numbers that the distribution needs
+    width : channels of the features
+    channels : channels of a pixel
+    outputs : parameters of the distribution
     """
 
     def __init__(self, width: int, channels: int, outputs: int) -> None:
@@ -27,21 +27,24 @@ class Likelihood(nn.Module):
         self.head = nn.Linear(width, outputs)
 
     def parameters_of(self, features: Tensor) -> Tensor:
-        """What `features` (..., width) say of the distribution: (..., outputs) in float32."""
+        """Compute the distribution's parameters (..., outputs), float32, from features (..., width)."""
         with torch.autocast(features.device.type, enabled=False):
             return F.linear(features.float(), self.head.weight.float(), self.head.bias.float())
 
     def nll(self, features: Tensor, pixels: Tensor) -> Tensor:
-        """-log p in nats, summed over channels: (...,) of features (..., width) and pixels (..., channels) uint8."""
+        """Compute -log p in nats, summed over channels, of features (..., width), pixels (..., channels) uint8."""
         raise NotImplementedError
 
     def mean(self, features: Tensor) -> Tensor:
-        """Expected pixels (..., channels) in [0, 255]."""
+        """Compute expected pixels (..., channels) in [0, 255]."""
         raise NotImplementedError
 
 
 class Softmax256(Likelihood):
-    """A probability for each of the 256 values of each channel (van den Oord et al. 2016, arXiv 1601.06759, section 2.2); used for the paper's 4.67 bits."""
+    """A probability for each of a channel's 256 values (van den Oord et al. 2016, arXiv 1601.06759, section 2.2).
+
+    The paper's 4.67 bits use it.
+    """
 
     def __init__(self, width: int, channels: int) -> None:
         super().__init__(width, channels, channels * LEVELS)
@@ -62,29 +65,33 @@ class Softmax256(Likelihood):
 
 
 class DiscretisedLogistic(Likelihood):
-    """A mixture of discretised logistics (Salimans et al. 2017, arXiv 1701.05517, eq. 2), whose weights all channels of a pixel share.
+    """A mixture of discretised logistics (Salimans et al. 2017, arXiv 1701.05517, eq. 2); channels share its weights.
 
-    The probability of a value is what the logistic gives to its bin of width 1; 0 and 255 take the tails. In a mixture component the location of
-    a channel depends linearly on the channels before it (eq. 3). A bin's log-probability is exact however far out it lies:
-    sigma(b) - sigma(a) = sigma(b) sigma(-a) (1 - exp(a - b)).
+    A value has the probability of its bin of width 1 under the logistic; 0 and 255 get the tails. Within a component,
+    the location of a channel depends linearly on the channels before it (eq. 3). Log-probabilities of bins are exact in
+    the tails too: sigma(b) - sigma(a) = sigma(b) sigma(-a) (1 - exp(a - b)).
 
     Parameters
     ----------
-    mixtures : components
+    mixtures : number of components
     """
 
     def __init__(self, width: int, channels: int, mixtures: int = 5) -> None:
         self.mixtures = mixtures
         self.links = channels * (channels - 1) // 2
         super().__init__(width, channels, mixtures * (1 + 2 * channels + self.links))
-        with torch.no_grad():  # locations spread over the range, so that components differ from the start
+        # Locations spread over the range, so that components differ from the start.
+        with torch.no_grad():
             bias = self.head.bias.view(mixtures, -1)
             bias.zero_()
             bias[:, 1 : 1 + channels] = torch.linspace(-0.7, 0.7, mixtures)[:, None] if mixtures > 1 else 0.0
             bias[:, 1 + channels : 1 + 2 * channels] = -1.5
 
     def _split(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Log-weights (..., mixtures), locations and log-scales (..., mixtures, channels) in units of 127.5 levels, links."""
+        """Return log-weights (..., mixtures), locations and log-scales (..., mixtures, channels), and links.
+
+        The unit is 127.5 levels.
+        """
         values = self.parameters_of(features).unflatten(-1, (self.mixtures, -1))
         weights, locations, scales, links = values.split([1, self.channels, self.channels, self.links], -1)
         return weights[..., 0].log_softmax(-1), locations, scales.clamp(-7, 7), links.tanh()
@@ -104,7 +111,7 @@ class DiscretisedLogistic(Likelihood):
         return -(weights + log_p.sum(-1)).logsumexp(-1)
 
     def mean(self, features: Tensor) -> Tensor:
-        """See `Likelihood.mean`; of the logistics before they are cut into bins."""
+        """See `Likelihood.mean`; of the logistics without bins."""
         weights, locations, _, links = self._split(features)
         channels = [locations[..., 0]]
         for _ in range(1, self.channels):
@@ -123,8 +130,10 @@ class DiscretisedLogistic(Likelihood):
 
 
 class DiscretisedGaussian(Likelihood):
-    """A normal distribution of each channel, cut into bins of width 1, with one deviation per channel that is learned: the mean squared error
-    as a likelihood, whose scale cannot be chosen to one's liking."""
+    """A normal distribution per channel, in bins of width 1, with one learned standard deviation per channel.
+
+    This is the mean squared error as a likelihood, with a scale that cannot be chosen freely.
+    """
 
     def __init__(self, width: int, channels: int) -> None:
         super().__init__(width, channels, channels)
@@ -136,9 +145,8 @@ class DiscretisedGaussian(Likelihood):
         scale = torch.exp(-self.log_deviation.float())
         centre = x - self.parameters_of(features)
         half = 1 / 255
-        inner = (
-            half - centre.abs()
-        ) * scale  # the bin or its mirror image, whichever lies below 0: no 1 - 1 in its tail
+        # The bin or its mirror image, whichever lies below 0: no 1 - 1 in its tail.
+        inner = (half - centre.abs()) * scale
         outer = -(half + centre.abs()) * scale
         high, low = torch.special.log_ndtr(inner), torch.special.log_ndtr(outer)
         log_p = high + torch.log(-torch.expm1((low - high).clamp(max=-1e-6)))
@@ -153,7 +161,7 @@ class DiscretisedGaussian(Likelihood):
 
 
 class Bernoulli(Likelihood):
-    """Black or white: pixels of 128 and more are 1. Bits are those of the binarised image, which is not the 8-bit image."""
+    """Binary pixels: values of 128 and more are 1. Bits are those of the binarised image, not of the 8-bit image."""
 
     def __init__(self, width: int, channels: int) -> None:
         super().__init__(width, channels, channels)
@@ -169,19 +177,19 @@ class Bernoulli(Likelihood):
 
 
 class BernoulliLogits(Bernoulli):
-    """`Bernoulli` of a decoder whose features are the logits already."""
+    """`Bernoulli` of a decoder whose features are logits."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, channels)
         del self.head
 
     def parameters_of(self, features: Tensor) -> Tensor:
-        """The features, in float32."""
+        """Return the features in float32."""
         return features.float()
 
 
 def make_likelihood(name: str, width: int, channels: int, mixtures: int) -> Likelihood:
-    """The likelihood of a name of `vqspeech_image.config.LikelihoodName`."""
+    """Make the likelihood of a `vqspeech_image.config.LikelihoodName`."""
     if name == "logistic":
         return DiscretisedLogistic(width, channels, mixtures)
     kinds = {"softmax256": Softmax256, "gaussian": DiscretisedGaussian, "bernoulli": Bernoulli}

@@ -1,7 +1,10 @@
-"""The network of the TensorFlow Probability blog: images of 28 x 28 through one latent (Keydana 2019, rstudio/ai-blog, _posts/2019-01-24-vq-vae).
+"""The network of the TensorFlow Probability blog: images of 28 x 28 through one latent.
 
-Base depth 32, 5 x 5 filters, ELU behind every layer but the last of each half; a 7 x 7 filter without padding takes a quarter-size grid
-to one position. Padding is TensorFlow's ``same``, starting values are Keras's. Images come in as grey in [0, 1], as there.
+Keydana 2019, rstudio/ai-blog, _posts/2019-01-24-vq-vae.
+
+Base depth 32, 5 x 5 filters, ELU after every layer except the last of each half; a 7 x 7 filter without padding reduces
+a quarter-size grid to one position. Padding is TensorFlow's ``same``, initial values are Keras's, images are grey in
+[0, 1].
 """
 
 from __future__ import annotations
@@ -10,11 +13,11 @@ from torch import Tensor, nn
 
 DEPTH = 32
 STRIDE = 4
-"""Pixels of one position of the grid that the filter without padding covers."""
+"""Side in pixels of the grid that the filter without padding covers."""
 
 
 class TFPEncoder(nn.Module):
-    """Images to one latent.
+    """Maps images to one latent.
 
     Parameters
     ----------
@@ -38,13 +41,13 @@ class TFPEncoder(nn.Module):
         _as_keras(self)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Latents (batch, outputs, 1, 1) of pixels (batch, height, width, channels) uint8."""
+        """Return latents (batch, outputs, 1, 1) of pixels (batch, height, width, channels) uint8."""
         found: Tensor = self.layers(pixels.permute(0, 3, 1, 2).float() / 255)
         return found
 
 
 class TFPDecoder(nn.Module):
-    """One latent to logits of each pixel.
+    """Maps one latent to logits of each pixel.
 
     Parameters
     ----------
@@ -66,18 +69,18 @@ class TFPDecoder(nn.Module):
         _as_keras(self)
 
     def forward(self, latents: Tensor) -> Tensor:
-        """Logits (batch, height, width, channels) of latents (batch, inputs, 1, 1)."""
+        """Return logits (batch, height, width, channels) of latents (batch, inputs, 1, 1)."""
         found: Tensor = self.layers(latents)
         return found.permute(0, 2, 3, 1)
 
 
 def _halving(inputs: int, outputs: int) -> list[nn.Module]:
-    """A 5 x 5 filter of stride 2; ``same`` pads one row and column before, two behind."""
+    """Make a 5 x 5 filter of stride 2; ``same`` pads one row and column before, two after."""
     return [nn.ZeroPad2d((1, 2, 1, 2)), nn.Conv2d(inputs, outputs, 5, 2)]
 
 
 def _doubling(inputs: int, outputs: int) -> list[nn.Module]:
-    """The transpose of `_halving`: one row and column are cut off before, two behind."""
+    """Make the transpose of `_halving`: one row and column are cut before, two after."""
     return [nn.ConvTranspose2d(inputs, outputs, 5, 2, 1), nn.ZeroPad2d((0, -1, 0, -1))]
 
 

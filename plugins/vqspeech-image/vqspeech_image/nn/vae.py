@@ -21,7 +21,7 @@ class GaussianVAE(nn.Module):
 
     Parameters
     ----------
-    encoder : gives means and log-variances, 2 * dim channels
+    encoder : returns means and log-variances, 2 * dim channels
     decoder, likelihood, pixel_share : as in `VQVAE`
     """
 
@@ -40,18 +40,20 @@ class GaussianVAE(nn.Module):
         self.pixel_share = pixel_share
 
     def start(self, batch: ImageBatch, generator: torch.Generator) -> None:
-        """Nothing: there is no codebook to place."""
+        """No data-dependent initialisation."""
 
     def update(self, generator: torch.Generator) -> None:
-        """Nothing."""
+        """No state to update."""
 
     def loss(self, batch: ImageBatch, generator: torch.Generator | None = None) -> LossTerms:
-        """The negative evidence lower bound; ``nll`` is all of it, ``reconstruction_nll`` the first term, in nats per dimension.
+        """Compute the negative evidence lower bound in nats per dimension.
+
+        ``nll`` is all of it, ``reconstruction_nll`` its first term.
 
         Parameters
         ----------
         batch : images
-        generator : for the latents; without it, or in evaluation mode, they are drawn from the same numbers every time
+        generator : for the latents; None, or evaluation mode, draws the same numbers at every call
         """
         generator = generator if self.training else None
         count = batch.pixels[0, ..., 0].numel()
@@ -64,20 +66,20 @@ class GaussianVAE(nn.Module):
 
     @torch.no_grad()
     def shuffled(self, batch: ImageBatch) -> Tensor:
-        """Mean nats per dimension of the reconstruction when each image is given the latents of the next one."""
+        """Compute mean nats per dimension of the reconstruction from the latents of the next image."""
         mean, _ = self._posterior(batch.pixels)
         return pixel_nll(self.likelihood, self.decoder(mean.roll(1, 0)), batch.pixels, None).mean()
 
     @torch.no_grad()
     def bound(self, batch: ImageBatch) -> Bound:
-        """-log p(x | z) for one sample of z, and the divergence; in nats per image."""
+        """Compute -log p(x | z) for one sample of z, and the divergence; in nats per image."""
         dimensions = batch.pixels[0].numel()
         reconstruction, kl = self._terms(batch, None, None)
         return Bound((reconstruction + kl) * dimensions, reconstruction * dimensions, kl * dimensions)
 
     @torch.no_grad()
     def reconstruct(self, pixels: Tensor) -> Tensor:
-        """Expected pixels (batch, height, width, channels) uint8 at the mean of the posterior."""
+        """Return expected pixels (batch, height, width, channels) uint8 at the posterior's mean."""
         return to_pixels(self.likelihood, self.decoder(self._posterior(pixels)[0]))
 
     def _posterior(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,7 +89,7 @@ class GaussianVAE(nn.Module):
     def _terms(
         self, batch: ImageBatch, positions: Tensor | None, generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
-        """Reconstruction and divergence, each (batch,) in nats per dimension."""
+        """Return reconstruction and divergence, each (batch,) in nats per dimension."""
         mean, log_variance = self._posterior(batch.pixels)
         noise = standard_normals(tuple(mean.shape), batch.share, generator, mean.device)
         z = mean + torch.exp(0.5 * log_variance) * noise
@@ -99,6 +101,6 @@ class GaussianVAE(nn.Module):
 def standard_normals(
     shape: tuple[int, ...], share: Share | None, generator: torch.Generator | None, device: torch.device
 ) -> Tensor:
-    """Normal numbers from `uniforms`, by the inverse of the distribution function."""
+    """Turn `uniforms` into normal numbers by the inverse distribution function."""
     drawn = uniforms(shape, share, generator, device)
     return torch.special.ndtri(drawn.clamp(1e-12, 1 - 1e-12)).float()

@@ -1,4 +1,4 @@
-"""The VIMCO baseline of the paper's comparison: categorical latents with an independent uniform prior and a bound of many samples."""
+"""The VIMCO baseline of the paper: categorical latents, an independent uniform prior and a multi-sample bound."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from vqspeech_image.nn.vqvae import pixel_nll, to_pixels
 
 
 class CategoricalVIMCO(nn.Module):
-    """Categorical latents trained on the multi-sample bound -log 1/S sum_s p(x, z_s) / q(z_s | x) (Mnih and Rezende 2016, arXiv 1602.06725).
+    """Categorical latents trained on the multi-sample bound -log 1/S sum_s p(x, z_s) / q(z_s | x).
 
-    The encoder gives logits of `variables` categorical variables at each position; the decoder sees the sum of their embeddings. The
-    gradient is eq. 7 of the paper with the geometric mean of eq. 9 as leave-one-out baseline: see `vimco_surrogate`.
+    Mnih and Rezende (2016, arXiv 1602.06725). The encoder gives logits of `variables` categorical variables at each
+    position; the decoder receives the sum of their embeddings. The gradient is eq. 7 of the paper with the geometric
+    mean of eq. 9 as leave-one-out baseline: see `vimco_surrogate`.
 
     Parameters
     ----------
-    encoder : gives variables * categories channels
+    encoder : returns variables * categories channels
     decoder, likelihood, pixel_share : as in `VQVAE`
-    dim : channels that the decoder takes
+    dim : input channels of the decoder
     samples : S; the decoder runs S times for each image
-    variables, categories : of each position
+    variables, categories : at each position
     """
 
     criterion = "nll"
@@ -58,27 +59,27 @@ class CategoricalVIMCO(nn.Module):
 
     @property
     def codebook_sizes(self) -> tuple[int, ...]:
-        """Categories of each variable."""
+        """Number of categories of each variable."""
         return (self.categories,) * self.variables
 
     @property
     def levels(self) -> tuple[Level, ...]:
-        """The one grid."""
+        """The only grid."""
         return (Level("", self.encoder.grid, self.codebook_sizes),)
 
     def start(self, batch: ImageBatch, generator: torch.Generator) -> None:
-        """Nothing: there is no codebook to place."""
+        """No data-dependent initialisation."""
 
     def update(self, generator: torch.Generator) -> None:
-        """Nothing."""
+        """No state to update."""
 
     def loss(self, batch: ImageBatch, generator: torch.Generator | None = None) -> LossTerms:
-        """The bound of S samples; ``nll`` and ``bound_nll`` are its nats per dimension.
+        """Compute the bound of S samples; ``nll`` and ``bound_nll`` are its nats per dimension.
 
         Parameters
         ----------
         batch : images
-        generator : for the latents; without it, or in evaluation mode, they are drawn from the same numbers every time
+        generator : for the latents; None, or evaluation mode, draws the same numbers at every call
         """
         generator = generator if self.training else None
         count = batch.pixels[0, ..., 0].numel()
@@ -91,36 +92,36 @@ class CategoricalVIMCO(nn.Module):
 
     @torch.no_grad()
     def shuffled(self, batch: ImageBatch) -> Tensor:
-        """Mean nats per dimension of the reconstruction when each image is given the likeliest latents of the next one."""
+        """Compute mean nats per dimension of the reconstruction from the most likely latents of the next image."""
         codes = self.encode(batch.pixels).roll(1, 0)
         return pixel_nll(self.likelihood, self.decoder(self._embedded(codes)), batch.pixels, None).mean()
 
     @torch.no_grad()
     def bound(self, batch: ImageBatch) -> Bound:
-        """The bound of S samples in nats per image; it is no sum of a reconstruction and a cost of latents."""
+        """Compute the bound of S samples in nats per image; it has no separate terms."""
         return Bound(-multi_sample_bound(self._log_weights(batch, None, None)[0]))
 
     @torch.no_grad()
     def encode(self, pixels: Tensor) -> Tensor:
-        """The likeliest categories (batch, variables, rows, columns) int64."""
+        """Return the most likely categories (batch, variables, rows, columns) int64."""
         return self._log_q(pixels).argmax(2)
 
     @torch.no_grad()
     def reconstruct(self, pixels: Tensor) -> Tensor:
-        """Expected pixels (batch, height, width, channels) uint8 of the likeliest latents."""
+        """Return expected pixels (batch, height, width, channels) uint8 of the most likely latents."""
         return to_pixels(self.likelihood, self.decoder(self._embedded(self.encode(pixels))))
 
     def _log_q(self, pixels: Tensor) -> Tensor:
-        """(batch, variables, categories, rows, columns)."""
+        """Return logits (batch, variables, categories, rows, columns)."""
         return self.encoder(pixels).float().unflatten(1, (self.variables, self.categories)).log_softmax(2)
 
     def _embedded(self, codes: Tensor) -> Tensor:
-        """(batch, dim, rows, columns) of codes (batch, variables, rows, columns)."""
+        """Embed codes (batch, variables, rows, columns): (batch, dim, rows, columns)."""
         parts = [F.embedding(codes[:, number], self.embeddings[number]) for number in range(self.variables)]
         return torch.stack(parts).sum(0).permute(0, 3, 1, 2)
 
     def _nll(self, pixels: Tensor, codes: Tensor, positions: Tensor | None) -> Tensor:
-        """(samples, batch) nats per dimension of pixels given codes (samples, batch, variables, rows, columns)."""
+        """Return nats per dimension (samples, batch) of pixels given codes (samples, batch, variables, *grid)."""
         features = self.decoder(self._embedded(codes.flatten(0, 1)))
         repeated = pixels.repeat(len(codes), 1, 1, 1)
         return pixel_nll(self.likelihood, features, repeated, positions).view(len(codes), -1)
@@ -128,19 +129,26 @@ class CategoricalVIMCO(nn.Module):
     def _log_weights(
         self, batch: ImageBatch, positions: Tensor | None, generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """log p(x, z_s) / q(z_s | x) and log q(z_s | x), each (samples, batch) in nats, and z (samples, batch, variables, positions)."""
+        """Return log p(x, z_s) / q(z_s | x), log q(z_s | x) and z.
+
+        The first two are (samples, batch) in nats, z is (samples, batch, variables, positions).
+        """
         log_q_all = self._log_q(batch.pixels)
         codes = drawn_categories(log_q_all, self.samples, batch.share, generator)
         expanded = log_q_all[None].expand(self.samples, *log_q_all.shape)
         log_q = expanded.gather(3, codes[:, :, :, None]).flatten(2).sum(2)
-        at_once = self.samples if torch.is_grad_enabled() else 1  # a measurement needs no more memory than one sample
+        # A measurement needs no more memory than one sample.
+        at_once = self.samples if torch.is_grad_enabled() else 1
         nll = torch.cat([self._nll(batch.pixels, part, positions) for part in codes.split(at_once)])
         log_prior = -codes[0, 0].numel() * math.log(self.categories)
         return log_prior - nll * batch.pixels[0].numel() - log_q, log_q, codes.flatten(3)
 
 
 def drawn_categories(log_q: Tensor, samples: int, share: Share | None, generator: torch.Generator | None) -> Tensor:
-    """Categories (samples, batch, variables, rows, columns) drawn from log-probabilities (batch, variables, categories, rows, columns)."""
+    """Draw categories (samples, batch, variables, rows, columns).
+
+    Their log-probabilities are (batch, variables, categories, rows, columns).
+    """
     batch, variables, categories, rows, columns = log_q.shape
     draws = uniforms((batch, samples, variables, 1, rows, columns), share, generator, log_q.device)
     cumulative = log_q.detach().double().exp().cumsum(2)[:, None]
@@ -149,14 +157,15 @@ def drawn_categories(log_q: Tensor, samples: int, share: Share | None, generator
 
 
 def multi_sample_bound(log_weights: Tensor) -> Tensor:
-    """log 1/S sum_s w_s, (batch,) of log w (samples, batch)."""
+    """Compute log 1/S sum_s w_s, (batch,), of log w (samples, batch)."""
     return log_weights.logsumexp(0) - math.log(len(log_weights))
 
 
 def vimco_surrogate(log_weights: Tensor, log_q: Tensor) -> Tensor:
-    """(batch,) scalars to descend whose gradient is the VIMCO estimate of that of -E[bound] (Mnih and Rezende 2016, eq. 7 to 9).
+    """Compute (batch,) scalars whose gradient is VIMCO's estimate of that of -E[bound].
 
-    Each sample's log q is moved by how much the bound falls when the sample's weight is replaced by the geometric mean of the others'.
+    Mnih and Rezende 2016, eq. 7 to 9. Each sample's log q is weighted by the decrease of the bound when the sample's
+    weight is replaced by the geometric mean of the others.
 
     Parameters
     ----------
@@ -166,7 +175,8 @@ def vimco_surrogate(log_weights: Tensor, log_q: Tensor) -> Tensor:
     held = log_weights.detach()
     samples = len(held)
     others = (held.sum(0) - held) / (samples - 1)
-    replaced = held[None].repeat(samples, 1, 1)  # row s: the weights with that of s replaced
+    # Row s holds the weights with that of s replaced.
+    replaced = held[None].repeat(samples, 1, 1)
     replaced.diagonal(dim1=0, dim2=1).copy_(others.T)
     signal = multi_sample_bound(held) - (replaced.logsumexp(1) - math.log(samples))
     return -(multi_sample_bound(log_weights) + (signal * log_q).sum(0))

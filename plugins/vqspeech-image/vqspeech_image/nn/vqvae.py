@@ -1,4 +1,4 @@
-"""VQ-VAEs on images: their loss, their codes and back, and the bound on the likelihood that their bits per dimension are."""
+"""VQ-VAEs of images: their loss, codes, reconstructions, and the bound behind their bits per dimension."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Latents(NamedTuple):
 
     Parameters
     ----------
-    raised : (batch, channels, rows, columns) what the decoder sees
+    raised : (batch, channels, rows, columns), input of the decoder
     losses, stats : of the quantizers; see `vqspeech.nn.quantize.Quantized`
-    codes : (batch, codebooks of all levels, positions) int64, for the count of codes used
+    codes : (batch, codebooks of all levels, positions) int64, for counts of used codes
     """
 
     raised: Tensor
@@ -34,13 +34,13 @@ class Latents(NamedTuple):
 
 
 class DiscreteVAE(nn.Module, ABC):
-    """What VQ-VAEs of one and of two levels share (van den Oord et al. 2017, eq. 3).
+    """Shared by VQ-VAEs of one and two levels (van den Oord et al. 2017, eq. 3).
 
     loss = -log p(x | z_q) per dimension + the quantizers' losses, which are means over the latents' dimensions.
 
     Parameters
     ----------
-    decoder, likelihood : parts that fit each other
+    decoder, likelihood : matching parts
     pixel_share : see `drawn_positions`
     """
 
@@ -55,19 +55,19 @@ class DiscreteVAE(nn.Module, ABC):
     @property
     @abstractmethod
     def levels(self) -> tuple[Level, ...]:
-        """Grids of codes, the coarsest first."""
+        """Grids of codes, coarsest first."""
 
     @abstractmethod
     def latents(self, pixels: Tensor) -> Latents:
-        """Quantized pixels (batch, height, width, channels) uint8, with gradients."""
+        """Quantize pixels (batch, height, width, channels) uint8, with gradients."""
 
     @abstractmethod
     def encode(self, pixels: Tensor) -> Tensor | TwoLevels:
-        """Codes of pixels (batch, height, width, channels) uint8: of one level (batch, codebooks, rows, columns) int64."""
+        """Encode pixels (batch, height, width, channels) uint8; each level (batch, codebooks, rows, columns) int64."""
 
     @abstractmethod
     def raised(self, *codes: Tensor) -> Tensor:
-        """What the decoder sees of the codes of each level."""
+        """Return the decoder's input for the codes of each level."""
 
     @property
     def codebook_sizes(self) -> tuple[int, ...]:
@@ -76,16 +76,18 @@ class DiscreteVAE(nn.Module, ABC):
 
     @property
     def latent_nats(self) -> float:
-        """What the codes of an image cost under a uniform prior."""
+        """Nats of an image's codes under a uniform prior."""
         return sum(level.nats for level in self.levels)
 
     def loss(self, batch: ImageBatch, generator: torch.Generator | None = None) -> LossTerms:
-        """The loss of a batch; ``nll`` is the reconstruction, ``bound_nll`` that and the codes under a uniform prior, in nats per dimension.
+        """Compute the loss of a batch in nats per dimension.
+
+        ``nll`` is the reconstruction, ``bound_nll`` adds the codes under a uniform prior.
 
         Parameters
         ----------
         batch : images
-        generator : draws the positions on which the loss is taken; without it, or in evaluation mode, all are
+        generator : draws the positions of the loss; None, or evaluation mode, takes all positions
         """
         latents = self.latents(batch.pixels)
         positions = drawn_positions(
@@ -99,32 +101,32 @@ class DiscreteVAE(nn.Module, ABC):
 
     @torch.no_grad()
     def shuffled(self, batch: ImageBatch) -> Tensor:
-        """Mean nats per dimension when each image is given the codes of the next one."""
+        """Compute mean nats per dimension of each image given the codes of the next one."""
         return self.nll_of(batch.pixels, *(codes.roll(1, 0) for codes in codes_of(self, batch.pixels))).mean()
 
     @torch.no_grad()
     def bound(self, batch: ImageBatch) -> Bound:
-        """-log p(x | z_q(x)) and the cost of the codes under a uniform prior, which together bound -log p(x) (section 3.2)."""
+        """Compute -log p(x | z_q(x)) and the codes' cost under a uniform prior, which bound -log p(x) (section 3.2)."""
         reconstruction = self.nll_of(batch.pixels, *codes_of(self, batch.pixels)) * batch.pixels[0].numel()
         latent = torch.full_like(reconstruction, self.latent_nats)
         return Bound(reconstruction + latent, reconstruction, latent)
 
     @torch.no_grad()
     def nll_of(self, pixels: Tensor, *codes: Tensor) -> Tensor:
-        """(batch,) mean nats per dimension of pixels given codes (batch, codebooks, rows, columns) of each level."""
+        """Return (batch,) mean nats per dimension of pixels given codes of each level."""
         return self._nll_per_dimension(self.raised(*codes), pixels, None)
 
     @torch.no_grad()
     def decode(self, *codes: Tensor) -> Tensor:
-        """Expected pixels (batch, height, width, channels) uint8 of codes (batch, codebooks, rows, columns) of each level."""
+        """Return expected pixels (batch, height, width, channels) uint8 of the codes of each level."""
         return to_pixels(self.likelihood, self.decoder(self.raised(*codes)))
 
     def reconstruct(self, pixels: Tensor) -> Tensor:
-        """Pixels through the codes and back."""
+        """Encode and decode pixels."""
         return self.decode(*codes_of(self, pixels))
 
     def _nll_per_dimension(self, raised: Tensor, pixels: Tensor, positions: Tensor | None) -> Tensor:
-        """(batch,) mean nats over the channels of the given positions, or of all."""
+        """Return (batch,) mean nats over the channels of some positions, or of all."""
         return pixel_nll(self.likelihood, self.decoder(raised), pixels, positions)
 
 
@@ -133,7 +135,7 @@ class VQVAE(DiscreteVAE):
 
     Parameters
     ----------
-    encoder, quantizer, decoder, likelihood : parts that fit each other
+    encoder, quantizer, decoder, likelihood : matching parts
     pixel_share : see `drawn_positions`
     """
 
@@ -152,16 +154,16 @@ class VQVAE(DiscreteVAE):
 
     @property
     def levels(self) -> tuple[Level, ...]:
-        """The one grid."""
+        """The only grid."""
         return (Level("", self.encoder.grid, self.quantizer.codebook_sizes),)
 
     @torch.no_grad()
     def start(self, batch: ImageBatch, generator: torch.Generator) -> None:
-        """Data-dependent start: BatchNorm sees the batch, the codebooks are placed on its latents."""
+        """Initialise from data: BatchNorm sees the batch, codebooks are placed on its latents."""
         self.quantizer.start(frames_of(self.encoder(batch.pixels)), generator)
 
     def update(self, generator: torch.Generator) -> None:
-        """What follows an optimiser step: the quantizer's own update."""
+        """Run the quantizer's update, after an optimiser step."""
         self.quantizer.update(generator)
 
     def latents(self, pixels: Tensor) -> Latents:
@@ -171,7 +173,7 @@ class VQVAE(DiscreteVAE):
 
     @torch.no_grad()
     def encode(self, pixels: Tensor) -> Tensor:
-        """Codes (batch, codebooks, rows, columns) int64 of pixels (batch, height, width, channels) uint8."""
+        """Return codes (batch, codebooks, rows, columns) int64 of pixels (batch, height, width, channels) uint8."""
         return self.quantizer.encode(self.encoder(pixels).flatten(2)).unflatten(2, self.encoder.grid)
 
     def raised(self, *codes: Tensor) -> Tensor:
@@ -180,12 +182,12 @@ class VQVAE(DiscreteVAE):
 
 
 def frames_of(latents: Tensor) -> Tensor:
-    """(batch * rows * columns, dim) float32 of latents (batch, dim, rows, columns), for the start of a codebook."""
+    """Reshape latents (batch, dim, rows, columns) to (batch * rows * columns, dim) float32, to start a codebook."""
     return latents.flatten(2).transpose(1, 2).flatten(0, 1).float()
 
 
 def pixel_nll(likelihood: Likelihood, features: Tensor, pixels: Tensor, positions: Tensor | None) -> Tensor:
-    """(batch,) mean nats per dimension of pixels (batch, height, width, channels) given features (batch, height, width, width).
+    """Compute (batch,) mean nats per dimension of pixels given features (batch, height, width, width).
 
     Parameters
     ----------
@@ -198,5 +200,5 @@ def pixel_nll(likelihood: Likelihood, features: Tensor, pixels: Tensor, position
 
 
 def to_pixels(likelihood: Likelihood, features: Tensor) -> Tensor:
-    """The nearest uint8 pixels to what is expected of features (batch, height, width, width); an image at a time, as softmaxes are large."""
+    """Compute the uint8 pixels nearest to the expected ones; an image at a time, since softmaxes are large."""
     return torch.cat([likelihood.mean(row).round().to(torch.uint8) for row in features.split(1)])

@@ -1,4 +1,4 @@
-"""The VQ-VAE of two levels (Razavi et al. 2019, arXiv 1906.00446): a coarse grid of codes for what is global, a fine one for the rest."""
+"""The VQ-VAE of two levels (Razavi et al. 2019, arXiv 1906.00446): a coarse grid of codes and a fine one."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from vqspeech_image.nn.vqvae import DiscreteVAE, Latents, frames_of
 
 
 class VQVAE2(DiscreteVAE):
-    """Two quantizers, of which the finer one sees what the coarser one already says (Razavi et al. 2019, section 3.1 and algorithm 1).
+    """Two quantizers, of which the finer one receives the coarse codes (Razavi et al. 2019, algorithm 1).
 
-    The encoder's features are halved again and quantized: the top codes. They are decoded back to the finer grid and, beside the encoder's
-    features, quantized again: the bottom codes. The decoder sees the bottom codes beside the top codes, raised to the finer grid by
-    transposed convolutions of their own. As in rosinality/vq-vae-2-pytorch, which the details of the paper's figure are taken from; with BatchNorm
-    (as elsewhere here) also behind the raised top codes: without it they reach the decoder twenty times weaker than the bottom ones, and it learns to
-    do without them (swapping them cost 0.002 bits/dim after 1,200 steps on CIFAR-10).
+    The encoder's features are halved again and quantized: the top codes. They are decoded to the finer grid and,
+    together with the encoder's features, quantized again: the bottom codes. The decoder receives the bottom codes and
+    the top codes, the latter upsampled by transposed convolutions of their own. Details that the paper omits follow
+    rosinality/vq-vae-2-pytorch, with BatchNorm also after the upsampled top codes: without it they reach the decoder
+    twenty times weaker than the bottom ones, and it learns to ignore them (swapping them cost 0.002 bits/dim after
+    1,200 steps on CIFAR-10).
 
     Parameters
     ----------
-    encoder : of the finer grid; gives `width` channels
+    encoder : of the finer grid; returns `width` channels
     decoder : of the finer grid; takes twice the quantizers' dim
-    top_quantizer, quantizer : of the coarse and of the fine grid, of one dim
+    top_quantizer, quantizer : of the coarse and of the fine grid, of equal dim
     likelihood, pixel_share : as in `DiscreteVAE`
     width, residual_blocks, normalised : of the layers between the grids, as in `ConvEncoder`
     top_downsamplings : halvings between them
@@ -79,7 +80,7 @@ class VQVAE2(DiscreteVAE):
 
     @property
     def levels(self) -> tuple[Level, ...]:
-        """``top`` and ``bottom``."""
+        """The levels ``top`` and ``bottom``."""
         rows, columns = self.encoder.grid
         top = rows // self.times, columns // self.times
         return (
@@ -89,7 +90,7 @@ class VQVAE2(DiscreteVAE):
 
     @torch.no_grad()
     def start(self, batch: ImageBatch, generator: torch.Generator) -> None:
-        """Data-dependent start of both codebooks: of the top one first, since the bottom latents depend on it."""
+        """Initialise both codebooks from data, the top one first, since the bottom latents depend on it."""
         features = self.encoder(batch.pixels)
         top = self.top_encoder(features)
         self.top_quantizer.start(frames_of(top), generator)
@@ -97,12 +98,12 @@ class VQVAE2(DiscreteVAE):
         self.quantizer.start(frames_of(self._bottom_latents(features, raised)), generator)
 
     def update(self, generator: torch.Generator) -> None:
-        """What follows an optimiser step: the quantizers' own updates."""
+        """Run the quantizers' updates, after an optimiser step."""
         self.top_quantizer.update(generator)
         self.quantizer.update(generator)
 
     def latents(self, pixels: Tensor) -> Latents:
-        """See `DiscreteVAE.latents`; top codes are repeated to the finer grid, which leaves their shares as they are."""
+        """See `DiscreteVAE.latents`; top codes are repeated to the finer grid, which keeps their frequencies."""
         features = self.encoder(pixels)
         top = self.top_quantizer(self.top_encoder(features).flatten(2))
         raised = self._top_grid(top.z_q)
@@ -117,7 +118,7 @@ class VQVAE2(DiscreteVAE):
 
     @torch.no_grad()
     def encode(self, pixels: Tensor) -> TwoLevels:
-        """Codes of both levels, of pixels (batch, height, width, channels) uint8."""
+        """Return codes of both levels, of pixels (batch, height, width, channels) uint8."""
         features = self.encoder(pixels)
         top = self.top_quantizer.encode(self.top_encoder(features).flatten(2))
         raised = self._top_grid(self.top_quantizer.decode(top))
@@ -135,6 +136,6 @@ class VQVAE2(DiscreteVAE):
         return flat.unflatten(2, self.levels[0].grid)
 
     def _bottom_latents(self, features: Tensor, top: Tensor) -> Tensor:
-        """(batch, dim, rows, columns) of the encoder's features and of quantized top latents (batch, dim, rows, columns) of the coarse grid."""
+        """Concatenate the encoder's features with the decoded top latents: (batch, dim, rows, columns)."""
         found: Tensor = self.to_bottom(torch.cat([features, self.top_decoder(top)], 1))
         return found
