@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from tiny import MODEL, SPEAKERS, save_codec
 
-from vqspeech.checkpoints.store import save
 from vqspeech.codec import chunks
 from vqspeech.codec.speech import SpeechCodec, stream_number
 from vqspeech.config import parse_model
@@ -15,29 +15,10 @@ from vqspeech.errors import AudioError, UnknownNameError
 from vqspeech.model import build
 from vqspeech.nn.decoders.protocol import SpeakOptions
 
-SPEAKERS = ("p225", "p226")
-CONFIG = {
-    "encoder": {"strides": [[16, 8], [16, 8]], "channels": 4, "dim": 3},
-    "quantizer": {"name": "vq", "codebook_size": 16},
-    "decoder": {
-        "cycles": 1,
-        "layers_per_cycle": 2,
-        "residual_channels": 4,
-        "skip_channels": 4,
-        "condition_channels": 3,
-    },
-}
-
 
 @pytest.fixture
 def checkpoint(tmp_path):
-    torch.manual_seed(0)
-    config = parse_model(CONFIG)
-    model = build(config, SPEAKERS).eval()
-    model.quantizer.start(torch.randn(200, 3), torch.Generator().manual_seed(0))
-    path = tmp_path / "run" / "checkpoints" / "step-00000003"
-    save(path, model.state_dict(), config=config, speakers=SPEAKERS, step=3)
-    return SpeechCodec(model=model, config=config, speakers=SPEAKERS, step=3, path=path, facts={})
+    return save_codec(tmp_path / "run")
 
 
 def item(key, time=700, speaker="p226", seed=0):
@@ -118,7 +99,7 @@ def test_converting_is_encoding_and_then_decoding_bit_for_bit(encoder, cuts, tmp
     """A recording in blocks, longer than a chunk, through `convert`; the same in a file through tables of codes."""
     monkeypatch.setattr(chunks, "CHUNK_S", 0.05)
     strides = [[4, 2]] if "front_end" in encoder else [[16, 8], [16, 8]]
-    config = parse_model({**CONFIG, "encoder": {**CONFIG["encoder"], "strides": strides, **encoder}})
+    config = parse_model({**MODEL, "encoder": {**MODEL["encoder"], "strides": strides, **encoder}})
     torch.manual_seed(0)
     model = build(config, SPEAKERS).eval().requires_grad_(False)
     waveform = (0.3 * np.random.default_rng(0).normal(size=12_001)).clip(-1, 1).astype(np.float32)

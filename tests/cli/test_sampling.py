@@ -9,42 +9,24 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from tiny import save_codec
 from typer.testing import CliRunner
 
 from vqspeech import audio
-from vqspeech.checkpoints.store import save
 from vqspeech.cli.main import app
 from vqspeech.codec.load import load_speech
 from vqspeech.codec.speech import CodeLatents, stream_number
 from vqspeech.codes import CodeTable
-from vqspeech.config import parse_model
 from vqspeech.encoding import encode_files
-from vqspeech.model import build
 from vqspeech.sampling import LazyConditions, stream
 
-CONFIG = {
-    "encoder": {"strides": [[16, 8], [16, 8]], "channels": 4, "dim": 3},
-    "quantizer": {"name": "vq", "codebook_size": 16},
-    "decoder": {
-        "cycles": 1,
-        "layers_per_cycle": 2,
-        "residual_channels": 4,
-        "skip_channels": 4,
-        "condition_channels": 3,
-    },
-}
-SPEAKERS = ("p225", "p226")
 RATE = 16000
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    torch.manual_seed(0)
-    config = parse_model(CONFIG)
-    model = build(config, SPEAKERS).eval()
-    model.quantizer.start(torch.randn(200, 3), torch.Generator().manual_seed(0))
     path = tmp_path_factory.mktemp("run")
-    save(path / "checkpoints" / "step-00000003", model.state_dict(), config=config, speakers=SPEAKERS, step=3)
+    save_codec(path)
     return path
 
 

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from tiny import rng
 
 from vqspeech.nn.batch import SpeechBatch
 from vqspeech.nn.decoders.mulaw import ZERO_LEVEL, mu_law_encode
@@ -19,10 +20,6 @@ from vqspeech.nn.spectral_head import SpectralHead
 from vqspeech.nn.vqvae import VQVAE
 
 HOP = 40
-
-
-def rng(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def make(quantizer=EMAVectorQuantizer, *, front_end=False, head=False, dilations=(1, 2, 4), past_noise=0.0, **options):

@@ -7,19 +7,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
+from tiny import randn, rng
 
 from vqspeech.errors import ConfigError
 from vqspeech.nn.quantize.ema import EMAVectorQuantizer
 from vqspeech.nn.quantize.vq import VectorQuantizer
-
-
-def rng(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def randn(*shape, seed=0):
-    return torch.randn(*shape, generator=rng(seed))
-
 
 BOTH = pytest.mark.parametrize("kind", [VectorQuantizer, EMAVectorQuantizer])
 

@@ -2,29 +2,22 @@
 
 import pytest
 import torch
+from tiny import randn, rng
 from torch.nn import functional as F
 
 from vqspeech.errors import ConfigError
 from vqspeech.nn.quantize.cosine import CosineQuantizer, SphereQuantizer
 
 
-def rng(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def latents(*shape, seed=0):
-    return torch.randn(*shape, generator=rng(seed))
-
-
 def make(**options):
     torch.manual_seed(0)
     quantizer = CosineQuantizer(6, code_dim=3, codebook_size=16, **options)
-    quantizer.start(latents(300, 6), rng())
+    quantizer.start(randn(300, 6), rng())
     return quantizer
 
 
 def test_the_code_is_the_one_of_greatest_cosine():
-    quantizer, z = make(), latents(2, 6, 9, seed=1)
+    quantizer, z = make(), randn(2, 6, 9, seed=1)
     low = F.linear(z.transpose(1, 2), quantizer.down.weight, quantizer.down.bias)
     cosine = F.cosine_similarity(low[:, :, None], quantizer.sphere.embedding, dim=-1)
     assert torch.equal(quantizer.encode(z)[:, 0], cosine.argmax(-1))
@@ -38,7 +31,7 @@ def test_codes_have_length_one_whatever_is_learned():
 
 
 def test_the_length_of_the_projected_latents_does_not_matter():
-    quantizer, z = make(), latents(2, 6, 9, seed=1)
+    quantizer, z = make(), randn(2, 6, 9, seed=1)
     with torch.no_grad():
         quantizer.down.bias.zero_()
     one, other = quantizer(z), quantizer(1000 * z)
@@ -47,7 +40,7 @@ def test_the_length_of_the_projected_latents_does_not_matter():
 
 
 def test_every_weight_learns_and_the_losses_are_means_over_valid_frames():
-    quantizer, z = make(beta=0.25), latents(2, 6, 9, seed=1)
+    quantizer, z = make(beta=0.25), randn(2, 6, 9, seed=1)
     mask = torch.zeros(2, 9, dtype=torch.bool)
     mask[0, :5] = True
     result = quantizer(z, mask)

@@ -4,16 +4,9 @@ import copy
 
 import pytest
 import torch
+from tiny import randn, rng
 
 from vqspeech.nn.quantize.ema import EMAVectorQuantizer
-
-
-def rng(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def randn(*shape, seed=0):
-    return torch.randn(*shape, generator=rng(seed))
 
 
 def make(size=8, **options):

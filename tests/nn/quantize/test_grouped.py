@@ -2,29 +2,22 @@
 
 import pytest
 import torch
+from tiny import randn, rng
 
 from vqspeech.errors import ConfigError
 from vqspeech.nn.quantize.grouped import GroupedQuantizer, grouped_vq
 from vqspeech.nn.quantize.vq import VectorQuantizer
 
 
-def rng(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def latents(*shape, seed=0):
-    return torch.randn(*shape, generator=rng(seed))
-
-
 def make(**options):
     torch.manual_seed(0)
     quantizer = grouped_vq(6, groups=3, codebook_size=8, **options)
-    quantizer.start(latents(300, 6), rng())
+    quantizer.start(randn(300, 6), rng())
     return quantizer
 
 
 def test_each_group_is_quantized_as_if_it_were_alone():
-    quantizer, z = make(), latents(2, 6, 9, seed=1)
+    quantizer, z = make(), randn(2, 6, 9, seed=1)
     mask = torch.rand(2, 9, generator=rng()) > 0.3
     result = quantizer(z, mask)
     assert quantizer.codebook_sizes == (8, 8, 8)
@@ -36,7 +29,7 @@ def test_each_group_is_quantized_as_if_it_were_alone():
 
 
 def test_the_losses_are_those_over_all_channels():
-    quantizer, z = make(beta=0.25), latents(2, 6, 9, seed=1)
+    quantizer, z = make(beta=0.25), randn(2, 6, 9, seed=1)
     result = quantizer(z)
     torch.testing.assert_close(result.losses["commitment"], 0.25 * (z - result.z_q).square().mean())
     torch.testing.assert_close(result.stats["distortion"], (z - result.z_q).square().mean())
@@ -44,7 +37,7 @@ def test_the_losses_are_those_over_all_channels():
 
 def test_groups_may_differ_in_width_and_kind():
     quantizer = GroupedQuantizer([VectorQuantizer(1, codebook_size=3), make()])
-    z = latents(2, 7, 5)
+    z = randn(2, 7, 5)
     assert quantizer.dim == 7
     assert quantizer.encode(z).shape == (2, 4, 5)
     assert quantizer.decode(quantizer.encode(z)).shape == z.shape

@@ -2,17 +2,10 @@
 
 import pytest
 import torch
+from tiny import randn, rng
 
 from vqspeech.nn.quantize.kmeans import k_means
 from vqspeech.nn.quantize.nearest import nearest_code
-
-
-def rng(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def randn(*shape, seed=0):
-    return torch.randn(*shape, generator=rng(seed))
 
 
 def test_k_means_finds_clusters_that_are_apart():

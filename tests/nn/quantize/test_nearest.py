@@ -5,13 +5,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny import randn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from vqspeech.nn.quantize.nearest import code_statistics, nearest_code
-
-
-def randn(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 @settings(max_examples=60, deadline=None)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from tiny import randn, rng
 
 from vqspeech.errors import ConfigError
 from vqspeech.nn.quantize.fsq import FiniteScalarQuantizer
@@ -11,23 +12,15 @@ from vqspeech.nn.quantize.vq import VectorQuantizer
 from vqspeech.nn.share import Share
 
 
-def rng(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def latents(*shape, seed=0):
-    return torch.randn(*shape, generator=rng(seed))
-
-
 def make(levels=3, size=8, **options):
     torch.manual_seed(0)
     quantizer = residual_vq(4, codebooks=levels, codebook_size=size, **options)
-    quantizer.start(latents(400, 4), rng())
+    quantizer.start(randn(400, 4), rng())
     return quantizer
 
 
 def test_each_level_takes_the_nearest_code_of_what_is_left():
-    quantizer, z = make(), latents(2, 4, 9, seed=1)
+    quantizer, z = make(), randn(2, 4, 9, seed=1)
     codes = quantizer(z).codes
     left = z.transpose(1, 2).double()
     for number, level in enumerate(quantizer.levels):
@@ -43,14 +36,14 @@ def test_sizes_are_those_of_the_levels():
         [VectorQuantizer(4, codebook_size=3), make(2, 5), FiniteScalarQuantizer(4, levels=[3, 4])]
     )
     assert quantizer.codebook_sizes == (3, 5, 5, 12)
-    z = latents(2, 4, 6)
+    z = randn(2, 4, 6)
     codes = quantizer(z).codes
     assert codes.shape == (2, 4, 6)
     torch.testing.assert_close(quantizer.decode(codes), quantizer(z).z_q.detach())
 
 
 def test_the_start_lowers_what_is_left_level_by_level():
-    quantizer, z = make(4, 16), latents(1, 4, 300, seed=2)
+    quantizer, z = make(4, 16), randn(1, 4, 300, seed=2)
     codes = quantizer.encode(z)
     left = [(z - quantizer.decode(codes[:, :levels])).square().mean().item() for levels in (1, 2, 3, 4)]
     assert left == sorted(left, reverse=True)
@@ -61,7 +54,7 @@ def test_the_commitment_of_every_level_reaches_the_latents():
     """encodec issue 25: with a straight-through residual it is zero from the second level on."""
     quantizer = make(3, beta=0.3)
     for number in range(3):
-        z = latents(2, 4, 5, seed=3).requires_grad_()
+        z = randn(2, 4, 5, seed=3).requires_grad_()
         left, losses = z, []
         for level in quantizer.levels:
             part = level(left)
@@ -69,7 +62,7 @@ def test_the_commitment_of_every_level_reaches_the_latents():
             left = left - part.z_q.detach()
         (alone,) = torch.autograd.grad(losses[number], z)
         assert alone.abs().sum() > 0
-    z = latents(2, 4, 5, seed=3).requires_grad_()
+    z = randn(2, 4, 5, seed=3).requires_grad_()
     quantized = quantizer(z)
     (whole,) = torch.autograd.grad(quantized.losses["commitment"], z)
     codes = quantized.codes
@@ -80,8 +73,8 @@ def test_the_commitment_of_every_level_reaches_the_latents():
 
 
 def test_the_gradient_passes_straight_through_once():
-    quantizer, z = make(), latents(2, 4, 5).requires_grad_()
-    weight = latents(2, 4, 5, seed=3)
+    quantizer, z = make(), randn(2, 4, 5).requires_grad_()
+    weight = randn(2, 4, 5, seed=3)
     (quantizer(z).z_q * weight).sum().backward()
     assert torch.equal(z.grad, weight)
 
@@ -89,7 +82,7 @@ def test_the_gradient_passes_straight_through_once():
 def test_every_level_is_updated():
     quantizer = make()
     before = [level.codebook.clone() for level in quantizer.levels]
-    quantizer(latents(2, 4, 50, seed=5))
+    quantizer(randn(2, 4, 50, seed=5))
     quantizer.update(rng())
     for level, old in zip(quantizer.levels, before, strict=True):
         assert not torch.equal(level.codebook, old)
@@ -115,5 +108,5 @@ def test_a_stochastic_part_is_given_the_generator_and_the_share(kind):
     assert quantizer.stochastic
     assert not ResidualQuantizer(parts[:1]).stochastic
     generator, share = rng(), Share(0, 2, 6)
-    quantizer.quantize(latents(3, quantizer.dim, 5), None, generator, share)
+    quantizer.quantize(randn(3, quantizer.dim, 5), None, generator, share)
     assert parts[1].given == (generator, share)
