@@ -18,7 +18,9 @@ def checkpoint() -> SpeechCodec:
         {
             "encoder": {"front_end": {"kind": "mfcc"}, "strides": [[4, 2], [4, 2]], "channels": 8, "dim": 4},
             "quantizer": {"name": "ema", "codebook_size": 6},
-            "decoder": {"cycles": 1, "layers_per_cycle": 2, "residual_channels": 4, "skip_channels": 4, "condition_channels": 4},
+            "decoder": {
+                "cycles": 1, "layers_per_cycle": 2, "residual_channels": 4, "skip_channels": 4, "condition_channels": 4,
+            },
         }
     )  # fmt: skip
     torch.manual_seed(0)

@@ -51,7 +51,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         {
             "encoder": {"front_end": {"kind": "mfcc"}, "strides": [[4, 2], [4, 2]], "channels": 8, "dim": 4},
             "quantizer": {"name": "vq", "codebook_size": 8},
-            "decoder": {"cycles": 1, "layers_per_cycle": 2, "residual_channels": 4, "skip_channels": 4, "condition_channels": 4},
+            "decoder": {
+                "cycles": 1, "layers_per_cycle": 2, "residual_channels": 4, "skip_channels": 4, "condition_channels": 4,
+            },
         }
     )  # fmt: skip
     found = []

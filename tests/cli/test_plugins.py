@@ -157,10 +157,9 @@ def test_doctor_names_failures_and_conflicts_and_exits_with_1(fake_dist, isolate
     assert "broken  bad (vqspeech-bad 0.3)" in result.stdout
     assert "import: ImportError: libfoo.so" in result.stdout
     assert "hooks: UnknownHook: unknown hook 'register_quantisers'" in result.stdout
-    assert (
-        f"clash   quantizer 'ema' is given by vqspeech {__version__} (as vqspeech/ema) and vqspeech-a 0.3 (as vqspeech-a/ema)"
-        in result.stdout
-    )
+    (clash,) = (line for line in result.stdout.splitlines() if line.startswith("clash   quantizer 'ema'"))
+    assert f"vqspeech {__version__} (as vqspeech/ema)" in clash
+    assert "vqspeech-a 0.3 (as vqspeech-a/ema)" in clash
     assert result.stderr == ""
 
 

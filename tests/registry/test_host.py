@@ -208,22 +208,22 @@ def test_other_groups_and_a_second_copy_are_not_looked_at(tmp_path, site, fake_d
     assert not host.failures
 
 
-def test_a_failure_is_told_once_on_stderr(fake_dist, isolated_registry, capsys):
+def test_a_failure_is_printed_once_on_stderr(fake_dist, isolated_registry, capsys):
     fake_dist("vqspeech-x", "raise ImportError('nothing here')")
     isolated_registry()
     lookup.specs("quantizer")
     lookup.specs("corpus")
-    told = capsys.readouterr().err
-    assert told == "plugin 'x' (vqspeech-x 0.3) skipped: ImportError: nothing here; see `vqspeech plugins doctor`\n"
+    printed = capsys.readouterr().err
+    assert printed == "plugin 'x' (vqspeech-x 0.3) skipped: ImportError: nothing here; see `vqspeech plugins doctor`\n"
 
 
 def test_debug_adds_the_traceback(fake_dist, isolated_registry, capsys):
     fake_dist("vqspeech-x", "raise ImportError('nothing here')")
     isolated_registry(VQSPEECH_PLUGIN_DEBUG="1")
     lookup.specs("quantizer")
-    told = capsys.readouterr().err
-    assert "Traceback" in told
-    assert "vqspeech_x.py" in told
+    printed = capsys.readouterr().err
+    assert "Traceback" in printed
+    assert "vqspeech_x.py" in printed
 
 
 def test_strict_turns_failures_into_errors(fake_dist, isolated_registry):

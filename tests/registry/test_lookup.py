@@ -129,10 +129,10 @@ def test_a_missing_requirement_says_what_to_install(fake_dist, isolated_registry
     isolated_registry()
     with pytest.raises(PluginError) as caught:
         lookup.get("quantizer", "lfq")
-    assert str(caught.value) == (
-        "quantizer 'lfq' of vqspeech-a 0.3 needs the Python packages no_such_package, no_other.part, not installed here: "
-        "pip install no-such-package no-other"
-    )
+    message = str(caught.value)
+    assert "quantizer 'lfq' of vqspeech-a 0.3" in message
+    assert "no_such_package, no_other.part" in message
+    assert message.endswith("pip install no-such-package no-other")
 
 
 @pytest.mark.parametrize("target", ["no_such_module:x", "math:no_such_name"])
@@ -152,7 +152,7 @@ def test_errors_of_look_up_are_unusable_input(isolated_registry):
 
 @pytest.mark.parametrize("kind", HOOKS)
 def test_built_in_modules_named_by_targets_exist(kind, isolated_registry):
-    """A renamed module would be noticed only by whoever uses the name; the attribute is checked where it is cheap to."""
+    """The attribute is found without importing the module."""
     import ast
     import importlib.util
 

@@ -1,1 +1,1 @@
-"""What the codes are worth: phonemes, codebook use, reconstruction and conversion measured, figures and the report."""
+"""Analyses of codes and measures of generated speech."""

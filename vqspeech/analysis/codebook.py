@@ -1,4 +1,4 @@
-"""How much of its codebooks a model uses, and how many bits a second its codes cost."""
+"""Codebook use and bit rates of codes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class CodebookUse:
 
 @dataclass(frozen=True, kw_only=True)
 class TableUse:
-    """Use of all codebooks of a table; the rates are sums over the codebooks, the other figures are in `codebooks`.
+    """Use of all codebooks of a table; the rates are sums over the codebooks.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class TableUse:
 
 
 def usage_of_counts(counts: np.ndarray, frame_rate_hz: float) -> CodebookUse:
-    """Use of one codebook from the occurrences of its codes.
+    """Compute the use of one codebook from the occurrences of its codes.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def usage_of_counts(counts: np.ndarray, frame_rate_hz: float) -> CodebookUse:
 
 
 def adaptive_bits(sequences: Sequence[np.ndarray], n_codes: int, *, order: int) -> float:
-    """Bits that an adaptive coder spends on code sequences: their cost without a model sent along.
+    """Compute the bits that an adaptive coder spends on code sequences, without any model sent beforehand.
 
     The Krichevsky-Trofimov estimator (IEEE Trans. Inf. Theory 27(2), 1981): after n codes of which n_k are k, the next
     is k with probability (n_k + 1/2) / (n + K/2). With `order` 1 there is one such estimator for each preceding code.
@@ -103,7 +103,7 @@ def adaptive_bits(sequences: Sequence[np.ndarray], n_codes: int, *, order: int) 
 
 
 def usage(table: CodeTable) -> TableUse:
-    """Use of every codebook over all utterances of a table.
+    """Compute the use of every codebook over all rows of a table.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def usage(table: CodeTable) -> TableUse:
 
 
 def analyse(context: AnalysisContext, *, split: str = "") -> AnalysisResult:
-    """The registered analysis `codebook`: use of each codebook, and what the codes cost; codes of any medium.
+    """Analyse the use of each codebook, and the cost of the codes; for codes of any medium.
 
     Parameters
     ----------

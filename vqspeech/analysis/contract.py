@@ -1,4 +1,4 @@
-"""What an analysis is given and what it returns: the contract of `vqspeech.registry.specs.AnalysisSpec`."""
+"""The contract of analyses: what they are given, and what they return; see `vqspeech.registry.specs.AnalysisSpec`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vectors before and after the quantizer: latents of an encoder with random weights, which k-means clusters as a baseline, and the vectors of codes."""
+"""Vectors before and after the quantizer: latents of an untrained encoder, and the vectors of codes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from vqspeech.nn.encoders.protocol import Encoder
 
 
 def untrained_encoder(checkpoint: SpeechCodec, seed: int) -> Encoder:
-    """An encoder of a checkpoint's architecture with fresh weights; it keeps the
-    buffers, such as mean and deviation of spectral features, which are not learned."""
+    """Build an encoder of a checkpoint's architecture with fresh weights.
+
+    It keeps the buffers, such as mean and deviation of spectral features, which are not learned.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         fresh = models.build(checkpoint.config, checkpoint.speakers).encoder
@@ -26,7 +28,7 @@ def untrained_encoder(checkpoint: SpeechCodec, seed: int) -> Encoder:
 
 @torch.inference_mode()
 def latents(encoder: Encoder, waveform: np.ndarray) -> np.ndarray:
-    """Latents (frames, dim) float32 of a waveform (time,), before any quantizer."""
+    """Compute latents (frames, dim) float32 of a waveform (time,), before any quantizer."""
     device = next(encoder.parameters()).device
     return np.asarray(encoder(torch.from_numpy(np.asarray(waveform, dtype=np.float32))[None].to(device))[0].T.cpu())
 
@@ -34,7 +36,7 @@ def latents(encoder: Encoder, waveform: np.ndarray) -> np.ndarray:
 def latents_of(
     encoder: Encoder, utterances: Iterable[tuple[str, int]], waveform_of: Callable[[str], np.ndarray]
 ) -> np.ndarray:
-    """Latents of utterances one after the other, (all, dim) float32.
+    """Compute latents of utterances, concatenated, (all, dim) float32.
 
     Parameters
     ----------
@@ -46,7 +48,7 @@ def latents_of(
 
 @torch.inference_mode()
 def code_vectors(checkpoint: SpeechCodec, names: Sequence[str]) -> np.ndarray:
-    """What the decoder is given for codes, (codes, dim) float32.
+    """Return the vectors that the decoder receives for codes, (codes, dim) float32.
 
     Parameters
     ----------

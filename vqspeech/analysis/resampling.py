@@ -1,4 +1,4 @@
-"""Uncertainty by the bootstrap over whole speakers: frames of one speaker are not independent of each other."""
+"""Confidence intervals by the bootstrap over whole groups, since frames of one speaker are not independent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ RESAMPLES = 1000
 
 
 def bootstrap_interval(correct: np.ndarray, group: np.ndarray, seed: int) -> tuple[float, float] | None:
-    """95 % percentile interval of a share, or of a mean difference, resampling whole groups with replacement; None with fewer than two groups.
+    """Compute the 95 % percentile interval of a share, or of a mean difference, resampling whole groups.
+
+    Groups are drawn with replacement; the result is None with fewer than two groups.
 
     The interval is widened to hold the estimate itself where the percentiles of a few very uneven groups miss it.
 

@@ -26,12 +26,12 @@ Report = Callable[[int, int], None]
 
 
 def find_analysis(name: str) -> Entry[AnalysisSpec]:
-    """The entry of a registered analysis; raises UnknownNameError for a name that nobody registers."""
+    """Find a registered analysis; raise UnknownNameError for a name that nobody registers."""
     return lookup.find(AnalysisSpec, name)
 
 
 def check_options(entry: Entry[AnalysisSpec], values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Options of an analysis, checked by name and type.
+    """Check options of an analysis by name and type, and convert them.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def run_context(
 def store_context(
     codec: Any, store: AudioStore, table: Any, *, out: Path | None = None, seed: int = 0
 ) -> AnalysisContext:
-    """The context of codes of a prepared corpus.
+    """Make the context of codes of a prepared corpus.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ def json_values(value: Any, key: str = "") -> Any:
 
 
 def as_lines(summary: Mapping[str, Any]) -> list[str]:
-    """A summary of JSON values as aligned text; nested values are indented below their name."""
+    """Format a summary of JSON values as aligned lines; nested values are indented below their name."""
     return list(_lines(summary, ""))
 
 
@@ -90,7 +90,7 @@ def _short(value: Any) -> str:
 
 
 def numbers(summary: Mapping[str, Any], prefix: str = "") -> dict[str, float | None]:
-    """Every number of a summary by its dotted name; None where a value is missing. Lists are omitted."""
+    """Return every number of a summary by its dotted name, None for missing values; lists are omitted."""
     found: dict[str, float | None] = {}
     for name, value in summary.items():
         if isinstance(value, Mapping):
@@ -101,7 +101,7 @@ def numbers(summary: Mapping[str, Any], prefix: str = "") -> dict[str, float | N
 
 
 def over_runs(scores: Sequence[Mapping[str, float | None]]) -> dict[str, dict[str, float]]:
-    """Mean, standard deviation (n - 1), least and greatest of each score that every run has."""
+    """Compute mean, standard deviation (n - 1), least and greatest of each score that every run has."""
     found = {}
     for name in scores[0]:
         values = [one.get(name) for one in scores]
@@ -117,7 +117,7 @@ def over_runs(scores: Sequence[Mapping[str, float | None]]) -> dict[str, dict[st
 
 
 def table_of_runs(names: Sequence[str], scores: Sequence[Mapping[str, float | None]]) -> Table:
-    """A row per score that every run has: its value in each run, mean and standard deviation."""
+    """Make a table with a row per score that every run has: each run, mean, standard deviation."""
     rows = [
         (name, *(_cell(one[name]) for one in scores), _cell(spread["mean"]), _cell(spread["sd"]))
         for name, spread in over_runs(scores).items()
@@ -126,7 +126,7 @@ def table_of_runs(names: Sequence[str], scores: Sequence[Mapping[str, float | No
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of cells as lines: the first column left-aligned, the others right-aligned."""
+    """Format rows of cells as lines: the first column left-aligned, the others right-aligned."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
@@ -137,7 +137,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def table_lines(table: Table) -> list[str]:
-    """A table of a report as lines."""
+    """Format a table of a report as lines."""
     return aligned([table.columns, *([_short(cell) for cell in row] for row in table.rows)])
 
 

@@ -39,7 +39,7 @@ def register_modalities() -> list[ModalitySpec]:
 
 @hookimpl
 def register_encoders() -> list[EncoderSpec]:
-    """The paper's encoder."""
+    """Register the paper's encoder."""
     return [
         EncoderSpec(
             name="conv",
@@ -98,7 +98,7 @@ def register_quantizers() -> list[QuantizerSpec]:
 
 @hookimpl
 def register_decoders() -> list[DecoderSpec]:
-    """The paper's decoder."""
+    """Register the paper's decoder."""
     return [
         DecoderSpec(
             name="wavenet",
@@ -165,12 +165,12 @@ def register_corpora() -> list[CorpusSpec]:
 
 @hookimpl
 def register_recipes() -> list[RecipeSpec]:
-    """The experiments that ship inside the wheel."""
+    """Register the recipes that ship with vqspeech."""
     return [
         RecipeSpec(
             name="vctk",
             target="vqspeech_recipes.vctk.recipe:run",
-            summary="the paper's VCTK experiment: codes, reconstruction, voice conversion, phonemes, a report with sound",
+            summary="the paper's VCTK experiment: codes, reconstruction, conversion, phonemes, a report with sound",
             stages=("prepare", "train", "encode", "reconstruct", "convert", "analyze", "report"),
         ),
         RecipeSpec(
@@ -184,7 +184,7 @@ def register_recipes() -> list[RecipeSpec]:
 
 @hookimpl
 def register_analyses() -> list[AnalysisSpec]:
-    """Analyses of codes."""
+    """Register analyses of codes."""
     return [
         AnalysisSpec(
             name="phonemes",
@@ -220,7 +220,7 @@ def register_analyses() -> list[AnalysisSpec]:
 
 @hookimpl
 def register_alignments() -> list[AlignmentSpec]:
-    """File formats of phone alignments."""
+    """Register file formats of phone alignments."""
     return [
         AlignmentSpec(
             name="phn",
@@ -251,7 +251,7 @@ def register_alignments() -> list[AlignmentSpec]:
 
 @hookimpl
 def register_aligners() -> list[AlignerSpec]:
-    """Makers of phone alignments."""
+    """Register makers of phone alignments."""
     return [
         AlignerSpec(
             name="wav2vec2",

@@ -26,7 +26,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 class Hooks:
-    """Implement any of these with ``@vqspeech.hookimpl`` in the module that the entry point (group ``vqspeech``) names."""
+    """The hooks; a plugin implements any of them in the module that its entry point (group ``vqspeech``) names."""
 
     @hookspec
     def register_modalities(self) -> Iterable[ModalitySpec]:

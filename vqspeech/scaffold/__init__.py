@@ -1,4 +1,4 @@
-"""A new plugin as a complete distribution: pyproject.toml, one module, tests that use `vqspeech.testing`, a README; from the templates beside this."""
+"""Write a new plugin as a complete distribution, from templates: pyproject.toml, module, tests, README."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def write_plugin(kind: str, name: str, parent: Path) -> Path:
     name = name.removeprefix("vqspeech-")
     if not _NAME.fullmatch(name):
         raise InputError(
-            f"{name!r} cannot be the name of a plugin; lower-case letters, digits and single hyphens, a letter first, for example 'my-{kind}'"
+            f"{name!r} cannot be the name of a plugin; use lower-case letters, digits and single hyphens, "
+            f"a letter first, for example 'my-{kind}'"
         )
     if name in {entry.spec.name for entry in Host({"VQSPEECH_PLUGINS": ""}).builtin_entries(kind)}:
         raise PluginError(f"{kind} {name!r} ships with vqspeech, and no plugin can replace it; choose another name")

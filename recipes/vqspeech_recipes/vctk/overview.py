@@ -104,7 +104,8 @@ def headlines(results: Result) -> tuple[Headline, ...]:
         )
     if results["reconstruction"]:
         rebuilt = results["reconstruction"]
-        other = f"{rebuilt['yardstick_db']:.1f} dB to another utterance" if rebuilt["yardstick_db"] is not None else ""
+        distance_db = rebuilt["other_utterance_db"]
+        other = f"{distance_db:.1f} dB to another utterance" if distance_db is not None else ""
         items.append(
             Headline(
                 name="log-mel distance of reconstructions",

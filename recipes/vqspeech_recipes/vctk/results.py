@@ -67,7 +67,7 @@ def summary(results: Result) -> list[str]:
         lines.append(f"negative log-likelihood: {nll:.3f} bit/sample{beside}")
     rebuilt = results["reconstruction"]
     if rebuilt:
-        other = rebuilt["yardstick_db"]
+        other = rebuilt["other_utterance_db"]
         beside = f", to another utterance {other:.1f} dB" if other is not None else ""
         lines.append(f"reconstruction (free-running): log-mel distance {rebuilt['log_mel_distance_db']:.1f} dB{beside}")
     converted = results["conversion"]

@@ -40,7 +40,7 @@ def test_known_answers(across: bool) -> None:
 
 
 def test_what_depends_on_the_speaker_only_misleads_across_speakers() -> None:
-    """Codes that name the speaker tie within one; A and B have the same code and X another, so across speakers they tie as well.
+    """Codes that name the speaker tie within one; A and B share a code and X has another, so they tie across too.
 
     Codes that name phone and speaker are right within a speaker, and tie across.
     """
@@ -82,7 +82,7 @@ def test_one_speaker_with_one_token_of_each_phone_allows_no_triples() -> None:
 
 
 def slow_warp(cost: np.ndarray) -> float:
-    """The mean cost along the path that has the least sum, by trying all paths; of equal sums the smallest mean and the largest may be meant."""
+    """The mean cost along the path of least sum, by trying all paths: the smallest and the largest of equal sums."""
     n, m = cost.shape
 
     def paths(i: int, j: int) -> list[list[float]]:

@@ -60,7 +60,7 @@ def test_features_of_a_steady_sound_have_no_slope_and_a_mean_like_their_centre()
 
 
 def test_normalised_features_do_not_hear_the_microphone() -> None:
-    """A filter of two taps over the whole recording, as a microphone has one, moves MFCC, and hardly those less their mean."""
+    """A filter over the whole recording, such as a microphone, changes MFCC, but not those less their mean."""
     sound = np.random.default_rng(1).normal(0, 0.1, RATE).astype(np.float32)
     frames = np.arange(5, 15)
     plain, filtered = (mfcc_at_codes(wave, RATE, 640, frames) for wave in (sound, np.convolve(sound, [1, 0.9])[:RATE]))
@@ -92,7 +92,7 @@ def test_random_codes_are_the_same_for_the_same_seed() -> None:
 
 @pytest.mark.skipif(not TIMIT.is_dir(), reason=f"{TIMIT} is absent")
 def test_baselines_on_timit_are_where_they_were_measured() -> None:
-    """Full 16-speaker sample at 25 Hz: prior 8.0 %, random codes 11.1 %, k-means (K = 128) 38.5 % of the frames that are not silent."""
+    """16 speakers at 25 Hz: prior 8.0 %, random codes 11.1 %, k-means (K = 128) 38.5 % of frames without silence."""
     import soundfile
 
     from vqspeech.corpora.timit import read

@@ -48,8 +48,8 @@ def test_scores_do_not_depend_on_the_names_of_codes_nor_on_the_clock(make_table)
     assert first.summary() == again.summary()
     for name in ("accuracy", "ci95", "accuracy_other_speakers", "per_phone", "above_kmeans", "abx_mfcc_within"):
         assert first.summary()[name] == renamed.summary()[name]
-    mine, other = first.units[CODES], renamed.units[CODES]
-    assert (mine.clusters.pnmi, mine.boundaries_frame, mine.abx_across) == (
+    first_unit, other = first.units[CODES], renamed.units[CODES]
+    assert (first_unit.clusters.pnmi, first_unit.boundaries_frame, first_unit.abx_across) == (
         pytest.approx(other.clusters.pnmi), other.boundaries_frame, other.abx_across,
     )  # fmt: skip
 
@@ -92,7 +92,7 @@ def test_the_summary_is_json(make_table) -> None:
 
 
 def test_the_fair_kmeans_is_fitted_on_the_training_audio_only(make_table) -> None:
-    """Training audio of one steady tone: every cluster but one stays empty, so the fair k-means knows no more than the prior."""
+    """On a steady tone all clusters but one stay empty, so the fair k-means is no better than the prior."""
     labels = [["a", "b"] * 10, ["b", "a"] * 10]
     table, alignments = make_table([[0, 1] * 10, [1, 0] * 10], labels, size=2)
 

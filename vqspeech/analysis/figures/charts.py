@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def codebook_usage(counts: Sequence[int] | np.ndarray, *, title: str = "Codebook use") -> Figure:
-    """Share of each code, the most frequent first, beside a uniform use.
+    """Draw the share of each code, the most frequent first, with the level of uniform use.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def codebook_usage(counts: Sequence[int] | np.ndarray, *, title: str = "Codebook
 
 
 def accuracy_bars(bars: Sequence[tuple[str, float]], *, interval: tuple[float, float] | None = None) -> Figure:
-    """Accuracies side by side, the first one being the result and the others what it has to beat.
+    """Draw accuracies side by side: the result first, then its baselines.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Spectrogram figures: strips for the players, a row of versions of one utterance, and codes and phones on the same time axis."""
+"""Spectrogram figures: strips for players, versions of one utterance, codes and phones on a time axis."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ _QUIET_DB = -30.0  # nothing is drawn brighter than it is below this power, so s
 
 
 def spectrogram_db(waveform: np.ndarray, sample_rate: int, *, columns: int = _COLUMNS) -> np.ndarray:
-    """Mel spectrogram (96 bands, columns) in dB below its own maximum, at evenly spaced times over the whole waveform (time,).
+    """Compute a mel spectrogram (96 bands, columns) of a waveform (time,), in dB below its maximum.
+
+    Columns are evenly spaced in time.
 
     Raises
     ------
@@ -39,7 +41,7 @@ def spectrogram_db(waveform: np.ndarray, sample_rate: int, *, columns: int = _CO
 
 
 def draw_spectrogram(axes: Axes, waveform: np.ndarray, sample_rate: int, *, columns: int = _COLUMNS) -> AxesImage:
-    """Draw a mel spectrogram on axes of seconds and mel bands, in steps of 2 dB: a third of the bytes of a smooth colour map."""
+    """Draw a mel spectrogram on axes of seconds and mel bands, in steps of 2 dB for small files."""
     from matplotlib import colormaps
 
     return axes.imshow(
@@ -57,7 +59,7 @@ def draw_spectrogram(axes: Axes, waveform: np.ndarray, sample_rate: int, *, colu
 def spectrogram_strip(
     waveform: np.ndarray, sample_rate: int, *, width_in: float = 4.6, height_in: float = 1.35
 ) -> Figure:
-    """A spectrogram from edge to edge without axes: time runs over the whole width, as the play head of the report expects.
+    """Draw a spectrogram without axes or margins; the play head of the report moves over its whole width.
 
     Raises
     ------
@@ -72,7 +74,7 @@ def spectrogram_strip(
 
 
 def spectrogram_row(versions: Sequence[tuple[str, np.ndarray]], sample_rate: int) -> Figure:
-    """Versions of one utterance side by side on the same axes: original, reconstruction, conversions.
+    """Draw versions of one utterance side by side: original, reconstruction, conversions.
 
     Parameters
     ----------
@@ -107,7 +109,7 @@ def codes_and_phones(
     title: str = "",
     max_seconds: float = 2.0,
 ) -> Figure:
-    """Spectrogram, codes and phones of the start of an utterance on one time axis.
+    """Draw spectrogram, codes and phones of the start of an utterance on one time axis.
 
     Parameters
     ----------
@@ -146,7 +148,7 @@ def codes_and_phones(
 
 
 def _draw_span(axes: Axes, start: float, stop: float, label: str, *, upright: bool, points_per_s: float) -> None:
-    """A box on the time axis, with its label where that fits; the shade depends on the label only, so equal codes look equal."""
+    """Draw a box on the time axis, with its label where that fits; its shade depends on the label only."""
     shade = "#ffffff" if label == SILENCE else _shade(label)
     axes.axvspan(start, stop, 0.04, 0.96, facecolor=shade, edgecolor=RULE, linewidth=0.5)
     size = 7.0 if upright else 8.0
@@ -174,7 +176,7 @@ def _shade(label: str) -> tuple[float, float, float]:
 
 
 def _mel_ticks(axes: Axes, sample_rate: int) -> None:
-    """Ticks in kHz on an axis of mel bands (HTK scale, as the filters)."""
+    """Put ticks in kHz on an axis of mel bands (HTK scale, as the filters)."""
     hertz = np.asarray([value for value in (500, 1000, 2000, 4000, 8000, 16000) if value <= sample_rate / 2])
     top = np.log10(1 + sample_rate / 2 / 700)
     axes.set_yticks(BANDS * np.log10(1 + hertz / 700) / top, [f"{value / 1000:g}" for value in hertz])

@@ -1,6 +1,6 @@
 """Set the style of all figures, and write them as small files.
 
-Colours are those of Okabe and Ito (2008), told apart with any colour vision. No pyplot, so no state outside the figure.
+Colours of Okabe and Ito (2008), distinguishable with any colour vision. No pyplot, so no state outside the figure.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DPI = 110
 
 
 def new_figure(height_in: float, *, width_in: float = WIDTH_IN) -> Figure:
-    """An empty figure with a canvas of its own and a constrained layout."""
+    """Create an empty figure with its own canvas and a constrained layout."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -31,7 +31,7 @@ def new_figure(height_in: float, *, width_in: float = WIDTH_IN) -> Figure:
 
 
 def plain(axes: Axes, *, title: str = "", x: str = "", y: str = "", grid: bool = True) -> Axes:
-    """The house style on one pair of axes: no box, quiet grid, title at the left."""
+    """Apply the common style to axes: no box, a light grid, the title at the left."""
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
@@ -48,7 +48,7 @@ def plain(axes: Axes, *, title: str = "", x: str = "", y: str = "", grid: bool =
 
 
 def save_both(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
-    """Write a figure as ``name.png`` and ``name.svg`` in a folder that is made when missing; returns both paths."""
+    """Write a figure as ``name.png`` and ``name.svg`` in a folder, created when missing; return both paths."""
     figure.savefig(
         _ready(folder / f"{name}.svg"), format="svg", facecolor=figure.get_facecolor(), metadata={"Date": None}
     )
@@ -61,7 +61,7 @@ def _ready(path: Path) -> Path:
 
 
 def colour_bar(figure: Figure, image: Any, axes: Any, label: str) -> None:
-    """A quiet colour bar at the right of the axes."""
+    """Add a plain colour bar at the right of the axes."""
     bar = figure.colorbar(image, ax=axes, fraction=0.03, pad=0.01)
     bar.outline.set_visible(False)
     bar.ax.tick_params(colors=MUTED, labelsize=8, length=0)
@@ -69,7 +69,7 @@ def colour_bar(figure: Figure, image: Any, axes: Any, label: str) -> None:
 
 
 def empty(figure: Figure, message: str) -> Figure:
-    """A figure that says why there is nothing to show."""
+    """Write into a figure why there is nothing to show."""
     axes = figure.subplots()
     axes.set_axis_off()
     axes.text(0.5, 0.5, message, ha="center", va="center", fontsize=10, color=MUTED)

@@ -1,6 +1,7 @@
-"""Spectral features at given sample positions: log-mel in dB and MFCC, from windows centred wherever one asks.
+"""Spectral features at given sample positions: mel power and MFCC of windows centred there.
 
-Sampling at arbitrary positions, and not on a fixed 10 ms grid, puts a feature exactly on the centre of a code whatever its hop.
+Sampling at arbitrary positions, and not on a fixed 10 ms grid, puts a feature exactly on the centre of a code whatever
+its hop.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _BLOCK = 4096
 
 @lru_cache(maxsize=8)
 def mel_filters(sample_rate: int, n_fft: int, n_mels: int) -> np.ndarray:
-    """HTK-scale triangular mel filters, (n_mels, n_fft // 2 + 1) float32."""
+    """Return HTK-scale triangular mel filters, (n_mels, n_fft // 2 + 1) float32."""
     from librosa.filters import mel
 
     filters: np.ndarray = mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels, htk=True, norm=None)
@@ -28,7 +29,7 @@ def mel_filters(sample_rate: int, n_fft: int, n_mels: int) -> np.ndarray:
 
 
 def window_samples(sample_rate: int, window_s: float = WINDOW_S) -> tuple[int, int]:
-    """Length of the window and of the Fourier transform (the next power of two), in samples."""
+    """Return the length of the window and of the Fourier transform (the next power of two), in samples."""
     length = max(2, round(window_s * sample_rate))
     return length, 1 << (length - 1).bit_length()
 
@@ -36,7 +37,7 @@ def window_samples(sample_rate: int, window_s: float = WINDOW_S) -> tuple[int, i
 def mel_power(
     waveform: np.ndarray, sample_rate: int, positions: np.ndarray, *, n_mels: int, window_s: float = WINDOW_S
 ) -> np.ndarray:
-    """Mel power spectra of Hann windows centred at sample positions; the waveform is zero outside its ends.
+    """Compute mel power spectra of Hann windows centred at sample positions; the waveform is zero outside its ends.
 
     Parameters
     ----------
@@ -63,7 +64,7 @@ def mel_power(
 def mfcc(
     waveform: np.ndarray, sample_rate: int, positions: np.ndarray, *, n_mfcc: int = 13, n_mels: int = 40
 ) -> np.ndarray:
-    """Mel-frequency cepstral coefficients (Davis and Mermelstein 1980) c0 ... of 25 ms windows centred at sample positions.
+    """Compute MFCC (Davis and Mermelstein 1980), from c0 on, of 25 ms windows centred at sample positions.
 
     Pre-emphasis 0.97, natural logarithm, orthonormal DCT-II. Returns (..., n_mfcc) float32.
     """
@@ -77,6 +78,6 @@ def mfcc(
 
 
 def steps(n_samples: int, sample_rate: int, step_s: float = STEP_S) -> np.ndarray:
-    """Positions in the middle of each whole step of a waveform (at least one), in samples."""
+    """Return the positions in the middle of each whole step of a waveform (at least one), in samples."""
     step = step_s * sample_rate
     return (np.arange(max(1, int(n_samples / step))) + 0.5) * step

@@ -1,4 +1,4 @@
-"""Listening with numbers: spectral distance, fundamental frequency and level of generated speech beside the original."""
+"""Measures of generated speech against its original: spectral distance, fundamental frequency, level."""
 
 from __future__ import annotations
 
@@ -22,8 +22,13 @@ F0_RANGE_HZ = (60.0, 500.0)
 
 @dataclass(frozen=True, kw_only=True)
 class F0Statistics:
-    """Fundamental frequency of an utterance: median, 10th and 90th percentile in Hz over voiced frames (None without any), and the
-    share of frames that are voiced."""
+    """Fundamental frequency of an utterance.
+
+    Parameters
+    ----------
+    median_hz, low_hz, high_hz : median, 10th and 90th percentile over voiced frames; None without any
+    voiced_share : share of frames that are voiced
+    """
 
     median_hz: float | None
     low_hz: float | None
@@ -33,8 +38,14 @@ class F0Statistics:
 
 @dataclass(frozen=True, kw_only=True)
 class Level:
-    """Level of a waveform: root mean square and peak in dB re full scale (at least `SILENT_DBFS`), share of samples within 0.1 % of
-    full scale or beyond, and duration."""
+    """Level of a waveform.
+
+    Parameters
+    ----------
+    rms_dbfs, peak_dbfs : root mean square and peak in dB re full scale, at least `SILENT_DBFS`
+    clipped_share : share of samples within 0.1 % of full scale or beyond
+    duration_s : length in seconds
+    """
 
     rms_dbfs: float
     peak_dbfs: float
@@ -44,18 +55,18 @@ class Level:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Generated speech beside its original.
+    """Measures of generated speech and of its original.
 
     Parameters
     ----------
     log_mel_distance_db : `log_mel_distance_db` of generated and original
-    yardstick_db : the same distance between another utterance and the original, what generated speech without the right content
-        would get; None when no other utterance was given
+    other_utterance_db : the same distance between another utterance and the original, the level of generated speech
+        with wrong content; None when no other utterance was given
     original_f0, generated_f0, original_level, generated_level : of each side
     """
 
     log_mel_distance_db: float
-    yardstick_db: float | None
+    other_utterance_db: float | None
     original_f0: F0Statistics
     generated_f0: F0Statistics
     original_level: Level
@@ -70,7 +81,7 @@ class ReconstructionScores:
     ----------
     pairs : how many
     log_mel_distance_db, log_mel_distance_std_db : mean and standard deviation over pairs
-    yardstick_db : mean distance of the originals to the generated speech of another pair; None with one pair
+    other_utterance_db : mean distance of the originals to the generated speech of another pair; None with one pair
     f0_error_semitones : mean absolute difference of the median F0; None when no pair is voiced on both sides
     voiced_share_error : mean absolute difference of the voiced shares
     """
@@ -78,14 +89,14 @@ class ReconstructionScores:
     pairs: int
     log_mel_distance_db: float
     log_mel_distance_std_db: float
-    yardstick_db: float | None
+    other_utterance_db: float | None
     f0_error_semitones: float | None
     voiced_share_error: float
     each: tuple[Comparison, ...]
 
 
 def check_waveform(waveform: np.ndarray) -> np.ndarray:
-    """The waveform as float32 (time,).
+    """Return a waveform as float32 (time,).
 
     Raises
     ------
@@ -102,7 +113,7 @@ def check_waveform(waveform: np.ndarray) -> np.ndarray:
 
 
 def log_mel_db(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Log-mel spectrogram (frames, 80) in dB every 10 ms, of the waveform brought to a root mean square of 1."""
+    """Compute the log-mel spectrogram (frames, 80) in dB every 10 ms, scaled to a root mean square of 1."""
     waveform = check_waveform(waveform)
     rms = float(np.sqrt(np.mean(waveform.astype(np.float64) ** 2)))
     power = mel_power(waveform / max(rms, 1e-6), sample_rate, steps(len(waveform), sample_rate), n_mels=MEL_BANDS)
@@ -111,10 +122,13 @@ def log_mel_db(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
 
 
 def log_mel_distance_db(original: np.ndarray, generated: np.ndarray, sample_rate: int) -> float:
-    """Distance of two waveforms that share a time axis: root mean square over 80 mel bands in dB, mean over 10 ms frames.
+    """Compute the log-mel distance of two waveforms on one time axis.
 
-    Both are brought to the same level; bands more than 60 dB below the loudest band of the original count as silent on both sides; the
-    longer one is cut. Frames are compared in place, without time warping, because a reconstruction is bound to the time of its codes.
+    It is the root mean square over 80 mel bands in dB, mean over 10 ms frames.
+
+    Both are brought to the same level; bands more than 60 dB below the loudest band of the original count as silent on
+    both sides; the longer one is cut. Frames are compared in place, without time warping, because a reconstruction is
+    bound to the time of its codes.
 
     Parameters
     ----------
@@ -132,7 +146,7 @@ def log_mel_distance_db(original: np.ndarray, generated: np.ndarray, sample_rate
 
 
 def f0_statistics(waveform: np.ndarray, sample_rate: int) -> F0Statistics:
-    """Fundamental frequency by pYIN (Mauch and Dixon 2014; librosa), 64 ms windows every 20 ms, between 60 and 500 Hz.
+    """Estimate F0 by pYIN (Mauch and Dixon 2014; librosa), 64 ms windows every 20 ms, between 60 and 500 Hz.
 
     Raises
     ------
@@ -160,7 +174,7 @@ def f0_statistics(waveform: np.ndarray, sample_rate: int) -> F0Statistics:
 
 
 def level(waveform: np.ndarray, sample_rate: int) -> Level:
-    """Level, clipping and duration of a waveform (time,) with full scale 1.
+    """Measure level, clipping and duration of a waveform (time,) with full scale 1.
 
     Raises
     ------
@@ -183,7 +197,7 @@ def level(waveform: np.ndarray, sample_rate: int) -> Level:
 def compare(
     original: np.ndarray, generated: np.ndarray, sample_rate: int, *, other: np.ndarray | None = None
 ) -> Comparison:
-    """Measure generated speech beside its original, both (time,); `other` is another utterance for the yardstick.
+    """Compare generated speech with its original, both (time,), and `other`, another utterance, with the original.
 
     Raises
     ------
@@ -191,7 +205,7 @@ def compare(
     """
     return Comparison(
         log_mel_distance_db=log_mel_distance_db(original, generated, sample_rate),
-        yardstick_db=None if other is None else log_mel_distance_db(original, other, sample_rate),
+        other_utterance_db=None if other is None else log_mel_distance_db(original, other, sample_rate),
         original_f0=f0_statistics(original, sample_rate),
         generated_f0=f0_statistics(generated, sample_rate),
         original_level=level(original, sample_rate),
@@ -200,9 +214,9 @@ def compare(
 
 
 def compare_all(pairs: Sequence[tuple[np.ndarray, np.ndarray]], sample_rate: int) -> ReconstructionScores:
-    """Measure pairs of (original, generated); the yardstick of a pair is the generated speech of the next one.
+    """Compare pairs of (original, generated); the other utterance of a pair is the generated speech of the next one.
 
-    The yardstick thus has the sound of the same model and differs in content only.
+    It has the sound of the same model and differs in content only.
 
     Raises
     ------
@@ -215,7 +229,7 @@ def compare_all(pairs: Sequence[tuple[np.ndarray, np.ndarray]], sample_rate: int
         compare(original, generated, sample_rate, other=other)
         for (original, generated), other in zip(pairs, others, strict=True)
     )
-    yardsticks = [item.yardstick_db for item in each if item.yardstick_db is not None]
+    other_distances = [item.other_utterance_db for item in each if item.other_utterance_db is not None]
     semitones = [
         12.0 * abs(float(np.log2(item.generated_f0.median_hz / item.original_f0.median_hz)))
         for item in each
@@ -226,7 +240,7 @@ def compare_all(pairs: Sequence[tuple[np.ndarray, np.ndarray]], sample_rate: int
         pairs=len(each),
         log_mel_distance_db=float(np.mean(distances)),
         log_mel_distance_std_db=float(np.std(distances)),
-        yardstick_db=float(np.mean(yardsticks)) if yardsticks else None,
+        other_utterance_db=float(np.mean(other_distances)) if other_distances else None,
         f0_error_semitones=float(np.mean(semitones)) if semitones else None,
         voiced_share_error=float(
             np.mean([abs(item.generated_f0.voiced_share - item.original_f0.voiced_share) for item in each])

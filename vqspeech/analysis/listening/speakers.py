@@ -1,4 +1,4 @@
-"""Who is speaking? A small classifier on original speech, the judge of voice conversions."""
+"""A small speaker classifier, fitted on original speech, that scores voice conversions."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ _SPEECH_RANGE = 40.0 / 10.0 * np.log(10.0)  # 40 dB in the natural logarithm of 
 
 @dataclass(frozen=True, kw_only=True)
 class ConversionScores:
-    """Whose voice converted speech has, as the classifier hears it.
+    """Speakers of converted speech by the classifier.
 
     Parameters
     ----------
     pairs : conversions scored
-    target_speaker_accuracy, source_speaker_accuracy : share heard as the target, and as the source
-    held_out_accuracy : of the classifier on original utterances that it was not fitted on, the ceiling; None when unknown
+    target_speaker_accuracy, source_speaker_accuracy : share classified as the target, and as the source
+    held_out_accuracy : of the classifier on original utterances that it was not fitted on, the ceiling; None when
+        unknown
     chance : 1 / speakers
     speakers : that the classifier chooses from
     """
@@ -40,10 +41,11 @@ class ConversionScores:
 
 
 def voice_features(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
-    """What a voice is like over an utterance (time,): 42 numbers, float64.
+    """Compute features of a voice from an utterance (time,): 42 numbers, float64.
 
-    Mean and standard deviation of 19 MFCC (without c0, which is the level) over frames within 40 dB of the loudest; octaves of the median
-    F0, its range from the 10th to the 90th percentile, share of voiced frames, and whether any frame is voiced.
+    Mean and standard deviation of 19 MFCC (without c0, which is the level) over frames within 40 dB of the loudest;
+    octaves of the median F0, its range from the 10th to the 90th percentile, share of voiced frames, and whether any
+    frame is voiced.
 
     Raises
     ------
@@ -62,7 +64,7 @@ def voice_features(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SpeakerClassifier:
-    """Linear discriminant analysis on standardised voice features; make one with `fit`.
+    """Linear discriminant analysis on standardised voice features; `fit` creates one.
 
     Parameters
     ----------
@@ -80,7 +82,7 @@ class SpeakerClassifier:
 
     @classmethod
     def fit(cls, waveforms: Iterable[np.ndarray], speakers: Sequence[str], sample_rate: int) -> SpeakerClassifier:
-        """Fit on original utterances, about 0.1 s each; ten per speaker are plenty.
+        """Fit on original utterances, about 0.1 s each; ten per speaker suffice.
 
         Parameters
         ----------
@@ -90,7 +92,8 @@ class SpeakerClassifier:
 
         Raises
         ------
-        InputError : with fewer than two speakers, another number of speakers than of waveforms, or no more utterances than speakers
+        InputError : with fewer than two speakers, another number of speakers than of waveforms, or no more utterances
+            than speakers
         """
         features = np.stack([voice_features(waveform, sample_rate) for waveform in waveforms])
         if len(features) != len(speakers):
@@ -98,8 +101,8 @@ class SpeakerClassifier:
         known = tuple(sorted(set(speakers)))
         if len(known) < 2 or len(features) <= len(known):
             raise InputError(
-                f"{len(features)} utterances of {len(known)} speaker(s) cannot train a speaker classifier; give at least two "
-                f"speakers and more utterances than speakers"
+                f"{len(features)} utterances of {len(known)} speaker(s) cannot train a speaker classifier; "
+                "give at least two speakers and more utterances than speakers"
             )
         labels = np.asarray(speakers)
         return cls(
@@ -111,7 +114,7 @@ class SpeakerClassifier:
         )
 
     def predict(self, waveforms: Iterable[np.ndarray]) -> list[str]:
-        """The most likely speaker of each waveform (time,)."""
+        """Predict the speaker of each waveform (time,)."""
         features = [voice_features(waveform, self.sample_rate) for waveform in waveforms]
         return [str(name) for name in self.pipeline.predict(np.stack(features))] if features else []
 
@@ -127,20 +130,22 @@ class SpeakerClassifier:
 
         Raises
         ------
-        InputError : without conversions, with lists of different length, or with a target that the classifier does not know
+        InputError : without conversions, with lists of different length, or with a target that the classifier does not
+            know
         """
-        heard = self.predict(waveforms)
-        if not heard or not len(heard) == len(sources) == len(targets):
+        predicted = self.predict(waveforms)
+        if not predicted or not len(predicted) == len(sources) == len(targets):
             raise InputError(
-                f"{len(heard)} conversions with {len(sources)} sources and {len(targets)} targets; give as many of each, at least one"
+                f"{len(predicted)} conversions with {len(sources)} sources and {len(targets)} targets; "
+                "give as many of each, at least one"
             )
         strangers = sorted(set(targets) - set(self.speakers))
         if strangers:
             raise InputError(f"the classifier was not fitted on target speaker(s) {', '.join(strangers)}")
         return ConversionScores(
-            pairs=len(heard),
-            target_speaker_accuracy=float(np.mean([a == b for a, b in zip(heard, targets, strict=True)])),
-            source_speaker_accuracy=float(np.mean([a == b for a, b in zip(heard, sources, strict=True)])),
+            pairs=len(predicted),
+            target_speaker_accuracy=float(np.mean([a == b for a, b in zip(predicted, targets, strict=True)])),
+            source_speaker_accuracy=float(np.mean([a == b for a, b in zip(predicted, sources, strict=True)])),
             held_out_accuracy=self.held_out_accuracy,
             chance=1.0 / len(self.speakers),
             speakers=len(self.speakers),
@@ -159,7 +164,7 @@ def _fitted(features: np.ndarray, labels: np.ndarray) -> Any:
 
 
 def folds_within_speakers(speakers: Sequence[str] | np.ndarray, n_folds: int = FOLDS) -> np.ndarray:
-    """The fold of each utterance, (utterances,) int64: the j-th utterance of a speaker is in fold ``j % n_folds``."""
+    """Return the fold of each utterance, (utterances,) int64: ``j % n_folds`` for the j-th of a speaker."""
     seen: Counter[object] = Counter()
     folds = np.empty(len(speakers), dtype=np.int64)
     for index, speaker in enumerate(speakers):
@@ -169,7 +174,7 @@ def folds_within_speakers(speakers: Sequence[str] | np.ndarray, n_folds: int = F
 
 
 def _cross_validate(features: np.ndarray, labels: np.ndarray) -> float | None:
-    """Accuracy on utterances held out in turn, see `folds_within_speakers`; speakers with one utterance stay in the fit."""
+    """Accuracy by cross-validation over `folds_within_speakers`; speakers with one utterance stay in the fit."""
     folds = folds_within_speakers(labels)
     several = Counter(labels)
     testable = np.asarray([several[speaker] > 1 for speaker in labels])

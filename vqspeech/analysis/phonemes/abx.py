@@ -1,8 +1,11 @@
-"""ABX: does a token X of a phone lie nearer to another token A of it than to a token B of another phone? (Schatz et al. 2013)
+"""ABX discrimination of phones (Schatz et al. 2013).
 
-A and B come from one speaker; X from the same one (within) or from another (across). Tokens are compared by dynamic time warping with the mean
-dissimilarity along the path, ties count half. The phones around a token are not held fixed, which the triphone tasks of ZeroSpeech do: a few minutes
-of aligned speech hold too few equal contexts. So errors here are higher than theirs, and to be compared with the baselines beside them.
+Is a token X of a phone nearer to another token A of it than to a token B of another phone?
+
+A and B come from one speaker; X from the same one (within) or from another (across). Tokens are compared by dynamic
+time warping with the mean dissimilarity along the path, ties count half. The phones around a token are not held fixed,
+which the triphone tasks of ZeroSpeech do: a few minutes of aligned speech hold too few equal contexts. So errors here
+are higher than theirs; compare them with those of the baselines.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ MAX_TOKEN_S = 0.4
 """Longer tokens are left out, in seconds."""
 
 Dissimilarity = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Frames of two batches of tokens, (pairs, n) codes or (pairs, n, features) against (pairs, m) or (pairs, m, features), to (pairs, n, m)."""
+"""From frames of two batches of tokens, (pairs, n) and (pairs, m) codes or features, to (pairs, n, m)."""
 
 _BLOCK = 4096
 
@@ -47,7 +50,7 @@ class Tokens:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Triples:
-    """Tokens to compare: (triples,) int64 indices a, b and x, and the pair of phones that each stands for."""
+    """Tokens to compare: (triples,) int64 indices a, b and x, and the pair of phones of each triple."""
 
     a: np.ndarray
     b: np.ndarray
@@ -59,7 +62,7 @@ class Triples:
 
 
 def gather(items: Sequence[tuple[int, int, int, int]]) -> Tokens:
-    """Tokens from (phone, speaker, first frame, end frame), each at least a frame long."""
+    """Collect tokens from (phone, speaker, first frame, end frame), each at least a frame long."""
     longest = max((stop - start for *_, start, stop in items), default=1)
     steps = np.arange(longest)
     return Tokens(
@@ -87,21 +90,21 @@ def draw_triples(tokens: Tokens, *, across: bool, seed: int, per_pair: int = PER
             places[int(phone)][int(speaker)] = own[tokens.speaker[own] == speaker]
     rows: list[tuple[int, int, int, int]] = []
     for number, (first, second) in enumerate((p, q) for p in places for q in places if p != q):
-        mine, theirs = places[first], places[second]
+        first_by_speaker, second_by_speaker = places[first], places[second]
         if across:
-            usable = [s for s in mine if s in theirs and len(mine) > 1]
+            usable = [s for s in first_by_speaker if s in second_by_speaker and len(first_by_speaker) > 1]
         else:
-            usable = [s for s in mine if s in theirs and len(mine[s]) > 1]
+            usable = [s for s in first_by_speaker if s in second_by_speaker and len(first_by_speaker[s]) > 1]
         if not usable:
             continue
         for draw in rng.random((per_pair, 5)):
             speaker = usable[int(draw[0] * len(usable))]
-            same = mine[speaker]
+            same = first_by_speaker[speaker]
             a = int(draw[1] * len(same))
-            b = theirs[speaker][int(draw[2] * len(theirs[speaker]))]
+            b = second_by_speaker[speaker][int(draw[2] * len(second_by_speaker[speaker]))]
             if across:
-                others = [s for s in mine if s != speaker]
-                pool = mine[others[int(draw[3] * len(others))]]
+                others = [s for s in first_by_speaker if s != speaker]
+                pool = first_by_speaker[others[int(draw[3] * len(others))]]
                 x = pool[int(draw[4] * len(pool))]
             else:
                 x = same[(a + 1 + int(draw[3] * (len(same) - 1))) % len(same)]
@@ -111,7 +114,9 @@ def draw_triples(tokens: Tokens, *, across: bool, seed: int, per_pair: int = PER
 
 
 def abx_error(tokens: Tokens, triples: Triples, features: np.ndarray, dissimilarity: Dissimilarity) -> float | None:
-    """Share of triples in which X lies nearer to B, in [0, 1]; chance is 0.5. Mean over pairs of phones; None without triples.
+    """Compute the share of triples in which X is nearer to B, mean over pairs of phones; None without triples.
+
+    It lies in [0, 1]; chance is 0.5.
 
     Parameters
     ----------
@@ -131,7 +136,10 @@ def abx_error(tokens: Tokens, triples: Triples, features: np.ndarray, dissimilar
 def warped(
     tokens: Tokens, one: np.ndarray, other: np.ndarray, features: np.ndarray, dissimilarity: Dissimilarity
 ) -> np.ndarray:
-    """Mean dissimilarity along the cheapest warping path of pairs of tokens, (pairs,) float64; steps go forward in one token or in both."""
+    """Compute the mean dissimilarity along the cheapest warping path of pairs of tokens, (pairs,) float64.
+
+    Steps go forward in one token or in both.
+    """
     return np.concatenate(
         [
             _warp(
@@ -146,7 +154,7 @@ def warped(
 
 
 def _warp(cost: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Dynamic time warping of a batch of matrices (pairs, n, m), each used up to its own number of rows and columns; to (pairs,)."""
+    """Warp a batch of cost matrices (pairs, n, m), each with its own number of rows and columns; to (pairs,)."""
     pairs, n, m = cost.shape
     total = np.full((pairs, n + 1, m + 1), np.inf)
     steps = np.zeros((pairs, n + 1, m + 1))
@@ -164,12 +172,12 @@ def _warp(cost: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray
 
 
 def different(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """1 where codes differ and 0 where they are equal."""
+    """Return 1 where codes differ and 0 where they are equal."""
     return np.asarray(one[:, :, None] != other[:, None, :], dtype=np.float64)
 
 
 def angle(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Angle between vectors over pi, in [0, 1], as ZeroSpeech's tasks take it."""
+    """Return the angle between vectors over pi, in [0, 1], as in ZeroSpeech's tasks."""
     lengths = np.linalg.norm(one, axis=-1)[:, :, None] * np.linalg.norm(other, axis=-1)[:, None, :]
     cosine = one @ other.transpose(0, 2, 1) / np.maximum(lengths, 1e-12)
     return np.asarray(np.arccos(np.clip(cosine, -1.0, 1.0)) / np.pi)

@@ -83,7 +83,7 @@ def analyse(
 
 
 def draw(scores: PhonemeScores, context: AnalysisContext, alignments: Mapping[str, Alignment]) -> dict[str, Figure]:
-    """Draw every figure; returns them by file name.
+    """Draw every figure; return them by file name.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ def boundaries(context: AnalysisContext, *, phones: str = AUTO, tolerance_s: flo
 
 
 def abx_errors(context: AnalysisContext, *, phones: str = AUTO) -> AnalysisResult:
-    """ABX errors of codes, of code vectors and of MFCC at the same rate; chance is 0.5.
+    """Compute ABX errors of codes, of code vectors and of MFCC at the same rate; chance is 0.5.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def speakers(context: AnalysisContext) -> AnalysisResult:
 
 
 def _mfcc(context: AnalysisContext, names: tuple[str, ...] | list[str], lengths: np.ndarray) -> np.ndarray:
-    """13 MFCC at the centre of every code of utterances, (all, 13)."""
+    """Compute 13 MFCC at the centre of every code of utterances, (all, 13)."""
     pairs = list(zip(names, lengths.tolist(), strict=True))
     table = context.table
     return mfcc_of(pairs, context.waveform_of, table.sample_rate, table.hop_samples)["mfcc13, centre"]

@@ -1,7 +1,8 @@
-"""What codes have to beat: random codes, and k-means on MFCC with as many clusters at the same rate.
+"""Baselines of codes: random codes, and k-means on MFCC with as many clusters at the same rate.
 
-K-means is fitted twice: on the audio that the model was trained on, which is the fair comparison, and on the scored frames themselves, which flatters it.
-Once more each on MFCC made as good at telling phones as they come, since a model that is taught by such features must not take the credit for them.
+K-means is fitted twice: on the audio that the model was trained on, the fair comparison, and on the scored frames
+themselves, which gives it an advantage. Both are repeated on normalised MFCC, the target of models with a spectral
+head.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ UNTRAINED = "untrained encoder, k-means"
 RANDOM = "random codes"
 
 RIVALS = (KMEANS_TRAINING, KMEANS_SCORED, NORMALISED_TRAINING, NORMALISED_SCORED)
-"""What codes have to beat, not all of them always there."""
+"""Baselines that codes should exceed; those of training audio may be missing."""
 
 _PLAIN = ("mfcc13, centre", "mfcc13, mean", "mfcc13+delta, centre", "mfcc13+delta, mean")
 _NORMALISED = ("mfcc13, mean", "mfcc13 less its mean, mean")
@@ -39,7 +40,7 @@ _REACH = np.array([-2, -1, 1, 2])
 
 
 def random_codes(n_frames: int, n_codes: int, seed: int, repeats: int = 10) -> Iterator[np.ndarray]:
-    """`repeats` uniformly random assignments of frames to codes, each (n_frames,) int64."""
+    """Yield uniformly random assignments of frames to codes, each (n_frames,) int64."""
     rng = np.random.default_rng(seed)
     for _ in range(repeats):
         yield rng.integers(n_codes, size=n_frames)
@@ -48,11 +49,11 @@ def random_codes(n_frames: int, n_codes: int, seed: int, repeats: int = 10) -> I
 def mfcc_at_codes(
     waveform: np.ndarray, sample_rate: int, hop_samples: int, frames: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """MFCC features of codes, five ways, each (frames, 13 or 26) float32.
+    """Compute MFCC features of codes in five ways, each (frames, 13 or 26) float32.
 
-    ``centre`` takes the 25 ms window at the centre of the code, ``mean`` the mean over windows every 10 ms within the code; ``mfcc13``
-    is static, ``mfcc13+delta`` adds the regression slope over +-20 ms at the centre (HTK book, equation 5.16), ``mfcc13 less its mean`` lacks the mean
-    over these frames (Atal 1974).
+    ``centre`` takes the 25 ms window at the centre of the code, ``mean`` the mean over windows every 10 ms within the
+    code; ``mfcc13`` is static, ``mfcc13+delta`` adds the regression slope over +-20 ms at the centre (HTK book,
+    equation 5.16), ``mfcc13 less its mean`` lacks the mean over these frames (Atal 1974).
 
     Parameters
     ----------
@@ -81,7 +82,7 @@ def mfcc_of(
     sample_rate: int,
     hop_samples: int,
 ) -> dict[str, np.ndarray]:
-    """`mfcc_at_codes` of every frame of utterances, one after the other, each (all, 13 or 26) float32.
+    """Compute `mfcc_at_codes` of every frame of utterances, concatenated, each (all, 13 or 26) float32.
 
     Parameters
     ----------
@@ -112,10 +113,10 @@ def rivals(
     model: SpeechCodec | None = None,
     seed: int = 0,
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Labellings of the frames of a table with as many clusters as it has codes: name -> kind -> cluster ids (all,) int64.
+    """Cluster the frames of a table, with as many clusters as it has codes.
 
-    `KMEANS_TRAINING` and `NORMALISED_TRAINING` are there where there is training audio, those of scored audio always, `UNTRAINED` where there is a model, fitted on the training audio if
-    there is any.
+    `KMEANS_TRAINING` and `NORMALISED_TRAINING` are there where there is training audio, those of scored audio always,
+    `UNTRAINED` where there is a model, fitted on the training audio if there is any.
 
     Parameters
     ----------
@@ -144,7 +145,7 @@ def rivals(
 def kmeans_variants(
     features: Mapping[str, np.ndarray], fit_on: Mapping[str, np.ndarray], n_clusters: int, seed: int
 ) -> dict[str, np.ndarray]:
-    """Cluster ids of every frame for each kind of feature, raw and standardised per coefficient, each (all,) int64.
+    """Cluster every frame by each kind of feature, raw and standardised per coefficient; cluster ids (all,) int64.
 
     Parameters
     ----------
@@ -163,7 +164,7 @@ def kmeans_variants(
 def normalised_variants(
     features: Mapping[str, np.ndarray], fit_on: Mapping[str, np.ndarray], n_clusters: int, seed: int
 ) -> dict[str, np.ndarray]:
-    """As `kmeans_variants`, of 13 MFCC with and without the mean of each utterance, standardised and liftered.
+    """Cluster as `kmeans_variants`, by 13 MFCC with and without the mean of each utterance, standardised and liftered.
 
     Coefficient n counts (n + 1)^-0.3 times, as for the spectral head of the presets for small machines.
     """
@@ -180,7 +181,9 @@ def _spread(sample: np.ndarray) -> np.ndarray:
 
 
 def kmeans(features: np.ndarray, n_clusters: int, seed: int, *, fit_on: np.ndarray | None = None) -> np.ndarray:
-    """Cluster ids (frames,) int64 by Lloyd's k-means with k-means++ start; at most as many clusters as different features.
+    """Cluster features by Lloyd's k-means with k-means++ start; cluster ids (frames,) int64.
+
+    There are at most as many clusters as different features.
 
     Parameters
     ----------

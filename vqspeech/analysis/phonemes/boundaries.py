@@ -1,4 +1,4 @@
-"""Do codes change where phones change? Precision, recall, F1 and R-value of boundaries within a tolerance."""
+"""Boundaries of codes and of phones: precision, recall, F1 and R-value within a tolerance."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ class BoundaryScores:
     Parameters
     ----------
     precision, recall, f1 : in [0, 1]
-    r_value : Rasanen, Laine and Altosaar (2009), equation 6: 1 for perfect; unlike F1 it cannot be raised by finding boundaries everywhere
+    r_value : Rasanen, Laine and Altosaar (2009), equation 6: 1 for perfect; unlike F1 it cannot be raised by finding
+        boundaries everywhere
     found, wanted : how many
     """
 
@@ -36,7 +37,7 @@ class BoundaryScores:
 
 
 def phone_boundaries(alignment: Alignment, end_s: float) -> np.ndarray:
-    """Times within (0, end_s) at which one label ends or another starts, ascending, in seconds."""
+    """Return the times within (0, end_s) at which a label ends or starts, ascending, in seconds."""
     starts = [phone.start_s for phone in alignment.phones]
     ends = [phone.end_s for phone in alignment.phones]
     edges = np.unique(np.round(starts[1:] + ends[:-1], 4))
@@ -44,12 +45,12 @@ def phone_boundaries(alignment: Alignment, end_s: float) -> np.ndarray:
 
 
 def code_boundaries(codes: np.ndarray, hop_s: float) -> np.ndarray:
-    """Times at which codes (frames,) change, in seconds: the border between two different neighbours."""
+    """Return the times at which codes (frames,) change, in seconds."""
     return (np.flatnonzero(codes[1:] != codes[:-1]) + 1) * hop_s
 
 
 def matches(found: np.ndarray, wanted: np.ndarray, tolerance_s: float) -> int:
-    """The largest number of pairs of a found and a wanted time, both ascending, no further apart than the tolerance, none used twice."""
+    """Count the most pairs of a found and a wanted time within the tolerance, no time used twice; both ascending."""
     count = i = j = 0
     while i < len(found) and j < len(wanted):
         if abs(found[i] - wanted[j]) <= tolerance_s + _ROUNDING_S:
@@ -62,7 +63,7 @@ def matches(found: np.ndarray, wanted: np.ndarray, tolerance_s: float) -> int:
 
 
 def boundary_scores(pairs: Iterable[tuple[np.ndarray, np.ndarray]], tolerance_s: float) -> BoundaryScores:
-    """Scores over utterances.
+    """Compute boundary scores over utterances.
 
     Parameters
     ----------

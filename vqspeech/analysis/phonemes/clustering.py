@@ -7,20 +7,23 @@ from dataclasses import dataclass
 import numpy as np
 
 AMI_FRAMES = 50_000
-"""The expected information that AMI subtracts costs time that grows with the frames; more of them are sampled down to this many."""
+"""Largest number of frames for AMI, whose expected information takes time; more are sampled."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterScores:
-    """Agreement of codes and phones, each in [0, 1] and 1 when they are the same partition (AMI may fall below 0 by chance).
+    """Agreement of codes and phones, each in [0, 1], 1 for the same partition (AMI may be below 0 by chance).
 
     Parameters
     ----------
     phone_purity : share of frames whose phone is the most frequent one of their code, the accuracy of the majority map
-    cluster_purity : share of frames whose code is the most frequent one of their phone; falls when a phone has many codes
-    pnmi : phone-normalised mutual information I(code; phone) / H(phone) (Hsu et al. 2021, HuBERT), also called homogeneity; rises with the number of codes
+    cluster_purity : share of frames whose code is the most frequent one of their phone; falls when a phone has many
+        codes
+    pnmi : phone-normalised mutual information I(code; phone) / H(phone) (Hsu et al. 2021, HuBERT), also called
+        homogeneity; rises with the number of codes
     v_measure : harmonic mean of homogeneity I / H(phone) and completeness I / H(code) (Rosenberg and Hirschberg 2007)
-    ami : mutual information above that of random codes with the same counts (Vinh et al. 2010), 0 for codes that mean nothing
+    ami : mutual information above that of random codes with the same counts (Vinh et al. 2010), 0 for codes that mean
+        nothing
     """
 
     phone_purity: float
@@ -31,18 +34,18 @@ class ClusterScores:
 
 
 def entropy_bits(counts: np.ndarray) -> float:
-    """Entropy in bits of the distribution with these counts, of any shape."""
+    """Compute the entropy in bits of the distribution with these counts, of any shape."""
     share = counts[counts > 0] / counts.sum()
     return max(0.0, float(-(share * np.log2(share)).sum()))
 
 
 def information_bits(counts: np.ndarray) -> float:
-    """Mutual information in bits of rows and columns of joint counts (the plug-in estimate, which is too high on few frames)."""
+    """Compute the mutual information in bits of joint counts (plug-in estimate, too high on few frames)."""
     return max(0.0, entropy_bits(counts.sum(0)) + entropy_bits(counts.sum(1)) - entropy_bits(counts))
 
 
 def cluster_scores(codes: np.ndarray, labels: np.ndarray, counts: np.ndarray, seed: int) -> ClusterScores:
-    """Scores of codes against phones.
+    """Compute scores of codes against phones.
 
     Parameters
     ----------

@@ -1,7 +1,8 @@
 """N-gram maps: the phone of a code given its neighbours.
 
-van den Oord et al. 2017, section 4.3, footnote: a code may mean different things after different codes, so a map from bi- or trigrams names more
-phones. Such a map has so many cells that fitting it on the frames it is scored on says little; across speakers it backs off to shorter contexts.
+van den Oord et al. 2017, section 4.3, footnote: a code may mean different things after different codes, so a map from
+bi- or trigrams names more phones. Such a map has so many cells that fitting it on the frames it is scored on says
+little; across speakers it backs off to shorter contexts.
 """
 
 from __future__ import annotations
@@ -14,17 +15,22 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 CONTEXTS = {1: (0,), 2: (-1, 0), 3: (-1, 0, 1)}
-"""Length of the n-gram -> places of its codes relative to the frame: itself, with the one before, with both neighbours."""
+"""Length of the n-gram -> offsets of its codes: the frame, with the one before, with both neighbours."""
 
 PRIOR_FRAMES = 10.0
-"""Weight w of the shorter context in frames: P(phone | context) = (n(context, phone) + w P(phone | shorter)) / (n(context) + w). Across speakers the
-accuracy of k-means clusters on the TIMIT sample is highest at 10 and within half a point of it from 5 to 20."""
+"""Weight w of the shorter context in frames.
+
+P(phone | context) = (n(context, phone) + w P(phone | shorter)) / (n(context) + w). Across speakers the accuracy of
+k-means clusters on the TIMIT sample is highest at 10, and within half a point of it from 5 to 20.
+"""
 
 _BLOCK = 8192
 
 
 def context_ids(codes: np.ndarray, utterance: np.ndarray, places: tuple[int, ...]) -> np.ndarray:
-    """An id for the n-gram around every frame, (all,) int64; equal ids mean equal n-grams, beyond an utterance's ends stands a sign of its own.
+    """Return an id for the n-gram around every frame, (all,) int64; equal ids mean equal n-grams.
+
+    Beyond the ends of an utterance stands a symbol of its own.
 
     Parameters
     ----------
@@ -46,7 +52,7 @@ def context_ids(codes: np.ndarray, utterance: np.ndarray, places: tuple[int, ...
 def ngram_correct(
     contexts: list[np.ndarray], labels: np.ndarray, n_phones: int, folds: np.ndarray | None = None
 ) -> np.ndarray:
-    """Whether each frame is named correctly by the n-gram map, (frames,) bool.
+    """Return whether the n-gram map names each frame correctly, (frames,) bool.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ _LABEL_ROOM = np.array([0.028, 0.026])
 
 
 def codebook_projection(vectors: np.ndarray, counts: np.ndarray, phones: Sequence[str], *, seed: int = 0) -> Figure:
-    """Code vectors in the plane, by principal components and by t-SNE, coloured and named by the phone that each code most often is.
+    """Draw code vectors in the plane, by principal components and by t-SNE, coloured and named by their phone.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def codebook_projection(vectors: np.ndarray, counts: np.ndarray, phones: Sequenc
 
 
 def _draw_codes(axes: Axes, places: np.ndarray, names: Sequence[str], total: np.ndarray, sure: np.ndarray) -> None:
-    """A dot for each code, its area its share of frames, fainter where its phone is less sure; its phone is written where there is room."""
+    """Draw a dot per code: area by its share of frames, fainter for a less certain phone, named where it fits."""
     from matplotlib.colors import to_rgba
 
     size = 40 + 260 * total / total.max()
@@ -108,7 +108,7 @@ def _draw_codes(axes: Axes, places: np.ndarray, names: Sequence[str], total: np.
 
 
 def confusion_matrix(confusion: np.ndarray, phones: Sequence[str]) -> Figure:
-    """Share of each phone's frames by the phone that the map names; rows are true, ordered by manner of articulation.
+    """Draw the share of each phone's frames by the phone that the map names; rows are true phones.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def confusion_matrix(confusion: np.ndarray, phones: Sequence[str]) -> Figure:
 
 
 def recall_bars(per_phone: Mapping[str, float], frames: Mapping[str, int]) -> Figure:
-    """Recall of each phone, ordered by manner of articulation, with the number of frames it rests on.
+    """Draw the recall of each phone, by manner of articulation, with its number of frames.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def recall_bars(per_phone: Mapping[str, float], frames: Mapping[str, int]) -> Fi
 
 
 def durations(runs_s: np.ndarray, phones_s: np.ndarray, hop_s: float) -> Figure:
-    """How long codes hold beside how long phones last.
+    """Draw the durations of runs of one code and of phones.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ def durations(runs_s: np.ndarray, phones_s: np.ndarray, hop_s: float) -> Figure:
             100 * share / max(1, len(values)),
             width * 1000 * hop_s,
             color=colour,
-            label=f"{label}: median {1000 * float(np.median(values)):.0f} ms, mean {1000 * float(values.mean()):.0f} ms",
+            label=f"{label}: median {1000 * np.median(values):.0f} ms, mean {1000 * values.mean():.0f} ms",
         )
     axes.set_xlim(-600 * hop_s, edges[-1] + 100 * hop_s)
     ticks = np.arange(len(edges) - 1) * 1000 * hop_s
@@ -207,7 +207,7 @@ def durations(runs_s: np.ndarray, phones_s: np.ndarray, hop_s: float) -> Figure:
 
 
 def run_lengths(sequences: Iterable[np.ndarray], hop_s: float) -> np.ndarray:
-    """Durations in seconds of runs of one code in sequences (frames,) or (codebooks, frames)."""
+    """Return the durations in seconds of runs of one code in sequences (frames,) or (codebooks, frames)."""
     found: list[int] = []
     for codes in sequences:
         codes = np.atleast_2d(codes)
@@ -218,14 +218,14 @@ def run_lengths(sequences: Iterable[np.ndarray], hop_s: float) -> np.ndarray:
 
 
 def phone_lengths(alignments: Iterable[Alignment]) -> np.ndarray:
-    """Durations in seconds of phones; silence is none."""
+    """Return the durations in seconds of phones; silence does not count."""
     return np.asarray(
         [p.end_s - p.start_s for item in alignments for p in item.phones if p.label != SILENCE], dtype=np.float64
     )
 
 
 def code_phone_matrix(counts: np.ndarray, phones: Sequence[str]) -> Figure:
-    """P(phone | code): a column per code that occurs, ordered by its phone, a row per phone, ordered by manner of articulation.
+    """Draw P(phone | code): a column per code that occurs, a row per phone, by manner of articulation.
 
     Parameters
     ----------
@@ -256,5 +256,5 @@ def code_phone_matrix(counts: np.ndarray, phones: Sequence[str]) -> Figure:
 
 
 def phone_order(phones: Sequence[str], totals: np.ndarray) -> list[int]:
-    """Order of the phones: by manner of articulation, within one the frequent first."""
+    """Order phones by manner of articulation, within one the frequent first."""
     return sorted(range(len(phones)), key=lambda index: (MANNERS.index(manner(phones[index])), -totals[index]))

@@ -1,4 +1,4 @@
-"""Codes and phones on one time axis: every code gets the phone at its centre, or the one that holds for most of it."""
+"""Codes and phones on one time axis: a code gets the phone at its centre, or the one that covers most of it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from vqspeech.codes import CodeTable, UtteranceCodes
 from vqspeech.errors import InputError
 
 LabelBy = Literal["centre", "majority"]
-"""Which phone a code gets: the one at its centre, or the one that holds for the largest part of it."""
+"""Phone of a code: the one at its centre, or the one that covers the largest part of it."""
 
 MISMATCH_S = 0.25
-"""Alignment and audio whose ends lie further apart than this, in seconds, are counted: they may belong to different recordings."""
+"""Alignments that end further from the end of the audio, in seconds, are counted: they may be of other recordings."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dropped:
-    """What is not scored, counted.
+    """Counts of what is not scored.
 
     Parameters
     ----------
@@ -31,7 +31,8 @@ class Dropped:
     beyond_audio : frames whose centre lies beyond the last sample
     without_alignment : utterances that have no alignment
     alignments_of_others : alignments of utterances that the table does not hold
-    ends_apart : utterances whose alignment ends more than `MISMATCH_S` before or after the audio; they are scored as far as both reach
+    ends_apart : utterances whose alignment ends more than `MISMATCH_S` before or after the audio; they are scored as
+        far as both reach
     """
 
     silence: int = 0
@@ -46,14 +47,15 @@ class Dropped:
 class LabelledFrames:
     """Codes of aligned utterances; those that have a phone are scored.
 
-    There are two axes: ``all`` frames of the utterances one after the other, silent and uncovered ones too, since a code's neighbours matter; and the
-    scored ``frames`` among them, at `place`.
+    There are two axes: ``all`` frames of the utterances one after the other, silent and uncovered ones too, since a
+    code's neighbours matter; and the scored ``frames`` among them, at `place`.
 
     Parameters
     ----------
     utterances, speakers, phones : the names that the index arrays point into; phones and speakers are sorted
     lengths : (utterances,) int64, codes of each utterance
-    codes : (all,) int64, code of every frame in ``[0, n_codes]``; `n_codes` itself stands for a joint code that no scored frame has
+    codes : (all,) int64, code of every frame in ``[0, n_codes]``; `n_codes` itself stands for a joint code that no
+        scored frame has
     place : (frames,) int64, position of each scored frame among all
     label : (frames,) int64, its phone
     n_codes : size of the codebook; for several codebooks the number of different joint codes on scored frames
@@ -102,24 +104,26 @@ class LabelledFrames:
         return self.speaker_of[self.utterance]
 
     def split(self, of_all: np.ndarray) -> list[np.ndarray]:
-        """An array over all frames, cut into one for each utterance."""
+        """Split an array over all frames into one per utterance."""
         return np.split(of_all, np.cumsum(self.lengths)[:-1])
 
 
 def centres(n_frames: int, hop_samples: int) -> np.ndarray:
-    """Sample positions of the centres of codes 0 ... n_frames - 1: code t covers ``[t * hop, (t + 1) * hop)``. (n_frames,) float64."""
+    """Return the sample positions of the centres of codes, (n_frames,) float64; code t starts at t * hop."""
     return (np.arange(n_frames) + 0.5) * hop_samples
 
 
 def labels_of(
     row: UtteranceCodes, alignment: Alignment, table: CodeTable, *, by: LabelBy = "centre"
 ) -> list[str | None]:
-    """The phone of each code of an utterance, None where the alignment does not reach or the centre lies beyond the audio.
+    """Return the phone of each code of an utterance.
+
+    It is None where the alignment ends before, or the centre lies beyond the audio.
 
     Parameters
     ----------
-    by : ``"centre"``: the phone that holds at the centre; ``"majority"``: the one that covers most of the code's samples, None where more of them are not
-        covered than any phone covers
+    by : ``"centre"``: the phone that holds at the centre; ``"majority"``: the one that covers most of the code's
+        samples, None where more of them are not covered than any phone covers
     """
     middle = centres(row.codes.shape[1], table.hop_samples)
     if by == "centre":
@@ -182,8 +186,9 @@ def label_frames(
     if not scored:
         raise InputError(
             f"no code has a phone: {len(table)} utterances, {dropped.without_alignment} of them without an alignment, "
-            f"{dropped.uncovered} frames not covered by one, {dropped.silence} silent; check that the ids of the alignments are those of "
-            f"the codes (first of each: {next(iter(alignments), 'none')!r}, {table.rows[0].id if table.rows else 'none'!r})"
+            f"{dropped.uncovered} frames not covered by one, {dropped.silence} silent; check that alignments and codes "
+            f"have the same ids (first of each: {next(iter(alignments), 'none')!r}, "
+            f"{table.rows[0].id if table.rows else 'none'!r})"
         )
     phones = sorted({label for _, label in scored})
     position = {phone: index for index, phone in enumerate(phones)}
@@ -208,7 +213,7 @@ def label_frames(
 
 
 def one_codebook(table: CodeTable, book: int) -> CodeTable:
-    """The table with the codes of one of its codebooks only."""
+    """Return the table with the codes of one of its codebooks only."""
     rows = tuple(replace(row, codes=row.codes[book : book + 1]) for row in table)
     return replace(table, codebook_sizes=(table.codebook_sizes[book],), rows=rows)
 
@@ -223,7 +228,7 @@ def _check_codes(table: CodeTable) -> None:
 
 
 def _code_ids(codes: np.ndarray, place: np.ndarray, sizes: tuple[int, ...]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """One id per frame from codes (codebooks, all): the code itself, or the joint code's position among those at `place`."""
+    """One id per frame from codes (codebooks, all): the code, or the number of its joint code at `place`."""
     if len(sizes) == 1:
         return codes[0].astype(np.int64), tuple(str(code) for code in range(sizes[0]))
     joint, ids = np.unique(codes, axis=1, return_inverse=True)

@@ -1,4 +1,4 @@
-"""What the analyses of codes against phones need of a context."""
+"""Alignments and labelled frames of a context, for the analyses of codes against phones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NO_ALIGNMENTS = (
 
 
 def aligned_only(context: AnalysisContext) -> Mapping[str, Alignment]:
-    """The alignments of a context.
+    """Return the alignments of a context.
 
     Raises
     ------
@@ -31,7 +31,7 @@ def aligned_only(context: AnalysisContext) -> Mapping[str, Alignment]:
 
 
 def frame_scorer(context: AnalysisContext, phones: str) -> FrameScorer:
-    """The scorer of the frames of a context, silence excluded, with phones folded by an inventory.
+    """Label the frames of a context, silence excluded and phones folded by an inventory, for scoring.
 
     Raises
     ------

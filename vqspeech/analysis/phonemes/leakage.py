@@ -1,4 +1,4 @@
-"""How much codes say about who speaks: linear probes from codes to speaker beside the same from MFCC, and mutual information."""
+"""Information about the speaker in codes: linear probes, beside the same from MFCC, and mutual information."""
 
 from __future__ import annotations
 
@@ -21,19 +21,21 @@ SHUFFLES = 20
 
 @dataclass(frozen=True, kw_only=True)
 class SpeakerLeakage:
-    """Speakers told from codes; accuracies are shares in [0, 1] over utterances that the probe was not fitted on.
+    """Speakers predicted from codes; accuracies are shares in [0, 1] of held-out utterances.
 
     A probe is multinomial logistic regression. Utterances are dealt into five folds within each speaker.
 
     Parameters
     ----------
-    utterance_codes : from the histogram of an utterance's codes, square root of the shares (so that distances are Hellinger's)
+    utterance_codes : from the histogram of an utterance's codes, square root of the shares (so that distances are
+        Hellinger's)
     utterance_mfcc : from mean and deviation of its 13 MFCC
     utterance_chance : share of the most frequent speaker's utterances
     frame_codes : from one code
     frame_mfcc : from the 13 MFCC of one frame
     frame_chance : share of the most frequent speaker's frames
-    information_bits : I(code; speaker) less its mean when the speakers of frames are shuffled; the shuffled value is the bias of few frames
+    information_bits : I(code; speaker) less its mean when the speakers of frames are shuffled; the shuffled value is
+        the bias of few frames
     speaker_entropy_bits : H(speaker), what full knowledge would be
     speakers, utterances, frames : how many
     """
@@ -120,7 +122,7 @@ def _regression(features: np.ndarray, who: np.ndarray) -> Predict:
 
 
 def _most_frequent(codes: np.ndarray, who: np.ndarray, n_codes: int) -> Predict:
-    """What logistic regression on a one-hot code converges to, without the iterations: the most frequent speaker of each code."""
+    """The limit of logistic regression on a one-hot code: the most frequent speaker of each code."""
     counts = joint_counts(codes, who, n_codes, int(who.max()) + 1) + 1e-6 * np.bincount(who)
     return lambda values: np.asarray(counts.argmax(axis=1)[values[:, 0]])
 

@@ -1,6 +1,6 @@
-"""Maps from codes to phones: the paper's majority map, the same across speakers, and what it says about each phone and code.
+"""Maps from codes to phones: the paper's majority map, the same across speakers, recall and confusions.
 
-All functions work on flat arrays of ids, (frames,) int64, so codes of a model, clusters of a baseline and joint codes of several codebooks are all one.
+All functions work on flat arrays of ids, (frames,) int64: codes, clusters of a baseline, or joint codes.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ MAX_FOLDS = 20
 
 
 def joint_counts(codes: np.ndarray, labels: np.ndarray, n_codes: int, n_phones: int) -> np.ndarray:
-    """Frames by code and phone, (n_codes, n_phones) int64, from code and phone ids (frames,)."""
+    """Count frames by code and phone, (n_codes, n_phones) int64, from code and phone ids (frames,)."""
     return np.bincount(codes * n_phones + labels, minlength=n_codes * n_phones).reshape(n_codes, n_phones)
 
 
 def majority_map(counts: np.ndarray) -> np.ndarray:
-    """The most frequent phone of each code, (codes,) int64, from joint counts (codes, phones).
+    """Return the most frequent phone of each code, (codes,) int64, from joint counts (codes, phones).
 
     A code that never occurs gets the most frequent phone of all; ties go to the first.
     """
@@ -28,12 +28,12 @@ def majority_map(counts: np.ndarray) -> np.ndarray:
 
 
 def majority_accuracy(codes: np.ndarray, labels: np.ndarray, n_codes: int, n_phones: int) -> float:
-    """Share of frames that the majority map names correctly, fitted on these very frames (the paper's protocol)."""
+    """Return the share of frames that the majority map names, fitted on the same frames (the paper's protocol)."""
     return float(joint_counts(codes, labels, n_codes, n_phones).max(axis=1).sum() / len(codes))
 
 
 def folds_of(speaker: np.ndarray, seed: int) -> np.ndarray | None:
-    """The fold of each frame, (frames,) int64: whole speakers, at most `MAX_FOLDS` folds; None when there is only one speaker."""
+    """Assign each frame to a fold of whole speakers, (frames,) int64, up to `MAX_FOLDS`; None with one speaker."""
     present, ids = np.unique(speaker, return_inverse=True)
     if len(present) < 2:
         return None
@@ -42,7 +42,7 @@ def folds_of(speaker: np.ndarray, seed: int) -> np.ndarray | None:
 
 
 def correct_across(codes: np.ndarray, labels: np.ndarray, folds: np.ndarray, n_codes: int, n_phones: int) -> np.ndarray:
-    """Whether each frame is named correctly by the majority map fitted on the other folds, (frames,) bool.
+    """Return whether the majority map fitted on the other folds names each frame, (frames,) bool.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def correct_across(codes: np.ndarray, labels: np.ndarray, folds: np.ndarray, n_c
 
 
 def recall(counts: np.ndarray) -> np.ndarray:
-    """Share of each phone's frames that the majority map names, (phones,) float64; not a number for phones without frames."""
+    """Return the share of each phone's frames that the majority map names, (phones,) float64; NaN without frames."""
     right = np.bincount(majority_map(counts), weights=_own(counts), minlength=counts.shape[1])
     with np.errstate(invalid="ignore"):
         return right / counts.sum(axis=0)
@@ -69,7 +69,7 @@ def _own(counts: np.ndarray) -> np.ndarray:
 
 
 def confusion(counts: np.ndarray) -> np.ndarray:
-    """Frames by true phone (row) and the phone that the majority map names (column), (phones, phones) int64."""
+    """Count frames by true phone (row) and the phone that the majority map names (column), (phones, phones) int64."""
     matrix = np.zeros((counts.shape[1], counts.shape[1]), dtype=np.int64)
     np.add.at(matrix, majority_map(counts), counts)
     return matrix.T
@@ -78,7 +78,7 @@ def confusion(counts: np.ndarray) -> np.ndarray:
 def typical_codes(
     counts: np.ndarray, phones: Sequence[str], names: Sequence[str], most: int = 5
 ) -> dict[str, list[tuple[str, float, float]]]:
-    """The codes that hold most of each phone: phone -> (code, share of the phone's frames, share of the code's frames), at most `most` each."""
+    """Return up to `most` codes of each phone: (code, share of the phone's frames, the phone's share of its frames)."""
     of_phone, of_code = counts.sum(axis=0), counts.sum(axis=1)
     found = {}
     for index, phone in enumerate(phones):

@@ -1,4 +1,4 @@
-"""The result of comparing codes with phones: one value in nested parts, and its flat summary."""
+"""The scores of codes against phones, in parts, and their flat summary."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CODES = "codes"
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """How many of everything; `codes` is K, `frame_rate_hz` the codes per second."""
+    """Numbers of frames, speakers and so on; `codes` is K, `frame_rate_hz` the codes per second."""
 
     frames: int
     speakers: int
@@ -101,7 +101,7 @@ class AbxErrors:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CodePhoneMap:
-    """Codes and phones, each from the side of the other.
+    """The map from codes to phones in detail.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ class CodePhoneMap:
 
     @property
     def confusion(self) -> np.ndarray:
-        """Frames by true phone (row) and the phone that the map names (column), (phones, phones) int64."""
+        """Count frames by true phone (row) and the phone that the map names (column), (phones, phones) int64."""
         return mapping.confusion(self.counts)
 
 
@@ -155,7 +155,7 @@ class PhonemeScores:
     map: CodePhoneMap
 
     def summary(self) -> dict[str, object]:
-        """All scalars and small tables in one flat mapping, ready for JSON."""
+        """Return all scalars and small tables in one flat mapping, ready for JSON."""
         return {
             "accuracy": self.accuracy,
             "ci95": self.ci95,

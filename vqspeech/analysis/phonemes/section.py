@@ -27,7 +27,7 @@ PICTURES = (
 
 
 def section(scores: Mapping[str, Any], folder: Path | None) -> Section:
-    """Return the section.
+    """Return the section on codes and phones.
 
     Parameters
     ----------

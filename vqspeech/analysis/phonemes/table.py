@@ -14,7 +14,7 @@ Result = Mapping[str, Any]
 
 
 def main_scores(result: Result) -> dict[str, float | None]:
-    """The scores that several runs are compared by, and their baselines; all are shares, None where not measured."""
+    """Return the scores that runs are compared by, and baselines; all are shares, None where not measured."""
     codes, speaker = result["units"][CODES], result["speaker"]
     return {
         "accuracy": result["accuracy"],
@@ -36,7 +36,7 @@ def main_scores(result: Result) -> dict[str, float | None]:
 
 
 def table(result: Result) -> list[str]:
-    """Lines of one run: what was scored, a row per labelling, and further scores. Shares in %."""
+    """Return the lines of one run: what was scored, a row per labelling, further scores. Shares in %."""
     columns = ("accuracy", "95 %", "other sp.", "trigram", "PNMI", "AMI", "V", "F1 20ms", "F1 frame", "ABX in")
     rows: list[tuple[str, ...]] = [("", *columns, "ABX across", "bit/s")]
     for name, unit in result["units"].items():
@@ -61,7 +61,7 @@ def table(result: Result) -> list[str]:
 
 
 def scored(result: Result) -> list[str]:
-    """Lines that say which frames were scored, how they were labelled, and what was left out."""
+    """Return lines on which frames were scored, how they were labelled, and what was left out."""
     dropped = result["dropped"]
     by = "at its centre" if result["labels_by"] == "centre" else "that covers most of it"
     lines = [

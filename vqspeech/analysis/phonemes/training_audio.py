@@ -1,4 +1,4 @@
-"""The audio that a model was trained on, where baselines are fitted fairly: the store that its run prepared, or its corpus read again."""
+"""The audio that a model was trained on, for fair baselines: from its run's store, or its corpus."""
 
 from __future__ import annotations
 
@@ -21,18 +21,19 @@ FRAMES = 30_000
 
 
 def of_store(store: AudioStore, seed: int) -> Iterator[np.ndarray]:
-    """Waveforms (time,) of the training split of a store, in random order."""
+    """Yield waveforms (time,) of the training split of a store, in random order."""
     for index in np.random.default_rng(seed).permutation(store.indices("train")):
         yield store.waveform(int(index))
 
 
 def of_run(checkpoint: SpeechCodec, seed: int, data_dir: Path | None = None) -> Iterator[np.ndarray] | None:
-    """Waveforms (time,) of the training split of what a checkpoint was trained on, in random order; None where it cannot be found.
+    """Return waveforms (time,) of the data that a checkpoint was trained on, in random order; None if not available.
 
     Parameters
     ----------
     checkpoint : its run's store lies beside the checkpoints
-    data_dir : where the corpus that the checkpoint names lies, for a run without its store; with the store it is not needed
+    data_dir : where the corpus that the checkpoint names lies, for a run without its store; with the store it is not
+        needed
 
     Raises
     ------
@@ -65,7 +66,7 @@ def _read(paths: list[Path], sample_rate: int, seed: int) -> Iterator[np.ndarray
 
 
 def sample(waveforms: Iterable[np.ndarray], hop_samples: int) -> list[np.ndarray]:
-    """Whole codes of waveforms, cut to multiples of the hop, until `FRAMES` codes are collected."""
+    """Cut waveforms to multiples of the hop, until `FRAMES` codes are collected."""
     found: list[np.ndarray] = []
     total = 0
     for waveform in waveforms:

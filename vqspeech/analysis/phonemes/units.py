@@ -38,7 +38,7 @@ class NgramAccuracy:
 
 @dataclass(frozen=True, kw_only=True)
 class BitRate:
-    """What codes cost in bits per second, silence included.
+    """Cost of codes in bits per second, silence included.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class UnitScores:
 
 
 class FrameScorer:
-    """Scores labellings of the same frames: phones, speakers, folds, boundaries and ABX triples are drawn once.
+    """Scores labellings of the same frames; folds, boundaries and ABX triples are shared.
 
     Parameters
     ----------
@@ -112,23 +112,23 @@ class FrameScorer:
         self.across = abx.draw_triples(self.tokens, across=True, seed=seed)
 
     def correct(self, codes: np.ndarray, n_codes: int) -> np.ndarray:
-        """(frames,) bool: named by the majority map of these very frames. Codes as in `score`."""
+        """Return whether the majority map, fitted on the same frames, names each, (frames,) bool."""
         own, labels = codes[self.frames.place], self.frames.label
         return np.asarray(majority_map(joint_counts(own, labels, n_codes, len(self.frames.phones)))[own] == labels)
 
     def accuracy(self, codes: np.ndarray, n_codes: int) -> float:
-        """Share of frames that the majority map of these very frames names. Codes as in `score`."""
+        """Return the share of frames that the majority map, fitted on the same frames, names; codes as in `score`."""
         return float(self.correct(codes, n_codes).mean())
 
     def abx_of(self, features: np.ndarray, dissimilarity: abx.Dissimilarity) -> tuple[float | None, float | None]:
-        """ABX errors within and across speakers of codes (all,) or features (all, dimensions)."""
+        """Compute ABX errors within and across speakers of codes (all,) or features (all, dimensions)."""
         return (
             abx.abx_error(self.tokens, self.within, features, dissimilarity),
             abx.abx_error(self.tokens, self.across, features, dissimilarity),
         )
 
     def score(self, codes: np.ndarray, n_codes: int, *, nominal_bits: float | None = None) -> UnitScores:
-        """All scores of a labelling.
+        """Compute all scores of a labelling.
 
         Parameters
         ----------
