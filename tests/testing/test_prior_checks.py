@@ -106,7 +106,7 @@ class Sound(Prior):
         return torch.stack(rows) if rows else torch.zeros(0, frames, len(self.sizes))
 
     def divisor(self, temperature):
-        return temperature
+        return max(temperature, 1e-6)
 
     def pick(self, probabilities, uniform):
         return (probabilities.cumsum(-1) < uniform[:, None]).sum(-1).clamp(max=probabilities.shape[1] - 1)
@@ -224,6 +224,11 @@ class IgnoresSeed(Sound):
         return super().draws(count, frames, 0)
 
 
+class DividesByZero(Sound):
+    def divisor(self, temperature):
+        return temperature
+
+
 class StaysInEvaluation(Sound):
     def sample(self, count, **options):
         self.eval()
@@ -328,7 +333,11 @@ FAULTS = {
     ],
     "reduced_precision": [(CancelsInHalf, "under autocast")],
     "sample_shapes": [(ShortCodes, "int32, not int64"), (OneTooMany, "are not in")],
-    "items": [(OneStream, "others than two items"), (IgnoresSeed, "two seeds give the same")],
+    "items": [
+        (OneStream, "others than two items"),
+        (IgnoresSeed, "two seeds give the same"),
+        (DividesByZero, "temperature 0"),
+    ],
     "sampling_changes_nothing": [(StaysInEvaluation, "another mode"), (GlobalDraws, "global random state")],
     "follow_the_likelihood": [(SamplesLateCodes, "total variation"), (IgnoresTemperature, "no likelier than at 1")],
     "evaluation_changes_nothing": [
@@ -348,6 +357,8 @@ ALSO = {
     ShortCodes: {"follow_the_likelihood"},
     OneTooMany: {"follow_the_likelihood"},
     BitsPerFrame: {"follow_the_likelihood"},
+    IgnoresTemperature: {"items"},
+    SamplesLateCodes: {"items"},
     SeesItself: {"follow_the_likelihood"},
     LooksBeyond: {"shares"},
 }

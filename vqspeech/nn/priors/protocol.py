@@ -93,7 +93,7 @@ class Prior(nn.Module):
         condition : (count,) int64 speakers or classes
         above : (count, codebooks, *grid) codes of the level above
         seed : of the draws
-        temperature : divides the logits
+        temperature : divides the logits; at 0 each code is the likeliest given those before it
 
         Returns
         -------

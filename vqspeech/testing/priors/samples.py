@@ -29,7 +29,7 @@ def sample_shapes(subject: PriorSubject) -> None:
 
 
 def items(subject: PriorSubject) -> None:
-    """Item n is a function of the seed and of n, not of the number of items; another seed gives other codes."""
+    """Item n is a function of the seed and of n; at temperature 0 each code is the likeliest, whatever the seed."""
     prior = subject.started().eval()
     four = subject.draw(prior, 4, seed=3)
     assert torch.equal(subject.draw(prior, 4, seed=3), four), "the same seed gives other codes"
@@ -38,6 +38,11 @@ def items(subject: PriorSubject) -> None:
     assert torch.equal(two, four[:2]), "the first two of four items are others than two items"
     assert not torch.equal(subject.draw(prior, 4, seed=4), four), "two seeds give the same codes"
     assert len(four.flatten(1).unique(dim=0)) > 1, "all items of a seed are the same"
+    likeliest = subject.draw(prior, 4, seed=3, temperature=0.0)
+    assert torch.equal(subject.draw(prior, 4, seed=4, temperature=0.0), likeliest), "temperature 0 depends on the seed"
+    assert torch.equal(subject.draw(prior, 4, seed=3, temperature=1e-5), likeliest), (
+        "at temperature 0 codes are others than at a temperature near 0"
+    )
 
 
 def sampling_changes_nothing(subject: PriorSubject) -> None:
