@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from toy import SOURCE, ToyModel, toy_run
 
-from vqspeech.checkpoints.store import describe
-from vqspeech.codec.load import load_with_modality
+from vqspeech.codec import load
 from vqspeech.errors import CheckpointError, InputError, UnknownNameError
 from vqspeech.generation import frames_of, generate, require_priors
 from vqspeech.training import run as runs
-from vqspeech.training.codes import CodesModality
+from vqspeech.training.codes import load_prior
 
 TRAIN = {"batch_size": 6, "start_crops": 8, "steps": 2, "accelerator": "cpu", "crop_samples": 200}
 
@@ -38,8 +36,8 @@ def trained(tmp_path):
             config, out = runs.checked(values), tmp_path / f"prior{level}"
             runs.open_run(out, config)
             runs.train(config, out, runs.prepare(config, out, run))
-            priors.append(CodesModality().load(*describe(out)))
-        return load_with_modality(run)[1], priors
+            priors.append(load_prior(out))
+        return load(run), priors
 
     return train
 
@@ -108,6 +106,4 @@ def test_a_prior_over_other_codes_is_refused(trained):
 def test_a_model_is_no_prior(trained):
     model, _ = trained("grids")
     with pytest.raises(CheckpointError, match="no prior"):
-        require_priors(model, [model])
-    with pytest.raises(CheckpointError, match="no prior"):
-        require_priors(model, [SimpleNamespace(path="x")])
+        load_prior(model.path)

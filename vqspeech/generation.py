@@ -15,7 +15,7 @@ from vqspeech.nn.quantize.fingerprint import codebook_hash
 from vqspeech.training.codes import LoadedPrior
 
 
-def require_priors(loaded: Any, priors: Sequence[Any]) -> list[LoadedPrior]:
+def require_priors(loaded: Any, priors: Sequence[LoadedPrior]) -> list[LoadedPrior]:
     """Check that priors belong to a model: one of each level of its codes, trained on its codebook as it is now.
 
     Parameters
@@ -29,11 +29,9 @@ def require_priors(loaded: Any, priors: Sequence[Any]) -> list[LoadedPrior]:
 
     Raises
     ------
-    CheckpointError : when one is no prior, is over other codes, is missing, or is there twice
+    CheckpointError : when one is over other codes, is missing, or is there twice
     """
     for prior in priors:
-        if not isinstance(prior, LoadedPrior):
-            raise CheckpointError(f"{prior.path} is no prior; `vqspeech train` makes one with modality = 'codes'")
         if prior.source["codebook"] != codebook_hash(loaded.model):
             raise CheckpointError(
                 f"the prior {prior.path} was trained on the codes of {prior.source['checkpoint']}, whose codebook is "
@@ -81,7 +79,8 @@ def generate(
     priors : what `require_priors` returned
     count : items to draw
     frames : length of each, for sequences
-    conditions : speakers or classes, taken in turn; all of the model in turn when empty
+    conditions : speakers or classes, taken in turn; all in turn when empty. Without a conditioned prior they only say
+        who speaks
     seed, temperature : see `vqspeech.nn.priors.protocol.Prior.sample`
     name : ids of the rows begin with it
 
@@ -100,7 +99,7 @@ def generate(
         if one not in known:
             raise unknown_name("speaker or class", one, known)
     conditioned = any(prior.space.conditions for prior in priors)
-    choices = conditions or (known if conditioned else ("",))
+    choices = conditions or (known if conditioned else getattr(loaded, "speakers", ())) or ("",)
     names = [choices[number % len(choices)] for number in range(count)]
     condition = torch.tensor([known.index(one) for one in names]) if conditioned else None
     drawn: list[torch.Tensor] = []

@@ -1,11 +1,14 @@
 """`vqspeech sample` draws from a prior by name and decodes through the run's modality."""
 
 import pytest
+import soundfile
 from toy import SOURCE, toy_run
 from typer.testing import CliRunner
 
 from vqspeech.cli.main import app
+from vqspeech.codec import load
 from vqspeech.codes import CodeTable
+from vqspeech.training.codes import load_prior
 
 PRIOR = """
 modality = "codes"
@@ -88,3 +91,72 @@ def test_info_says_what_a_prior_is(priors):
     _, prior = priors("grids")
     text = vqspeech("info", prior).output
     assert "chain" in text and "numbers" in text
+
+
+SPEECH = """
+[corpus]
+name = "folder"
+[model]
+encoder = { strides = [[16, 8], [16, 8]], channels = 4, dim = 3 }
+quantizer = { name = "vq", codebook_size = 16 }
+decoder = { cycles = 1, layers_per_cycle = 1, residual_channels = 4, skip_channels = 4 }
+[train]
+steps = 2
+batch_size = 4
+crop_samples = 1024
+start_crops = 4
+accelerator = "cpu"
+"""
+OVER_SPEECH = PRIOR.replace('"chain"', '"pixelcnn"\nlayers = 2\nwidth = 8\nhead_width = 8')
+
+
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory, tiny_corpus):
+    """A model of speech and a prior over its codes, each trained for two steps by the command line."""
+    folder = tmp_path_factory.mktemp("speech")
+    (folder / "speech.toml").write_text(SPEECH)
+    (folder / "prior.toml").write_text(OVER_SPEECH)
+    for config, data, out in (("speech", tiny_corpus, "run"), ("prior", folder / "run", "prior")):
+        done = vqspeech("train", folder / f"{config}.toml", "--data-dir", data, "--out", folder / out)
+        assert done.exit_code == 0, done.output
+    return folder / "run", folder / "prior", load(folder / "run").speakers
+
+
+def test_speech_of_a_speaker_as_long_as_asked_for(speech, tmp_path):
+    run, prior, speakers = speech
+    words = ["sample", run, "--prior", prior, "--seconds", 0.1, "--seed", 3]
+    done = vqspeech(*words, "--speaker", speakers[1], "--out", tmp_path / "new.wav", "--codes", tmp_path / "c.parquet")
+    assert done.exit_code == 0, done.output
+    waveform, rate = soundfile.read(tmp_path / "new.wav")
+    assert rate == 16000 and len(waveform) == 1600
+    (row,) = CodeTable.read(tmp_path / "c.parquet")
+    assert row.speaker == speakers[1] and row.codes.shape == (1, 25)
+    (tmp_path / "decoded").mkdir()
+    again = [
+        "decode",
+        run,
+        tmp_path / "c.parquet",
+        "--speaker",
+        speakers[1],
+        "--seed",
+        3,
+        "--out",
+        tmp_path / "decoded",
+    ]
+    assert vqspeech(*again).exit_code == 0
+    assert (tmp_path / "decoded" / "new.wav").read_bytes() == (tmp_path / "new.wav").read_bytes()
+
+
+def test_speech_needs_a_length_and_a_known_speaker(speech, tmp_path):
+    run, prior, _ = speech
+    words = ["sample", run, "--prior", prior, "--out", tmp_path / "new.wav"]
+    for more, says in (([], "--seconds"), (["--seconds", 1, "--speaker", "nobody"], "'nobody'")):
+        result = vqspeech(*words, *more)
+        assert result.exit_code == 2 and says in result.output
+
+
+def test_a_prior_of_speech_knows_what_it_is_of(speech):
+    run, prior, speakers = speech
+    loaded = load_prior(prior)
+    assert loaded.conditions == speakers and loaded.space.conditions == len(speakers) and loaded.space.grid is None
+    assert loaded.source["codebook"] == load(run).codebook and loaded.sample_rate == 64 * 250

@@ -38,13 +38,14 @@ def sample(
     from vqspeech.codec.load import load_with_modality
     from vqspeech.errors import InputError
     from vqspeech.generation import frames_of, generate, require_priors
+    from vqspeech.training.codes import load_prior
 
     if seconds is not None and frames is not None:
         raise InputError("--seconds and --frames: give one of them")
     if out.suffix and count > 1:
         raise InputError(f"--out {out} is a file, and --count {count} makes several; give a folder")
     modality, loaded = load_with_modality(run)
-    priors = require_priors(loaded, [load_with_modality(path)[1] for path in prior])
+    priors = require_priors(loaded, [load_prior(path) for path in prior])
     if seconds is not None:
         frames = frames_of(priors[0], seconds)
     table = generate(

@@ -19,8 +19,8 @@ import torch
 
 from vqspeech import parts
 from vqspeech.checkpoints.loaded import Loaded
-from vqspeech.checkpoints.store import describe, load_weights
-from vqspeech.codec.load import load_with_modality
+from vqspeech.checkpoints.store import load_weights
+from vqspeech.codec.load import load, load_with_modality
 from vqspeech.codes import CodeLevel, CodeTable
 from vqspeech.config import CorpusConfig, RunConfig, TrainConfig
 from vqspeech.corpora.code_store import UNKNOWN, CodeStore, LevelCodes, write_codes
@@ -263,8 +263,10 @@ def load_prior(run: Path | str, which: str = "last", device: torch.device | str 
     ------
     CheckpointError : also when the run is not of a prior
     """
-    path, facts = describe(Path(run), which)
-    return CodesModality().load(path, facts, device)
+    prior = load(run, which, device)
+    if not isinstance(prior, LoadedPrior):
+        raise CheckpointError(f"{prior.path} is no prior; `vqspeech train` makes one with modality = 'codes'")
+    return prior
 
 
 def build_prior(values: Mapping[str, Any], space: CodeSpace) -> Prior:

@@ -4,8 +4,10 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 from layouts import cifar, idx
+from PIL import Image
 from typer.testing import CliRunner
 from vqspeech_image.models import load_images
 from vqspeech_image.recipes.recipe import ImageRecipe
@@ -30,6 +32,10 @@ TINY = [
     "prior.model.layers=2", "prior.model.width=8", "prior.model.head_width=8", "prior.train.steps=4",
     "prior.train.accelerator=cpu", "prior.train.precision=32-true", "sample.images=4", "evaluate.vimco_images=4",
 ]  # fmt: skip
+
+
+def vqspeech(*words):
+    return CliRunner().invoke(app, [str(word) for word in words])
 
 
 def recipe(name, out, *arguments, settings=TINY, data=None):
@@ -104,14 +110,37 @@ def test_a_prior_on_other_codes_is_refused(done):
         require_priors(load_images(out / "baselines" / "vimco"), [load_prior(out / "prior")])
 
 
+def test_images_become_codes_and_images_on_the_command_line(done, tmp_path):
+    _, out, _ = done
+    picture = out / "pictures" / "samples.png"
+    encoded = vqspeech("encode", out, picture, "--out", tmp_path / "codes.parquet")
+    assert encoded.exit_code == 0 and "1 items" in encoded.output, encoded.output
+    decoded = vqspeech("decode", out, tmp_path / "codes.parquet", "--out", tmp_path / "decoded")
+    assert decoded.exit_code == 0 and decoded.output.split() == [str(tmp_path / "decoded" / "samples.png")]
+    assert Image.open(tmp_path / "decoded" / "samples.png").size == (32, 32)
+
+
+def test_samples_on_the_command_line(done, tmp_path):
+    _, out, _ = done
+    drawn = vqspeech("sample", out, "--prior", out / "prior", "--count", 3, "--out", tmp_path / "new", "--seed", 2)
+    assert drawn.exit_code == 0, drawn.output
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [f"sample-{number}.png" for number in range(3)]
+    one = vqspeech("sample", out, "--prior", out / "prior", "--out", tmp_path / "one.png", "--seed", 2)
+    assert one.exit_code == 0
+    assert np.array_equal(Image.open(tmp_path / "one.png"), Image.open(tmp_path / "new" / "sample-0.png"))
+    other = vqspeech("sample", out / "baselines" / "vimco", "--prior", out / "prior", "--out", tmp_path / "no")
+    assert other.exit_code == 2 and "codebook" in " ".join(other.output.split())
+
+
 def test_speech_commands_refuse_an_image_model(done, tmp_path):
-    result = CliRunner().invoke(app, ["speakers", str(done[1])])
-    assert result.exit_code == 2 and "speakers" in result.output
+    _, out, _ = done
     (tmp_path / "a.wav").write_bytes(b"x")
-    encoded = CliRunner().invoke(
-        app, ["encode", str(done[1]), str(tmp_path / "a.wav"), "--out", str(tmp_path / "c.parquet")]
-    )
-    assert encoded.exit_code == 2 and "modality 'image'" in " ".join(encoded.output.split())
+    for words in (
+        ["speakers", out],
+        ["encode", out, tmp_path / "a.wav", "--out", tmp_path / "c.parquet"],
+        ["convert", out, tmp_path / "a.wav", "--speaker", "a", "--out", tmp_path / "b.wav"],
+    ):
+        assert vqspeech(*words).exit_code == 2, words
 
 
 def test_without_data_it_says_where_to_get_it(tmp_path):
