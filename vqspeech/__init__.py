@@ -1,47 +1,60 @@
-"""Discrete codes from raw speech, and what can be done with them. Importing this imports no torch: names load on first use."""
+"""Discrete codes from raw speech: learn them, hear them, convert voices with them. Names load torch on first use."""
 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vqspeech.api import Model, load, score, train
+    from vqspeech.codes import CodeTable
+    from vqspeech.conversion import convert_file as convert
+    from vqspeech.corpora.base import Corpus, Utterance
+    from vqspeech.errors import VQSpeechError
+    from vqspeech.registry.hookspecs import hookimpl
 
 __version__ = "0.1.0"
 
-PUBLIC: dict[str, str] = {
-    "hookimpl": "vqspeech.registry.hookspecs:hookimpl",
-    "VQSpeechError": "vqspeech.errors:VQSpeechError",
+_PUBLIC = {
     "CodeTable": "vqspeech.codes:CodeTable",
     "Corpus": "vqspeech.corpora.base:Corpus",
+    "Model": "vqspeech.api:Model",
     "Utterance": "vqspeech.corpora.base:Utterance",
-    "VQVAE": "vqspeech.nn.vqvae:VQVAE",
-    "load_model": "vqspeech.model:load",
+    "VQSpeechError": "vqspeech.errors:VQSpeechError",
     "convert": "vqspeech.conversion:convert_file",
+    "hookimpl": "vqspeech.registry.hookspecs:hookimpl",
+    "load": "vqspeech.api:load",
+    "score": "vqspeech.api:score",
+    "train": "vqspeech.api:train",
 }
-"""Public name -> where it lives."""
 
 __all__ = [
-    "PUBLIC",
-    "VQVAE",
     "CodeTable",
     "Corpus",
+    "Model",
     "Utterance",
     "VQSpeechError",
     "__version__",
     "convert",
     "hookimpl",
-    "load_model",
+    "load",
+    "score",
+    "train",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """The public name, imported on first use (PEP 562)."""
-    if name not in PUBLIC:
-        raise AttributeError(f"module 'vqspeech' has no attribute {name!r}; public: {', '.join(sorted(PUBLIC))}")
-    module, _, attribute = PUBLIC[name].partition(":")
-    value = getattr(importlib.import_module(module), attribute)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:
+    # hidden from type checkers, which would take any name for public
+
+    def __getattr__(name):
+        """Import a public name on first use (PEP 562)."""
+        if name not in _PUBLIC:
+            raise AttributeError(f"module 'vqspeech' has no attribute {name!r}; public: {', '.join(sorted(_PUBLIC))}")
+        module, _, attribute = _PUBLIC[name].partition(":")
+        value = getattr(importlib.import_module(module), attribute)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *PUBLIC})
+    return list(__all__)

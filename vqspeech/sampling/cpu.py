@@ -14,8 +14,7 @@ from vqspeech.errors import InputError, unknown_name
 from vqspeech.nn.decoders.mulaw import LEVELS, ZERO_LEVEL
 from vqspeech.nn.decoders.wavenet import WaveNet
 from vqspeech.sampling import kernel
-from vqspeech.sampling.engines import WEIGHTS
-from vqspeech.sampling.packing import Packed, aligned, pack
+from vqspeech.sampling.packing import WEIGHTS, Packed, aligned, pack
 
 
 class Net(NamedTuple):

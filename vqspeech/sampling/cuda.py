@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vqspeech.errors import unknown_name
 from vqspeech.nn.decoders.wavenet import WaveNet
-from vqspeech.sampling.engines import WEIGHTS
+from vqspeech.sampling.packing import WEIGHTS
 from vqspeech.sampling.step import Step
 
 WAYS = ("graph", "eager")

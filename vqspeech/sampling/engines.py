@@ -13,10 +13,8 @@ from torch import Tensor
 
 from vqspeech.errors import InputError, VQSpeechError, unknown_name
 from vqspeech.nn.decoders.wavenet import WaveNet
+from vqspeech.sampling.packing import WEIGHTS
 from vqspeech.sampling.reference import ReferenceSampler
-
-WEIGHTS = ("fp32", "bf16")
-"""Storage formats of weights."""
 
 
 class Engine(Protocol):

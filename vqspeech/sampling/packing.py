@@ -15,6 +15,9 @@ from vqspeech.sampling.tile import LANES, SHARED
 AHEAD = 8
 """Samples for which one stream may compute its past taps together, so that these weights are read once for all."""
 
+WEIGHTS = ("fp32", "bf16")
+"""Storage formats of weights."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Packed:

@@ -1,0 +1,263 @@
+"""The front door for Python: load a model and use it on arrays, train, and score codes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from vqspeech.codec.load import load_speech
+from vqspeech.codec.speech import SpeechCodec, Utterance
+from vqspeech.errors import AudioError, InputError
+from vqspeech.nn.decoders.protocol import SpeakOptions
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vqspeech.training.trainer import TrainResult
+
+Floats = npt.NDArray[np.floating[Any]]
+Codes = npt.NDArray[np.integer[Any]]
+Array = TypeVar("Array", Floats, "Tensor")
+
+
+class Model:
+    """A trained model of speech; `vqspeech.load` gives one.
+
+    Waveforms are (time,) or a batch (batch, time), as NumPy arrays or tensors, or a list of waveforms of any lengths.
+    Results have the kind and the dimensions of what is given: an array for an array, a list for a list.
+
+    Attributes
+    ----------
+    speakers : ids of the voices
+    sample_rate : of waveforms, in Hz
+    frame_rate_hz : codes per second and codebook
+    codebook_sizes : number of codes of each codebook
+    codec : the model below, see `vqspeech.codec.SpeechCodec`
+    """
+
+    def __init__(self, codec: SpeechCodec) -> None:
+        self.codec = codec
+        self.speakers = codec.speakers
+        self.sample_rate = codec.sample_rate
+        self.frame_rate_hz = codec.sample_rate / codec.hop_samples
+        self.codebook_sizes = codec.codebook_sizes
+
+    def __repr__(self) -> str:
+        rate, sizes = f"{self.frame_rate_hz:g} Hz", " x ".join(map(str, self.codebook_sizes))
+        return f"<vqspeech model {self.codec.path}: {sizes} codes at {rate}, {len(self.speakers)} speakers>"
+
+    @overload
+    def encode(self, audio: Array, sample_rate: int | None = None) -> Array: ...
+    @overload
+    def encode(self, audio: Sequence[Array], sample_rate: int | None = None) -> list[Array]: ...
+    def encode(self, audio: Any, sample_rate: int | None = None) -> Any:
+        """Encode waveforms to codes.
+
+        Parameters
+        ----------
+        audio : (time,), (batch, time) or a list of (time,), in [-1, 1]
+        sample_rate : of the audio in Hz; resampled where it is not the model's. None: it is the model's
+
+        Returns
+        -------
+        (codebooks, frames), (batch, codebooks, frames) or a list of (codebooks, frames), int64
+
+        Raises
+        ------
+        AudioError : for samples that are not finite, or no samples
+        InputError : for other shapes
+        """
+        rows, restore = _rows(audio, 1, "audio")
+        waveforms = [self._waveform(row, sample_rate) for row in rows]
+        found = {number: codes for number, _, codes in self.codec.encode_all(enumerate(waveforms))}
+        return restore([found[number] for number in range(len(rows))])
+
+    @overload
+    def decode(self, codes: Array, speaker: str, *, seed: int = 0, temperature: float = 1.0) -> Array: ...
+    @overload
+    def decode(
+        self, codes: Sequence[Array], speaker: str, *, seed: int = 0, temperature: float = 1.0
+    ) -> list[Array]: ...
+    def decode(self, codes: Any, speaker: str, *, seed: int = 0, temperature: float = 1.0) -> Any:
+        """Decode codes to waveforms in a speaker's voice.
+
+        Parameters
+        ----------
+        codes : (codebooks, frames), (batch, codebooks, frames) or a list of (codebooks, frames)
+        speaker : id, one of `speakers`
+        seed : of random draws
+        temperature : below 1 is less random; 0 takes the most likely value
+
+        Returns
+        -------
+        (time,), (batch, time) or a list of (time,), float32 in [-1, 1]
+
+        Raises
+        ------
+        UnknownNameError : for a speaker that the model does not have
+        InputError : for codes of other shapes, or outside the codebooks
+        """
+        rows, restore = _rows(codes, 2, "codes")
+        hop = self.codec.hop_samples
+        utterances = [
+            Utterance(codes=_integers(row), speaker=speaker, n_samples=row.shape[1] * hop, key=str(number))
+            for number, row in enumerate(rows)
+        ]
+        speech = self.codec.speak(utterances, SpeakOptions(seed=seed, temperature=temperature))
+        return restore(list(speech.waveforms))
+
+    @overload
+    def convert(
+        self, audio: Array, sample_rate: int | None = None, *, speaker: str, seed: int = 0, temperature: float = 1.0
+    ) -> Array: ...
+    @overload
+    def convert(
+        self,
+        audio: Sequence[Array],
+        sample_rate: int | None = None,
+        *,
+        speaker: str,
+        seed: int = 0,
+        temperature: float = 1.0,
+    ) -> list[Array]: ...
+    def convert(
+        self, audio: Any, sample_rate: int | None = None, *, speaker: str, seed: int = 0, temperature: float = 1.0
+    ) -> Any:
+        """Convert waveforms to a speaker's voice: `encode`, then `decode`; results are at the model's rate.
+
+        Parameters, errors and shapes as in `encode` and `decode`; the result covers whole frames.
+        """
+        self.codec.speaker_index(speaker)
+        codes = self.encode(audio, sample_rate)
+        return self.decode(codes, speaker, seed=seed, temperature=temperature)
+
+    def _waveform(self, row: npt.NDArray[Any], sample_rate: int | None) -> npt.NDArray[np.float32]:
+        from vqspeech.audio import resample
+
+        if not np.issubdtype(row.dtype, np.floating):
+            raise AudioError(f"audio of type {row.dtype}; give floating-point samples in [-1, 1]")
+        if not len(row) or not np.isfinite(row).all():
+            raise AudioError(f"audio of {len(row)} samples that are empty or not finite")
+        samples = row.astype(np.float32)
+        if sample_rate is not None and sample_rate != self.sample_rate:
+            if sample_rate < 1:
+                raise InputError(f"sample_rate = {sample_rate}; give the rate of the audio in Hz")
+            samples = resample(samples, sample_rate, self.sample_rate)
+        return samples
+
+
+def load(run: str | Path, *, which: str = "last", device: str = "cpu") -> Model:
+    """Load a trained model of speech.
+
+    Parameters
+    ----------
+    run : run or checkpoint directory
+    which : ``"last"``, ``"best"``, or the name of a checkpoint
+    device : ``"cpu"``, ``"cuda"``, ...
+
+    Raises
+    ------
+    CheckpointError : when there is no checkpoint, it is damaged, or not of speech
+    PluginError : when a plugin that the model needs is not installed; says which
+    """
+    return Model(load_speech(run, which, device))
+
+
+def train(
+    config: str | Path | Mapping[str, Any],
+    out: str | Path,
+    *,
+    data_dir: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    fresh: bool = False,
+) -> TrainResult:
+    """Train a model, or continue training, as `vqspeech train` does.
+
+    Parameters
+    ----------
+    config : a TOML file, or its tables as a mapping
+    out : run directory; continued when it exists
+    data_dir : folder of the corpus
+    overrides : ``"key=value"`` settings, for example ``"train.steps=2000"``
+    fresh : start over
+
+    Raises
+    ------
+    InputError : for a configuration, data or a directory that cannot be used
+    """
+    from vqspeech import runs
+    from vqspeech.config import override, read_toml
+    from vqspeech.modality import checked
+    from vqspeech.training.run import train as train_run
+
+    values = dict(config) if isinstance(config, Mapping) else read_toml(Path(config))
+    settings, run = checked(override(values, overrides)), Path(out)
+    with runs.locked(run):
+        runs.open_run(run, settings, fresh=fresh)
+        store = runs.prepare(settings, run, None if data_dir is None else Path(data_dir))
+        return train_run(settings, run, store)
+
+
+def score(
+    run: str | Path, corpus: str, *, data_dir: str | Path | None = None, seed: int = 0, **options: Any
+) -> dict[str, Any]:
+    """Score the codes of a run against the phones of a corpus, as `vqspeech analyze phonemes` does.
+
+    Parameters
+    ----------
+    run : run or checkpoint directory
+    corpus : registered name of a corpus with alignments
+    data_dir : folder of the corpus
+    seed : of baselines and intervals
+    options : of the analysis, for example ``by="majority"``
+
+    Returns
+    -------
+    accuracy of the codes beside chance and k-means on the same frames; `vqspeech.analysis.phonemes.scores` has the keys
+
+    Raises
+    ------
+    InputError : for a corpus without alignments, or options that the analysis does not have
+    """
+    from vqspeech.analysis.running import corpus_context, find_analysis, run_analysis
+    from vqspeech.config import CorpusConfig
+    from vqspeech.corpora.reading import read_corpus
+
+    speech = read_corpus(CorpusConfig(name=corpus), None if data_dir is None else Path(data_dir))
+    aligned = {one.id: one.alignment for one in speech.utterances if one.alignment is not None}
+    context, _ = corpus_context(load_speech(run), speech, aligned, seed=seed)
+    return dict(run_analysis(find_analysis("phonemes"), context, options).summary)
+
+
+def _rows(given: Any, dimensions: int, what: str) -> tuple[list[npt.NDArray[Any]], Any]:
+    """Single items of what was given, as arrays, and a function that gives results its form."""
+    import torch
+
+    if isinstance(given, list | tuple):
+        parts = [_rows(item, dimensions, what) for item in given]
+        if any(len(rows) != 1 or np.ndim(item) != dimensions for (rows, _), item in zip(parts, given, strict=True)):
+            raise InputError(f"a list of {what} holds items of {dimensions} dimensions each")
+        return [rows[0] for rows, _ in parts], lambda found: [
+            restore([item]) for (_, restore), item in zip(parts, found, strict=True)
+        ]
+    tensor = isinstance(given, torch.Tensor)
+    array = given.detach().cpu().numpy() if isinstance(given, torch.Tensor) else np.asarray(given)
+    if array.ndim not in (dimensions, dimensions + 1):
+        raise InputError(f"{what} of shape {array.shape}; give {dimensions} dimensions, or one more for a batch")
+    batch = array.ndim > dimensions
+
+    def restore(found: list[npt.NDArray[Any]]) -> Any:
+        result = (np.stack(found) if found else np.zeros(0)) if batch else found[0]
+        return torch.from_numpy(result) if tensor else result
+
+    return list(array) if batch else [array], restore
+
+
+def _integers(codes: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    if not np.issubdtype(codes.dtype, np.integer):
+        raise InputError(f"codes of type {codes.dtype}; give integers")
+    return codes.astype(np.int64)
