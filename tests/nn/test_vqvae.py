@@ -11,8 +11,6 @@ from vqspeech.nn.decoders.mulaw import ZERO_LEVEL, mu_law_encode
 from vqspeech.nn.decoders.wavenet import WaveNet
 from vqspeech.nn.encoders.conv import ConvEncoder
 from vqspeech.nn.encoders.spectral import SpectralFeatures
-from vqspeech.nn.perturb import jitter as jittered
-from vqspeech.nn.perturb import noisy
 from vqspeech.nn.quantize.ema import EMAVectorQuantizer
 from vqspeech.nn.quantize.vq import VectorQuantizer
 from vqspeech.nn.share import Share
@@ -175,26 +173,6 @@ def test_shuffled_codes_of_equal_crops_make_no_difference():
     torch.testing.assert_close(model.shuffled(batch), model.loss(batch).terms["nll"])
 
 
-def test_jitter_takes_neighbours_at_the_given_rate():
-    frames = 20_000
-    z = torch.arange(frames).float().expand(1, 1, frames)
-    shift = (jittered(z, 0.12, rng()) - z)[0, 0, 1:-1]
-    assert set(shift.tolist()) == {-1.0, 0.0, 1.0}
-    for direction in (-1, 1):
-        assert abs((shift == direction).float().mean() - 0.12) < 0.01
-
-
-def test_jitter_moves_whole_frames_and_never_over_the_end_of_the_speech():
-    z = torch.randn(4, 3, 9, generator=rng())
-    mask = torch.arange(9) < torch.tensor([9, 5, 1, 2])[:, None]
-    for seed in range(20):
-        moved = jittered(z, 0.45, rng(seed), mask)
-        for row, length in enumerate((9, 5, 1, 2)):
-            for t in range(length):
-                near = [s for s in (t - 1, t, t + 1) if 0 <= s < length]
-                assert any(torch.equal(moved[row, :, t], z[row, :, s]) for s in near)
-
-
 def test_jitter_is_for_training_with_a_generator_only():
     model, batch = make(VectorQuantizer, jitter=0.4), crops()
     model.start(batch, rng())
@@ -286,18 +264,6 @@ def test_noise_is_on_the_past_only_and_for_training_only():
         net.train()
         torch.nn.init.zeros_(net.decoder.embedding.weight)
     torch.testing.assert_close(*(net.loss(batch, rng(3)).terms["nll"] for net in (model, clean)))
-
-
-def test_noise_has_the_deviation_asked_for_and_stays_among_the_levels():
-    levels = torch.full((400, 500), 128)
-    spread = (noisy(levels, 6.0, rng()) - 128.0).std(1)
-    assert 2.8 < spread.mean() < 3.2
-    assert spread.min() < 0.5
-    assert 5.5 < spread.max() < 6.5
-    assert noisy(torch.zeros(1, 1000, dtype=torch.long), 50.0, rng()).min() == 0
-    whole = noisy(levels[:6], 6.0, rng(1))
-    share = Share(rank=1, ranks=3, rows=6, samples=1, frames=1)
-    assert torch.equal(noisy(levels[:2], 6.0, rng(1), share), whole[1::3])
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
