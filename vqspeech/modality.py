@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vqspeech.config import RunConfig, TrainConfig, parse
+from vqspeech.errors import PluginError
 from vqspeech.registry import contracts, lookup
 from vqspeech.registry.specs import ModalitySpec
 
@@ -154,11 +155,7 @@ class Modality(Protocol):
 
 def modality(config: RunConfig) -> Modality:
     """Return the modality that a configuration names."""
-    return _named(config.modality)
-
-
-def _named(name: str) -> Modality:
-    found: Modality = contracts.call(lookup.find(ModalitySpec, name))
+    found: Modality = contracts.call(lookup.find(ModalitySpec, config.modality))
     return found
 
 
@@ -170,11 +167,17 @@ def checked(values: Mapping[str, Any]) -> RunConfig:
     ConfigError : names every unknown key and every unusable value
     UnknownNameError : for a modality that is not registered
     """
-    name = values.get("modality", RunConfig.modality)
-    train, table = TrainConfig, values.get("train", {})
-    if isinstance(name, str):
-        train = getattr(_named(name), "train_config", TrainConfig)
-    if train is not TrainConfig and isinstance(table, Mapping):
-        values = {**values, "train": parse(train, table, "train.")}
+    name, table = values.get("modality", RunConfig.modality), values.get("train", {})
+    if isinstance(name, str) and (kind := _train_config(name)) is not TrainConfig and isinstance(table, Mapping):
+        values = {**values, "train": parse(kind, table, "train.")}
     config = parse(RunConfig, values)
     return modality(config).check(config)
+
+
+def _train_config(name: str) -> type[TrainConfig]:
+    """The class of the table ``train`` of a modality."""
+    entry = lookup.find(ModalitySpec, name)
+    found = getattr(contracts.call(entry), "train_config", TrainConfig)
+    if not (isinstance(found, type) and issubclass(found, TrainConfig)):
+        raise PluginError(f"{entry.title}: train_config is {found!r}, not a subclass of vqspeech.config.TrainConfig")
+    return found
