@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from vqspeech.codes import CodeTable
 
+Report = Callable[[int, int], None]
+"""Called with what is done and the total."""
+
 
 class Terms(Protocol):
     """What a model's loss gives for a share of a batch; see `vqspeech.nn.batch.LossTerms`.
@@ -105,6 +108,40 @@ class Trainable(Protocol):
         ...
 
 
+class LoadedModel(Protocol):
+    """A trained model, loaded for use; see `vqspeech.checkpoints.loaded.Loaded`."""
+
+    @property
+    def model(self) -> nn.Module:
+        """The model, in evaluation mode."""
+        ...
+
+    @property
+    def path(self) -> Path:
+        """The checkpoint directory."""
+        ...
+
+    @property
+    def step(self) -> int:
+        """Optimiser steps taken."""
+        ...
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Contents of the checkpoint's config.json."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the model."""
+        ...
+
+    @property
+    def codebook_sizes(self) -> tuple[int, ...]:
+        """Number of codes of each codebook; empty for a model without codes."""
+        ...
+
+
 class Modality(Protocol):
     """A kind of data: the target of a `vqspeech.registry.specs.ModalitySpec`.
 
@@ -116,9 +153,7 @@ class Modality(Protocol):
         """Check the model values of a configuration and fill in their defaults."""
         ...
 
-    def prepare(
-        self, config: RunConfig, data_dir: Path | None, directory: Path, progress: Callable[[int, int], None] | None
-    ) -> Any:
+    def prepare(self, config: RunConfig, data_dir: Path | None, directory: Path, progress: Report | None) -> Any:
         """Decode a corpus once and store it under the directory; return the store."""
         ...
 
@@ -130,26 +165,34 @@ class Modality(Protocol):
         """Build the model, with weights from torch's global generator, and its batches."""
         ...
 
-    def load(self, path: Path, facts: Mapping[str, Any], device: torch.device | str) -> Any:
-        """Load a checkpoint for use; returns an object with model, path, step, facts, device and codebook_sizes."""
+    def load(self, path: Path, facts: Mapping[str, Any], device: torch.device | str) -> LoadedModel:
+        """Load the model of a checkpoint directory, given the contents of its config.json.
+
+        Raises
+        ------
+        CheckpointError : when it is damaged, or its weights do not fit its configuration
+        """
         ...
 
-    def encode(
-        self, loaded: Any, inputs: Sequence[Path], *, progress: Callable[[int, int], None] | None = None
-    ) -> CodeTable:
-        """Encode files of this kind of data to a table of codes."""
+    def encode(self, loaded: Any, inputs: Sequence[Path], *, progress: Report | None = None) -> CodeTable:
+        """Encode files.
+
+        Raises
+        ------
+        InputError : for a model that encodes nothing, such as a prior; so do `encode_store`, `decode` and `preview`
+        """
         ...
 
-    def encode_store(self, loaded: Any, store: Any, *, progress: Callable[[int, int], None] | None = None) -> CodeTable:
-        """Encode every row of a run's store."""
+    def encode_store(self, loaded: Any, store: Any, *, progress: Report | None = None) -> CodeTable:
+        """Encode every row of the store of a run."""
         ...
 
     def decode(self, loaded: Any, table: CodeTable, out: Path, options: Mapping[str, Any]) -> list[Path]:
-        """Decode every row of a table to a file in the folder `out`; returns the files."""
+        """Write what the codes stand for into a folder, a file for each row; return the files."""
         ...
 
     def preview(self, loaded: Any, table: CodeTable, path: Path) -> Path:
-        """Write a picture or a sound of some rows of a table, for pages; returns the file."""
+        """Write a picture or sound of some rows, for pages; return its path."""
         ...
 
 

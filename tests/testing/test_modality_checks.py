@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -94,6 +95,31 @@ class IdleParameter(Faulty):
         task.model.register_parameter("idle", torch.nn.Parameter(torch.zeros(1)))
 
 
+class IdleGroup(Faulty):
+    """A group of parameters that its loss does not use."""
+
+    def edit(self, task):
+        task.model.register_parameter("idle", torch.nn.Parameter(torch.zeros(1)))
+        task.model.parameter_groups = lambda: {"adversary": [task.model.idle]}
+        whole = task.model.loss
+        task.model.loss = lambda batch, generator=None, group="main": whole(batch, generator)
+
+
+class NoCriterion(Faulty):
+    def edit(self, task):
+        task.model.criterion = "warmth"
+
+
+class NothingShuffled(Faulty):
+    def edit(self, task):
+        task.model.shuffled = lambda batch: torch.tensor(float("nan"))
+
+
+class LoadsForTraining(Faulty):
+    def load(self, path, facts, device):
+        return SimpleNamespace(model=torch.nn.Linear(1, 1))
+
+
 class Dropout(Faulty):
     def edit(self, task):
         plain_loss = task.model.loss
@@ -123,8 +149,14 @@ FAULTS = {
     "stored_data": [(NewFingerprints, "another fingerprint")],
     "batches": [(RandomBatches, "not the same twice")],
     "shares": [(BlocksOfRows, "not rows 0::2"), (MeansOfShares, "divide by what the whole batch counts")],
-    "loss": [(IdleParameter, "no gradient for idle"), (Dropout, "evaluation mode is random")],
+    "loss": [
+        (IdleParameter, "no gradient for idle"),
+        (IdleGroup, "group 'adversary' depends on none"),
+        (NoCriterion, "'warmth' must be among them"),
+    ],
+    "evaluation": [(Dropout, "evaluation mode is random"), (NothingShuffled, "return None when there is nothing")],
     "resumption": [(Remembers, "after a stop and a resumption")],
+    "use": [(LoadsForTraining, "training mode")],
 }
 
 

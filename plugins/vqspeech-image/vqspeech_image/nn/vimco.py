@@ -107,9 +107,13 @@ class CategoricalVIMCO(nn.Module):
         return self._log_q(pixels).argmax(2)
 
     @torch.no_grad()
+    def decode(self, codes: Tensor) -> Tensor:
+        """Return expected pixels (batch, height, width, channels) uint8 of categories (batch, variables, rows, columns)."""
+        return to_pixels(self.likelihood, self.decoder(self._embedded(codes)))
+
     def reconstruct(self, pixels: Tensor) -> Tensor:
-        """Return expected pixels (batch, height, width, channels) uint8 of the most likely latents."""
-        return to_pixels(self.likelihood, self.decoder(self._embedded(self.encode(pixels))))
+        """Return expected pixels of the most likely latents."""
+        return self.decode(self.encode(pixels))
 
     def _log_q(self, pixels: Tensor) -> Tensor:
         """Return logits (batch, variables, categories, rows, columns)."""
