@@ -192,7 +192,7 @@ class Modality(Protocol):
         ...
 
     def preview(self, loaded: Any, table: CodeTable, path: Path) -> Path:
-        """Write a picture or sound of some rows, for pages; return its path."""
+        """Write a picture or sound of some rows, for pages, at the path with a suffix of its kind; return that path."""
         ...
 
 

@@ -107,7 +107,9 @@ class IdleGroup(Faulty):
 
 class NoCriterion(Faulty):
     def edit(self, task):
-        task.model.criterion = "warmth"
+        whole = task.model.loss
+        terms = {"warmth": torch.zeros(())}
+        task.model.loss = lambda batch, generator=None: whole(batch, generator)._replace(terms=terms)
 
 
 class NothingShuffled(Faulty):
@@ -152,7 +154,7 @@ FAULTS = {
     "loss": [
         (IdleParameter, "no gradient for idle"),
         (IdleGroup, "group 'adversary' depends on none"),
-        (NoCriterion, "'warmth' must be among them"),
+        (NoCriterion, "'nll' must be among them"),
     ],
     "evaluation": [(Dropout, "evaluation mode is random"), (NothingShuffled, "return None when there is nothing")],
     "resumption": [(Remembers, "after a stop and a resumption")],

@@ -174,5 +174,6 @@ class AudioModality:
         row = table.rows[0]
         speaker = row.speaker if row.speaker in loaded.speakers else loaded.speakers[0]
         speech = decode_table(loaded, dataclasses.replace(table, rows=(row,)), speaker)
+        path = path.with_suffix(".wav")
         audio.write(path, speech.waveforms[0], loaded.output_rate)
         return path
