@@ -108,7 +108,7 @@ class CategoricalVIMCO(nn.Module):
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
-        """Return expected pixels (batch, height, width, channels) uint8 of categories (batch, variables, rows, columns)."""
+        """Return expected pixels (batch, height, width, channels) uint8 of codes (batch, variables, rows, columns)."""
         return to_pixels(self.likelihood, self.decoder(self._embedded(codes)))
 
     def reconstruct(self, pixels: Tensor) -> Tensor:
