@@ -55,6 +55,14 @@ def test_the_examples_are_what_plugins_new_writes_and_its_tests_are_run(kind, li
     assert len([line for line in files[0].read_text(encoding="utf-8").splitlines() if line.strip()]) <= lines
 
 
+def test_the_modality_of_the_docs_is_what_plugins_new_writes(tmp_path):
+    folder = write_plugin("modality", "my-modality", tmp_path) / "vqspeech_my_modality"
+    files = [folder / name for name in ("__init__.py", "modality.py")]
+    assert blocks(page("modality.md")) == [path.read_text(encoding="utf-8") for path in files]
+    code = [line for path in folder.glob("*.py") for line in path.read_text(encoding="utf-8").splitlines()]
+    assert len([line for line in code if line.strip()]) <= 300
+
+
 def test_the_recipe_of_the_docs_is_what_plugins_new_writes(tmp_path):
     folder = write_plugin("recipe", "my-recipe", tmp_path) / "vqspeech_my_recipe"
     files = [folder / name for name in ("__init__.py", "small.toml", "recipe.py")]
