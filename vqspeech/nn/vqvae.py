@@ -102,9 +102,10 @@ class VQVAE(nn.Module):
         if group != MAIN:
             with torch.no_grad():
                 codes = self.quantizer.encode(self.encoder(batch.waveform, batch.lengths), mask)
-                z_q = self.quantizer.decode(codes)
+                z_q = self.quantizer.decode(codes).masked_fill(~mask[:, None], 0)
             return _sum(self.decoder.losses(z_q, batch, generator, group=group), {}, codes, mask)
-        quantized = self.quantizer(self.encoder(batch.waveform, batch.lengths), mask)
+        z = self.encoder(batch.waveform, batch.lengths)
+        quantized = self.quantizer.quantize(z, mask, generator, batch.share)
         z_q = quantized.z_q
         if self.jitter > 0 and generator is not None:
             z_q = jitter(z_q, self.jitter, generator, mask, batch.share)
