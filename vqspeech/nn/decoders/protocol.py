@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from vqspeech.nn.batch import SpeechBatch
 
 MAIN = "main"
-"""Name of the parameter group that holds encoder, quantizer and the parameters of the decoder that no other group names."""
+"""Name of the parameter group of encoder, quantizer, and the decoder's parameters that no other group names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,14 +93,15 @@ class Piece(NamedTuple):
 class Decoder(nn.Module):
     """The protocol of decoders, api 1: latents (batch, dim, frames) and a speaker to waveforms.
 
-    The factory that a plugin registers is called as ``make(latents, **options)``: a `Latents`, then the keys of ``[model.decoder]`` as
-    keywords. It raises `ValueError` or `ConfigError` for options that cannot be used.
+    The factory that a plugin registers is called as ``make(latents, **options)``: a `Latents`, then the keys of
+    ``[model.decoder]`` as keywords. It raises `ValueError` or `ConfigError` for options that cannot be used.
 
     Attributes
     ----------
     sample_rate : of the generated waveform, in Hz
     hop_samples : generated samples per latent
-    criterion : name of the term that is compared between checkpoints and with shuffled codes; lower is better. ``"nll"`` is in nats per sample
+    criterion : name of the term that is compared between checkpoints and with shuffled codes; lower is better.
+        ``"nll"`` is in nats per sample
     compilation : ``train.compile``, set by training; a decoder without compiled code ignores it
     computation : name of what computed the last loss with gradients, kept in checkpoints; may stay empty
     """
@@ -119,7 +120,7 @@ class Decoder(nn.Module):
         Parameters
         ----------
         z_q : (batch, dim, frames) quantized latents of the crops; detached for every group but ``"main"``
-        batch : the crops; ``batch.share`` holds the normalisers that make terms of shares sum to those of the global batch
+        batch : the crops; ``batch.share`` holds the normalisers with which terms of shares sum to those of the batch
         generator : of noise in training; None in evaluation
         group : a key of `parameter_groups`
 
@@ -147,17 +148,20 @@ class Decoder(nn.Module):
 
         Yields
         ------
-        pieces of each utterance in order, those of different utterances in any order. At Ctrl-C what is generated is yielded, then
-        `KeyboardInterrupt` raised again
+        pieces of each utterance in order, those of different utterances in any order. At Ctrl-C the samples generated
+        so far are yielded, then `KeyboardInterrupt` is raised again
         """
         raise NotImplementedError
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Parameters that are optimised apart, such as ``{"adversary": [...]}``; each has its own loss, optimiser and backward pass."""
+        """Return groups of parameters that are optimised apart, such as ``{"adversary": [...]}``.
+
+        Each has its own loss, optimiser and backward pass.
+        """
         return {}
 
     def hidden_matrices(self) -> list[nn.Parameter]:
-        """Matrices that the optimiser Muon may orthogonalise; none by default."""
+        """Return the matrices that the optimiser Muon may orthogonalise; none by default."""
         return []
 
     def start(self, batch: SpeechBatch, generator: torch.Generator) -> None:

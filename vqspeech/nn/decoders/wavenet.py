@@ -218,7 +218,7 @@ class WaveNet(Decoder):
     def losses(
         self, z_q: Tensor, batch: SpeechBatch, generator: torch.Generator | None = None, *, group: str = MAIN
     ) -> dict[str, Tensor]:
-        """``nll``: negative log-likelihood in nats per real sample of the stretch of each crop that the decoder is trained on.
+        """Compute ``nll``, the negative log-likelihood of the crops' windows in nats per real sample.
 
         With a generator the past samples carry noise (`past_noise`).
         """
@@ -227,7 +227,7 @@ class WaveNet(Decoder):
         return {"nll": nll.sum() / max(1, samples)}
 
     def window_nll(self, z_q: Tensor, batch: SpeechBatch, generator: torch.Generator | None = None) -> Tensor:
-        """Negative log-likelihood (real samples,) in nats of the crops' windows; arguments as in `losses`."""
+        """Compute the negative log-likelihood (real samples,) of the windows, in nats; arguments as in `losses`."""
         hop, frames, margin = self.hop_samples, batch.window_frames, self.conditioner.margin
         rows = torch.arange(len(batch.waveform), device=z_q.device)[:, None]
         columns = batch.window_start[:, None] + torch.arange(-margin, frames + margin, device=z_q.device)
