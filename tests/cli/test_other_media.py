@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import toy
 from typer.testing import CliRunner
 
 from vqspeech.cli.main import app
@@ -44,3 +45,32 @@ def test_recordings_are_not_expected_of_it(shapes, tmp_path):
     trained = run("recipe", "run", "vctk", "--corpus", "shapes", "--data-dir", tmp_path, "--out", tmp_path / "r")
     for result in (prepared, trained):
         assert result.exit_code == 2 and "holds image" in " ".join(result.stderr.split())
+
+
+@pytest.fixture
+def toys(fake_dist, isolated_registry):
+    fake_dist("vqspeech-toys", toy.SOURCE)
+    isolated_registry()
+
+
+@pytest.mark.parametrize("kind", ["sequences", "grids", "levels"])
+def test_codes_of_any_modality_are_analysed(toys, kind, tmp_path):
+    path = toy.toy_run(tmp_path / "run", kind)
+    found = json.loads(run("analyze", "codebook", path, "--set", "split=train", "--json").stdout)
+    assert found["items"] == 18
+    assert all(0 < book["perplexity"] <= book["size"] for book in found["codebooks"])
+    assert run("analyze", "codebook", path, "--out", tmp_path / "out").exit_code == 0
+    assert (tmp_path / "out" / "report" / "index.html").is_file()
+
+
+def test_an_analysis_of_speech_refuses_other_codes(toys, tmp_path):
+    result = run("analyze", "phonemes", toy.toy_run(tmp_path / "run"))
+    assert result.exit_code == 2
+    for word in ("'phonemes'", "audio", "'toy'"):
+        assert word in result.stderr
+
+
+def test_alignments_are_for_speech(toys, shapes, tmp_path):
+    result = run("analyze", "codebook", "run", "--corpus", "shapes", "--data-dir", tmp_path, "--alignments", tmp_path)
+    assert result.exit_code == 2
+    assert "'shapes' holds image" in result.stderr

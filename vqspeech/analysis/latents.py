@@ -12,11 +12,13 @@ from vqspeech.codec.speech import SpeechCodec
 from vqspeech.nn.encoders.protocol import Encoder
 
 
-def untrained_encoder(checkpoint: SpeechCodec, seed: int) -> Encoder:
-    """Build an encoder of a checkpoint's architecture with fresh weights.
+def untrained_encoder(checkpoint: SpeechCodec, seed: int) -> Encoder | None:
+    """Build an encoder of a checkpoint's architecture with fresh weights; None for an encoder that learns nothing.
 
     It keeps the buffers, such as mean and deviation of spectral features, which are not learned.
     """
+    if not any(weight.requires_grad for weight in checkpoint.model.encoder.parameters()):
+        return None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         fresh = models.build(checkpoint.config, checkpoint.speakers).encoder

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,13 @@ from vqspeech.analysis import summary as summaries
 from vqspeech.analysis.contract import AnalysisContext, AnalysisResult
 from vqspeech.analysis.phonemes import training_audio
 from vqspeech.codec.speech import SpeechCodec
+from vqspeech.codes import CodeTable
+from vqspeech.config import CorpusConfig, plain
 from vqspeech.corpora.base import Corpus
 from vqspeech.corpora.store import AudioStore
-from vqspeech.encoding import encode_files, encode_store
+from vqspeech.encoding import encode_files
 from vqspeech.errors import InputError, PluginError
+from vqspeech.modality import Modality, checked
 from vqspeech.registry import contracts, lookup
 from vqspeech.registry.records import Entry
 from vqspeech.registry.specs import AnalysisSpec, ModalitySpec
@@ -125,36 +130,77 @@ def corpus_context(
 
 
 def run_context(
-    codec: SpeechCodec, *, progress: Report | None = None, out: Path | None = None, seed: int = 0
+    modality: Modality, codec: Any, *, progress: Report | None = None, out: Path | None = None, seed: int = 0
 ) -> AnalysisContext:
-    """Encode the data that a run was trained on, all splits, for an analysis; parameters as in `corpus_context`.
+    """Encode the data that a run was trained on, all splits, for an analysis.
+
+    Parameters
+    ----------
+    modality, codec : of the run, see `vqspeech.codec.load.load_with_modality`
+    progress, out, seed : as in `corpus_context`
 
     Raises
     ------
     CheckpointError : when the run has no readable store of its data
+    PluginError : when the modality does not encode stores
     """
-    store = AudioStore.open(RunDirectory.of_checkpoint(codec.path).store)
-    return store_context(codec, store, encode_store(codec, store, progress), out=out, seed=seed)
+    store = modality.open(RunDirectory.of_checkpoint(codec.path).store)
+    return store_context(codec, store, _encode_store(modality, codec, store, progress), out=out, seed=seed)
+
+
+@contextmanager
+def prepared_context(
+    modality: Modality,
+    codec: Any,
+    corpus: CorpusConfig,
+    data_dir: Path | None,
+    *,
+    progress: Report | None = None,
+    out: Path | None = None,
+    seed: int = 0,
+) -> Iterator[AnalysisContext]:
+    """Prepare a corpus of any medium in a temporary folder, as training would, and encode it for an analysis.
+
+    Parameters
+    ----------
+    modality, codec : as in `run_context`
+    corpus, data_dir : the corpus and its folder
+    progress, out, seed : as in `corpus_context`
+
+    Raises
+    ------
+    ConfigError, CorpusError : for a corpus that the modality cannot use
+    """
+    values = {**codec.facts["run"], "corpus": plain(corpus)}
+    with tempfile.TemporaryDirectory(prefix="vqspeech-analyze-") as folder:
+        store = modality.prepare(checked(values), data_dir, Path(folder) / "store", progress)
+        yield store_context(codec, store, _encode_store(modality, codec, store, progress), out=out, seed=seed)
 
 
 def store_context(
-    codec: Any, store: AudioStore, table: Any, *, out: Path | None = None, seed: int = 0
+    codec: Any, store: Any, table: CodeTable, *, out: Path | None = None, seed: int = 0
 ) -> AnalysisContext:
     """Make the context of codes of a prepared corpus.
 
     Parameters
     ----------
     codec : the model
-    store : the prepared corpus, with the training audio
+    store : the prepared corpus; an `AudioStore` gives alignments, waveforms and training audio
     table : the codes of its rows
     out, seed : as in `AnalysisContext`
     """
-    return AnalysisContext(
-        table=table,
-        codec=codec,
+    context = AnalysisContext(table=table, codec=codec, out=out, seed=seed)
+    if not isinstance(store, AudioStore):
+        return context
+    return replace(
+        context,
         alignments={row.id: row.alignment for row in store.rows if row.alignment is not None},
         waveform_of=lambda name: store.waveform(store.by_id(name)),
         trained_on=training_audio.of_store(store, seed),
-        out=out,
-        seed=seed,
     )
+
+
+def _encode_store(modality: Modality, codec: Any, store: Any, progress: Report | None) -> CodeTable:
+    if not hasattr(modality, "encode_store"):
+        raise PluginError(f"{codec.path} is of a modality that does not encode stores: {type(modality).__name__}")
+    return modality.encode_store(codec, store, progress=progress)

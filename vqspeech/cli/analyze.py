@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -68,8 +69,8 @@ def analyze(
     folders = _folders(runs, out)
     results: list[AnalysisResult] = []
     for run, folder in zip(runs, folders, strict=True):
-        context = source.context(entry, run, folder, seed)
-        results.append(run_analysis(entry, context, values))
+        with source.context(entry, run, folder, seed) as context:
+            results.append(run_analysis(entry, context, values))
         for note in results[-1].notes:
             typer.echo(f"{run}: {note}", err=True)
     head = {"analysis": name, "corpus": source.variant}
@@ -89,7 +90,7 @@ def analyze(
 
 
 class _Source:
-    """The data to encode: a corpus that is read once, or the prepared data of each run.
+    """The data to encode: a corpus of speech that is read once, another corpus, or the prepared data of each run.
 
     Parameters
     ----------
@@ -107,40 +108,51 @@ class _Source:
         out: Path | None,
     ) -> None:
         from vqspeech.config import CorpusConfig, parse
+        from vqspeech.corpora.reading import check_corpus, read_corpus
         from vqspeech.errors import InputError
+        from vqspeech.registry import lookup
+        from vqspeech.registry.specs import CorpusSpec
 
         if corpus is None and (table or place or aligner):
             raise InputError("corpus.options, --alignments and --aligner are for a corpus; give --corpus NAME")
+        self.variant, self.synthetic, self.data_dir = "the data of the run", False, data_dir
         self.config: CorpusConfig | None = None
-        self.variant, self.synthetic = "the data of the run", False
-        self.data_dir, self.place, self.aligner, self.out = data_dir, place, aligner, out
         self._speech: tuple[Corpus, dict[str, Alignment]] | None = None
-        if corpus is not None:
-            self.config = parse(CorpusConfig, {**table, "name": corpus}, "corpus.")
-            self._read(self.config)
+        if corpus is None:
+            return
+        self.config = parse(CorpusConfig, {**table, "name": corpus}, "corpus.")
+        media = lookup.spec(CorpusSpec, corpus).media
+        if media == "audio":
+            speech: Corpus = read_corpus(self.config, data_dir)
+            self.variant, self.synthetic = speech.variant, speech.synthetic
+            self._speech = speech, _alignments(speech, place, aligner, out)
+        elif place or aligner:
+            raise InputError(f"--alignments and --aligner are for speech; the corpus {corpus!r} holds {media}")
+        else:
+            check_corpus(self.config, media)
+            self.variant = corpus
 
-    def _read(self, config: CorpusConfig) -> None:
-        from vqspeech.corpora.reading import read_corpus
-
-        corpus: Corpus = read_corpus(config, self.data_dir)
-        self.variant, self.synthetic = corpus.variant, corpus.synthetic
-        self._speech = corpus, _alignments(corpus, self.place, self.aligner, self.out)
-
-    def context(self, entry: Any, run: Path, out: Path | None, seed: int) -> AnalysisContext:
+    @contextmanager
+    def context(self, entry: Any, run: Path, out: Path | None, seed: int) -> Iterator[AnalysisContext]:
         """Codes of the data by one run."""
-        from vqspeech.analysis.running import check_media, corpus_context, run_context
-        from vqspeech.codec.load import load_speech
+        from vqspeech.analysis.running import check_media, corpus_context, prepared_context, run_context
+        from vqspeech.codec.load import load_with_modality, modality_of
+        from vqspeech.codec.speech import SpeechCodec
         from vqspeech.progress import reporter
 
-        codec = load_speech(run)
-        check_media(entry, "audio")
-        if self._speech is None:
-            return run_context(codec, progress=reporter("encode"), out=out, seed=seed)
-        corpus, aligned = self._speech
-        context, skipped = corpus_context(codec, corpus, aligned, progress=reporter("encode"), out=out, seed=seed)
-        for path, reason in skipped.items():
-            typer.echo(f"skipped {path}: {reason}", err=True)
-        return context
+        modality, codec = load_with_modality(run)
+        check_media(entry, modality_of(codec.facts))
+        given: dict[str, Any] = {"progress": reporter("encode"), "out": out, "seed": seed}
+        if self.config is None:
+            yield run_context(modality, codec, **given)
+        elif self._speech is not None and isinstance(codec, SpeechCodec):
+            context, skipped = corpus_context(codec, *self._speech, **given)
+            for path, reason in skipped.items():
+                typer.echo(f"skipped {path}: {reason}", err=True)
+            yield context
+        else:
+            with prepared_context(modality, codec, self.config, self.data_dir, **given) as context:
+                yield context
 
 
 def _alignments(speech: Corpus, place: Path | None, aligner: str | None, out: Path | None) -> dict[str, Alignment]:

@@ -1,16 +1,19 @@
 """After training: images become codes and images again, by files and by stores, and other codes are refused."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from test_contract import EMA, TOP, TRAIN, images
+from typer.testing import CliRunner
 from vqspeech_image.modality import ImageModality
 from vqspeech_image.models import load_images
 from vqspeech_image.store import ImageStore
 
+from vqspeech.cli.main import app
 from vqspeech.codes import CodeTable
 from vqspeech.errors import ConfigError, InputError
 from vqspeech.training import run as runs
@@ -117,3 +120,19 @@ def test_a_model_without_codes_says_so(tmp_path):
 def test_former_modalities_say_what_to_write_now(name, now):
     with pytest.raises(ConfigError, match=f'modality = "codes".*name = "{now}"'):
         runs.checked({"modality": name, "model": {"by_class": True}})
+
+
+def test_codes_of_images_are_analysed(one, tmp_path):
+    """On the data of the run, and on a corpus that is prepared for the analysis."""
+    run, given = one[0].path.parent.parent, one[0].facts["run"]["corpus"]
+    data = (
+        "--corpus", given["name"], "--data-dir", run.parent,
+        *(word for key, value in given["options"].items() for word in ("--set", f"corpus.options.{key}={value}")),
+    )  # fmt: skip
+    for source in ((), data):
+        words = ["analyze", "codebook", run, *source, "--json", "--out", tmp_path]
+        done = CliRunner().invoke(app, [str(word) for word in words])
+        assert done.exit_code == 0, done.output
+        assert json.loads(done.stdout)["items"] == len(one[1])
+    refused = CliRunner().invoke(app, ["analyze", "phonemes", str(run)])
+    assert refused.exit_code == 2 and "image" in refused.stderr

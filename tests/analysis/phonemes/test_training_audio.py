@@ -23,7 +23,7 @@ def corpus(tmp_path: Path) -> Path:
 
 def checkpoint(path: Path, **facts: object) -> SimpleNamespace:
     """As much of a `vqspeech.codec.SpeechCodec` as is asked for."""
-    return SimpleNamespace(path=path, facts=facts, config=SimpleNamespace(sample_rate=16000))
+    return SimpleNamespace(path=path, facts=facts, sample_rate=16000)
 
 
 def levels(waveforms) -> list[float]:

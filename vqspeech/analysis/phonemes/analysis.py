@@ -14,10 +14,11 @@ from vqspeech.analysis.figures import charts, spectrograms, style
 from vqspeech.analysis.phonemes import figures, table, training_audio
 from vqspeech.analysis.phonemes.baselines import RANDOM
 from vqspeech.analysis.phonemes.frames import LabelBy
-from vqspeech.analysis.phonemes.labelled import aligned_only
+from vqspeech.analysis.phonemes.labelled import aligned_only, speech_codec
 from vqspeech.analysis.phonemes.score import score
 from vqspeech.analysis.phonemes.scores import PhonemeScores
 from vqspeech.analysis.phonemes.section import section
+from vqspeech.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,9 +55,11 @@ def analyse(
     InputError : when no utterance has an alignment, or as in `vqspeech.analysis.phonemes.score.score`
     """
     alignments = aligned_only(context)
-    trained_on = context.trained_on
+    codec, trained_on = speech_codec(context), context.trained_on
     if trained_on is None and train_data is not None:
-        trained_on = training_audio.of_run(context.codec, context.seed, train_data)
+        if codec is None:
+            raise InputError("train_data is for models of speech; these codes come without one")
+        trained_on = training_audio.of_run(codec, context.seed, train_data)
     scores = score(
         context.table,
         alignments,
@@ -65,7 +68,7 @@ def analyse(
         exclude_silence=not include_silence,
         by=labels_by,
         inventory=phones,
-        model=context.codec,
+        model=codec,
         trained_on=trained_on,
     )
     if context.out is not None:
@@ -120,8 +123,9 @@ def draw(scores: PhonemeScores, context: AnalysisContext, alignments: Mapping[st
             title=middle.id,
         ),
     }
-    if context.codec is not None:
+    codec = speech_codec(context)
+    if codec is not None:
         drawn["codebook"] = figures.codebook_projection(
-            latents.code_vectors(context.codec, found.code_names), found.counts, found.phone_names
+            latents.code_vectors(codec, found.code_names), found.counts, found.phone_names
         )
     return drawn

@@ -12,7 +12,7 @@ from vqspeech.analysis.contract import AnalysisContext, AnalysisResult
 from vqspeech.analysis.phonemes import abx
 from vqspeech.analysis.phonemes.baselines import mfcc_of, random_codes
 from vqspeech.analysis.phonemes.boundaries import TOLERANCE_S, boundary_scores, code_boundaries
-from vqspeech.analysis.phonemes.labelled import frame_scorer
+from vqspeech.analysis.phonemes.labelled import frame_scorer, speech_codec
 from vqspeech.analysis.phonemes.leakage import speaker_leakage
 from vqspeech.errors import InputError
 from vqspeech.report import Section, Table
@@ -74,8 +74,9 @@ def abx_errors(context: AnalysisContext, *, phones: str = AUTO) -> AnalysisResul
     frames = scorer.frames
     mfcc = _mfcc(context, frames.utterances, frames.lengths)
     found = {"codes": scorer.abx_of(frames.codes, abx.different)}
-    if context.codec is not None:
-        vectors = latents.code_vectors(context.codec, frames.code_names)
+    codec = speech_codec(context)
+    if codec is not None:
+        vectors = latents.code_vectors(codec, frames.code_names)
         vectors = np.vstack([vectors, vectors.mean(axis=0)])
         found["code vectors, angle"] = scorer.abx_of(vectors[frames.codes], abx.angle)
     found["13 MFCC, angle"] = scorer.abx_of(mfcc - mfcc.mean(axis=0), abx.angle)

@@ -134,8 +134,8 @@ def rivals(
     on_scored = {name: values[frames.place] for name, values in features.items()}
     found[KMEANS_SCORED] = kmeans_variants(features, on_scored, n_codes, seed)
     found[NORMALISED_SCORED] = normalised_variants(features, on_scored, n_codes, seed)
-    if model is not None:
-        encoder = latents.untrained_encoder(model, seed)
+    encoder = None if model is None else latents.untrained_encoder(model, seed)
+    if encoder is not None:
         z = latents.latents_of(encoder, zip(frames.utterances, frames.lengths.tolist(), strict=True), waveform_of)
         sample = latents.latents_of(encoder, pieces, lambda key: training[int(key)]) if training else z[frames.place]
         found[UNTRAINED] = {"": kmeans(z, n_codes, seed, fit_on=sample)}

@@ -9,6 +9,7 @@ from vqspeech.alignment.inventories import fold_all
 from vqspeech.analysis.contract import AnalysisContext
 from vqspeech.analysis.phonemes.frames import label_frames
 from vqspeech.analysis.phonemes.units import FrameScorer
+from vqspeech.codec.speech import SpeechCodec
 from vqspeech.errors import InputError
 
 NO_ALIGNMENTS = (
@@ -28,6 +29,11 @@ def aligned_only(context: AnalysisContext) -> Mapping[str, Alignment]:
     if not context.alignments:
         raise InputError(NO_ALIGNMENTS)
     return context.alignments
+
+
+def speech_codec(context: AnalysisContext) -> SpeechCodec | None:
+    """Return the model of a context when it is one of speech, whose code vectors can be used."""
+    return context.codec if isinstance(context.codec, SpeechCodec) else None
 
 
 def frame_scorer(context: AnalysisContext, phones: str) -> FrameScorer:

@@ -54,7 +54,7 @@ def of_run(checkpoint: SpeechCodec, seed: int, data_dir: Path | None = None) -> 
             f"{checkpoint.path} does not say which corpus it was trained on, so --train-data cannot be read"
         )
     corpus = read_corpus(CorpusConfig(name=facts["name"], options=facts.get("options", {})), data_dir)
-    return _read([utterance.path for utterance in corpus.split("train")], checkpoint.config.sample_rate, seed)
+    return _read([utterance.path for utterance in corpus.split("train")], checkpoint.sample_rate, seed)
 
 
 def _read(paths: list[Path], sample_rate: int, seed: int) -> Iterator[np.ndarray]:
