@@ -71,6 +71,13 @@ def test_every_parameter_has_one_optimiser():
     assert sum(len(group["params"]) for group in alone.param_groups) == len(list(model.parameters()))
 
 
+def test_a_model_without_hidden_matrices_is_left_to_adam():
+    model = torch.nn.Linear(2, 2)
+    model.hidden_matrices = list
+    made = make_optimisers(model, TrainConfig(optimizer="muon"), {"main": list(model.parameters())})
+    assert [type(optimiser) for optimiser in made["main"]] == [torch.optim.Adam]
+
+
 def test_muon_needs_matrices():
     with pytest.raises(ConfigError, match=r"'muon' needs a model with hidden_matrices.*Linear has none"):
         model = nn.Linear(2, 2)

@@ -25,14 +25,15 @@ def make_optimisers(
 
     Raises
     ------
-    ConfigError : for Muon when the model names no hidden matrices
+    ConfigError : for Muon when the model has no ``hidden_matrices``
     """
     made: dict[str, list[torch.optim.Optimizer]] = {}
     for name, parameters in groups.items():
         if name == MAIN and train.optimizer == "muon":
             matrices, rest = _split(model, parameters)
-            muon = Muon(matrices, lr=train.matrix_learning_rate)
-            made[name] = [torch.optim.Adam(rest, lr=train.learning_rate), muon]
+            made[name] = [torch.optim.Adam(rest, lr=train.learning_rate)]
+            if matrices:
+                made[name].append(Muon(matrices, lr=train.matrix_learning_rate))
         else:
             made[name] = [torch.optim.Adam(parameters, lr=train.learning_rate)]
     return {name: [peaked(optimiser) for optimiser in several] for name, several in made.items()}
@@ -46,15 +47,15 @@ def peaked(optimiser: torch.optim.Optimizer) -> torch.optim.Optimizer:
 
 
 def _split(model: nn.Module, parameters: list[nn.Parameter]) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """The hidden matrices among some parameters of a model, and the rest."""
+    """The hidden matrices among some parameters of a model, none for a decoder without any, and the rest."""
     named: Callable[[], list[nn.Parameter]] | None = getattr(model, "hidden_matrices", None)
-    group = {id(parameter) for parameter in parameters}
-    matrices = [matrix for matrix in (named() if named is not None else []) if id(matrix) in group]
-    if not matrices:
+    if named is None:
         raise ConfigError(
             f"train.optimizer = 'muon' needs a model with hidden_matrices(), {type(model).__name__} has none; "
             "use 'adam'"
         )
+    group = {id(parameter) for parameter in parameters}
+    matrices = [matrix for matrix in named() if id(matrix) in group]
     chosen = {id(matrix) for matrix in matrices}
     return matrices, [parameter for parameter in parameters if id(parameter) not in chosen]
 
