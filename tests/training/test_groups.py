@@ -15,11 +15,11 @@ from torch import nn
 from vqspeech.config import TrainConfig
 from vqspeech.errors import PluginError
 from vqspeech.runs import RunDirectory
+from vqspeech.training.draws import step_generator
 from vqspeech.training.groups import ParameterGroups
 from vqspeech.training.metrics import read_metrics
 from vqspeech.training.processes import launch
 from vqspeech.training.schedule import learning_rate_share
-from vqspeech.training.task import step_generator
 
 
 def fit(run, task=CopyTask, **train):

@@ -65,7 +65,7 @@ class Spec:
 
 @dataclass(frozen=True, kw_only=True)
 class ModalitySpec(Spec):
-    """A kind of data. The target is a `vqspeech.training.task.Modality`."""
+    """A kind of data. The target is a `vqspeech.modality.Modality`."""
 
     kind: ClassVar[str] = "modality"
     media: Media

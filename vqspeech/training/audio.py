@@ -32,7 +32,7 @@ Progress = Callable[[int, int], None]
 
 
 class AudioTask:
-    """A VQ-VAE and crops of a store; see `vqspeech.training.task.Task`."""
+    """A VQ-VAE and crops of a store; see `vqspeech.modality.Task`."""
 
     def __init__(self, config: RunConfig, store: AudioStore) -> None:
         self.config = config
@@ -99,7 +99,7 @@ class AudioTask:
 
 
 class AudioModality:
-    """Speech; see `vqspeech.training.task.Modality`."""
+    """Speech; see `vqspeech.modality.Modality`."""
 
     def check(self, config: RunConfig) -> RunConfig:
         """Check the model against the presets and the registered parts, and fill in all defaults."""

@@ -1,8 +1,9 @@
-"""Random numbers of batches: counter-based, so that a batch is a function of (seed, stream, step)."""
+"""Random numbers of batches and of models: each is a function of the seed and the step."""
 
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 TRAIN, VALID, START = 0, 1, 2
 """Streams of random numbers; batches of different streams are independent."""
@@ -21,3 +22,9 @@ def generator(seed: int, stream: int, number: int) -> np.random.Generator:
     """
     key = np.array([seed % 2**64, stream], dtype=np.uint64)
     return np.random.Generator(np.random.Philox(key=key, counter=np.array([0, 0, 0, number], dtype=np.uint64)))
+
+
+def step_generator(seed: int, step: int) -> torch.Generator:
+    """Make the generator of a model's randomness at a step (jitter, revival), the same on every process."""
+    mixed = (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9 + 1) % 2**63
+    return torch.Generator().manual_seed(mixed)

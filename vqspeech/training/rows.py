@@ -88,7 +88,7 @@ class RowBatches:
 
 
 class RowTask(ABC):
-    """A model and the rows of a store; a complete `vqspeech.training.task.Task` but for `make`.
+    """A model and the rows of a store; a complete `vqspeech.modality.Task` but for `make`.
 
     Parameters
     ----------

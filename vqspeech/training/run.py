@@ -1,4 +1,4 @@
-"""Training in a run directory; used by the command line and by recipes."""
+"""Training a run: `checked` and `open_run` a configuration, `prepare` its data, `train`; what recipes and scripts call."""
 
 from __future__ import annotations
 

@@ -12,11 +12,11 @@ from torch import Tensor
 from vqspeech.config import RunConfig
 from vqspeech.modality import Task, Terms
 from vqspeech.nn.decoders.protocol import MAIN
+from vqspeech.training.draws import step_generator
 from vqspeech.training.groups import ParameterGroups
 from vqspeech.training.optimiser import make_optimisers, peaked
 from vqspeech.training.processes import Processes
 from vqspeech.training.schedule import learning_rate_share
-from vqspeech.training.task import step_generator
 
 
 class Stepper:

@@ -17,12 +17,12 @@ from vqspeech.errors import CheckpointError, PluginError
 from vqspeech.modality import Task, Terms
 from vqspeech.progress import Progress
 from vqspeech.runs import RunDirectory
+from vqspeech.training.draws import step_generator
 from vqspeech.training.means import StepMeans
 from vqspeech.training.metrics import MetricsLog, Stopwatch, in_bits, logged_name
 from vqspeech.training.processes import Processes
 from vqspeech.training.stepper import Stepper
 from vqspeech.training.stopping import DUPLICATE_SIGNAL_S, Interrupted, TrainingError, deferred_signals, described
-from vqspeech.training.task import step_generator
 from vqspeech.training.usage import CodebookUsage
 from vqspeech.training.weights import WeightAverage
 

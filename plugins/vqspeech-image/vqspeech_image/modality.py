@@ -55,7 +55,7 @@ class ImageTask(RowTask):
 
 
 class ImageModality:
-    """Images; see `vqspeech.training.task.Modality`."""
+    """Images; see `vqspeech.modality.Modality`."""
 
     def check(self, config: RunConfig) -> RunConfig:
         """Check the model, its quantizers and the corpus."""

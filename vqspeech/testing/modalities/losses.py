@@ -10,8 +10,8 @@ import torch
 from vqspeech.modality import Terms
 from vqspeech.nn.decoders.protocol import MAIN
 from vqspeech.testing.modalities.subject import ModalitySubject, tensors
+from vqspeech.training.draws import step_generator
 from vqspeech.training.groups import ParameterGroups
-from vqspeech.training.task import step_generator
 
 
 def shares(subject: ModalitySubject) -> None:
