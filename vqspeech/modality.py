@@ -47,7 +47,7 @@ class Task(Protocol):
     codebook_sizes : number of codes of each codebook; empty for a model without codes
     steps_per_epoch : steps after which as much was drawn as there is
     samples_per_step : samples in a batch, for the rate in samples per second
-    fingerprint : of the data; a run goes on only with the same data
+    fingerprint : of the data; a run continues only with the same data
     """
 
     model: nn.Module

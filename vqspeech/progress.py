@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 class Progress:
-    """A line of progress with rate and remaining time: redrawn on a terminal, else a plain line every `every_s` seconds.
+    """A line of progress with the remaining time: redrawn on a terminal, else printed every `every_s` seconds.
 
     Parameters
     ----------

@@ -7,8 +7,8 @@ def test_a_run_keeps_its_layout(tmp_path):
     """Old runs, plugins and scripts rely on these names."""
     run = RunDirectory(tmp_path)
     names = {name: str(getattr(run, name).relative_to(tmp_path)) for name in (
-        "config", "store", "checkpoints", "best", "metrics", "tensorboard", "codes", "stages", "listening", "pictures", "report",
-        "results")}  # fmt: skip
+        "config", "store", "checkpoints", "best", "metrics", "tensorboard", "codes", "stages", "listening", "pictures",
+        "analyses", "report", "results")}  # fmt: skip
     assert names == {
         "config": "config.json",
         "store": "store",
@@ -20,6 +20,7 @@ def test_a_run_keeps_its_layout(tmp_path):
         "stages": "stages",
         "listening": "listening",
         "pictures": "pictures",
+        "analyses": "analyses",
         "report": "report",
         "results": "results.json",
     }

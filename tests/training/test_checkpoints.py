@@ -38,7 +38,7 @@ def rows(run):
 
 
 def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path, make_config, store, write_toml, prepared_run):
-    """A real process, SIGKILL, several times; most of its time goes into writing checkpoints, so most kills fall there."""
+    """A real process gets SIGKILL several times, mostly while it writes a checkpoint: it does little else."""
     config = make_config(steps=STEPS, log_every=7, validate_every=11, checkpoint_every=2, keep_last=1)
     whole, run = prepared_run(tmp_path / "whole", config), prepared_run(tmp_path / "run", config)
     train(config, whole, store)

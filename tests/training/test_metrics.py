@@ -1,11 +1,11 @@
-"""metrics.jsonl and progress."""
+"""Rows of metrics.jsonl: appended, read, dropped, and only finite figures."""
 
 import json
+import math
 
 import pytest
 
-from vqspeech.progress import Progress, _clock
-from vqspeech.training.metrics import MetricsLog, read_metrics
+from vqspeech.training.metrics import MetricsLog, Stopwatch, in_bits, logged_name, read_metrics
 
 
 def rows(*steps):
@@ -68,27 +68,27 @@ def test_only_one_process_writes(path):
     assert path.read_bytes() == before
 
 
-def test_progress_speaks_plain_lines_seldom_and_at_the_end(capsys):
-    progress = Progress("train", 100, done=40, every_s=1000)
-    progress._spoken = progress.started
-    for done in range(41, 101):
-        progress.update(done, "nll 3.00 bit")
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("train 100/100")
-    assert line.endswith("nll 3.00 bit")
+def test_negative_log_likelihoods_are_logged_in_bits():
+    figures = in_bits({"nll": math.log(2), "shuffled_nll": 2 * math.log(2), "mel": 3.0})
+    assert figures == pytest.approx({"nll_bits": 1.0, "shuffled_nll_bits": 2.0, "mel": 3.0})
+    assert logged_name("shuffled_mel") == "shuffled_mel"
 
 
-def test_progress_estimates_the_rest_from_this_runs_steps(capsys, monkeypatch):
-    now = [1000.0]
+def test_figures_that_are_not_finite_are_written_as_null(path):
+    log = MetricsLog(path, 6)
+    log.write({"step": 8, "split": "valid", "seconds": 16.0, "nll_bits": math.nan, "mel": math.inf})
+    log.close()
+    assert read_metrics(path)[-1] == {"step": 8, "split": "valid", "seconds": 16.0, "nll_bits": None, "mel": None}
+
+
+def test_the_stopwatch_excludes_pauses(monkeypatch):
+    now = [5.0]
     monkeypatch.setattr("vqspeech.training.metrics.time.monotonic", lambda: now[0])
-    progress = Progress("train", 100, done=50)
-    now[0] += 20
-    progress.update(60)
-    assert capsys.readouterr().err == "train 60/100  1:20 left\n"
-
-
-@pytest.mark.parametrize(
-    "seconds, text", [(0, "0:00"), (59.6, "1:00"), (61, "1:01"), (3661, "1:01:01"), (90000, "25:00:00")]
-)
-def test_clock(seconds, text):
-    assert _clock(seconds) == text
+    watch = Stopwatch()
+    now[0] += 2
+    with watch.paused():
+        now[0] += 30
+    now[0] += 1
+    assert watch.seconds == 3
+    watch.reset()
+    assert watch.seconds == 0

@@ -1,4 +1,4 @@
-"""Several processes under torchrun train what one process trains: the same curve, the same codebook, resumed by whatever number."""
+"""Several processes under torchrun train what one trains: the same curve and codebook, resumed by any number."""
 
 import os
 import shutil

@@ -63,7 +63,7 @@ class Checkpoints:
         return state
 
     def newest(self, load: Callable[[Path], None]) -> Path | None:
-        """Load the newest checkpoint that can be used, and return its path; warn of newer ones that cannot, with the reason.
+        """Load the newest usable checkpoint and return its path; warn of newer ones, with the reason.
 
         Parameters
         ----------

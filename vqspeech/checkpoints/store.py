@@ -1,4 +1,4 @@
-"""What a checkpoint holds, of a model of any modality: written, found, described, and its weights loaded."""
+"""Checkpoints of models of any modality: write, find and describe them, and load their weights."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def save(
     facts: Mapping[str, Any] | None = None,
     parts: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a checkpoint directory, whole or not at all (`vqspeech.checkpoints.directory.write`); an existing one of that name is replaced.
+    """Write a checkpoint directory, whole or not at all; an existing one of that name is replaced.
 
     Parameters
     ----------
     directory : to write
     weights : what `load` or `load_weights` will load, name -> tensor
-    config : of the model, a dataclass; its tables in `PART_KINDS` name registered parts, and the checkpoint records their plugins
-    state : what training needs to go on, saved apart as ``train_state.pt``
+    config : of the model, a dataclass; its tables in `PART_KINDS` name registered parts, whose plugins are recorded
+    state : what training needs to continue, saved apart as ``train_state.pt``
     facts : further JSON values for config.json; ``run``, the configuration of the training, names the modality
     parts : further registered parts that the model is made of, kind -> name
     """
@@ -67,14 +67,15 @@ def save(
         WEIGHTS: to_bytes(on_cpu),
     }
     if state is not None:
-        buffer = io.BytesIO()  # torch.save into a file hides a full disk behind a RuntimeError
+        # torch.save into a file hides a full disk behind a RuntimeError.
+        buffer = io.BytesIO()
         torch.save(dict(state), buffer)
         files[TRAIN_STATE] = buffer.getbuffer()
     write(directory, files)
 
 
 def _origin(kind: str, name: str) -> dict[str, str]:
-    """Who gives a name, for a checkpoint."""
+    """Return the plugin that registers a name, for the checkpoint."""
     provider = lookup.provider(kind, name)
     return {"name": name, "distribution": provider.distribution, "version": provider.version}
 

@@ -12,14 +12,17 @@ def train(
     config: Annotated[
         Path, typer.Argument(metavar="CONFIG.toml", help="Tables corpus, model and train; see docs/configuration.md.")
     ],
-    out: Annotated[Path, typer.Option(help="Run directory; continued when it is there.")],
+    out: Annotated[Path, typer.Option(help="Run directory; continued when it exists.")],
     data_dir: Annotated[Path | None, typer.Option(envvar="VQSPEECH_DATA", help="Folder of the corpus.")] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one value, e.g. train.steps=2000.")
     ] = None,
-    fresh: Annotated[bool, typer.Option(help="Start over: delete what the run directory holds.")] = False,
+    fresh: Annotated[bool, typer.Option(help="Start over: delete the earlier run in OUT.")] = False,
 ) -> None:
-    """Train a model; resumes OUT when it exists. In several processes: torchrun --nproc-per-node N -m vqspeech train ..."""
+    """Train a model, or continue training when OUT exists.
+
+    In several processes: torchrun --nproc-per-node N -m vqspeech train ...
+    """
     from vqspeech import runs
     from vqspeech.config import override, read_toml
     from vqspeech.modality import checked

@@ -1,1 +1,1 @@
-"""Training: batches as a function of the step, the loop, what it keeps and what it says."""
+"""Training: batches as a function of the step, the Trainer, its figures and processes."""

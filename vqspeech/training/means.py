@@ -40,6 +40,6 @@ class StepMeans:
         return {"steps": self.steps, "sums": self.sums}
 
     def load_state_dict(self, state: Mapping[str, Any], *, counts: bool = True) -> None:
-        """Continue from a train state, on one process with its sums and on the others, without `counts`, from zero."""
+        """Continue from a train state; without `counts`, on all processes but one, from zero."""
         self.steps = state["steps"]
         self.sums = {name: value if counts else torch.zeros_like(value) for name, value in state["sums"].items()}

@@ -15,7 +15,7 @@ from vqspeech.nn.decoders.protocol import MAIN
 
 ROUNDS = 5
 QUINTIC = (3.4445, -4.7750, 2.0315)
-"""Coefficients of a x + b x^3 + c x^5, which brings singular values in (0, 1] to about 1 in `ROUNDS` rounds (Jordan et al. 2024)."""
+"""Coefficients of a x + b x^3 + c x^5, which brings singular values in (0, 1] close to 1 (Jordan et al. 2024)."""
 
 
 def make_optimisers(
@@ -61,19 +61,20 @@ def _split(model: nn.Module, parameters: list[nn.Parameter]) -> tuple[list[nn.Pa
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum whose every step is orthogonalised: all singular values of an update are about one.
+    """Momentum with orthogonalised steps: all singular values of an update are about one.
 
-    K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024: Nesterov momentum, `ROUNDS` rounds of a quintic
-    Newton-Schulz iteration, and a step of lr * sqrt(max(1, rows / columns)). Decoupled weight decay bounds singular values by its inverse;
-    without it they grow until learning turns back (seen after 1,500 steps at a rate of 0.05). `torch.optim.Muon` takes two-dimensional parameters
-    one at a time; a WaveNet has dozens of small matrices, so those of one shape are orthogonalised together, in fp32.
+    K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024: Nesterov momentum, `ROUNDS`
+    rounds of a quintic Newton-Schulz iteration, and a step of lr * sqrt(max(1, rows / columns)). Decoupled weight decay
+    bounds singular values by its inverse; without it they grow until the loss rises again (after 1,500 steps at a rate
+    of 0.05). `torch.optim.Muon` takes two-dimensional parameters one at a time; a WaveNet has dozens of small matrices,
+    so those of one shape are orthogonalised together, in fp32.
 
     Parameters
     ----------
-    parameters : tensors of at least two dimensions; all but the last are taken as rows
+    parameters : tensors of at least two dimensions; all dimensions but the last are rows
     lr : learning rate, in units of the update's largest singular value
-    momentum : share of the old momentum that stays
-    weight_decay : each step takes lr * weight_decay of every parameter away
+    momentum : decay of the momentum
+    weight_decay : each step subtracts lr * weight_decay of every parameter
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
-        """One step from the gradients that are there."""
+        """Step every parameter that has a gradient."""
         assert closure is None, "Muon takes no closure"
         for group in self.param_groups:
             alike: dict[tuple[int, int], list[tuple[nn.Parameter, Tensor]]] = defaultdict(list)
@@ -105,9 +106,9 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalised(matrices: Tensor) -> Tensor:
-    """Matrices (count, rows, columns) with the same singular vectors and singular values near one (0.7 to 1.2, small ones below).
+    """Bring the singular values of matrices (count, rows, columns) close to one and keep their singular vectors.
 
-    Zero matrices stay zero.
+    They end between 0.7 and 1.2, very small ones below; zero matrices stay zero.
     """
     a, b, c = QUINTIC
     tall = matrices.shape[1] > matrices.shape[2]

@@ -19,7 +19,7 @@ from vqspeech.errors import ConfigError, VQSpeechError
 T = TypeVar("T")
 
 PATIENCE = timedelta(days=1)
-"""How long processes wait for the first one, which may be preparing a large corpus; a process that dies ends the wait."""
+"""How long processes wait for the first one, which may be preparing a corpus; one that dies ends the wait."""
 
 
 class FirstProcessError(VQSpeechError):
@@ -42,7 +42,7 @@ class Processes:
         self.fabric = fabric
         self.rank: int = fabric.global_rank
         self.count: int = fabric.world_size
-        # Control messages have a gloo group of their own, with its own timeout: they neither wait for a GPU nor stop it.
+        # Control messages have a gloo group with a timeout of its own: they neither wait for a GPU nor stop it.
         self._control: Any = dist.new_group(backend="gloo", timeout=PATIENCE) if self.count > 1 else None
 
     @property

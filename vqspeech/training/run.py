@@ -1,4 +1,4 @@
-"""Training a run: `checked` and `open_run` a configuration, `prepare` its data, `train`; what recipes and scripts call."""
+"""The functions that train a run, in order: `checked`, `open_run`, `prepare` and `train`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def locked_once(run: Path, processes: Processes) -> Iterator[None]:
 
 
 def prepare_once(config: RunConfig, run: Path, data_dir: Path | None, processes: Processes) -> Any:
-    """Open or make the store of a run as `vqspeech.runs.prepare` does; the first process makes it while the others wait."""
+    """Open or make the store of a run as `vqspeech.runs.prepare` does, made by the first process alone."""
     if processes.count > 1:
         processes.first(lambda: bool(prepare(config, run, data_dir)))
     return prepare(config, run, data_dir)

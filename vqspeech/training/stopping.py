@@ -15,7 +15,7 @@ from vqspeech.config import TrainConfig
 from vqspeech.errors import VQSpeechError
 
 DUPLICATE_SIGNAL_S = 2.0
-"""Under torchrun, signals this close together are one: it repeats what the terminal has already sent to every process."""
+"""Signals closer together than this are one under torchrun, which repeats what the terminal sent to every process."""
 
 
 class TrainingError(VQSpeechError):
@@ -62,7 +62,7 @@ def deferred_signals(duplicate_s: float = 0.0) -> Iterator[list[int]]:
 
 
 def described(error: RuntimeError, train: TrainConfig, step: int) -> Exception:
-    """Return an error that tells the user what to do about a failure of PyTorch; `error` itself when the cause is unknown.
+    """Return an error that says what to do about a failure of PyTorch; `error` itself when its cause is unknown.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def described(error: RuntimeError, train: TrainConfig, step: int) -> Exception:
         )
     if isinstance(error, dist.DistError) or "gloo" in str(error) or "NCCL" in str(error):
         return TrainingError(
-            f"another process of this job ended or cannot be reached ({reason}); see its messages. Run the same command "
-            "again to continue from the last checkpoint"
+            f"another process of this job ended or cannot be reached ({reason}); see its messages. "
+            "Run the same command again to continue from the last checkpoint"
         )
     return error

@@ -65,6 +65,6 @@ class CodebookUsage:
         return {"steps": self.steps, "counts": [counts.to("cpu", copy=True) for counts in self.counts]}
 
     def load_state_dict(self, state: Mapping[str, Any], *, counts: bool = True) -> None:
-        """Continue from a train state, on one process with its counts and on the others, without `counts`, from zero."""
+        """Continue from a train state; without `counts`, on all processes but one, from zero."""
         self.steps = state["steps"]
         self.counts = [stored.clone() if counts else torch.zeros_like(stored) for stored in state["counts"]]

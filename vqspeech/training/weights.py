@@ -12,7 +12,7 @@ from torch import Tensor, nn
 class WeightAverage:
     """Exponential moving average of the trainable parameters (Polyak & Juditsky 1992, with constant decay).
 
-    The decay grows as (1 + step) / (10 + step) until it reaches its final value, so that the first weights are soon forgotten.
+    The decay grows as (1 + step) / (10 + step) up to its final value, so that the first weights are soon forgotten.
 
     Parameters
     ----------
