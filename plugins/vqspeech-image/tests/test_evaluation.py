@@ -7,7 +7,7 @@ import pytest
 import torch
 from vqspeech_image.evaluation.accounting import Accounting, uniform_words, with_prior
 from vqspeech_image.evaluation.codes import prior_nats, unigram_nats
-from vqspeech_image.evaluation.yardsticks import gaussian_bits, histogram_bits, psnr_db
+from vqspeech_image.evaluation.references import gaussian_bits, histogram_bits, psnr_db
 from vqspeech_image.nn.levels import Level
 
 from vqspeech.codes import CodeLevel
@@ -21,8 +21,9 @@ def paper():
     latent = 8 * 8 * 10 * math.log(512)
     reconstruction = 2.795 * 3072 * math.log(2)
     return Accounting(
-        model="VQ-VAE", images=10, dimensions=3072, total_nats=reconstruction + latent, reconstruction_nats=reconstruction,
-        latent_nats=latent, latent_words=uniform_words([Level("", (8, 8), (512,) * 10)]), standard_error=0.01,
+        model="VQ-VAE", images=10, dimensions=3072, total_nats=reconstruction + latent,
+        reconstruction_nats=reconstruction, latent_nats=latent,
+        latent_words=uniform_words([Level("", (8, 8), (512,) * 10)]), standard_error=0.01,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Clips: whole ones are held out, what cannot be used is named, and ViZDoom's renderer gives the same walk every time."""
+"""Clips: whole ones are held out, unusable ones are named, ViZDoom renders the same walk every time."""
 
 import importlib.util
 import os

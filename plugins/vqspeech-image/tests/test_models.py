@@ -104,7 +104,7 @@ def test_noise_of_a_part_is_that_of_its_rows(kind):
 
 
 def test_vimco_estimates_the_gradient_of_its_bound():
-    """Over all pairs of samples, weighted by their probability, the estimate is the exact gradient of the expected bound."""
+    """Over all pairs of samples, by probability, the estimate is the exact gradient of the expected bound."""
     torch.manual_seed(0)
     logits = torch.randn(3, dtype=torch.float64, requires_grad=True)
     log_joint = torch.randn(3, dtype=torch.float64, requires_grad=True)

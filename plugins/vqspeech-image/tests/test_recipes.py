@@ -1,4 +1,4 @@
-"""The recipes end to end at a tiny size: figures that add up, stages that are not repeated, codes that are not mixed up."""
+"""The recipes end to end at a tiny size: figures add up, stages are not repeated, codes are not mixed up."""
 
 import json
 import math
@@ -25,12 +25,13 @@ from vqspeech.runs import RunDirectory
 from vqspeech.training.codes import load_prior
 
 TINY = [
-    "model.width=8", "model.dim=8", "model.residual_blocks=1", "model.quantizer.groups=2", "model.quantizer.codebook_size=8",
-    "train.steps=4", "train.batch_size=8", "train.start_crops=16", "train.validate_every=2", "train.validation_batches=1",
-    "train.accelerator=cpu", "train.precision=32-true", "baselines.vae.model.dim=4", "baselines.vimco.train.steps=2",
-    "baselines.vimco.train.batch_size=2", "baselines.vimco.model.vimco={samples=3, variables=2, categories=8}",
-    "prior.model.layers=2", "prior.model.width=8", "prior.model.head_width=8", "prior.train.steps=4",
-    "prior.train.accelerator=cpu", "prior.train.precision=32-true", "sample.images=4", "evaluate.vimco_images=4",
+    "model.width=8", "model.dim=8", "model.residual_blocks=1", "model.quantizer.groups=2",
+    "model.quantizer.codebook_size=8", "train.steps=4", "train.batch_size=8", "train.start_crops=16",
+    "train.validate_every=2", "train.validation_batches=1", "train.accelerator=cpu", "train.precision=32-true",
+    "baselines.vae.model.dim=4", "baselines.vimco.train.steps=2", "baselines.vimco.train.batch_size=2",
+    "baselines.vimco.model.vimco={samples=3, variables=2, categories=8}", "prior.model.layers=2",
+    "prior.model.width=8", "prior.model.head_width=8", "prior.train.steps=4", "prior.train.accelerator=cpu",
+    "prior.train.precision=32-true", "sample.images=4", "evaluate.vimco_images=4",
 ]  # fmt: skip
 
 
@@ -149,9 +150,10 @@ def test_without_data_it_says_where_to_get_it(tmp_path):
 
 
 KMNIST = [
-    "model.width=8", "model.dim=4", "model.quantizer.codebook_size=8", "train.steps=3", "train.batch_size=8", "train.start_crops=16",
-    "train.validate_every=3", "train.accelerator=cpu", "prior.model.layers=2", "prior.model.width=8", "prior.model.head_width=8",
-    "prior.train.steps=3", "prior.train.accelerator=cpu", "sample.images=10", "evaluate.images=20",
+    "model.width=8", "model.dim=4", "model.quantizer.codebook_size=8", "train.steps=3", "train.batch_size=8",
+    "train.start_crops=16", "train.validate_every=3", "train.accelerator=cpu", "prior.model.layers=2",
+    "prior.model.width=8", "prior.model.head_width=8", "prior.train.steps=3", "prior.train.accelerator=cpu",
+    "sample.images=10", "evaluate.images=20",
 ]  # fmt: skip
 
 
@@ -166,8 +168,9 @@ def test_kmnist(tmp_path, images, preset, grid):
 
 
 TWO = [one for one in TINY if "baselines" not in one] + [
-    "model.top_quantizer.groups=1", "model.top_quantizer.codebook_size=4", "prior.top.model.layers=2", "prior.bottom.model.layers=2",
-    "prior.bottom.model.top_blocks=1", "prior.top.train.steps=3", "prior.bottom.train.steps=2",
+    "model.top_quantizer.groups=1", "model.top_quantizer.codebook_size=4", "prior.top.model.layers=2",
+    "prior.bottom.model.layers=2", "prior.bottom.model.top_blocks=1", "prior.top.train.steps=3",
+    "prior.bottom.train.steps=2",
 ]  # fmt: skip
 
 
@@ -199,10 +202,11 @@ RECIPES = {"cifar10": "cifar10", "kmnist": "kmnist", "imagenet": "image-folder",
 SECOND = [
     "model.width=8", "model.edge_width=4", "model.dim=8", "model.quantizer.codebook_size=8", "model.residual_blocks=1",
     "train.steps=3", "train.batch_size=4", "train.start_crops=16", "train.validate_every=3", "train.accelerator=cpu",
-    "prior.model.layers=1", "prior.model.width=4", "prior.model.head_width=4", "prior.train.steps=2", "prior.train.accelerator=cpu",
-    "second.model.layers=1", "second.model.width=4", "second.model.head_width=4", "second.model.encoder_width=4", "second.model.dim=6",
-    "second.model.quantizer={name='grouped', groups=3, codebook_size=4}", "second.train.steps=2", "second.train.start_crops=8",
-    "second.train.accelerator=cpu", "sample.images=2",
+    "prior.model.layers=1", "prior.model.width=4", "prior.model.head_width=4", "prior.train.steps=2",
+    "prior.train.accelerator=cpu", "second.model.layers=1", "second.model.width=4", "second.model.head_width=4",
+    "second.model.encoder_width=4", "second.model.dim=6",
+    "second.model.quantizer={name='grouped', groups=3, codebook_size=4}", "second.train.steps=2",
+    "second.train.start_crops=8", "second.train.accelerator=cpu", "sample.images=2",
 ]  # fmt: skip
 
 

@@ -12,7 +12,13 @@ from vqspeech_image.nn.tfp import TFPDecoder, TFPEncoder, _doubling, _halving
 
 from vqspeech.errors import ConfigError
 
-TFP = {"network": "tfp", "grid": "single", "dim": 16, "likelihood": "bernoulli", "quantizer": {"name": "ema", "codebook_size": 64}}  # fmt: skip
+TFP = {
+    "network": "tfp",
+    "grid": "single",
+    "dim": 16,
+    "likelihood": "bernoulli",
+    "quantizer": {"name": "ema", "codebook_size": 64},
+}
 
 
 def test_it_has_the_parameters_of_the_blog():
@@ -25,16 +31,31 @@ def test_it_has_the_parameters_of_the_blog():
 
 def test_shapes_on_the_way_are_those_of_the_blog():
     sides = []
-    for module, x in ((TFPEncoder((28, 28, 1), 16).layers, torch.zeros(1, 1, 28, 28)), (TFPDecoder((28, 28, 1), 16).layers, torch.zeros(1, 16, 1, 1))):  # fmt: skip
+    for module, x in (
+        (TFPEncoder((28, 28, 1), 16).layers, torch.zeros(1, 1, 28, 28)),
+        (TFPDecoder((28, 28, 1), 16).layers, torch.zeros(1, 16, 1, 1)),
+    ):
         for layer in module:
             x = layer(x)
             if isinstance(layer, nn.ELU):
                 sides.append((x.shape[1], x.shape[2]))
-    assert sides == [(32, 28), (32, 14), (64, 14), (64, 7), (4, 1), (64, 7), (64, 7), (64, 14), (32, 14), (32, 28), (32, 28)]  # fmt: skip
+    assert sides == [
+        (32, 28),
+        (32, 14),
+        (64, 14),
+        (64, 7),
+        (4, 1),
+        (64, 7),
+        (64, 7),
+        (64, 14),
+        (32, 14),
+        (32, 28),
+        (32, 28),
+    ]
 
 
 def test_padding_is_tensorflow_s_same():
-    """Of 28 positions with a filter of 5 and a stride of 2, `same` pads 1 before and 2 behind; its transpose is the adjoint."""
+    """A filter of 5 with stride 2 over 28 positions pads 1 before and 2 behind; its transpose is the adjoint."""
     pad, down = _halving(1, 1)
     up, crop = _doubling(1, 1)
     with torch.no_grad():

@@ -30,7 +30,10 @@ BOOKS = {"name": "grouped", "groups": 2, "codebook_size": 8}
 
 def model(**values):
     torch.manual_seed(0)
-    return build(image_model({**SMALL, "quantizer": BOOKS, "top_quantizer": {"name": "ema", "codebook_size": 5}, **values}), SHAPE)  # fmt: skip
+    return build(
+        image_model({**SMALL, "quantizer": BOOKS, "top_quantizer": {"name": "ema", "codebook_size": 5}, **values}),
+        SHAPE,
+    )
 
 
 def pixels(count=4, seed=1):
@@ -41,7 +44,10 @@ def test_codes_lie_on_two_grids_and_decode_to_pixels():
     two = model().eval()
     codes = two.encode(pixels())
     assert codes.top.shape == (4, 1, 2, 3) and codes.bottom.shape == (4, 2, 4, 6)
-    assert [(level.name, level.grid, level.codebook_sizes) for level in two.levels] == [("top", (2, 3), (5,)), ("bottom", (4, 6), (8, 8))]  # fmt: skip
+    assert [(level.name, level.grid, level.codebook_sizes) for level in two.levels] == [
+        ("top", (2, 3), (5,)),
+        ("bottom", (4, 6), (8, 8)),
+    ]
     rebuilt = two.decode(*codes)
     assert rebuilt.shape == (4, *SHAPE) and rebuilt.dtype == torch.uint8
     assert torch.equal(rebuilt, two.reconstruct(pixels()))
@@ -68,7 +74,7 @@ def test_the_bottom_quantizer_sees_the_top_codes_and_the_decoder_sees_both():
     two = model().eval()
     features = two.encoder(pixels(1))
     codes = two.encode(pixels(1))
-    before = two.raised(*codes)
+    before = two.decoder_input(*codes)
     for row, column in ((0, 0), (1, 2)):
         other = codes.top.clone()
         other[0, 0, row, column] = (other[0, 0, row, column] + 1) % 5
@@ -76,21 +82,23 @@ def test_the_bottom_quantizer_sees_the_top_codes_and_the_decoder_sees_both():
         raised = [two._top_grid(two.top_quantizer.decode(top.flatten(2))) for top in (codes.top, other)]
         latents = [two._bottom_latents(features, one) for one in raised]
         assert (latents[0] != latents[1]).any(1)[0][cell].all(), "bottom latents do not see the top code"
-        assert (before != two.raised(other, codes.bottom)).any(1)[0][cell].all(), (
+        assert (before != two.decoder_input(other, codes.bottom)).any(1)[0][cell].all(), (
             "the decoder does not see the top code"
         )
     fine = codes.bottom.clone()
     fine[0, 1, 3, 5] = (fine[0, 1, 3, 5] + 1) % 8
-    moved = (before != two.raised(codes.top, fine)).any(1)[0]
+    moved = (before != two.decoder_input(codes.top, fine)).any(1)[0]
     assert moved[3, 5] and moved.sum() == 1, "a bottom code is not where it lies"
 
 
 def test_use_of_codes_is_counted_at_both_levels():
-    """Top codes count once for each fine position: their shares, and so use and perplexity, are those of the coarse grid."""
+    """Top codes count once for each fine position, so use and perplexity are those of the coarse grid."""
     two = model().eval()
     counted, codes = two.latents(pixels()).codes, two.encode(pixels())
     assert counted.shape == (4, 3, 24)
-    assert torch.equal(torch.bincount(counted[:, 0].flatten(), minlength=5), 4 * torch.bincount(codes.top.flatten(), minlength=5))  # fmt: skip
+    assert torch.equal(
+        torch.bincount(counted[:, 0].flatten(), minlength=5), 4 * torch.bincount(codes.top.flatten(), minlength=5)
+    )
     assert torch.equal(counted[:, 1:], codes.bottom.flatten(2))
 
 
@@ -101,7 +109,15 @@ def test_both_codebooks_start_on_data():
     assert all(len(codes.unique()) >= 4 for codes in two.encode(batch.pixels))
 
 
-@pytest.mark.parametrize("values, says", [({"grid": "single"}, "two grids"), ({"downsamplings": 3}, "multiples of 16"), ({"top_quantizer": {"codebook_size": 5}}, "top_quantizer.name"), ({"top_downsamplings": 0}, "top_downsamplings")])  # fmt: skip
+@pytest.mark.parametrize(
+    "values, says",
+    [
+        ({"grid": "single"}, "two grids"),
+        ({"downsamplings": 3}, "multiples of 16"),
+        ({"top_quantizer": {"codebook_size": 5}}, "top_quantizer.name"),
+        ({"top_downsamplings": 0}, "top_downsamplings"),
+    ],
+)
 def test_values_that_cannot_be(values, says):
     with pytest.raises(ConfigError, match=says):
         model(**values)

@@ -1,4 +1,4 @@
-"""Images for vqspeech: the modality ``image``, priors over grids of codes, corpora and recipes. Importing this imports no torch."""
+"""Images for vqspeech: a modality, a prior, corpora and recipes. Importing this imports no torch."""
 
 import vqspeech
 from vqspeech.registry.specs import CorpusSpec, ModalitySpec, PriorSpec, RecipeSpec
@@ -90,7 +90,7 @@ def register_corpora() -> list[CorpusSpec]:
         CorpusSpec(
             name="vizdoom",
             target="vqspeech_image.corpora.vizdoom:read",
-            summary="first-person views of ViZDoom's rooms, rendered on the spot; needs the extra vizdoom, nothing to download",
+            summary="first-person views of ViZDoom's rooms, rendered on demand; needs the extra vizdoom",
             licence="BSD-3-Clause (Freedoom's levels and textures)",
             homepage="https://vizdoom.farama.org",
             needs_data_dir=False,
@@ -99,7 +99,7 @@ def register_corpora() -> list[CorpusSpec]:
         CorpusSpec(
             name="frames",
             target="vqspeech_image.corpora.frames:read",
-            summary="your own clips: .npy files of (frames, height, width, channels) uint8, of which whole ones are held out",
+            summary="your own clips: .npy files of (frames, height, width, channels) uint8",
             licence="yours",
             media="image",
         ),
@@ -113,25 +113,25 @@ def register_recipes() -> list[RecipeSpec]:
         RecipeSpec(
             name="cifar10",
             target="vqspeech_image.recipes.cifar10.recipe:run",
-            summary="the paper's CIFAR-10 comparison: bits per dimension of VQ-VAE, VAE and VIMCO, a PixelCNN prior, samples, a report",
+            summary="the paper's CIFAR-10 comparison: bits per dimension of VQ-VAE, VAE and VIMCO, a prior, samples",
             stages=STAGES,
         ),
         RecipeSpec(
             name="frames",
             target="vqspeech_image.recipes.frames.recipe:run",
-            summary="84 x 84 frames of a walk as 21 x 21 codes, a prior over them, a second VQ-VAE of three latents for a whole frame, a report",
+            summary="84 x 84 frames of a walk as 21 x 21 codes, a prior, a second VQ-VAE of three latents per frame",
             stages=STAGES,
         ),
         RecipeSpec(
             name="imagenet",
             target="vqspeech_image.recipes.imagenet.recipe:run",
-            summary="ImageNet or a folder of photographs: 128 x 128 pixels as 32 x 32 codes, a prior over them, samples, a report",
+            summary="ImageNet or a folder of photographs: 128 x 128 pixels as 32 x 32 codes, a prior, samples",
             stages=STAGES,
         ),
         RecipeSpec(
             name="kmnist",
             target="vqspeech_image.recipes.kmnist.recipe:run",
-            summary="one or a few codes per character, a prior over them, samples, a report; without data on scikit-learn's digits",
+            summary="one or a few codes per character, a prior, samples; without data on scikit-learn's digits",
             stages=STAGES,
         ),
     ]

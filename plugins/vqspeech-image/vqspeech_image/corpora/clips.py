@@ -41,7 +41,7 @@ def blocks_of_clips(
     """
 
     def blocks() -> Iterator[Block]:
-        for pixels, mine in zip(clips(), splits, strict=True):
-            yield Block(pixels=pixels, labels=np.full(len(pixels), UNLABELLED, np.int64), splits=mine)
+        for pixels, own in zip(clips(), splits, strict=True):
+            yield Block(pixels=pixels, labels=np.full(len(pixels), UNLABELLED, np.int64), splits=own)
 
     return blocks

@@ -102,8 +102,8 @@ def account(
     totals, reconstructions, latents = [], [], []
     device = next(model.parameters()).device
     for begin in range(0, len(rows), at_once):
-        mine = rows[begin : begin + at_once]
-        batch = ImageBatch(torch.from_numpy(np.array(store.pixels[mine])), torch.from_numpy(store.labels[mine]))
+        chosen = rows[begin : begin + at_once]
+        batch = ImageBatch(torch.from_numpy(np.array(store.pixels[chosen])), torch.from_numpy(store.labels[chosen]))
         bound = model.bound(batch.to(device))
         totals.append(bound.total.double().cpu())
         if bound.reconstruction is not None and bound.latent is not None:

@@ -101,7 +101,7 @@ def swapped_bits(
     -------
     name of the level -> bits per dimension
     """
-    device, next_rows, found = next(model.parameters()).device, np.roll(rows, -1), {}
+    device, next_rows, bits = next(model.parameters()).device, np.roll(rows, -1), {}
     for swapped in codes.levels:
         total = 0.0
         for begin in range(0, len(rows), AT_ONCE):
@@ -112,5 +112,5 @@ def swapped_bits(
                 for level in codes.levels
             ]
             total += float(model.nll_of(pixels, *(grid.to(device) for grid in grids)).double().sum())
-        found[swapped.name] = total / (len(rows) * math.log(2))
-    return found
+        bits[swapped.name] = total / (len(rows) * math.log(2))
+    return bits

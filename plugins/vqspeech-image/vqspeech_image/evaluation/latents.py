@@ -38,7 +38,7 @@ class LatentUse:
 def latent_use(model: TwoStage, level: LevelCodes, rows: npt.NDArray[np.int64], seed: int) -> LatentUse:
     """Measure the use of latents over some images.
 
-    Every image gets the latents of one drawn at random, never its own: the next one may be the next frame of the same clip.
+    Every image gets the latents of another one, drawn at random: the next one may be the next frame of the same clip.
 
     Parameters
     ----------
@@ -68,9 +68,9 @@ def latent_use(model: TwoStage, level: LevelCodes, rows: npt.NDArray[np.int64], 
 def someone_else(count: int, seed: int) -> npt.NDArray[np.int64]:
     """Draw for each of `count` the number of another: a random cycle through all of them."""
     order = np.random.Generator(np.random.Philox(key=[seed % 2**64, 0])).permutation(count)
-    found = np.empty(count, np.int64)
-    found[order] = np.roll(order, -1)
-    return found
+    others = np.empty(count, np.int64)
+    others[order] = np.roll(order, -1)
+    return others
 
 
 def _codes(level: LevelCodes, rows: npt.NDArray[np.int64]) -> Tensor:

@@ -47,5 +47,5 @@ class TwoLevels(NamedTuple):
 
 def codes_of(model: Any, pixels: Tensor) -> tuple[Tensor, ...]:
     """Encode pixels (batch, height, width, channels) uint8 to codes of each level, in the order of ``model.levels``."""
-    found = model.encode(pixels)
-    return (found,) if isinstance(found, Tensor) else tuple(found)
+    codes = model.encode(pixels)
+    return (codes,) if isinstance(codes, Tensor) else tuple(codes)

@@ -42,8 +42,8 @@ class TFPEncoder(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return latents (batch, outputs, 1, 1) of pixels (batch, height, width, channels) uint8."""
-        found: Tensor = self.layers(pixels.permute(0, 3, 1, 2).float() / 255)
-        return found
+        latents: Tensor = self.layers(pixels.permute(0, 3, 1, 2).float() / 255)
+        return latents
 
 
 class TFPDecoder(nn.Module):
@@ -70,8 +70,8 @@ class TFPDecoder(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         """Return logits (batch, height, width, channels) of latents (batch, inputs, 1, 1)."""
-        found: Tensor = self.layers(latents)
-        return found.permute(0, 2, 3, 1)
+        logits: Tensor = self.layers(latents)
+        return logits.permute(0, 2, 3, 1)
 
 
 def _halving(inputs: int, outputs: int) -> list[nn.Module]:

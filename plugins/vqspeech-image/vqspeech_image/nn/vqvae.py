@@ -22,12 +22,12 @@ class Latents(NamedTuple):
 
     Parameters
     ----------
-    raised : (batch, channels, rows, columns), input of the decoder
+    decoder_input : (batch, channels, rows, columns), input of the decoder
     losses, stats : of the quantizers; see `vqspeech.nn.quantize.Quantized`
     codes : (batch, codebooks of all levels, positions) int64, for counts of used codes
     """
 
-    raised: Tensor
+    decoder_input: Tensor
     losses: dict[str, Tensor]
     stats: dict[str, Tensor]
     codes: Tensor
@@ -66,7 +66,7 @@ class DiscreteVAE(nn.Module, ABC):
         """Encode pixels (batch, height, width, channels) uint8; each level (batch, codebooks, rows, columns) int64."""
 
     @abstractmethod
-    def raised(self, *codes: Tensor) -> Tensor:
+    def decoder_input(self, *codes: Tensor) -> Tensor:
         """Return the decoder's input for the codes of each level."""
 
     @property
@@ -93,7 +93,7 @@ class DiscreteVAE(nn.Module, ABC):
         positions = drawn_positions(
             batch.pixels[0, ..., 0].numel(), self.pixel_share, generator if self.training else None, batch.pixels.device
         )
-        nll = self._nll_per_dimension(latents.raised, batch.pixels, positions).mean()
+        nll = self._nll_per_dimension(latents.decoder_input, batch.pixels, positions).mean()
         dimensions = batch.pixels[0].numel()
         total = torch.stack([nll, *latents.losses.values()]).sum()
         terms = {"nll": nll, "bound_nll": nll.detach() + self.latent_nats / dimensions}
@@ -114,20 +114,20 @@ class DiscreteVAE(nn.Module, ABC):
     @torch.no_grad()
     def nll_of(self, pixels: Tensor, *codes: Tensor) -> Tensor:
         """Return (batch,) mean nats per dimension of pixels given codes of each level."""
-        return self._nll_per_dimension(self.raised(*codes), pixels, None)
+        return self._nll_per_dimension(self.decoder_input(*codes), pixels, None)
 
     @torch.no_grad()
     def decode(self, *codes: Tensor) -> Tensor:
         """Return expected pixels (batch, height, width, channels) uint8 of the codes of each level."""
-        return to_pixels(self.likelihood, self.decoder(self.raised(*codes)))
+        return to_pixels(self.likelihood, self.decoder(self.decoder_input(*codes)))
 
     def reconstruct(self, pixels: Tensor) -> Tensor:
         """Encode and decode pixels."""
         return self.decode(*codes_of(self, pixels))
 
-    def _nll_per_dimension(self, raised: Tensor, pixels: Tensor, positions: Tensor | None) -> Tensor:
+    def _nll_per_dimension(self, decoder_input: Tensor, pixels: Tensor, positions: Tensor | None) -> Tensor:
         """Return (batch,) mean nats over the channels of some positions, or of all."""
-        return pixel_nll(self.likelihood, self.decoder(raised), pixels, positions)
+        return pixel_nll(self.likelihood, self.decoder(decoder_input), pixels, positions)
 
 
 class VQVAE(DiscreteVAE):
@@ -168,16 +168,18 @@ class VQVAE(DiscreteVAE):
 
     def latents(self, pixels: Tensor) -> Latents:
         """See `DiscreteVAE.latents`."""
-        found = self.quantizer(self.encoder(pixels).flatten(2))
-        return Latents(found.z_q.unflatten(2, self.encoder.grid), found.losses, found.stats, found.codes)
+        quantized = self.quantizer(self.encoder(pixels).flatten(2))
+        return Latents(
+            quantized.z_q.unflatten(2, self.encoder.grid), quantized.losses, quantized.stats, quantized.codes
+        )
 
     @torch.no_grad()
     def encode(self, pixels: Tensor) -> Tensor:
         """Return codes (batch, codebooks, rows, columns) int64 of pixels (batch, height, width, channels) uint8."""
         return self.quantizer.encode(self.encoder(pixels).flatten(2)).unflatten(2, self.encoder.grid)
 
-    def raised(self, *codes: Tensor) -> Tensor:
-        """See `DiscreteVAE.raised`."""
+    def decoder_input(self, *codes: Tensor) -> Tensor:
+        """See `DiscreteVAE.decoder_input`."""
         return self.quantizer.decode(codes[0].flatten(2)).unflatten(2, self.encoder.grid)
 
 

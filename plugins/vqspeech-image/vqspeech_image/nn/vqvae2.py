@@ -94,8 +94,8 @@ class VQVAE2(DiscreteVAE):
         features = self.encoder(batch.pixels)
         top = self.top_encoder(features)
         self.top_quantizer.start(frames_of(top), generator)
-        raised = self._top_grid(self.top_quantizer.decode(self.top_quantizer.encode(top.flatten(2))))
-        self.quantizer.start(frames_of(self._bottom_latents(features, raised)), generator)
+        coarse = self._top_grid(self.top_quantizer.decode(self.top_quantizer.encode(top.flatten(2))))
+        self.quantizer.start(frames_of(self._bottom_latents(features, coarse)), generator)
 
     def update(self, generator: torch.Generator) -> None:
         """Run the quantizers' updates, after an optimiser step."""
@@ -106,14 +106,14 @@ class VQVAE2(DiscreteVAE):
         """See `DiscreteVAE.latents`; top codes are repeated to the finer grid, which keeps their frequencies."""
         features = self.encoder(pixels)
         top = self.top_quantizer(self.top_encoder(features).flatten(2))
-        raised = self._top_grid(top.z_q)
-        bottom = self.quantizer(self._bottom_latents(features, raised).flatten(2))
+        coarse = self._top_grid(top.z_q)
+        bottom = self.quantizer(self._bottom_latents(features, coarse).flatten(2))
         repeated = self._top_grid(top.codes).repeat_interleave(self.times, 2).repeat_interleave(self.times, 3)
         losses = {f"top_{name}": loss for name, loss in top.losses.items()}
         losses |= {f"bottom_{name}": loss for name, loss in bottom.losses.items()}
         stats = {f"top_{name}": figure for name, figure in top.stats.items()}
         stats |= {f"bottom_{name}": figure for name, figure in bottom.stats.items()}
-        both = torch.cat([self.raise_top(raised), bottom.z_q.unflatten(2, self.encoder.grid)], 1)
+        both = torch.cat([self.raise_top(coarse), bottom.z_q.unflatten(2, self.encoder.grid)], 1)
         return Latents(both, losses, stats, torch.cat([repeated.flatten(2), bottom.codes], 1))
 
     @torch.no_grad()
@@ -121,12 +121,12 @@ class VQVAE2(DiscreteVAE):
         """Return codes of both levels, of pixels (batch, height, width, channels) uint8."""
         features = self.encoder(pixels)
         top = self.top_quantizer.encode(self.top_encoder(features).flatten(2))
-        raised = self._top_grid(self.top_quantizer.decode(top))
-        bottom = self.quantizer.encode(self._bottom_latents(features, raised).flatten(2))
+        coarse = self._top_grid(self.top_quantizer.decode(top))
+        bottom = self.quantizer.encode(self._bottom_latents(features, coarse).flatten(2))
         return TwoLevels(self._top_grid(top), bottom.unflatten(2, self.encoder.grid))
 
-    def raised(self, *codes: Tensor) -> Tensor:
-        """See `DiscreteVAE.raised`."""
+    def decoder_input(self, *codes: Tensor) -> Tensor:
+        """See `DiscreteVAE.decoder_input`."""
         top, bottom = codes
         coarse = self._top_grid(self.top_quantizer.decode(top.flatten(2)))
         fine = self.quantizer.decode(bottom.flatten(2)).unflatten(2, self.encoder.grid)
@@ -137,5 +137,5 @@ class VQVAE2(DiscreteVAE):
 
     def _bottom_latents(self, features: Tensor, top: Tensor) -> Tensor:
         """Concatenate the encoder's features with the decoded top latents: (batch, dim, rows, columns)."""
-        found: Tensor = self.to_bottom(torch.cat([features, self.top_decoder(top)], 1))
-        return found
+        latents: Tensor = self.to_bottom(torch.cat([features, self.top_decoder(top)], 1))
+        return latents

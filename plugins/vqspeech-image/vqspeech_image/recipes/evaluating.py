@@ -13,8 +13,8 @@ from vqspeech.experiments import Result, say
 from vqspeech.training.codes import LoadedPrior
 from vqspeech_image.evaluation.accounting import account
 from vqspeech_image.evaluation.codes import swapped_bits
-from vqspeech_image.evaluation.yardsticks import gaussian_bits, histogram_bits
-from vqspeech_image.evaluation.yardsticks import psnr_db as psnr_db
+from vqspeech_image.evaluation.references import gaussian_bits, histogram_bits
+from vqspeech_image.evaluation.references import psnr_db as psnr_db
 from vqspeech_image.models import LoadedImages
 from vqspeech_image.recipes import levels
 from vqspeech_image.recipes.settings import ImageSettings
