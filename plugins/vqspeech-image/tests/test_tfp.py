@@ -75,7 +75,7 @@ def test_one_code_of_black_and_white_pixels():
     codes = model.encode(pixels)
     assert codes.shape == (3, 1, 1, 1) and model.decode(codes).shape == (3, 28, 28, 1)
     bound = model.bound(ImageBatch(pixels, torch.zeros(3, dtype=torch.int64)))
-    logits = model.decoder(model.raised(codes))
+    logits = model.decoder(model.decoder_input(codes))
     wanted = torch.distributions.Bernoulli(logits=logits).log_prob((pixels >= 128).float()).flatten(1).sum(1)
     assert torch.allclose(bound.reconstruction, -wanted, rtol=1e-4)
     assert bound.latent[0].item() == pytest.approx(math.log(64))
