@@ -121,12 +121,12 @@ class CopyTask:
         directory.write(path, {directory.TRAIN_STATE: buffer.getbuffer(), directory.CONFIG: facts})
 
 
-def config(**train):
-    return RunConfig(train=TrainConfig(**{**TRAIN, **train}))
+def config(kind=TrainConfig, **train):
+    return RunConfig(train=kind(**{**TRAIN, **train}))
 
 
-def trainer(run: Path, processes, task=CopyTask, **train) -> Trainer:
-    """A trainer of the task in an opened run."""
-    settings = config(**train)
+def trainer(run: Path, processes, task=CopyTask, kind=TrainConfig, **train) -> Trainer:
+    """A trainer of the task in a new directory; `kind` is the class of the table train."""
+    settings = config(kind, **train)
     processes.first(lambda: run.mkdir(parents=True, exist_ok=True))
     return Trainer(settings, run, task(settings), processes)

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from torch import nn
 from vqspeech.config import TrainConfig
 from vqspeech.errors import PluginError
 from vqspeech.runs import RunDirectory
+from vqspeech.training.audio import AudioModality, AudioTask
 from vqspeech.training.draws import step_generator
 from vqspeech.training.groups import ParameterGroups
 from vqspeech.training.metrics import read_metrics
@@ -162,6 +165,23 @@ def test_a_task_may_bring_its_step_and_its_optimisers(tmp_path):
     row = read_metrics(tmp_path / "run" / "metrics.jsonl")[-2]
     assert row["split"] == "train"
     assert row["half"] == 0.5
+
+
+def test_the_step_of_the_docs_trains(tmp_path):
+    """The classes of docs/training.md: the adversary makes two steps for each one of the generator, from a step on."""
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
+    (block,) = re.findall(r"```python\n(@dataclass.*?)```", page, re.DOTALL)
+    names = {"dataclass": dataclass, "TrainConfig": TrainConfig, "AudioModality": AudioModality, "AudioTask": AudioTask}
+    exec(block, names)
+    assert issubclass(names["GanModality"].train_config, TrainConfig)
+
+    class Task(CopyTask):
+        step = names["GanTask"].step
+
+    run, kind = tmp_path / "run", names["GanConfig"]
+    made = trainer(run, launch(TrainConfig(**TRAIN)), Task, kind, steps=4, adversary_from=3)
+    made.fit()
+    assert [group for group, _ in made.model.trained] == ["main"] * 3 + ["adversary", "adversary", "main"]
 
 
 def test_two_processes_train_what_one_trains(tmp_path):
