@@ -3,8 +3,8 @@
     python examples/write_a_decoder.py
 
 It predicts a log spectrum from codes and speaker, and turns it into sound with Griffin and Lim (1984): no likelihood,
-no autoregression. `vqspeech plugins new decoder my-dec` writes such a decoder as a plugin with packaging and tests, which
-is then used by name: `--set model.decoder.name=my-dec`.
+no autoregression. `vqspeech plugins new decoder my-dec` writes such a decoder as a plugin with packaging and tests,
+which is then used by name: `--set model.decoder.name=my-dec`.
 """
 
 import tempfile
