@@ -275,3 +275,9 @@ def test_a_faulty_analysis_is_named_with_its_distribution(
     assert result.exit_code == code
     for word in (f"analysis '{name}' of vqspeech-odd 0.3", *words):
         assert word in result.stderr
+
+
+def test_a_run_that_is_not_there_is_refused_before_the_corpus_is_read(tmp_path: Path) -> None:
+    result = invoke("analyze", "codebook", tmp_path / "run", "--corpus", "folder", "--data-dir", tmp_path / "data")
+    assert result.exit_code == 2
+    assert str(tmp_path / "run") in result.stderr

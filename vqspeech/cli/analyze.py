@@ -53,7 +53,9 @@ def analyze(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Analyse the codes of a run; several runs are compared with mean and standard deviation."""
-    from vqspeech.analysis.running import check_options, find_analysis, run_analysis
+    from vqspeech.analysis.running import check_media, check_options, find_analysis, run_analysis
+    from vqspeech.checkpoints.store import describe
+    from vqspeech.codec.load import require_plugins
     from vqspeech.config import override
 
     entry = find_analysis(name)
@@ -64,13 +66,17 @@ def analyze(
         "train_data": None if train_data is None else str(train_data),
     }
     values = override({key: value for key, value in shorthands.items() if value is not None}, settings or [])
-    source = _Source(corpus, values.pop("corpus", {}), data_dir, alignments, aligner, out)
-    check_options(entry, values)
+    # wrong options and runs are refused before the corpus is read
+    options = {key: value for key, value in values.items() if key != "corpus"}
+    check_options(entry, options)
+    for run in runs:
+        check_media(entry, require_plugins(*describe(run)).get("modality", "audio"))
+    source = _Source(corpus, values.get("corpus", {}), data_dir, alignments, aligner, out)
     folders = _folders(runs, out)
     results: list[AnalysisResult] = []
     for run, folder in zip(runs, folders, strict=True):
-        with source.context(entry, run, folder, seed) as context:
-            results.append(run_analysis(entry, context, values))
+        with source.context(run, folder, seed) as context:
+            results.append(run_analysis(entry, context, options))
         for note in results[-1].notes:
             typer.echo(f"{run}: {note}", err=True)
     head = {"analysis": name, "corpus": source.variant}
@@ -133,15 +139,14 @@ class _Source:
             self.variant = corpus
 
     @contextmanager
-    def context(self, entry: Any, run: Path, out: Path | None, seed: int) -> Iterator[AnalysisContext]:
+    def context(self, run: Path, out: Path | None, seed: int) -> Iterator[AnalysisContext]:
         """Codes of the data by one run."""
-        from vqspeech.analysis.running import check_media, corpus_context, prepared_context, run_context
-        from vqspeech.codec.load import load_with_modality, modality_of
+        from vqspeech.analysis.running import corpus_context, prepared_context, run_context
+        from vqspeech.codec.load import load_with_modality
         from vqspeech.codec.speech import SpeechCodec
         from vqspeech.progress import reporter
 
         modality, codec = load_with_modality(run)
-        check_media(entry, modality_of(codec.facts))
         given: dict[str, Any] = {"progress": reporter("encode"), "out": out, "seed": seed}
         if self.config is None:
             yield run_context(modality, codec, **given)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from vqspeech.registry.commands import register_commands as register_commands
 from vqspeech.registry.hookspecs import hookimpl
 from vqspeech.registry.specs import (
     AlignerSpec,
     AlignmentSpec,
     AnalysisSpec,
-    CommandSpec,
     CorpusSpec,
     DecoderSpec,
     EncoderSpec,
@@ -257,47 +257,5 @@ def register_aligners() -> list[AlignerSpec]:
             name="wav2vec2",
             target="vqspeech.alignment.forced:align_file",
             summary="alignment of letters from a recording and its text: CTC with wav2vec2 (downloads its weights)",
-        ),
-    ]
-
-
-@hookimpl
-def register_commands() -> list[CommandSpec]:
-    """The command line, in the order in which help lists it."""
-    return [
-        CommandSpec(
-            name="recipe", target="vqspeech.cli.recipe:app", summary="Run a whole experiment, from corpus to report."
-        ),
-        CommandSpec(
-            name="train", target="vqspeech.cli.train:train", summary="Train a model from a configuration file."
-        ),
-        CommandSpec(
-            name="info",
-            target="vqspeech.cli.runs:info",
-            summary="What a run or checkpoint is: configuration, steps, speakers, plugins.",
-        ),
-        CommandSpec(name="speakers", target="vqspeech.cli.runs:speakers", summary="The speakers that a model knows."),
-        CommandSpec(name="encode", target="vqspeech.cli.codes:encode", summary="Turn recordings into codes."),
-        CommandSpec(name="decode", target="vqspeech.cli.codes:decode", summary="Turn codes back into speech."),
-        CommandSpec(
-            name="sample",
-            target="vqspeech.cli.sample:sample",
-            summary="Draw new codes from a prior, and decode them.",
-        ),
-        CommandSpec(
-            name="convert",
-            target="vqspeech.cli.convert:convert",
-            summary="Say a recording again in another speaker's voice.",
-        ),
-        CommandSpec(
-            name="analyze", target="vqspeech.cli.analyze:analyze", summary="Ask what the codes of a run stand for."
-        ),
-        CommandSpec(
-            name="corpora", target="vqspeech.cli.corpora:app", summary="List, check, prepare and download corpora."
-        ),
-        CommandSpec(
-            name="plugins",
-            target="vqspeech.cli.plugins:app",
-            summary="What is registered, by whom, and what is broken.",
         ),
     ]
