@@ -71,6 +71,7 @@ def test_an_analysis_of_speech_refuses_other_codes(toys, tmp_path):
 
 
 def test_alignments_are_for_speech(toys, shapes, tmp_path):
-    result = run("analyze", "codebook", "run", "--corpus", "shapes", "--data-dir", tmp_path, "--alignments", tmp_path)
+    path = toy.toy_run(tmp_path / "run")
+    result = run("analyze", "codebook", path, "--corpus", "shapes", "--data-dir", tmp_path, "--alignments", tmp_path)
     assert result.exit_code == 2
     assert "'shapes' holds image" in result.stderr
