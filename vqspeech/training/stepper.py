@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,6 +17,14 @@ from vqspeech.training.groups import ParameterGroups
 from vqspeech.training.optimiser import make_optimisers, peaked
 from vqspeech.training.processes import Processes
 from vqspeech.training.schedule import learning_rate_share
+
+
+class Pass(NamedTuple):
+    """What is kept of a loss after its backward pass; see `vqspeech.nn.batch.LossTerms`."""
+
+    terms: dict[str, Tensor]
+    codes: Tensor
+    mask: Tensor
 
 
 class Stepper:
@@ -48,7 +56,7 @@ class Stepper:
         self.generator = torch.Generator()
         self.groups = ParameterGroups(self.model)
         self._terms: dict[str, Tensor] = {}
-        self._passes: list[Terms] = []
+        self._passes: list[Pass] = []
         self._batches: dict[int, Any] = {}
         if self._several:
             # Each group has a backward pass of its own, which DistributedDataParallel does not support.
@@ -117,7 +125,7 @@ class Stepper:
         made = {name: [peaked(one) for one in several] for name, several in (own(self) if own else {}).items()}
         return make_optimisers(self.model, self.train, {k: v for k, v in self.groups.items() if k not in made}) | made
 
-    def _advance(self) -> tuple[dict[str, Tensor], list[Terms]]:
+    def _advance(self) -> tuple[dict[str, Tensor], list[Pass]]:
         """Make the step, the task's own or `step`; return the recorded terms and the results of the main passes."""
         self._terms, self._passes = {}, []
         own = getattr(self.task, "step", None)
@@ -129,8 +137,8 @@ class Stepper:
         self._batches = {}
         return self._terms, self._passes
 
-    def _pass(self, group: str, batch: Any, generator: torch.Generator) -> Terms:
-        """One loss and its backward pass."""
+    def _pass(self, group: str, batch: Any, generator: torch.Generator) -> Pass:
+        """Compute a loss and its backward pass, and let go of the graph."""
         # Fabric's own wrapper enters the precision for the method forward only.
         with self.fabric.autocast():
             if self._several:
@@ -139,7 +147,7 @@ class Stepper:
                 result = self._module.loss(batch, generator)
         # Shares sum to the batch, and DistributedDataParallel takes the mean over processes.
         self.fabric.backward(result.total if self._several else result.total * self.processes.count)
-        return result
+        return Pass(result.terms, result.codes, result.mask)
 
     def _batch(self, first: int, shares: int) -> Any:
         """A share of the batch of this step, on the device; kept for the next group."""
@@ -156,7 +164,7 @@ class Stepper:
         context: AbstractContextManager[Any] = self.fabric.no_backward_sync(self._module, enabled=enabled)
         return context
 
-    def _record(self, group: str, passes: Sequence[Terms]) -> None:
+    def _record(self, group: str, passes: Sequence[Pass]) -> None:
         """Record the sums of terms over passes; terms of other groups that are named like one of main get a prefix."""
         terms = {name: torch.stack([each.terms[name] for each in passes]).sum() for name in passes[0].terms}
         main = {name for each in self._passes for name in each.terms} if group != MAIN else set()

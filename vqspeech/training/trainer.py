@@ -14,14 +14,14 @@ from torch import Tensor
 from vqspeech.checkpoints.kept import Best, Checkpoints
 from vqspeech.config import RunConfig
 from vqspeech.errors import CheckpointError, PluginError
-from vqspeech.modality import Task, Terms
+from vqspeech.modality import Task
 from vqspeech.progress import Progress
 from vqspeech.runs import RunDirectory
 from vqspeech.training.draws import step_generator
 from vqspeech.training.means import StepMeans
 from vqspeech.training.metrics import MetricsLog, Stopwatch, in_bits, logged_name
 from vqspeech.training.processes import Processes
-from vqspeech.training.stepper import Stepper
+from vqspeech.training.stepper import Pass, Stepper
 from vqspeech.training.stopping import DUPLICATE_SIGNAL_S, Interrupted, TrainingError, deferred_signals, described
 from vqspeech.training.usage import CodebookUsage
 from vqspeech.training.weights import WeightAverage
@@ -74,7 +74,11 @@ class Trainer(Stepper):
         super().__init__(config, task, processes)
         self.run = RunDirectory(run)
         self.steps = -1
-        self.criterion: str = self.model.criterion
+        self.criterion: str = getattr(self.model, "criterion", "")
+        if not self.criterion:
+            raise PluginError(
+                f"{type(self.model).__name__} has no criterion, the name of the term of its loss to compare"
+            )
         self.checkpoints = Checkpoints(run, self.train.keep_last)
         self.average = WeightAverage(self.model, self.train.weight_average)
         self.validated = -1, math.inf
@@ -244,7 +248,7 @@ class Trainer(Stepper):
                 stopped = Interrupted(f"stopped by signal {stop} at step {self.steps} of {train.steps}; {saved}")
                 raise self.processes.shared_error(stopped)
 
-    def _count(self, terms: dict[str, Tensor], passes: list[Terms]) -> None:
+    def _count(self, terms: dict[str, Tensor], passes: list[Pass]) -> None:
         """Follow the weights after a step, and count its terms and codes."""
         self.average.update(self.steps)
         if passes:
