@@ -45,6 +45,8 @@ def finished(tmp_path_factory, lab):
 def test_numbers_that_need_a_likelihood_are_missing_and_the_others_are_there(finished):
     results = json.loads((finished / "results.json").read_text())
     assert results["nll_bits_per_sample"] is None
+    assert results["criterion"]["name"] == "spectral"
+    assert results["criterion"]["shuffled_codes"] > 0
     assert results["steps"] == 3
     assert results["frame_rate_hz"] == 50
     assert 0 < results["phonemes"]["accuracy"] <= 1
@@ -56,7 +58,8 @@ def test_numbers_that_need_a_likelihood_are_missing_and_the_others_are_there(fin
 def test_the_page_names_the_parts_and_shows_the_section_of_the_analysis(finished):
     page = (finished / "report" / "index.html").read_text()
     assert "lab-gru" in page
-    assert "lab-gan" in page
+    assert "lab-gan with" in page
+    assert "engine" not in page
     assert "<h2>How long codes last</h2>" in page
     assert "4 and more" in page
     assert page.count("<audio") == 2 + 2 + 2 + 2

@@ -9,6 +9,8 @@ from vqspeech.experiments import Result
 from vqspeech.experiments.facts import describe
 from vqspeech.report import Headline
 
+HELD_OUT = "Held-out crops; a decoder that ignored its codes would show no difference."
+
 
 def facts(results: Result, coded: Result, choices: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """Return what was run, as (name, value) pairs.
@@ -53,7 +55,8 @@ def _encoder(table: Mapping[str, Any]) -> str:
 
 def _decoder(table: Mapping[str, Any]) -> str:
     if table.get("name", "wavenet") != "wavenet":
-        return str(table["name"])
+        options = [f"{key} = {value}" for key, value in table.items() if key != "name"]
+        return f"{table['name']}{' with ' if options else ''}{', '.join(options)}"
     layers = table["cycles"] * table["layers_per_cycle"]
     return f"WaveNet, {layers} layers of {table['residual_channels']} channels, speaker embedding"
 
@@ -99,7 +102,17 @@ def headlines(results: Result) -> tuple[Headline, ...]:
                 value=f"{nll:.2f}",
                 unit="bit/sample",
                 comparison=f"{shuffled:.2f} with the codes of another utterance" if shuffled is not None else "",
-                explanation="Held-out crops; a decoder that ignored its codes would show no difference.",
+                explanation=HELD_OUT,
+            )
+        )
+    elif results["criterion"] is not None:
+        criterion = results["criterion"]
+        items.append(
+            Headline(
+                name=criterion["name"],
+                value=f"{criterion['value']:.3g}",
+                comparison=f"{criterion['shuffled_codes']:.3g} with the codes of another utterance",
+                explanation=HELD_OUT,
             )
         )
     if results["reconstruction"]:

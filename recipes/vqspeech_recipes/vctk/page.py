@@ -49,6 +49,7 @@ def page(run: RunDirectory, made: Results, results: Result, settings: VctkSettin
 
 def _reconstruction(run: RunDirectory, rebuilt: Result, results: Result) -> Section:
     sampling = results["sampling"]
+    engine = f", engine `{sampling['engine']}`" if sampling["engine"] else ""
     rows = []
     for clip in rebuilt["clips"]:
         distance = ("log-mel distance", f"{clip['measured']['log_mel_distance_db']:.1f} dB")
@@ -64,8 +65,7 @@ def _reconstruction(run: RunDirectory, rebuilt: Result, results: Result) -> Sect
         text="The codes of an utterance and its speaker's id, decoded freely: the decoder never sees the recording. At "
         f"{results['bits_per_second']:.0f} bit/s the words should survive; melody, timing of pitch and the waveform "
         f"itself are not in the codes. Generated at {sampling['samples_per_second']:.0f} samples per second, "
-        f"{sampling['real_time_factor']:.2f} times real time, {sampling['streams']} utterances at once, engine "
-        f"`{sampling['engine']}`.",
+        f"{sampling['real_time_factor']:.2f} times real time, {sampling['streams']} utterances at once{engine}.",
         players=tuple(rows),
     )
 

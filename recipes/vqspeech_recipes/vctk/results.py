@@ -32,6 +32,7 @@ def collect(made: Results, settings: VctkSettings) -> Result:
         "entropy_bits_per_second": coded["entropy_bits_per_second"],
         "nll_bits_per_sample": trained["validation"].get("nll_bits"),
         "nll_shuffled_codes_bits_per_sample": trained["validation"].get("shuffled_nll_bits"),
+        "criterion": _criterion(trained["validation"]),
         "phonemes": phonemes["summary"],
         "phonemes_reason": phonemes["reason"],
         "analyses": {name: found["summary"] for name, found in analyses.items() if name != "phonemes"},
@@ -43,6 +44,15 @@ def collect(made: Results, settings: VctkSettings) -> Result:
         "config": plain(settings.run),
         "versions": versions(*DISTRIBUTIONS),
     }
+
+
+def _criterion(validation: Result) -> Result | None:
+    """The held-out criterion by which models are compared, and its value with the codes of another utterance."""
+    for key, shuffled in validation.items():
+        if key.startswith("shuffled_"):
+            name = key.removeprefix("shuffled_")
+            return {"name": name, "value": validation[name], "shuffled_codes": shuffled}
+    return None
 
 
 def _one_or_all(coded: Result, key: str) -> Any:
@@ -62,9 +72,13 @@ def summary(results: Result) -> list[str]:
         )
     lines.append(f"codes used: {results['codes_used']} of {results['codebook_size']}")
     nll, shuffled = results["nll_bits_per_sample"], results["nll_shuffled_codes_bits_per_sample"]
+    criterion = results["criterion"]
     if nll is not None:
         beside = f", {shuffled:.3f} with the codes shuffled" if shuffled is not None else ""
         lines.append(f"negative log-likelihood: {nll:.3f} bit/sample{beside}")
+    elif criterion is not None:
+        beside = f"{criterion['shuffled_codes']:.3f} with the codes shuffled"
+        lines.append(f"{criterion['name']}: {criterion['value']:.3f}, {beside}")
     rebuilt = results["reconstruction"]
     if rebuilt:
         other = rebuilt["other_utterance_db"]
