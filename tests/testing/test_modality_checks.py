@@ -122,6 +122,16 @@ class LoadsForTraining(Faulty):
         return SimpleNamespace(model=torch.nn.Linear(1, 1))
 
 
+class NamesNoCodebook(AudioModality):
+    def encode_store(self, loaded, store, *, progress=None):
+        return dataclasses.replace(super().encode_store(loaded, store), codebook="")
+
+
+class DecodesAnything(AudioModality):
+    def decode(self, loaded, table, out, options):
+        return super().decode(loaded, dataclasses.replace(table, codebook=""), out, options)
+
+
 class Dropout(Faulty):
     def edit(self, task):
         plain_loss = task.model.loss
@@ -158,7 +168,11 @@ FAULTS = {
     ],
     "evaluation": [(Dropout, "evaluation mode is random"), (NothingShuffled, "return None when there is nothing")],
     "resumption": [(Remembers, "after a stop and a resumption")],
-    "use": [(LoadsForTraining, "training mode")],
+    "use": [
+        (LoadsForTraining, "training mode"),
+        (NamesNoCodebook, "codebook_hash"),
+        (DecodesAnything, "takes codes of another codebook"),
+    ],
 }
 
 

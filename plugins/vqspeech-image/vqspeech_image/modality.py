@@ -129,7 +129,7 @@ class ImageModality:
         """Draw the first images of a table as one picture."""
         first = dataclasses.replace(table, rows=tuple(table.rows[:PREVIEWED]))
         pixels = np.concatenate(list(models.decode(loaded, first)))
-        return save_grid(pixels, max(1, round(len(pixels) ** 0.5)), path)
+        return save_grid(pixels, max(1, round(len(pixels) ** 0.5)), path.with_suffix(".png"))
 
 
 class _Former:

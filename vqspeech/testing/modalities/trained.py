@@ -11,6 +11,7 @@ import torch
 
 from vqspeech.checkpoints.directory import CONFIG
 from vqspeech.errors import InputError
+from vqspeech.nn.quantize.fingerprint import codebook_hash
 from vqspeech.runs import RunDirectory
 from vqspeech.testing.modalities.subject import ModalitySubject, weights
 
@@ -32,7 +33,7 @@ def resumption(subject: ModalitySubject) -> None:
 def use(subject: ModalitySubject) -> None:
     """A trained model loads, encodes its store to codes in range, the same again, and decodes and shows a row of them.
 
-    A model that encodes nothing, such as a prior, raises `InputError`.
+    `InputError` refuses codes of another codebook, and everything where a model encodes nothing, as a prior.
     """
     with subject.run() as (config, store, run):
         kind = subject.modality(config)
@@ -57,6 +58,13 @@ def use(subject: ModalitySubject) -> None:
         shortest = dataclasses.replace(table, rows=(min(table.rows, key=lambda row: row.codes.size),))
         files = kind.decode(loaded, shortest, run / "decoded", {})
         assert len(files) == 1 and files[0].is_file(), f"decode of one row gave {files}"
+        assert table.codebook == codebook_hash(loaded.model), "table.codebook is not codebook_hash(loaded.model)"
+        try:
+            kind.decode(loaded, dataclasses.replace(shortest, codebook="0" * 64), run / "refused", {})
+        except InputError:
+            pass
+        else:
+            raise AssertionError("decode takes codes of another codebook; raise InputError")
         shown = kind.preview(loaded, shortest, run / "preview.png")
         assert shown.is_file(), f"preview wrote nothing at {shown}"
 
