@@ -38,8 +38,8 @@ def convert(
 ) -> Speech:
     """Encode each waveform and decode it in the given speaker's voice (van den Oord et al. 2017, section 4.3).
 
-    Equals `vqspeech encode` followed by `vqspeech decode`. Given blocks and `deliver`, memory does not grow with the length of a recording
-    beyond its latents.
+    Equals `vqspeech encode` followed by `vqspeech decode`. Given blocks and `deliver`, memory does not grow with the
+    length of a recording beyond its latents.
 
     Parameters
     ----------

@@ -20,7 +20,8 @@ def register_corpora():
 
 def read(root):
     return types.SimpleNamespace(
-        name="shapes", root=pathlib.Path(root), variant="squares", counts={"images": 7}, skipped={"a.txt": "no image"}, notes=("flat",))
+        name="shapes", root=pathlib.Path(root), variant="squares", counts={"images": 7},
+        skipped={"a.txt": "no image"}, notes=("flat",))
 """
 
 

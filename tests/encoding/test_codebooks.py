@@ -34,7 +34,9 @@ def checkpoint(request, checkpoint, tmp_path):
     return load_speech(tmp_path / "model")
 
 
-@pytest.mark.parametrize(("checkpoint", "sizes"), [(name, sizes) for name, (_, sizes) in SIZES.items()], indirect=["checkpoint"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("checkpoint", "sizes"), [(name, sizes) for name, (_, sizes) in SIZES.items()], indirect=["checkpoint"]
+)
 def test_codes_go_through_a_table_to_speech_and_to_another_voice(checkpoint, sizes, files, tmp_path):
     table, _ = encode_files(checkpoint, files[:2])
     assert table.codebook_sizes == sizes

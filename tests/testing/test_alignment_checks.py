@@ -1,4 +1,4 @@
-"""The checks of readers of alignments: ours pass them all, and a reader with a single fault fails the check meant for it."""
+"""The checks of readers of alignments: ours pass them all, one with a fault fails the check of that fault."""
 
 from __future__ import annotations
 

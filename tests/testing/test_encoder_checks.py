@@ -1,4 +1,4 @@
-"""The checks of encoders: a sound encoder passes them all, and one with a single fault fails the check meant for that fault."""
+"""The checks of encoders: a sound one passes them all, one with a fault fails the check of that fault."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vqspeech.testing.encoders.subject import EncoderSubject
 
 
 class Sound(Encoder):
-    """Two strided convolutions over a waveform of standardised level; the faulty ones below differ from it in one point each."""
+    """Two strided convolutions over a standardised waveform; each faulty encoder differs from it in one point."""
 
     def __init__(self, sample_rate, *, channels=12, dim=6):
         super().__init__()

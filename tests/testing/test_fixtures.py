@@ -1,4 +1,4 @@
-"""What plugin authors get beside the checks: fake distributions, an isolated registry, a tiny corpus, the check of light imports."""
+"""What plugin authors get beside the checks: fake distributions, an isolated registry, a tiny corpus, light imports."""
 
 from __future__ import annotations
 

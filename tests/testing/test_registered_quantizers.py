@@ -1,4 +1,4 @@
-"""Every quantizer that ships with vqspeech keeps the contract, without an exception. Those of plugins/ are checked by their own tests."""
+"""Every quantizer of vqspeech keeps the contract; those of plugins/ are checked by their own tests."""
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ _KNOWN_SHARE = 0.95
 """The share of intervals that an inventory must know to be recognised."""
 
 _PHONCODE = (
-    "aa ae ah ao aw ax ax-h axr ay b bcl ch d dcl dh dx eh el em en eng epi er ey f g gcl h# hh hv ih ix iy jh k kcl l m "
-    "n ng nx ow oy p pau pcl q r s sh t tcl th uh uw ux v w y z zh"
+    "aa ae ah ao aw ax ax-h axr ay b bcl ch d dcl dh dx eh el em en eng epi er ey f g gcl h# hh hv ih ix iy jh k kcl l "
+    "m n ng nx ow oy p pau pcl q r s sh t tcl th uh uw ux v w y z zh"
 )
 PHONES_61: tuple[str, ...] = tuple(_PHONCODE.split())
 """The phones of TIMIT's documentation (phoncode.doc), sorted."""

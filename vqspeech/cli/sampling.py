@@ -1,4 +1,4 @@
-"""Shared by `vqspeech convert` and `decode`: the options of generation, and speech written to files while it is generated."""
+"""Shared by `vqspeech convert` and `decode`: options of generation, and speech written while it is generated."""
 
 from __future__ import annotations
 

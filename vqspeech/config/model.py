@@ -69,8 +69,8 @@ PARTS = {"encoder": "conv", "quantizer": "vq", "decoder": "wavenet"}
 class ModelConfig(Strict):
     """A VQ-VAE on speech.
 
-    `encoder`, `quantizer` and `decoder` each hold ``name`` and the options of the registered part of that name; `vqspeech.model.check`
-    checks them.
+    `encoder`, `quantizer` and `decoder` each hold ``name`` and the options of the registered part of that name;
+    `vqspeech.model.check` checks them.
     """
 
     preset: str | None = None
@@ -105,8 +105,9 @@ def presets() -> tuple[str, ...]:
 def parse_model(values: Mapping[str, Any]) -> ModelConfig:
     """Parse a model configuration: the preset named by ``preset``, if any, with the other values over it.
 
-    A table ``encoder`` or ``decoder`` without a name means the built-in part (`PARTS`). Naming another part than the preset's replaces the
-    preset's table. ``past_noise`` beside the tables, as configurations of vqspeech 0.1 have it, is read as an option of the decoder.
+    A table ``encoder`` or ``decoder`` without a name means the built-in part (`PARTS`). Naming another part than the
+    preset's replaces the preset's table. ``past_noise`` beside the tables, as configurations of vqspeech 0.1 have it,
+    is read as an option of the decoder.
 
     Raises
     ------

@@ -105,8 +105,8 @@ def _keys(kind: Any, prefix: str) -> list[str]:
 def override(values: Mapping[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
     """Values with ``a.b=c`` assignments applied; c is read as TOML, and as a string where it is none.
 
-    Assigning another ``name`` to a table (``model.quantizer.name``, ``corpus.name``) clears the rest of it first: those were the options of
-    what it named before. Such assignments come first, wherever they stand.
+    Assigning another ``name`` to a table (``model.quantizer.name``, ``corpus.name``) clears the rest of it first: those
+    were the options of what it named before. Such assignments come first, wherever they stand.
 
     Raises
     ------

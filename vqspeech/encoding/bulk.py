@@ -51,7 +51,7 @@ def encode_bulk(
     ----------
     codec : the model
     inputs : audio files, folders, and prepared corpora (`vqspeech.corpora.store`)
-    out : a ``.parquet`` file, with its parts beside it in ``out.parts`` meanwhile; or a folder, for ``codes.parquet`` and ``parts``
+    out : a ``.parquet`` file, with its parts in ``out.parts`` meanwhile; or a folder of ``codes.parquet`` and ``parts``
     share : of this process; None for all parts
     engine : ``"local"`` or ``"ray"``, see `vqspeech.encoding.ray_engine`
     workers : actors of the engine ray

@@ -1,4 +1,4 @@
-"""Parts of a table of codes: encoded one after the other, each a Parquet file that is whole or not there, and merged into one table."""
+"""Parts of a table of codes: encoded in turn, each an atomically written Parquet file, and merged into one table."""
 
 from __future__ import annotations
 

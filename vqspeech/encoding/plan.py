@@ -1,4 +1,4 @@
-"""What a bulk encoding consists of: its inputs cut into parts, each with a key of everything that its codes depend on."""
+"""The plan of a bulk encoding: inputs cut into parts, each with a key of everything that its codes depend on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vqspeech.errors import InputError
 
 UTTERANCES_PER_PART = 250
 BYTES_PER_PART = 64 * 2**20
-"""A part ends where either is reached; the bytes are those of the audio files, or of the samples in a prepared corpus."""
+"""Limits of a part; the bytes are those of the audio files, or of the samples in a prepared corpus."""
 
 FORMAT = 1
 """Of parts; parts of another format are encoded again."""
@@ -108,7 +108,7 @@ def make_plan(codec: SpeechCodec, inputs: Sequence[Path], rows: int) -> Plan:
 
     Raises
     ------
-    InputError : a path that does not exist, no audio in it, or a prepared corpus of another sample rate than the model's
+    InputError : a missing path, one without audio, or a prepared corpus of another sample rate than the model's
     CheckpointError : a prepared corpus that is damaged
     """
     model = [FORMAT, file_sha256(codec.path / WEIGHTS), codec.device.type, rows]
@@ -127,7 +127,8 @@ def _of_store(path: Path, sample_rate: int, model: list[Any], before: int) -> It
     store = AudioStore.open(path)
     if store.sample_rate != sample_rate:
         raise InputError(
-            f"{path} was prepared at {store.sample_rate} Hz, the model takes {sample_rate} Hz; give its audio files instead"
+            f"{path} was prepared at {store.sample_rate} Hz, the model takes {sample_rate} Hz; "
+            "give its audio files instead"
         )
     for number, places in enumerate(_stretches(2 * store.lengths), start=before):
         key = _hash([*model, store.fingerprint, places.start, places.stop])

@@ -1,4 +1,4 @@
-"""Parts encoded on a Ray cluster: Ray Data hands them to a pool of actors, each of which holds the model (``pip install vqspeech[ray]``)."""
+"""Encode parts on a Ray cluster: Ray Data passes them to a pool of actors that hold the model (``vqspeech[ray]``)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class PartEncoder:
 def encode_on_ray(
     codec: SpeechCodec, chosen: Sequence[Part], folder: Path, parts: int, rows: int, workers: int | None
 ) -> Iterator[tuple[int, Encoded]]:
-    """Encode parts on the cluster that ``RAY_ADDRESS`` names, or on a local one; gives the number of inputs and the result of each as it is finished.
+    """Encode parts on the cluster of ``RAY_ADDRESS``, or a local one; yields each part's inputs and result when done.
 
     Parameters
     ----------

@@ -120,8 +120,8 @@ def decode_table(
     wanted = (codec.sample_rate, codec.hop_samples, codec.codebook_sizes)
     if (table.sample_rate, table.hop_samples, table.codebook_sizes) != wanted:
         raise InputError(
-            f"these codes are of another model: {table.sample_rate} Hz, {table.hop_samples} samples per code, codebooks of "
-            f"{table.codebook_sizes}; {codec.path} has {wanted[0]} Hz, {wanted[1]} and {wanted[2]}"
+            f"these codes are of another model: {table.sample_rate} Hz, {table.hop_samples} samples per code, "
+            f"codebooks of {table.codebook_sizes}; {codec.path} has {wanted[0]} Hz, {wanted[1]} and {wanted[2]}"
         )
     if table.codebook and table.codebook != codec.codebook:
         raise InputError(f"these codes are of another codebook than that of {codec.path}; encode the audio again")

@@ -84,7 +84,8 @@ class LossTerms(NamedTuple):
     Parameters
     ----------
     total : scalar to minimise
-    terms : name -> scalar, detached; the model's `criterion` is one of them. Statistics stand beside the terms without being in the total
+    terms : name -> scalar, detached; includes the model's `criterion`. Statistics may be among them without being in
+        the total
     codes : (batch, codebooks, frames) int64; (batch, 0, frames) for models without codes
     mask : (batch, frames) bool, frames that count
     """

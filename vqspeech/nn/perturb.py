@@ -1,4 +1,4 @@
-"""What training disturbs so that the model does not lean on it: codes by their neighbours, the decoder's past by noise."""
+"""Perturbations in training: codes are replaced by their neighbours, the decoder's past gets noise."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from vqspeech.nn.share import Share
 def jitter(
     z_q: Tensor, probability: float, generator: torch.Generator, mask: Tensor | None = None, share: Share | None = None
 ) -> Tensor:
-    """Replace each frame of (batch, dim, frames) by its left or its right neighbour, each with the given probability.
+    """Replace each frame of (batch, dim, frames) by its left or right neighbour, each with the given probability.
 
-    The first frame has no left neighbour and the last one that counts no right one; they stay where they would take it. The numbers of a
-    share are those that its rows have in the whole batch.
+    The first frame has no left neighbour and the last one that counts no right one; they stay where they would take it.
+    The numbers of a share are those that its rows have in the whole batch.
     """
     batch, _, frames = z_q.shape
     rows = slice(None) if share is None else slice(share.rank, None, share.ranks)
@@ -28,11 +28,11 @@ def jitter(
 
 
 def noisy(levels: Tensor, most: float, generator: torch.Generator, share: Share | None = None) -> Tensor:
-    """Mu-law levels (batch, time) with Gaussian noise, each row's standard deviation uniform between 0 and `most` levels.
+    """Add Gaussian noise to mu-law levels (batch, time), with a standard deviation per row from 0 to `most` levels.
 
-    A decoder that runs freely hears its own mistakes, which no recording holds; trained on clean pasts only it takes its own noise for
-    whispering and goes on whispering (cf. the injected noise of FFTNet, Jin et al. 2018). The numbers of a share are
-    those that its rows have in the whole batch.
+    A decoder that runs freely hears its own mistakes, which no recording holds; trained on clean pasts only it takes
+    its own noise for whispering and goes on whispering (cf. the injected noise of FFTNet, Jin et al. 2018). The numbers
+    of a share are those that its rows have in the whole batch.
     """
     batch, time = levels.shape
     rows = slice(None) if share is None else slice(share.rank, None, share.ranks)

@@ -1,4 +1,4 @@
-"""The VQ-VAE on speech: encoder, quantizer and decoder; its loss and its codes. Which parts these are is not its business."""
+"""The VQ-VAE of speech: encoder, quantizer and decoder of any kind; its loss and its codes."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ class VQVAE(nn.Module):
     encoder : waveform to latents
     quantizer : latents to codes and back
     decoder : latents and speaker to a waveform
-    jitter : probability that a frame's code is replaced by its left neighbour's, and the same for the right one (Chorowski et al. 2019)
-    decoder_gradient : share of the decoder's gradient that reaches encoder and codebook: 1 in the paper; 0 leaves the codes to the
-        spectral head
+    jitter : probability that a frame's code is replaced by its left neighbour's, and the same for the right one
+        (Chorowski et al. 2019)
+    decoder_gradient : share of the decoder's gradient that reaches encoder and codebook: 1 in the paper; 0 leaves the
+        codes to the spectral head
     spectral_head : auxiliary prediction, or None
     spectral_weight : its weight
     """
@@ -74,7 +75,7 @@ class VQVAE(nn.Module):
 
     @torch.no_grad()
     def start(self, batch: SpeechBatch, generator: torch.Generator) -> None:
-        """Data-dependent initialisation from one large batch: the encoder, the spectral head, the decoder, then the codebook on the latents."""
+        """Initialise from one large batch: the encoder, the spectral head, the decoder, then the codebook."""
         self.encoder.start(batch, generator)
         if self.spectral_head is not None:
             features = self.spectral_head.features
@@ -132,9 +133,9 @@ class VQVAE(nn.Module):
         return self.decoder.losses(z_q.roll(1, 0), batch)[self.decoder.criterion]
 
     def encode(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Codes (batch, codebooks, ceil(time / hop)) of waveforms (batch, time); code t covers samples [t * hop, (t + 1) * hop).
+        """Encode waveforms (batch, time) to codes (batch, codebooks, ceil(time / hop)).
 
-        With `lengths` (batch,), codes of frames without a real sample are 0.
+        Code t covers samples [t * hop, (t + 1) * hop). With `lengths` (batch,), codes of frames without a real sample are 0.
         """
         z = self.encoder(waveform, lengths)
         if lengths is None:

@@ -15,7 +15,8 @@ BLOCK_LATENTS = 64
 class LazyConditions:
     """`WaveNet.conditions` of one utterance, (frames * upsampling, layers, 2 * width), a block at a time.
 
-    Blocks are the same however slices are cut, so what is drawn from them does not depend on the pieces. An hour of codes at 25 Hz takes
+    Blocks are the same however slices are cut, so what is drawn from them does not depend on the pieces. An hour of
+    codes at 25 Hz takes
     0.7 MB, of latents of 64 dimensions 23 MB, of conditions of 30 layers of 64 channels 1.4 GB.
 
     Parameters

@@ -30,7 +30,7 @@ CHUNK_SECONDS = 0.4
 
 
 class Conditions(Protocol):
-    """What layers add to their gates, (frames, layers, 2 * width), as a tensor or as anything that gives slices of it."""
+    """What layers add to their gates, (frames, layers, 2 * width), as a tensor or anything with slices of it."""
 
     def __len__(self) -> int: ...
 
@@ -53,7 +53,8 @@ def sample(
 ) -> Speech:
     """Sample utterances from a WaveNet, many at once, each sample fed back as input for the next.
 
-    What utterance u gets depends on its conditions, the seed, its stream number and `parts`, not on what else is in the batch.
+    What utterance u gets depends on its conditions, the seed, its stream number and `parts`, not on what else is in the
+    batch.
 
     Parameters
     ----------
@@ -87,8 +88,8 @@ def pieces(
 ) -> Iterator[Piece]:
     """Sample utterances piece by piece; arguments and errors as in `sample`, which collects them.
 
-    Progress counts samples of the longest utterance; where there are more utterances or parts than an engine draws together, those of
-    the longest of every turn, summed. An utterance in parts comes in one piece.
+    Progress counts samples of the longest utterance; where there are more utterances or parts than an engine draws
+    together, those of the longest of every turn, summed. An utterance in parts comes in one piece.
     """
     _check(decoder, conditions, lengths, options.temperature)
     name, streams = resolve(options.engine), options.streams
@@ -154,7 +155,7 @@ def stream(
     engine: str = "auto",
     weights: str = "fp32",
 ) -> Iterator[np.ndarray]:
-    """One utterance piece by piece, in memory that does not grow with its length; the pieces together are what `sample` gives.
+    """Generate one utterance piece by piece, in constant memory; the pieces together equal the result of `sample`.
 
     Parameters
     ----------
@@ -217,7 +218,7 @@ def _plans(decoder: WaveNet, lengths: Sequence[int], parts: int | str) -> list[l
 def _chunks(
     sampler: Engine, hop: int, jobs: Sequence[_Job], seed: int, temperature: float
 ) -> Iterator[list[np.ndarray]]:
-    """Jobs, longest first: of each chunk of time the waveforms of those that are not at their end. `hop` is samples per row of conditions."""
+    """Yield the waveforms of unfinished jobs (longest first) for each chunk of time; `hop` is samples per condition."""
     first, frames = 0, CHUNK_FRAMES
     while first < jobs[0].part.count:
         started = time.monotonic()

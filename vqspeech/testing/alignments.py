@@ -98,7 +98,8 @@ def intervals(subject: AlignmentSubject) -> None:
         assert end_s <= phone.start_s < phone.end_s, f"{phone} overlaps, is empty, or out of order"
         end_s = phone.end_s
         assert phone.label == SILENCE or phone.label.strip().lower() not in SILENCE_LABELS, (
-            f"the label {phone.label!r} is silence; fold it into {SILENCE!r} (vqspeech.alignment.intervals.silence_folded)"
+            f"the label {phone.label!r} is silence; fold it into {SILENCE!r} "
+            "(vqspeech.alignment.intervals.silence_folded)"
         )
 
 
@@ -133,7 +134,7 @@ def encodings(subject: AlignmentSubject) -> None:
 
 
 def unusable_file(subject: AlignmentSubject) -> None:
-    """A missing file, an empty one, text of another kind and bytes that are no text are errors that name the file, exit code 2."""
+    """A missing or empty file, other text and bytes that are not text are errors that name the file, exit code 2."""
     with tempfile.TemporaryDirectory() as folder:
         subject.refuses_path(Path(folder) / f"missing{subject.spec.suffixes[0]}", "a missing file")
     subject.refuses("", "an empty file")

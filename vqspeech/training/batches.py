@@ -19,8 +19,8 @@ from vqspeech.training.draws import TRAIN, generator
 class SpeechBatches:
     """Random crops of some of a store's utterances.
 
-    A crop is drawn uniformly over time: an utterance with probability proportional to its length, then an offset. Utterances shorter than
-    a crop are taken whole and padded with silence that `SpeechBatch.lengths` tells from speech.
+    A crop is drawn uniformly over time: an utterance with probability proportional to its length, then an offset.
+    Utterances shorter than a crop are taken whole and padded with silence that `SpeechBatch.lengths` tells from speech.
 
     Parameters
     ----------

@@ -39,8 +39,8 @@ class Rows(NamedTuple):
 class RowBatches:
     """Draws rows in epochs, as a pure function of (seed, stream, step).
 
-    Each epoch is a permutation of its own, so every row is seen equally often. A permutation is drawn from the number of its epoch;
-    nothing is carried from step to step, so a resumed run and another process draw the same rows.
+    Each epoch is a permutation of its own, so every row is seen equally often. A permutation is drawn from the number
+    of its epoch; nothing is carried from step to step, so a resumed run and another process draw the same rows.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class RowBatches:
         return self.indices[rows]
 
     def fixed(self, number: int, count: int) -> npt.NDArray[np.int64]:
-        """Draw the rows (count,) of a validation batch: consecutive stretches of one permutation, repeated without end."""
+        """Draw the rows (count,) of a validation batch: consecutive stretches of one permutation, repeated."""
         order = generator(self.seed, VALID, 0).permutation(len(self.indices))
         return self.indices[order[np.arange(number * count, (number + 1) * count) % len(order)]]
 
@@ -143,7 +143,7 @@ class RowTask(ABC):
         return self._share(self._train.training(step), TRAIN, step, rank, ranks)
 
     def validation_batch(self, number: int, rank: int, ranks: int) -> Any:
-        """Make a share of a validation batch, of training rows when none are held out; of at least two rows, to shuffle."""
+        """Make a share of a validation batch of two rows or more, to shuffle; of training rows if none are held out."""
         rows = self._valid.fixed(number, max(2, self.config.train.batch_size))
         return self._share(rows, VALID, number, rank, ranks)
 

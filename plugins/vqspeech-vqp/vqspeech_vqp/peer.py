@@ -44,7 +44,7 @@ class PeerQuantizer(Quantizer):
         self.codebook_sizes = codebook_sizes
 
     @abstractmethod
-    def quantize(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def quantize_frames(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Quantize frames (frames, dim) to frames with the peer's gradient, codes (frames, codebooks), scalar loss."""
 
     @abstractmethod
@@ -59,7 +59,7 @@ class PeerQuantizer(Quantizer):
             if not count:
                 # All of z takes part with weight zero, so that every process computes the same graph.
                 frames = torch.zeros(1, self.dim, device=z.device) + 0 * z[:0].float().sum()
-            quantized, codes, loss = self.quantize(frames)
+            quantized, codes, loss = self.quantize_frames(frames)
             exact = self.raise_codes(codes)
             quantized = quantized + (exact - quantized).detach()
             return Quantized(
@@ -79,7 +79,7 @@ class PeerQuantizer(Quantizer):
             return torch.zeros(len(z), len(self.codebook_sizes), z.shape[2], dtype=torch.int64, device=z.device)
         frames, valid = to_frames(z, mask)
         with torch.autocast(z.device.type, enabled=False), _evaluating(self.peer):
-            codes = self.quantize(frames)[1]
+            codes = self.quantize_frames(frames)[1]
         return _scatter(codes if valid is None else codes * valid[:, None], z, None)
 
     def decode(self, codes: Tensor) -> Tensor:

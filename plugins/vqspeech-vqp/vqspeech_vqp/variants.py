@@ -16,8 +16,8 @@ from vqspeech_vqp.peer import PeerQuantizer, peer_class
 class SimVQ(PeerQuantizer):
     """Zhu et al. 2024, arXiv 2411.02038: a frozen Gaussian codebook behind a learned linear layer."""
 
-    def quantize(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """See `PeerQuantizer.quantize`."""
+    def quantize_frames(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See `PeerQuantizer.quantize_frames`."""
         quantized, codes, loss = self.peer(frames[None])
         return quantized[0], codes[0][:, None], loss
 
@@ -44,8 +44,8 @@ class LookupFree(PeerQuantizer):
 
     distance = None
 
-    def quantize(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """See `PeerQuantizer.quantize`."""
+    def quantize_frames(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See `PeerQuantizer.quantize_frames`."""
         quantized, codes, loss = self.peer(frames[None])
         return quantized[0], codes[0][:, None].long(), loss
 
@@ -90,8 +90,8 @@ def bsq(
 class Rotation(PeerQuantizer):
     """Fifty et al. 2024, arXiv 2410.06424, on a codebook that learns by its loss; the peer's averages are off."""
 
-    def quantize(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """See `PeerQuantizer.quantize`."""
+    def quantize_frames(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See `PeerQuantizer.quantize_frames`."""
         quantized, codes, loss = self.peer(frames[None])
         return quantized[0], codes[0][:, None], loss.sum()
 
@@ -136,8 +136,8 @@ class RandomProjection(PeerQuantizer):
         super().__init__(peer, dim, (codebook_size,))
         self.up = nn.Linear(code_dim, dim)
 
-    def quantize(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """See `PeerQuantizer.quantize`."""
+    def quantize_frames(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See `PeerQuantizer.quantize_frames`."""
         with torch.no_grad():
             codes = self.peer(frames[None]).view(-1, 1)
         soft = F.normalize(self.peer.norm(frames) @ self.peer.rand_projs[0], dim=1)

@@ -51,7 +51,8 @@ def test_the_span_of_a_code_is_the_one_that_gradients_show(strides, dilations, d
     assert (first, last) == (frame * hop - span.before, frame * hop + span.after)
     assert span.receptive_field == last - first
     assert span.hop == hop
-    # even surpluses (kernel - stride) are symmetric; odd ones (kernel 10, stride 5) look one step of their input further ahead than back
+    # even surpluses (kernel - stride) are symmetric; odd ones (kernel 10, stride 5) look one step of their input
+    # further ahead than back
     assert span.delay_samples == frame * hop + hop / 2 - (first + last) / 2 == delay
 
 

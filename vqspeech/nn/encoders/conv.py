@@ -48,10 +48,10 @@ def conv_encoder(
 class ConvEncoder(Encoder):
     """Waveform (or spectral features of it) to latents.
 
-    The paper's VCTK encoder is six strided convolutions of kernel 4 and stride 2 over the waveform, 64 times shorter (van den Oord et
-    al. 2017, section 4.3); channel widths and non-linearities are not given there. Each convolution pads (kernel - stride) // 2 on
-    the left and the rest on the right, so that n * hop samples give n codes and code t covers samples [t * hop, (t + 1) * hop).
-    The end of a waveform is padded with silence to a multiple of the hop.
+    The paper's VCTK encoder is six strided convolutions of kernel 4 and stride 2 over the waveform, 64 times shorter
+    (van den Oord et al. 2017, section 4.3); channel widths and non-linearities are not given there. Each convolution
+    pads (kernel - stride) // 2 on the left and the rest on the right, so that n * hop samples give n codes and code t
+    covers samples [t * hop, (t + 1) * hop). The end of a waveform is padded with silence to a multiple of the hop.
 
     Parameters
     ----------
@@ -115,8 +115,9 @@ class ConvEncoder(Encoder):
         Parameters
         ----------
         waveform : (batch, time) float in [-1, 1]; any time, padded with silence to a multiple of the hop
-        lengths : (batch,) int64, samples of each waveform that are real, with zeros beyond them; what follows the end is then held
-            at zero in every layer, as it is for a waveform on its own, and latents beyond ``ceil(lengths / hop_samples)`` mean nothing
+        lengths : (batch,) int64, number of real samples of each waveform, with zeros beyond them; every layer is then
+            zero beyond the end, as for a waveform on its own. Latents beyond ``ceil(lengths / hop_samples)`` mean
+            nothing
 
         Returns
         -------
@@ -147,7 +148,7 @@ def _cut(hidden: Tensor, ends: Tensor | None) -> Tensor:
 
 
 class _ResidualBlock(nn.Module):
-    """ReLU, dilated convolution of kernel 3, ReLU, pointwise convolution, added to the input; (batch, channels, time)."""
+    """x + pointwise convolution of ReLU, dilated convolution of kernel 3, ReLU; (batch, channels, time)."""
 
     def __init__(self, channels: int, dilation: int) -> None:
         super().__init__()

@@ -26,22 +26,23 @@ class Span:
 
     @property
     def delay_samples(self) -> float:
-        """Distance from the centre of the span to the centre of the code's own samples [t * hop, (t + 1) * hop), positive into the past."""
+        """Distance in samples from the span's centre to that of [t * hop, (t + 1) * hop), positive into the past."""
         return (self.hop - (self.after - self.before)) / 2
 
 
 class Encoder(nn.Module):
     """The protocol of encoders, api 1: waveforms (batch, time) to latents (batch, dim, frames).
 
-    The factory that a plugin registers is called as ``make(sample_rate, **options)``: the rate of the waveforms in Hz, then the keys of
-    ``[model.encoder]`` as keywords. It raises `ValueError` or `ConfigError` for options that cannot be used, and downloads nothing:
-    pretrained weights come in `load_pretrained`.
+    The factory that a plugin registers is called as ``make(sample_rate, **options)``: the rate of the waveforms in Hz,
+    then the keys of ``[model.encoder]`` as keywords. It raises `ValueError` or `ConfigError` for options that cannot be
+    used, and downloads nothing: pretrained weights come in `load_pretrained`.
 
     Attributes
     ----------
     dim : channels of the latents
     hop_samples : samples per latent
-    span : samples that one latent depends on; None when a latent may depend on the whole utterance, which is then encoded in one piece
+    span : samples that one latent depends on; None when a latent may depend on the whole utterance, which is then
+        encoded in one piece
     """
 
     dim: int

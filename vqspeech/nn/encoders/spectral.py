@@ -17,27 +17,29 @@ FeatureKind = Literal["logmel", "mfcc"]
 class SpectralFeatures(nn.Module):
     """Log-mel or MFCC features, standardised.
 
-    Frame i covers samples [i * hop, (i + 1) * hop): its analysis window is centred on the middle of that span, so a waveform of
-    n * hop samples gives exactly n frames and no delay. Beyond both ends the waveform counts as silence.
+    Frame i covers samples [i * hop, (i + 1) * hop): its analysis window is centred on the middle of that span, so a
+    waveform of n * hop samples gives exactly n frames and no delay. Beyond both ends the waveform counts as silence.
 
     MFCCs are the type-II DCT of the log-mel frame (Davis & Mermelstein 1980), optionally followed by first and second
-    differences over 5 frames as in Chorowski et al. 2019 (arXiv 1901.08810). Each channel is standardised by a mean and a standard
-    deviation that `fit` takes from data; until then they are 0 and 1.
+    differences over 5 frames as in Chorowski et al. 2019 (arXiv 1901.08810). Each channel is standardised by a mean and
+    a standard deviation that `fit` takes from data; until then they are 0 and 1.
 
-    Two options make distances between frames say more about phones. Sliding mean normalisation takes away what a recording adds to all
-    its frames, a microphone above all (cepstral mean subtraction, Atal 1974, over a window as in Kaldi's apply-cmvn-sliding). Liftering weighs
-    standardised coefficient n = 0, 1, ... by (n + 1)^lifter: below 0 the first ones count more, as they do in plain cepstra, where they are the
-    largest by far.
+    Two options make distances between frames say more about phones. Sliding mean normalisation takes away what a
+    recording adds to all its frames, a microphone above all (cepstral mean subtraction, Atal 1974, over a window as in
+    Kaldi's apply-cmvn-sliding). Liftering weighs standardised coefficient n = 0, 1, ... by (n + 1)^lifter: below 0 the
+    first ones count more, as they do in plain cepstra, where they are the largest by far.
 
     Parameters
     ----------
     kind : ``"logmel"`` or ``"mfcc"``
     sample_rate : in Hz
-    hop_samples, window_samples : frame step and analysis window; with a hop beyond the window the samples between windows are not seen
+    hop_samples, window_samples : frame step and analysis window; with a hop beyond the window, samples between windows
+        are ignored
     n_mels : mel bands between 0 Hz and half the rate
     n_mfcc : cepstral coefficients kept (mfcc only)
     deltas : append first and second differences (mfcc only)
-    mean_window_samples : window, centred on each frame, over which sliding means are taken, within the waveform; 0 for none. Not of differences
+    mean_window_samples : window of sliding means, centred on each frame, within the waveform; 0 for none. Differences
+        have no sliding mean
     lifter : exponent of the weights of cepstral coefficients, of differences too (mfcc only)
     """
 
@@ -98,7 +100,8 @@ class SpectralFeatures(nn.Module):
         Parameters
         ----------
         waveform : (batch, time), time a multiple of ``hop_samples``; zeros beyond the end of each
-        frames : (batch,) int64, frames of each waveform that count: differences and sliding means take these for all there are; all when None
+        frames : (batch,) int64, number of real frames of each waveform, to which differences and sliding means are
+            limited; None for all
 
         Returns
         -------
@@ -154,7 +157,7 @@ def _sliding_mean(features: Tensor, reach: int, frames: Tensor | None) -> Tensor
 
 
 def _difference(features: Tensor, frames: Tensor | None) -> Tensor:
-    """Regression slope over five frames, ends repeated (Young et al., The HTK Book, eq. 5.16); (batch, channels, time)."""
+    """Compute the regression slope over five frames, ends repeated (Young et al., The HTK Book, eq. 5.16)."""
     time = features.shape[-1]
     if frames is not None:  # the end is each row's own
         last = (frames - 1).clamp_min(0)[:, None]

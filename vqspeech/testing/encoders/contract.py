@@ -17,7 +17,7 @@ from vqspeech.testing.modules import relative_error, require_gradients
 
 
 def attributes(subject: EncoderSubject) -> None:
-    """`dim` and `hop_samples` are positive integers; `span` is None or a `Span` of the same hop that holds at least one sample."""
+    """`dim` and `hop_samples` are positive integers; `span` is None or a `Span` of that hop, at least one sample."""
     encoder = subject.fresh()
     for name in ("dim", "hop_samples"):
         value = getattr(encoder, name, None)
@@ -37,7 +37,8 @@ def shapes(subject: EncoderSubject) -> None:
         latents = encoder(subject.waveforms(batch, samples))
         wanted = (batch, encoder.dim, -(-samples // hop))
         assert tuple(latents.shape) == wanted, (
-            f"latents of {samples} samples have shape {tuple(latents.shape)}, not (batch, dim, ceil(time / hop_samples)) = {wanted}"
+            f"latents of {samples} samples have shape {tuple(latents.shape)}, "
+            f"not (batch, dim, ceil(time / hop_samples)) = {wanted}"
         )
         assert latents.is_floating_point(), f"latents are {latents.dtype}"
         assert torch.isfinite(latents).all(), f"latents of {samples} samples are not finite"
@@ -68,7 +69,7 @@ def silence(subject: EncoderSubject) -> None:
 
 
 def gradient(subject: EncoderSubject) -> None:
-    """The gradient of the latents reaches every row of the waveform and is finite; encoders with a frozen front end are skipped."""
+    """The gradient of latents reaches every row of the waveform and is finite; skipped with a frozen front end."""
     encoder = subject.started()
     waveform = subject.waveforms(2, subject.frames(encoder) * encoder.hop_samples).requires_grad_()
     latents = encoder(waveform)
@@ -115,7 +116,7 @@ def reduced_precision(subject: EncoderSubject) -> None:
 
 
 def builds_offline(subject: EncoderSubject) -> None:
-    """The factory opens no connection: pretrained weights come in `load_pretrained`, and their absence is an `InputError`."""
+    """The factory opens no connection: pretrained weights come in `load_pretrained`, or are an `InputError`."""
     with _no_network():
         subject.built()
 

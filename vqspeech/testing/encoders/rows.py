@@ -11,7 +11,7 @@ from vqspeech.testing.modules import require_close
 
 @torch.no_grad()
 def rows_alone(subject: EncoderSubject) -> None:
-    """A row has the same latents alone and among others, in training mode as well: batches can be divided (no batch normalisation)."""
+    """A row has the same latents alone and among others, in training mode too: no batch normalisation."""
     encoder = subject.started()
     waveform = subject.waveforms(3, subject.frames(encoder) * encoder.hop_samples)
     for training in (True, False):
@@ -60,7 +60,7 @@ def span(subject: EncoderSubject) -> None:
 
 @torch.no_grad()
 def stretches(subject: EncoderSubject) -> None:
-    """A stretch cut out at a multiple of the hop has the latents of the whole utterance, wherever their spans lie inside it."""
+    """A stretch cut at a multiple of the hop has the latents of the utterance, where their spans lie inside it."""
     encoder = subject.started().eval()
     if encoder.span is None:
         pytest.skip("a latent may depend on the whole utterance (span is None)")

@@ -20,7 +20,7 @@ from vqspeech.testing.two_processes import run_in_two
 
 @torch.no_grad()
 def no_hidden_state(subject: EncoderSubject) -> None:
-    """Encoding changes no state and is not random, in training and in evaluation mode: the same waveform has the same latents, bit for bit."""
+    """Encoding changes no state and is not random: the same waveform has the same latents in either mode."""
     encoder = subject.started()
     samples = 6 * encoder.hop_samples
     waveform, other = subject.waveforms(2, samples), subject.waveforms(3, samples // 2, seed=9)
@@ -62,7 +62,7 @@ def state_round_trip(subject: EncoderSubject) -> None:
 
 @torch.no_grad()
 def two_processes(subject: EncoderSubject) -> None:
-    """Two processes (gloo), the encoder built before the process group: the same state after `start`, and the latents of one process."""
+    """Two processes (gloo) have the same state after `start`, and the latents of one process."""
     encoder = subject.fresh()
     batch = subject.batch(encoder)
 
