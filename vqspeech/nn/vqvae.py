@@ -135,7 +135,8 @@ class VQVAE(nn.Module):
     def encode(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Encode waveforms (batch, time) to codes (batch, codebooks, ceil(time / hop)).
 
-        Code t covers samples [t * hop, (t + 1) * hop). With `lengths` (batch,), codes of frames without a real sample are 0.
+        Code t covers samples [t * hop, (t + 1) * hop). With `lengths` (batch,), codes of frames without a real sample
+        are 0.
         """
         z = self.encoder(waveform, lengths)
         if lengths is None:

@@ -68,9 +68,10 @@ class AudioTask:
         return self._train(step, rank=rank, ranks=ranks)
 
     def validation_batch(self, number: int, rank: int, ranks: int) -> SpeechBatch:
-        """Whole crops of the validation split, or of the training split where that is empty; at least two, to swap codes between.
+        """Make a batch of whole crops of the validation split, or of the training split where that is empty.
 
-        The decoder sees them whole: at the start of a short window its past is empty, which would count against it.
+        There are at least two, so that codes can be swapped between them. The decoder sees them whole: at the start of
+        a short window its past is empty, which would count against it.
         """
         crops = max(2, self.config.train.batch_size)
         return self._valid(number, stream=VALID, rank=rank, ranks=ranks, crops=crops)
