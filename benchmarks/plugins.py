@@ -69,7 +69,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         plant(Path(folder), 50)
         names = ",".join(f"p{number}" for number in range(50))
-        measure(Path(folder), names, 1)  # writes the .pyc files, as pip does
+        # Writes the .pyc files, as pip does.
+        measure(Path(folder), names, 1)
         seconds, told, torch = measure(Path(folder), names, arguments.runs)
         bare, _, _ = measure(Path(folder), "", arguments.runs)
     case = "plugins list, 50 distributions, 5 broken"

@@ -30,7 +30,8 @@ def measure(side: int, batch: int, rounds: int, positions: int, attention: int) 
     torch.manual_seed(0)
     model = GatedPixelCNN((CODES,), layers=LAYERS, width=WIDTH, head_width=HEAD, attention_blocks=attention).eval()
     uniform = uniform_grid(0, range(batch), 1, (side, side))
-    sample(model, uniform[:, :, :2])  # whatever is compiled or allocated once
+    # Whatever is compiled or allocated once.
+    sample(model, uniform[:, :, :2])
     cached, naive = [], []
     for _ in range(rounds):
         begin = time.perf_counter()

@@ -68,7 +68,8 @@ def test_streams_are_63_bits_of_the_name():
     numbers = {stream_number(f"p225_{number:03}") for number in range(1000)}
     assert len(numbers) == 1000
     assert all(0 <= number < 2**63 for number in numbers)
-    assert stream_number("p225_001") == 1390085698424355796  # or every file would sound different after an upgrade
+    # Or every file would sound different after an upgrade.
+    assert stream_number("p225_001") == 1390085698424355796
 
 
 def test_a_file_of_another_rate_becomes_a_file_of_the_models_rate(checkpoint, tmp_path):

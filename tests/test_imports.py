@@ -141,7 +141,8 @@ def test_nn_knows_no_files_and_no_names():
 
 def imported_modules(name: str) -> set[str]:
     """Modules of this repository that a module imports, at its top, in functions, or for type checking only."""
-    if name == "vqspeech":  # its names are loaded on use, and imported for type checkers only
+    # Its names are loaded on use, and imported for type checkers only.
+    if name == "vqspeech":
         return set()
     found = set()
     for _, imported in imports(name, parsed(name)):

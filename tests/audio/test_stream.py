@@ -57,7 +57,8 @@ def test_a_file_given_up_leaves_nothing(tmp_path):
 def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, name):
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))  # Python ignores SIGXFSZ: writing fails instead
+    # Python ignores SIGXFSZ: writing fails instead.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
     try:
         writer = Writer(tmp_path / name, 16000)
         with pytest.raises(InputError, match=rf"cannot write .*{name}: .*free some space"):

@@ -38,7 +38,8 @@ def test_damage_names_the_file(tmp_path, name, how):
         flipped = bytes([whole[0], whole[1] ^ 1]) + whole[2:]
         path.write_bytes({"flipped": flipped, "cut": whole[: len(whole) // 2], "emptied": b""}[how])
     if (name, how) == (CHECKSUMS, "gone"):
-        assert damage(path.parent) is None  # as releases before checksums left it
+        # As releases before checksums left it.
+        assert damage(path.parent) is None
     else:
         assert name in damage(path.parent)
 
@@ -84,7 +85,8 @@ def test_a_writer_that_dies_at_any_moment_leaves_whole_checkpoints(tmp_path, rep
         died = write_and_die(target, NEW, calls)
         found = {path.name: content(path) for path in root.glob("step-*")}
         assert all(damage(path) is None for path in root.glob("step-*"))
-        if replacing:  # between two renames it is there under another name only
+        # Between two renames it is there under another name only.
+        if replacing:
             assert found in ({"step-1": OLD}, {"step-1": NEW}, {})
         else:
             assert found in ({"step-1": OLD}, {"step-1": OLD, "step-2": NEW})

@@ -79,7 +79,8 @@ def test_a_table_with_its_baselines_figures_and_json(corpus: Path, runs: list[Pa
     } <= names
     assert "Codes against phonemes" in (tmp_path / "report" / "index.html").read_text()
     found = json.loads((tmp_path / "result.json").read_text())
-    assert found["kmeans_mfcc"] == 1.0  # three tones
+    # Three tones.
+    assert found["kmeans_mfcc"] == 1.0
     assert found["kmeans_mfcc_training_audio"] is None
     assert (found["labels_by"], found["inventory"], found["phones"]) == ("centre", "as-written", 3)
 

@@ -267,8 +267,7 @@ def test_fifty_distributions_of_which_five_are_broken(site, fake_dist):
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=False)
     *rows, last = result.stdout.splitlines()
     assert last in ("code 0 False", "code None False")
-    rows = [
-        row for row in rows if row.startswith("quantizer ")
-    ]  # plugins installed here, as in CI, are listed as switched off
+    # Plugins installed here, as in CI, are listed as switched off.
+    rows = [row for row in rows if row.startswith("quantizer ")]
     assert len(rows) == len(OURS) + 45
     assert len(result.stderr.splitlines()) == 5

@@ -61,14 +61,13 @@ def wait_for(condition, process):
 @pytest.mark.parametrize("command", ["convert", "decode"])
 def test_ctrl_c_leaves_a_valid_shorter_file(command, run, tmp_path):
     arguments, target = prepared(command, run, tmp_path, "long.wav", 1200)
+    # SIGINT is ignored where tests run in the background.
     process = subprocess.Popen(
         [sys.executable, "-m", "vqspeech", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(
-            signal.SIGINT, signal.SIG_DFL
-        ),  # ignored where the tests run in the background
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         wait_for(lambda: any(path.stat().st_size > 2 * RATE for path in target.parent.glob(".long.wav.*.tmp")), process)

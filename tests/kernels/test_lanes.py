@@ -57,7 +57,8 @@ def applied(function, numbers):
 
 def test_rounding_to_bfloat16_is_that_of_pytorch():
     bits = np.random.default_rng(0).integers(0, 2**32, 2**16, dtype=np.uint32)
-    ties = np.arange(0x3F800000, 0x3F900000, 0x800, dtype=np.uint32)  # halfway between two numbers, and not
+    # Halfway between two numbers, and not.
+    ties = np.arange(0x3F800000, 0x3F900000, 0x800, dtype=np.uint32)
     special = np.array([0, 0x80000000, 0x7F800000, 0xFF800000, 0x7FFFFFFF, 0x7FC00000, 1, 0x7F7FFFFF], np.uint32)
     numbers = np.concatenate([bits, ties, np.tile(special, 2)]).view(np.float32)
     found = torch.empty(len(numbers), dtype=torch.bfloat16)

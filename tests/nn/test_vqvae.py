@@ -146,7 +146,8 @@ def test_what_lies_beyond_the_length_is_no_part_of_any_mean(options):
     assert two.mask.sum(1).tolist() == [6, 6, 6]
     assert not two.codes[:, :, 6:].any()
     same = (one.codes == two.codes[:, :, :6]).float().mean()
-    assert same > 0.8  # only the encoder's view over the end differs
+    # Only the encoder's view over the end differs.
+    assert same > 0.8
     if same == 1:
         torch.testing.assert_close(one.terms["nll"], two.terms["nll"])
 

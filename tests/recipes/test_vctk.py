@@ -91,7 +91,8 @@ def test_the_page_says_that_the_speech_is_synthetic_and_holds_every_sound(finish
     page = (finished / "report" / "index.html").read_text()
     assert "Synthetic demo corpus" in page
     assert "fused cpu" in page
-    assert page.count("<audio") == 2 + 2 + 2 + 2  # original and reconstruction of two, source and conversion of two
+    # Original and reconstruction of two, source and conversion of two.
+    assert page.count("<audio") == 2 + 2 + 2 + 2
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert len(list((finished / "report").rglob("*.wav"))) == 6
 

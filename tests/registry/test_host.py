@@ -160,7 +160,8 @@ def test_a_broken_plugin_leaves_a_record_and_hides_nobody(case, fake_dist, isola
         "broken",
     )
     assert (failure.stage, failure.error) == (stage, error)
-    with pytest.raises(ValueError, match=message):  # `match` gives the better report
+    # `match` gives the better report.
+    with pytest.raises(ValueError, match=message):
         raise ValueError(failure.message)
     assert "\n" not in failure.message
 
@@ -227,7 +228,8 @@ def test_debug_adds_the_traceback(fake_dist, isolated_registry, capsys):
 def test_strict_turns_failures_into_errors(fake_dist, isolated_registry):
     fake_dist("vqspeech-x", "raise ImportError('nothing here')")
     isolated_registry(VQSPEECH_STRICT_PLUGINS="1")
-    assert lookup.spec("quantizer", "ema").name == "ema"  # a built-in needs no plugin
+    # A built-in needs no plugin.
+    assert lookup.spec("quantizer", "ema").name == "ema"
     with pytest.raises(PluginError, match=r"vqspeech-x 0\.3.*nothing here.*VQSPEECH_STRICT_PLUGINS"):
         lookup.specs("quantizer")
 

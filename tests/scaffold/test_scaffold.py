@@ -42,7 +42,8 @@ def installed(generated: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
         pytest.skip("needs setuptools >= 77 (extra dev)")
     site = tmp_path_factory.mktemp("site")
     options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-compile", "--no-index", "--target", str(site)]
-    copies = shutil.copytree(generated, site / "sources")  # pip leaves build/ behind
+    # Pip leaves build/ behind.
+    copies = shutil.copytree(generated, site / "sources")
     sources = [str(folder) for folder in sorted(copies.iterdir())]
     done = subprocess.run([sys.executable, "-m", "pip", "install", *options, *sources], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

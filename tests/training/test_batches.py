@@ -87,7 +87,8 @@ def test_short_utterances_are_whole_and_padded_with_silence(crops, store):
     assert batch.lengths.tolist() == [len(samples)] * 6
     assert all(torch.equal(row[: len(samples)], samples) for row in batch.waveform)
     assert not batch.waveform[:, len(samples) :].any()
-    assert not batch.window_start.any()  # 800 samples, four frames: the window fits in one way only
+    # 800 samples, four frames: the window fits in one way only.
+    assert not batch.window_start.any()
 
 
 @pytest.mark.parametrize("window", [256, 1024, 1100, 2560, 0])

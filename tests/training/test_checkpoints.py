@@ -57,8 +57,10 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path, make_conf
         reached.append(newest(run))
         if child.returncode != -signal.SIGKILL:
             break
-    assert child.returncode == -signal.SIGKILL, said  # it was still at work each time
-    assert sorted(set(reached)) == reached  # and got further each time
+    # It was still at work each time.
+    assert child.returncode == -signal.SIGKILL, said
+    # And got further each time.
+    assert sorted(set(reached)) == reached
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "cannot be used" not in done.stderr
@@ -67,9 +69,8 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path, make_conf
         assert same(contents(run, path.name), contents(whole, path.name))
     assert rows(run) == rows(whole)
     assert (run / "checkpoints" / "best.json").read_text() == (whole / "checkpoints" / "best.json").read_text()
-    assert sorted(os.listdir(run / "checkpoints")) == sorted(
-        os.listdir(whole / "checkpoints")
-    )  # nothing half done is left
+    # Nothing half done is left.
+    assert sorted(os.listdir(run / "checkpoints")) == sorted(os.listdir(whole / "checkpoints"))
 
 
 def newest(run):

@@ -23,7 +23,8 @@ def test_rows_are_appended_and_read(path):
     log = MetricsLog(path, 6)
     assert log.seconds_before == 12.0
     log.write(rows(8)[0])
-    assert read_metrics(path) == rows(2, 4, 6, 8)  # at once, not when the file is closed
+    # At once, not when the file is closed.
+    assert read_metrics(path) == rows(2, 4, 6, 8)
     log.close()
 
 

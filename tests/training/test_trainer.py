@@ -106,7 +106,8 @@ def test_a_batch_computed_in_parts_trains_the_same(tmp_path, make_config, store,
     ours, theirs = (state(tmp_path / which, 12)["model"] for which in ("parts", "whole"))
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-3)
     other = make_config(**options, accumulate=accumulate)
-    assert run(other, tmp_path / "whole", store).step == 12  # may change when a run goes on
+    # May change when a run goes on.
+    assert run(other, tmp_path / "whole", store).step == 12
 
 
 def test_the_rate_leaves_out_validation_and_saving(tmp_path, make_config, store, monkeypatch):

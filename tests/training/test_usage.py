@@ -29,7 +29,8 @@ def test_figures_are_those_of_the_shares():
 def test_one_code_and_all_codes(codes, used, perplexity, normalised):
     figures = count([[codes]]).figures()
     assert figures == pytest.approx({"codes_used": used, "perplexity": perplexity, "normalised_entropy": normalised})
-    assert math.copysign(1, figures["normalised_entropy"]) == 1  # no -0.0
+    # No -0.0.
+    assert math.copysign(1, figures["normalised_entropy"]) == 1
 
 
 def test_masked_frames_do_not_count():

@@ -31,7 +31,8 @@ def info(run: Run, as_json: AsJson = False) -> None:
     }
     if facts["speakers"]:
         lines["speakers"] = f"{len(facts['speakers'])}, see `vqspeech speakers {run}`"
-    for name, value in facts["model"].items():  # of whatever modality; single values say little without the others
+    # Of whatever modality; single values say little without the others.
+    for name, value in facts["model"].items():
         if isinstance(value, dict):
             lines[name] = json.dumps(value)
     single = {name: value for name, value in facts["model"].items() if not isinstance(value, dict)}

@@ -125,7 +125,8 @@ def fold_mnemonic(mnemonic: str) -> str:
     if not phone or phone.startswith("_"):
         return SILENCE
     if phone == "t#":
-        return "dx"  # the flap of American "city"
+        # The flap of American "city".
+        return "dx"
     phone = _FOLDED.get(phone, phone)
     bare = phone.rstrip(":#2-[/|")
     return bare or phone

@@ -161,7 +161,8 @@ def _not_callable(entry: Entry[Spec], target: object) -> str:
 def _require_call(entry: Entry[Spec], target: Any, positional: tuple[Any, ...], keywords: Mapping[str, Any]) -> None:
     try:
         signature = inspect.signature(target)
-    except (TypeError, ValueError):  # a function in C
+    except (TypeError, ValueError):
+        # A function in C.
         return
     try:
         signature.bind(*positional, **keywords)

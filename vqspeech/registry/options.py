@@ -55,7 +55,8 @@ class Option:
             return value
         try:
             return TypeAdapter(self.type).validate_python(value)
-        except (PydanticSchemaGenerationError, PydanticUserError):  # a type that pydantic does not know
+        except (PydanticSchemaGenerationError, PydanticUserError):
+            # A type that pydantic does not know.
             return value
         except ValidationError as error:
             raise ConfigError(" ".join(_issues(error, self.type, key or self.name))) from error
@@ -128,7 +129,8 @@ def _hints(target: Callable[..., Any]) -> dict[str, Any]:
     called = target.__init__ if inspect.isclass(target) else target
     try:
         return typing.get_type_hints(called)
-    except (NameError, TypeError, AttributeError):  # names imported for type checking only
+    except (NameError, TypeError, AttributeError):
+        # Names imported for type checking only.
         return {}
 
 

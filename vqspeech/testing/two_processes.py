@@ -32,7 +32,8 @@ def run_in_two(work: Callable[[int], Any]) -> list[Any]:
         pytest.skip("needs os.fork")
     if not (torch.distributed.is_available() and torch.distributed.is_gloo_available()):
         pytest.skip("needs torch.distributed with gloo")
-    context = multiprocessing.get_context("fork")  # any factory will do: nothing has to be pickled
+    # Any factory will do: nothing has to be pickled.
+    context = multiprocessing.get_context("fork")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         workers = [context.Process(target=_worker, args=(work, rank, folder), daemon=True) for rank in (0, 1)]

@@ -78,7 +78,8 @@ def test_palettes_and_turned_photographs(folder):
     image.quantize(4).save(folder / "palette.png")
     assert pixels_of(folder, "palette.png")[3, 3].tolist() == [10, 200, 30]
     exif = Image.Exif()
-    exif[0x0112] = 6  # turned by 90 degrees
+    # Turned by 90 degrees.
+    exif[0x0112] = 6
     Image.new("RGB", (16, 16)).save(folder / "turned.jpg", exif=exif)
     assert read(folder).shape == (16, 16, 3)
 
@@ -94,7 +95,8 @@ def test_what_is_no_image_is_skipped_and_named(folder, tmp_path):
     corpus = read(folder)
     assert {path.rsplit("/", 1)[1] for path in corpus.skipped} == {"notes.txt", "fake.png", "empty.jpg", "float.tif"}
     assert "4: " in corpus.notes[0] and "notes.txt" in corpus.notes[0]
-    store = prepare(corpus, tmp_path / "out" / "store")  # the cut one opens and turns out to be broken when decoded
+    # The cut one opens and turns out to be broken when decoded.
+    store = prepare(corpus, tmp_path / "out" / "store")
     assert len(store.pixels) == 6 and any("cut.png" in path for path in store.corpus.skipped)
 
 

@@ -105,7 +105,8 @@ def test_use_of_codes_is_counted_at_both_levels():
 def test_both_codebooks_start_on_data():
     two = model(top_quantizer={"name": "ema", "codebook_size": 8}).train()
     batch = ImageBatch(pixels(32), torch.zeros(32, dtype=torch.int64))
-    two.start(batch, torch.Generator().manual_seed(0))  # BatchNorm has its usual statistics only later
+    # BatchNorm has its usual statistics only later.
+    two.start(batch, torch.Generator().manual_seed(0))
     assert all(len(codes.unique()) >= 4 for codes in two.encode(batch.pixels))
 
 

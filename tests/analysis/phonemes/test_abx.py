@@ -98,7 +98,8 @@ def slow_warp(cost: np.ndarray) -> float:
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(0, 1000))
 def test_warping_agrees_with_trying_every_path(n: int, m: int, seed: int) -> None:
     own = np.random.default_rng(seed)
-    tokens = abx.gather([(0, 0, 0, n), (1, 0, n, n + m), (1, 0, 0, n + m)])  # the third pads the first two
+    # The third pads the first two.
+    tokens = abx.gather([(0, 0, 0, n), (1, 0, n, n + m), (1, 0, 0, n + m)])
     features = own.normal(size=(n + m, 3))
     found = abx.warped(tokens, np.array([0]), np.array([1]), features, abx.angle)[0]
     cost = abx.angle(features[None, :n], features[None, n:])[0]

@@ -52,7 +52,8 @@ def test_mfcc_do_not_depend_on_level_but_for_c0() -> None:
 
 def test_features_of_a_steady_sound_have_no_slope_and_a_mean_like_their_centre() -> None:
     steady = np.zeros(RATE, dtype=np.float32)
-    steady[::80] = 1.0  # a click every 5 ms, so that windows every 10 ms see the same
+    # A click every 5 ms, so that windows every 10 ms see the same.
+    steady[::80] = 1.0
     features = mfcc_at_codes(steady, RATE, 640, np.arange(5, 15))
     assert features["mfcc13+delta, centre"].shape == (10, 26)
     assert np.abs(features["mfcc13+delta, centre"][:, 13:]).max() < 1e-2
@@ -74,7 +75,8 @@ def test_the_normalised_rivals_are_the_two_liftered_kinds() -> None:
     assert len(kmeans_variants(features, features, 3, seed=0)) == 8
     found = normalised_variants(features, features, 3, seed=0)
     assert set(found) == {"mfcc13, mean, liftered", "mfcc13 less its mean, mean, liftered"}
-    assert np.array_equal(*found.values())  # one utterance: its mean moves all frames alike
+    # One utterance: its mean moves all frames alike.
+    assert np.array_equal(*found.values())
 
 
 def test_kmeans_makes_no_more_clusters_than_there_are_points() -> None:

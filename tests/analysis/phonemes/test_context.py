@@ -34,13 +34,14 @@ def test_a_phone_that_depends_on_the_code_before_is_named_by_bigrams_only() -> N
 def test_unseen_contexts_back_off_to_shorter_ones_and_to_the_prior() -> None:
     codes = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2])
     labels = np.array([0, 0, 0, 0, 1, 1, 1, 1, 0])
-    folds = np.array(
-        [0, 0, 0, 1, 0, 0, 0, 1, 1]
-    )  # code 2 is seen in no other fold; the most frequent phone there is 0 or 1
+    # Code 2 is seen in no other fold; the most frequent phone there is 0 or 1.
+    folds = np.array([0, 0, 0, 1, 0, 0, 0, 1, 1])
     utterance = np.arange(9)
     correct = ngram_correct(ids(codes, utterance, 3), labels, 2, folds)
-    assert correct[3]  # code 0 alone is phone 0 in the other fold
-    assert correct[[7, 8]].tolist() == [False, True]  # three frames of each phone: the first
+    # Code 0 alone is phone 0 in the other fold.
+    assert correct[3]
+    # Three frames of each phone: the first.
+    assert correct[[7, 8]].tolist() == [False, True]
 
 
 def test_random_contexts_fitted_on_their_own_frames_look_good_and_are_not() -> None:

@@ -19,7 +19,8 @@ def one_utterance(codes: np.ndarray, n_samples: int, sizes: tuple[int, ...] = (8
 
 
 def test_a_code_gets_the_phone_at_its_centre() -> None:
-    table = one_utterance(np.array([[0, 1, 2]]), 30)  # centres at 0.05, 0.15, 0.25 s
+    # Centres at 0.05, 0.15, 0.25 s.
+    table = one_utterance(np.array([[0, 1, 2]]), 30)
     alignment = Alignment((Interval(0.0, 0.149, "a"), Interval(0.149, 0.25, "b"), Interval(0.25, 0.3, "c")))
     frames = label_frames(table, {"u": alignment})
     assert [frames.phones[label] for label in frames.label] == ["a", "b", "c"]
@@ -27,7 +28,8 @@ def test_a_code_gets_the_phone_at_its_centre() -> None:
 
 
 def test_frames_beyond_the_audio_or_the_alignment_are_dropped_and_counted() -> None:
-    table = one_utterance(np.array([[0, 1, 2, 3, 4]]), 35)  # the centre of code 3 is sample 35, just beyond
+    # The centre of code 3 is sample 35, just beyond.
+    table = one_utterance(np.array([[0, 1, 2, 3, 4]]), 35)
     frames = label_frames(table, {"u": Alignment((Interval(0.0, 0.1, "a"), Interval(0.2, 0.5, "b")))})
     assert frames.place.tolist() == [0, 2]
     assert (frames.dropped.uncovered, frames.dropped.beyond_audio) == (1, 2)
@@ -71,7 +73,8 @@ def test_codes_outside_the_codebook_are_refused(make_table) -> None:
 
 
 def test_by_majority_a_code_gets_what_covers_most_of_it() -> None:
-    table = one_utterance(np.array([[0, 1, 2, 3]]), 40)  # codes cover 0.1 s each
+    # Codes cover 0.1 s each.
+    table = one_utterance(np.array([[0, 1, 2, 3]]), 40)
     alignment = Alignment(
         (Interval(0.0, 0.13, "a"), Interval(0.13, 0.155, "b"), Interval(0.155, 0.2, "c"), Interval(0.27, 0.33, "d"))
     )

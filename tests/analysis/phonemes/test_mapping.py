@@ -91,7 +91,8 @@ def test_one_speaker_has_no_folds() -> None:
 
 
 def test_recall_confusion_and_typical_codes_of_a_case_by_hand() -> None:
-    counts = np.array([[8, 2], [0, 0], [1, 3], [4, 0]])  # codes 0 and 3 are phone a, code 2 is phone b
+    # Codes 0 and 3 are phone a, code 2 is phone b.
+    counts = np.array([[8, 2], [0, 0], [1, 3], [4, 0]])
     assert recall(counts).tolist() == [12 / 13, 3 / 5]
     assert confusion(counts).tolist() == [[12, 1], [2, 3]]
     assert typical_codes(counts, "ab", "wxyz", most=2) == {

@@ -118,9 +118,8 @@ def test_the_fair_kmeans_is_fitted_on_the_training_audio_only(make_table) -> Non
 
 def test_codes_that_are_the_phones_are_right_by_every_score(make_table) -> None:
     rng = np.random.default_rng(0)
-    steps = (
-        rng.integers(1, 4, size=(4, 40)).cumsum(axis=1) % 4
-    )  # no phone twice in a row: codes cannot show such a boundary
+    # No phone twice in a row: codes cannot show such a boundary.
+    steps = rng.integers(1, 4, size=(4, 40)).cumsum(axis=1) % 4
     labels = [[PHONES[i] for i in own] for own in steps]
     table, alignments = make_table(steps.tolist(), labels)
     unit = score(table, alignments, noise_of_length(40)).units[CODES]
@@ -146,9 +145,8 @@ def test_unknown_phones_are_listed_and_scored_as_written(make_table) -> None:
     scores = score(table, alignments, noise_of, inventory="arpabet-39")
     assert scores.labelling.unknown_phones == {"??": 10}
     assert scores.map.phone_names == ("??", "ah", "iy", "t")
-    assert (
-        score(table, alignments, noise_of).labelling.inventory == "as-written"
-    )  # a quarter of the labels is in no inventory
+    # A quarter of the labels is in no inventory.
+    assert score(table, alignments, noise_of).labelling.inventory == "as-written"
     with pytest.raises(UnknownNameError, match="phone inventory 'arpa'"):
         score(table, alignments, noise_of, inventory="arpa")
 

@@ -29,10 +29,12 @@ def slow_conditions(decoder, latents, speaker):
     """(dim, frames) -> (frames * upsampling, layers, 2 * width), latents beyond both ends zero."""
     w, conditioner = weights(decoder), decoder.conditioner
     half, up = w["conditioner.context.weight"].shape[2] // 2, conditioner.upsampling
-    reach = half + -(-half // up)  # frames of zeros on either side that the result can depend on
+    # Frames of zeros on either side that the result can depend on.
+    reach = half + -(-half // up)
     rows = np.pad(latents.T, ((reach + half, reach + half), (0, 0)))
     hidden = np.maximum(convolve(rows, w["conditioner.context.weight"], w["conditioner.context.bias"]), 0)
-    expand = w["conditioner.expand.weight"]  # (in, out, upsampling)
+    # (in, out, upsampling).
+    expand = w["conditioner.expand.weight"]
     hidden = np.array([row @ expand[:, :, u] + w["conditioner.expand.bias"] for row in hidden for u in range(up)])
     if speaker is not None:
         hidden = hidden + w["conditioner.speaker.weight"][speaker]
@@ -50,7 +52,8 @@ def slow_logits(decoder, past, latents, speaker):
     x = w["embedding.weight"][past]
     skips = []
     for layer, dilation in enumerate(decoder.dilations):
-        gates = w[f"gates.{layer}"]  # (kernel, in, out), the last tap is the present
+        # (kernel, in, out), the last tap is the present.
+        gates = w[f"gates.{layer}"]
         kernel, z = len(gates), []
         for t in range(len(x)):
             total = conditions[t // decoder.condition_samples, layer].copy()
@@ -169,9 +172,8 @@ def test_a_latent_reaches_its_own_samples_and_at_most_the_margin_on_either_side(
     for u in {0, upsampling - 1}:
         (gradient,) = torch.autograd.grad(conditions[0, 5 * upsampling + u].sum(), latents, retain_graph=True)
         touched = gradient[0].abs().sum(0).nonzero()[:, 0]
-        first = (
-            5 + (u - reach) // upsampling - reach
-        )  # floor division: frames that the smoothing reaches, then their context
+        # Floor division: frames that the smoothing reaches, then their context.
+        first = 5 + (u - reach) // upsampling - reach
         last = 5 + (u + reach) // upsampling + reach
         assert (touched.min(), touched.max()) == (first, last)
         assert first >= 5 - margin

@@ -13,9 +13,11 @@ PAPER_PHONEME = ((4, 2),) * 5 + ((8, 4), (10, 5))
 def make(strides, *, dilations=(), front_end=None):
     torch.manual_seed(0)
     encoder = ConvEncoder(strides=strides, channels=4, dim=3, residual_dilations=dilations, front_end=front_end)
-    with torch.no_grad():  # no rectifier is ever shut, so that every sample that can matter does
+    # No rectifier is ever shut, so that every sample that can matter does.
+    with torch.no_grad():
         for name, parameter in encoder.named_parameters():
-            if name.startswith("down") and front_end is not None:  # spectral features may be negative
+            # Spectral features may be negative.
+            if name.startswith("down") and front_end is not None:
                 parameter.add_(50.0 if name.endswith("bias") else 0.0)
             elif not name.startswith(("norm", "head")) and front_end is None:
                 parameter.abs_().add_(0.01)
@@ -83,12 +85,14 @@ def test_the_span_holds_for_spectral_front_ends(kind, deltas, mean_window, strid
     time = (2 * frame + span.after // hop + 3) * hop
     base = torch.rand(1, time, dtype=torch.float64) - 0.5
     first, last = time, 0
-    for sample in range(time):  # the front end computes in float32, so by changed outputs and not by gradients
+    # The front end computes in float32, so by changed outputs and not by gradients.
+    for sample in range(time):
         changed = base.clone()
         changed[0, sample] += 1.0
         if not torch.equal(encoder(changed)[..., frame], encoder(base)[..., frame]):
             first, last = min(first, sample), max(last, sample + 1)
-    assert frame * hop - span.before in (first - 1, first)  # the first weight of a periodic Hann window is zero
+    # The first weight of a periodic Hann window is zero.
+    assert frame * hop - span.before in (first - 1, first)
     assert last == frame * hop + span.after
     assert span.delay_samples == 0
 
@@ -135,7 +139,8 @@ def test_what_lies_beyond_a_row_s_end_changes_nothing(kind, mean_window, strides
             deltas=True,
             mean_window_samples=mean_window,
         )
-        front_end.mean += 1.0  # silence is not zero
+        # Silence is not zero.
+        front_end.mean += 1.0
         front_end.double()
     encoder = make(strides, dilations=dilations, front_end=front_end)
     hop = encoder.hop_samples

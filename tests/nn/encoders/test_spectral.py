@@ -92,7 +92,8 @@ def test_a_sliding_mean_is_that_of_the_frames_within_reach(frames, reach, deltas
         for place in range(count):
             mean = plain[row, :3, max(0, place - reach) : min(count, place + reach + 1)].double().mean(-1)
             torch.testing.assert_close(found[row, :3, place].double(), plain[row, :3, place] - mean, atol=1e-4, rtol=0)
-    assert torch.equal(found[:, 3:], plain[:, 3:])  # differences have no mean to lose
+    # Differences have no mean to lose.
+    assert torch.equal(found[:, 3:], plain[:, 3:])
 
 
 def test_a_microphone_is_gone_with_the_sliding_mean(speechlike):

@@ -15,7 +15,8 @@ def prior(sizes, seed=0, **values):
     torch.manual_seed(seed)
     model = GatedPixelCNN(sizes, **{"layers": 3, "width": 8, "first_kernel": 5, "head_width": 8, **values}).eval()
     for layer in model.logits:
-        torch.nn.init.normal_(layer.weight, 0, 2.0)  # far from uniform, so that a wrong feature changes draws
+        # Far from uniform, so that a wrong feature changes draws.
+        torch.nn.init.normal_(layer.weight, 0, 2.0)
     return model
 
 

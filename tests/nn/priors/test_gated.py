@@ -89,7 +89,8 @@ def test_attention_is_its_formula():
         answers = []
         for head in range(2):
             mine = slice(3 * head, 3 * head + 3)
-            weights = [torch.zeros((), dtype=torch.float64)]  # of nothing
+            # The weight of "nothing before".
+            weights = [torch.zeros((), dtype=torch.float64)]
             weights += [asked[here, mine] @ known[before, :6][mine] / 3**0.5 for before in range(here)]
             shares = torch.stack(weights).softmax(0)[1:]
             answers.append(sum((w * known[b, 6:][mine] for b, w in enumerate(shares)), torch.zeros(3).double()))

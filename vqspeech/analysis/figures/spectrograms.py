@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 RANGE_DB = 70.0
 BANDS = 96
 _COLUMNS = 700
-_QUIET_DB = -30.0  # nothing is drawn brighter than it is below this power, so silence stays dark
+# Nothing is drawn brighter than it is below this power, so silence stays dark.
+_QUIET_DB = -30.0
 
 
 def spectrogram_db(waveform: np.ndarray, sample_rate: int, *, columns: int = _COLUMNS) -> np.ndarray:

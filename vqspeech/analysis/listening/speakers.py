@@ -15,7 +15,8 @@ from vqspeech.analysis.listening.measures import check_waveform, f0_statistics
 from vqspeech.errors import InputError
 
 FOLDS = 5
-_SPEECH_RANGE = 40.0 / 10.0 * np.log(10.0)  # 40 dB in the natural logarithm of power
+# 40 dB in the natural logarithm of power.
+_SPEECH_RANGE = 40.0 / 10.0 * np.log(10.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,8 @@ def voice_features(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
     """
     waveform = check_waveform(waveform)
     coefficients = mfcc(waveform, sample_rate, steps(len(waveform), sample_rate), n_mfcc=20).astype(np.float64)
-    loudness = coefficients[:, 0] / np.sqrt(40)  # the orthonormal c0 is sqrt(bands) times the mean log power
+    # The orthonormal c0 is sqrt(bands) times the mean log power.
+    loudness = coefficients[:, 0] / np.sqrt(40)
     speech = coefficients[loudness >= loudness.max() - _SPEECH_RANGE, 1:]
     f0 = f0_statistics(waveform, sample_rate)
     pitch = np.zeros(4)
@@ -159,7 +161,8 @@ def _fitted(features: np.ndarray, labels: np.ndarray) -> Any:
 
     pipeline = make_pipeline(StandardScaler(), LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"))
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Only one sample available")  # a speaker with one utterance only adds a mean
+        # A speaker with one utterance only adds a mean.
+        warnings.filterwarnings("ignore", "Only one sample available")
         return pipeline.fit(features, labels)
 
 

@@ -101,7 +101,8 @@ def _draw_codes(axes: Axes, places: np.ndarray, names: Sequence[str], total: np.
     axes.margins(0.06)
     apart = np.ptp(places, axis=0) * _LABEL_ROOM
     written: list[np.ndarray] = []
-    for place, name in zip(places, names, strict=True):  # the most frequent first
+    # The most frequent first.
+    for place, name in zip(places, names, strict=True):
         if all((abs(place - other) > apart).any() for other in written):
             axes.annotate(name, (place[0], place[1]), ha="center", va="center", fontsize=6.5, color=INK)
             written.append(place)

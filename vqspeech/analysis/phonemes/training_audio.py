@@ -62,7 +62,8 @@ def _read(paths: list[Path], sample_rate: int, seed: int) -> Iterator[np.ndarray
         try:
             yield audio.read(paths[index], sample_rate)
         except AudioError:
-            continue  # preparing the corpus skipped it as well
+            # Preparing the corpus skipped it as well.
+            continue
 
 
 def sample(waveforms: Iterable[np.ndarray], hop_samples: int) -> list[np.ndarray]:

@@ -159,7 +159,8 @@ def _sliding_mean(features: Tensor, reach: int, frames: Tensor | None) -> Tensor
 def _difference(features: Tensor, frames: Tensor | None) -> Tensor:
     """Compute the regression slope over five frames, ends repeated (Young et al., The HTK Book, eq. 5.16)."""
     time = features.shape[-1]
-    if frames is not None:  # the end is each row's own
+    # The end is each row's own.
+    if frames is not None:
         last = (frames - 1).clamp_min(0)[:, None]
         places = torch.arange(time, device=features.device).minimum(last)
         features = features.gather(2, places[:, None].expand_as(features))
