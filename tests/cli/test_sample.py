@@ -90,7 +90,7 @@ def test_what_cannot_be_is_refused(priors, tmp_path):
 def test_info_says_what_a_prior_is(priors):
     _, prior = priors("grids")
     text = vqspeech("info", prior).output
-    assert "chain" in text and "numbers" in text
+    assert "chain" in text and "numbers" in text and "run-0 (codebook" in text
 
 
 SPEECH = """

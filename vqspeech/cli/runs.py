@@ -29,6 +29,9 @@ def info(run: Run, as_json: AsJson = False) -> None:
         "checkpoint": f"{path} (step {facts['step']}, format {facts['format']}, vqspeech {facts['vqspeech']})",
         "corpus": corpus.get("variant", "not told") + (" (synthetic)" if corpus.get("synthetic") else ""),
     }
+    if "codes" in facts:
+        source = facts["codes"]["source"]
+        lines["codes of"] = f"{source['run']} (codebook {source['codebook'][:12]})"
     if facts["speakers"]:
         lines["speakers"] = f"{len(facts['speakers'])}, see `vqspeech speakers {run}`"
     # Of whatever modality; single values say little without the others.

@@ -38,6 +38,7 @@ def sample(
     from vqspeech.codec.load import load_with_modality
     from vqspeech.errors import InputError
     from vqspeech.generation import frames_of, generate, require_priors
+    from vqspeech.progress import reporter
     from vqspeech.training.codes import load_prior
 
     if seconds is not None and frames is not None:
@@ -61,7 +62,7 @@ def sample(
     if codes is not None:
         table.write(codes)
         typer.echo(str(codes))
-    options: dict[str, Any] = {"seed": seed, "temperature": temperature}
+    options: dict[str, Any] = {"seed": seed, "temperature": temperature, "progress": reporter("decode")}
     for path in _decode(modality, loaded, table, out, options):
         typer.echo(str(path))
 

@@ -188,8 +188,8 @@ class CodesModality:
             "codebook": codebook_hash(loaded.model),
         }
         names = getattr(loaded, "speakers", ()) or getattr(loaded, "conditions", ())
-        sizes = " and ".join(_size(level) for level in table.all_levels)
-        return write_codes(directory, table, source, names, f"codes {sizes} of {store.corpus.variant}")
+        kinds = " and ".join(_described(level) for level in table.all_levels)
+        return write_codes(directory, table, source, names, f"{kinds} of {store.corpus.variant}")
 
     def open(self, directory: Path) -> CodeStore:
         """Open a store that `prepare` made."""
@@ -281,6 +281,9 @@ def _unconditioned(space: CodeSpace) -> CodeSpace:
     return dataclasses.replace(space, conditions=0, above=above)
 
 
-def _size(level: CodeLevel) -> str:
-    sides = [str(side) for side in level.grid or ()]
-    return " x ".join([*sides, str(len(level.codebook_sizes))])
+def _described(level: CodeLevel) -> str:
+    """The shape of the codes of an item, in words."""
+    books = len(level.codebook_sizes)
+    if level.grid is None:
+        return f"sequences of codes in {books} codebook{'s' if books > 1 else ''}"
+    return f"{level.name} codes {' x '.join(map(str, (*level.grid, books)))}".strip()

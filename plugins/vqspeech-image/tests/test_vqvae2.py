@@ -158,7 +158,8 @@ def test_the_store_holds_the_codes_of_both_levels(trained):
     assert (top.codes[3] == codes.top[0].numpy()).all() and top.above is None and top.space.above is None
     assert (bottom.codes[3] == codes.bottom[0].numpy()).all() and (bottom.above == top.codes).all()
     assert bottom.space.above == top.space and bottom.space.grid == (14, 14) and top.space.grid == (7, 7)
-    assert store.condition_names == tuple("0123456789") and "7 x 7 x 1 and 14 x 14 x 1" in store.corpus.variant
+    assert store.condition_names == tuple("0123456789")
+    assert "top codes 7 x 7 x 1 and bottom codes 14 x 14 x 1" in store.corpus.variant
 
 
 def test_swapping_a_level_takes_the_codes_of_the_next_image(trained):
