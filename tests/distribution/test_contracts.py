@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-import numpy as np
 import pytest
+from clips import write_clips
 
 from vqspeech.nn.priors.protocol import CodeSpace
 from vqspeech.testing import assert_light_import, decoder_checks, encoder_checks, modality_checks, prior_checks
@@ -32,18 +32,6 @@ def test_the_prior_over_sequences(check):
 @prior_checks("lab-conv", space=CodeSpace(codebook_sizes=(6,), grid=(3, 3)), options={"channels": 16, "layers": 3})
 def test_the_prior_over_grids(check):
     check()
-
-
-def write_clips(folder: Path, count: int = 12) -> Path:
-    """Clips of two performers, who move at different speeds."""
-    folder.mkdir(exist_ok=True)
-    noise = np.random.default_rng(0)
-    for number in range(count):
-        performer, time = ("ann", "bob")[number % 2], np.arange(40 + 3 * number)
-        phase = (0.2, 0.5)[number % 2] * time[:, None] + np.arange(6)
-        clip = np.sin(phase + noise.random()) + 0.05 * noise.standard_normal((len(time), 6))
-        np.save(folder / f"{performer}_{number:02}.npy", clip.astype(np.float32))
-    return folder
 
 
 def setup(folder):
