@@ -9,8 +9,6 @@ import pytest
 
 from vqspeech.errors import PluginError
 from vqspeech.registry import builtin, lookup
-from vqspeech.registry.hookspecs import HOOKS, Hooks
-from vqspeech.registry.specs import KINDS, QuantizerSpec
 
 GOOD = """
     import vqspeech
@@ -277,24 +275,6 @@ def test_built_ins_are_found_before_third_parties_are_imported(fake_dist, isolat
     assert "vqspeech_heavy" not in sys.modules
     lookup.spec("quantizer", "heavy")
     assert "vqspeech_heavy" in sys.modules
-
-
-def test_every_kind_has_a_hook_a_spec_and_a_built_in(isolated_registry):
-    host = isolated_registry()
-    assert list(HOOKS) == [kind.kind for kind in KINDS]
-    assert set(HOOKS.values()) == {name for name in vars(Hooks) if name.startswith("register_")}
-    for kind in KINDS:
-        entries = host.builtin_entries(kind.kind)
-        assert entries
-        assert all(type(entry.spec) is kind for entry in entries)
-
-
-def test_specs_are_frozen_and_checked():
-    spec = QuantizerSpec(name="fsq", target="a:b", summary="")
-    with pytest.raises(AttributeError):
-        spec.name = "other"
-    with pytest.raises(PluginError, match="'FSQ' is not of the form"):
-        QuantizerSpec(name="FSQ", target="a:b", summary="")
 
 
 def test_an_import_that_hangs_is_given_up(fake_dist, isolated_registry):

@@ -2,12 +2,14 @@
 
 import os
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
 from layouts import cifar
 from vqspeech_image.corpora.cifar import read
 from vqspeech_image.corpora.pickles import read_arrays
+from vqspeech_image.store import prepare
 
 from vqspeech.errors import CorpusError
 
@@ -126,3 +128,15 @@ def test_a_folder_of_something_else(tmp_path):
         read(tmp_path)
     with pytest.raises(CorpusError, match="--data-dir"):
         read(None)
+
+
+SUBSET = Path(__file__).parents[4] / "shared" / "data" / "cifar10"
+
+
+@pytest.mark.skipif(not SUBSET.is_dir(), reason="the CIFAR-10 subset of ../shared/data is not here")
+def test_the_real_subset_is_read(tmp_path):
+    store = prepare(read(SUBSET), tmp_path / "store")
+    assert len(store.indices("test")) == 1500
+    assert len(store.indices("train")) + len(store.indices("valid")) == 6000
+    # 0.0633 on the full training set.
+    assert 0.058 < float((store.pixels[:2000] / 255.0).var()) < 0.068

@@ -2,7 +2,6 @@
 
 import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,18 +9,10 @@ from layouts import cifar, idx
 from PIL import Image
 from typer.testing import CliRunner
 from vqspeech_image.models import load_images
-from vqspeech_image.recipes.recipe import ImageRecipe
-from vqspeech_image.recipes.settings import PAPER, SMALL, resolve_settings
-from vqspeech_image.store import ImageStore
 
 from vqspeech.cli.main import app
-from vqspeech.errors import CheckpointError, InputError
-from vqspeech.experiments import RecipeRequest
-from vqspeech.experiments.settings import presets
+from vqspeech.errors import CheckpointError
 from vqspeech.generation import require_priors
-from vqspeech.registry import lookup
-from vqspeech.registry.specs import RecipeSpec
-from vqspeech.runs import RunDirectory
 from vqspeech.training.codes import load_prior
 
 TINY = [
@@ -198,7 +189,6 @@ def test_two_levels_end_to_end(tmp_path, images):
     assert again.exit_code == 0 and again.output.count("done before") == 10
 
 
-RECIPES = {"cifar10": "cifar10", "kmnist": "kmnist", "imagenet": "image-folder", "frames": "vizdoom"}
 SECOND = [
     "model.width=8", "model.edge_width=4", "model.dim=8", "model.quantizer.codebook_size=8", "model.residual_blocks=1",
     "train.steps=3", "train.batch_size=4", "train.start_crops=16", "train.validate_every=3", "train.accelerator=cpu",
@@ -236,69 +226,6 @@ def test_a_second_stage_over_the_codes_of_clips(tmp_path, images):
     assert again.exit_code == 0 and again.output.count("done before") == 10
     other = recipe("frames", out, settings=[*SECOND, "second.train.steps=3"], data=tmp_path / "clips")
     assert other.exit_code == 2 and "second" in other.output
-
-
-ALL = [(name, preset) for name in RECIPES for preset in presets(f"vqspeech_image.recipes.{name}")]  # fmt: skip
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_registered_stages_are_declared(name, tmp_path):
-    request = RecipeRequest(name=name, out=tmp_path, overrides=("preset=small",))
-    settings = resolve_settings(request, f"vqspeech_image.recipes.{name}", RECIPES[name])
-    stages = ImageRecipe(RunDirectory(tmp_path), settings, name).experiment().stages
-    assert lookup.spec(RecipeSpec, name).stages == (*(stage.name for stage in stages), "report")
-
-
-def test_every_recipe_has_the_two_presets_that_machines_choose():
-    assert {(name, preset) for name in RECIPES for preset in (SMALL, PAPER)} < set(ALL)
-
-
-@pytest.mark.parametrize("name, preset", ALL)
-def test_every_preset_can_be_used(name, preset):
-    request = RecipeRequest(name=name, out=Path("unused"), overrides=(f"preset={preset}", "train.steps=7"), seed=3)
-    settings = resolve_settings(request, f"vqspeech_image.recipes.{name}", RECIPES[name])
-    assert settings.run.train.steps == 7 and settings.run.seed == 3 and settings.preset == preset
-    assert all(prior.seed == 3 for prior in settings.priors.values())
-    assert settings.run.model["kind"] == ("vqvae2" if preset == "vqvae2" else "vqvae")
-
-
-@pytest.mark.parametrize(
-    "setting, says",
-    [
-        ("preset=big", "preset"),
-        ("prior.modle.width=3", "prior.modle"),
-        ("sample.images=0", "sample.images"),
-        ("evaluate.image=5", "evaluate.image"),
-        ("train.crop_samples=50", "crops of sound"),
-        ("corpus.name=vctk", "not image"),
-        ("second.modle.layers=3", "second.modle"),
-    ],
-)
-def test_settings_that_cannot_be(setting, says):
-    request = RecipeRequest(name="cifar10", out=Path("unused"), overrides=(setting,))
-    with pytest.raises(InputError, match=says):
-        resolve_settings(request, "vqspeech_image.recipes.cifar10", "cifar10")
-
-
-def test_a_second_stage_is_over_one_level():
-    request = RecipeRequest(name="cifar10", out=Path("unused"), overrides=("preset=vqvae2", "second.model.layers=2"))
-    with pytest.raises(InputError, match=r"codes of one level; model.kind = 'vqvae2' has 2"):
-        resolve_settings(request, "vqspeech_image.recipes.cifar10", "cifar10")
-
-
-SUBSET = Path(__file__).parents[4] / "shared" / "data" / "cifar10"
-
-
-@pytest.mark.skipif(not SUBSET.is_dir(), reason="the CIFAR-10 subset of ../shared/data is not here")
-def test_the_real_subset_is_read(tmp_path):
-    from vqspeech_image.corpora.cifar import read
-    from vqspeech_image.store import prepare
-
-    store = prepare(read(SUBSET), tmp_path / "store")
-    assert isinstance(store, ImageStore) and len(store.indices("test")) == 1500
-    assert len(store.indices("train")) + len(store.indices("valid")) == 6000
-    # 0.0633 on the full training set.
-    assert 0.058 < float((store.pixels[:2000] / 255.0).var()) < 0.068
 
 
 def test_a_folder_of_photographs(tmp_path, images):
