@@ -102,6 +102,7 @@ def test_batches_of_sequences_are_stretches_with_their_lengths(tmp_path):
             starts.add(places[0])
         share = task.batch(step, 1, 2)
         assert share.share.frames == int(batch.lengths.sum()) and torch.equal(share.lengths, batch.lengths[1::2])
+        assert torch.equal(share.codes, batch.codes[1::2])
     assert len(starts) > 3 and task.samples_per_step > 6 * 2
 
 

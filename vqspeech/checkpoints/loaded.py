@@ -39,5 +39,6 @@ class Loaded(Generic[Model, Config]):
 
     @property
     def device(self) -> torch.device:
-        """Device of the model."""
-        return next(self.model.parameters()).device
+        """Device of the model; the CPU for a model without parameters."""
+        parameter = next(self.model.parameters(), None)
+        return torch.device("cpu") if parameter is None else parameter.device

@@ -135,7 +135,8 @@ class CodeTask(RowTask):
         whole = codes.lengths[rows.indices]
         lengths = np.minimum(whole, self.crop_frames)
         starts = (rows.uniform * (whole - lengths + 1)).astype(np.int64)
-        batch = np.zeros((len(rows.indices), len(self.space.codebook_sizes), int(lengths.max(initial=1))), np.int64)
+        longest = min(self.crop_frames, int(codes.lengths[rows.whole].max()))
+        batch = np.zeros((len(lengths), len(self.space.codebook_sizes), longest), np.int64)
         for number, (row, start, length) in enumerate(zip(rows.indices, starts, lengths, strict=True)):
             batch[number, :, :length] = codes[int(row)][start : start + length].T
         return torch.from_numpy(batch), torch.from_numpy(lengths)

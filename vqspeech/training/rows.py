@@ -29,11 +29,13 @@ class Rows(NamedTuple):
     indices : (rows,) int64, places in the store
     uniform : (rows,) float64 in [0, 1), a random number for each row, for example for the start of a crop
     share : position of these rows in the global batch; None when they are the whole batch
+    whole : (rows,) int64, places of all rows of the global batch; shares padded to its longest row have equal shapes
     """
 
     indices: npt.NDArray[np.int64]
     uniform: npt.NDArray[np.float64]
     share: Share | None
+    whole: npt.NDArray[np.int64]
 
 
 class RowBatches:
@@ -169,4 +171,4 @@ class RowTask(ABC):
         share = None
         if ranks > 1:
             share = Share(rank=rank, ranks=ranks, rows=len(indices), frames=self.frames(indices))
-        return self.make(Rows(indices[rank::ranks], uniform[rank::ranks], share))
+        return self.make(Rows(indices[rank::ranks], uniform[rank::ranks], share, indices))
