@@ -111,7 +111,7 @@ def with_priors(uniform: Accounting, costs: list[dict[str, Any]], condition: str
     costs : of `costs`
     condition : of the learned priors, in words
     """
-    words = {"unigram": "by frequency", "prior": f"PixelCNN prior{condition}"}
+    words = {"unigram": "by frequency", "prior": f"learned prior{condition}"}
     accounts = [uniform]
     for kind, what in words.items():
         parts = [f"{level['codes']} codes x {level['nats_per_code'][kind]:.4f} nats" for level in costs]

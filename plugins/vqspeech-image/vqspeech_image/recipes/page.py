@@ -32,7 +32,7 @@ def page(run: RunDirectory, made: Results, results: Result, settings: ImageSetti
     )
     return Report(
         title=title,
-        subtitle=f"A convolutional {_name(results)}, a PixelCNN over its codes, and the cost of both in bits",
+        subtitle=f"A convolutional {_name(results)}, a prior over its codes, and the cost of both in bits",
         warning=stand_in if corpus["stand_in"] else "",
         facts=(
             *_facts(results),
@@ -164,7 +164,7 @@ def _samples(run: RunDirectory, results: Result) -> Section:
 
 
 def _costs(level: dict[str, Any]) -> Table:
-    nats, priors = level["nats_per_code"], {"uniform": "uniform", "unigram": "by frequency", "prior": "PixelCNN"}
+    nats, priors = level["nats_per_code"], {"uniform": "uniform", "unigram": "by frequency", "prior": "learned"}
     return Table(
         columns=("prior", "nats per code", "bits per image"),
         rows=tuple((name, nats[key], nats[key] * level["codes"] / math.log(2)) for key, name in priors.items()),
