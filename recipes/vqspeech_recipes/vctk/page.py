@@ -63,7 +63,7 @@ def _reconstruction(run: RunDirectory, rebuilt: Result, results: Result) -> Sect
     return Section(
         title="Reconstruction",
         text="The codes of an utterance and its speaker's id, decoded freely: the decoder never sees the recording. "
-        f"Codes of {results['bits_per_second']:.0f} bit/s hold neither melody nor the waveform itself, and whether they "
+        f"Codes of {results['bits_per_second']:.0f} bit/s hold neither melody nor the waveform, and whether they "
         f"hold the words is not measured here. Generated at {sampling['samples_per_second']:.0f} samples per second, "
         f"{sampling['real_time_factor']:.2f} times real time, {sampling['streams']} utterances at once{engine}.",
         players=tuple(rows),
