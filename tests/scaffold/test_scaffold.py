@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from vqspeech import audio
 from vqspeech.cli.main import app
 from vqspeech.errors import InputError, PluginError, UnknownNameError
 from vqspeech.registry.hookspecs import HOOKS
@@ -75,6 +76,47 @@ def test_each_kind_is_listed_and_sound(installed):
     assert listed == {*SUMMARIES.items(), ("corpus", "demo-modality-files")}
     doctor = plugins("doctor")
     assert doctor.returncode == 0, doctor.stdout + doctor.stderr
+
+
+PARTS = """
+[corpus]
+name = "folder"
+
+[model]
+encoder = { name = "demo-encoder", channels = 8, dim = 8 }
+quantizer = { name = "demo-quantizer", codebook_size = 8 }
+decoder = { name = "demo-decoder", channels = 8, iterations = 2 }
+
+[train]
+batch_size = 4
+crop_samples = 6400
+"""
+PRIOR = """
+modality = "codes"
+
+[model]
+name = "demo-prior"
+channels = 8
+"""
+
+
+@pytest.mark.slow
+def test_encoder_quantizer_decoder_and_prior_are_used_by_name(installed, tiny_corpus, tmp_path):
+    (tmp_path / "parts.toml").write_text(PARTS)
+    (tmp_path / "prior.toml").write_text(PRIOR)
+    few = ["--set", "train.steps=3", "--set", "train.start_crops=8", "--set", "train.validation_batches=1"]
+    recording = str(tiny_corpus / "ann" / "ann_0.wav")
+    for words in (
+        ["train", "parts.toml", "--data-dir", str(tiny_corpus), "--out", "run", *few],
+        ["convert", "run", recording, "--speaker", "bob", "--out", "converted.wav"],
+        ["train", "prior.toml", "--data-dir", "run", "--out", "prior", *few],
+        ["sample", "run", "--prior", "prior", "--seconds", "1", "--speaker", "bob", "--out", "sampled.wav"],
+    ):
+        command = [sys.executable, "-m", "vqspeech", *words]
+        done = subprocess.run(command, cwd=tmp_path, env=installed, capture_output=True, text=True)
+        assert done.returncode == 0, f"{words}: {done.stderr}"
+    assert len(audio.read(tmp_path / "converted.wav")) == len(audio.read(recording))
+    assert len(audio.read(tmp_path / "sampled.wav")) == 16000
 
 
 @pytest.mark.parametrize("kind", HOOKS)

@@ -59,7 +59,7 @@ class SpeakOptions:
     weights : storage of weights in an engine: ``"fp32"`` or ``"bf16"``
     parts : parts of an utterance generated at the same time, or ``"auto"``; 1 is exact
     streams : random stream of each utterance; 0, 1, 2, ... when None
-    progress : called with (samples generated, samples to generate)
+    progress : called with (samples generated, samples to generate), of all utterances or of the longest
     own : further options of a plugin's decoder, by name
     """
 
