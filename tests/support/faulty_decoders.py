@@ -15,6 +15,12 @@ class SharedParameters(Sound):
         return {"adversary": list(self.adversary.parameters()), "second": [self.adversary.bias]}
 
 
+class HalfRate(Sound):
+    def __init__(self, latents, *, channels=8):
+        super().__init__(latents, channels=channels)
+        self.sample_rate //= 2
+
+
 class CalledMain(Sound):
     def parameter_groups(self):
         return {"main": list(self.adversary.parameters())}

@@ -12,7 +12,11 @@ from vqspeech.testing.decoders import CHECKS
 from vqspeech.testing.decoders.subject import DecoderSubject
 
 FAULTS = {
-    "attributes": [(faulty.SharedParameters, "shares parameters"), (faulty.CalledMain, "called 'main'")],
+    "attributes": [
+        (faulty.HalfRate, "it lasts 0.004 s"),
+        (faulty.SharedParameters, "shares parameters"),
+        (faulty.CalledMain, "called 'main'"),
+    ],
     "terms": [
         (faulty.AnotherCriterion, "none of the losses"),
         (faulty.DetachedTerm, "'fooled' of the group 'main' has no gradient"),

@@ -14,11 +14,16 @@ from vqspeech.testing.modules import generator, require_gradients
 
 
 def attributes(subject: DecoderSubject) -> None:
-    """`sample_rate` and `hop_samples` are positive integers; parameter groups are disjoint, none called ``"main"``."""
+    """A latent lasts as long as in the encoder; parameter groups are disjoint, none called ``"main"``."""
     decoder = subject.fresh()
     for name in ("sample_rate", "hop_samples"):
         value = getattr(decoder, name, None)
         assert isinstance(value, int) and value >= 1, f"{name} is {value!r}, not a positive integer"
+    duration_s, wanted_s = decoder.hop_samples / decoder.sample_rate, subject.hop_samples / subject.sample_rate
+    assert abs(duration_s - wanted_s) < 1e-9, (
+        f"a latent becomes {decoder.hop_samples} samples at {decoder.sample_rate} Hz, {duration_s:.4g} s; "
+        f"it lasts {wanted_s:.4g} s"
+    )
     apart, known = decoder.parameter_groups(), {id(parameter) for parameter in decoder.parameters()}
     assert MAIN not in apart, "a parameter group is called 'main', which is what no other group names"
     assert list(apart) == list(subject.fresh(1).parameter_groups()), "two decoders have other parameter groups"
