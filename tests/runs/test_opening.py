@@ -109,3 +109,13 @@ def test_what_is_no_run_is_refused(tmp_path):
     with pytest.raises(InputError, match="holds files but no run"):
         open_run(tmp_path, config())
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+@pytest.mark.parametrize("text", ['{"hidden_size": 768}', '{"format": 1, "step": 2, "model": {}, "train": {}}', "{", "[]"])
+def test_the_config_of_another_program_or_of_a_checkpoint_is_no_run(tmp_path, text, fresh):
+    (tmp_path / "config.json").write_text(text)
+    (tmp_path / "model.safetensors").touch()
+    with pytest.raises(InputError, match="no run of vqspeech"):
+        open_run(tmp_path, config(), fresh=fresh)
+    assert (tmp_path / "config.json").read_text() == text

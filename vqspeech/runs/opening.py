@@ -40,13 +40,26 @@ def open_run(run: Path, config: RunConfig, *, fresh: bool = False) -> None:
     directory = RunDirectory(run)
     if run.exists() and not run.is_dir():
         raise InputError(f"{run} is a file; --out needs a directory")
-    if not directory.config.exists() and not directory.is_empty():
+    if not (_is_run(directory) or directory.is_empty()):
         raise InputError(f"{run} holds files but no run of vqspeech; give an empty or a new directory as --out")
     if fresh:
         directory.clear()
     if directory.config.exists():
         _check_same(directory, config)
     write_json(directory.config, plain(config))
+
+
+def _is_run(directory: RunDirectory) -> bool:
+    """Whether a directory holds a run; many programs have a config.json, and so has a checkpoint directory."""
+    try:
+        values = json.loads(directory.config.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError):
+        values = None
+    if isinstance(values, dict):
+        return {"model", "train"} <= values.keys() and "format" not in values
+    return directory.store.exists() or directory.checkpoints.exists()
 
 
 def _check_same(directory: RunDirectory, config: RunConfig) -> None:
