@@ -16,6 +16,7 @@ from runs import same
 from vqspeech.checkpoints.kept import Best, Checkpoints
 from vqspeech.checkpoints.store import list_checkpoints
 from vqspeech.codec.load import load_speech
+from vqspeech.errors import CheckpointError
 from vqspeech.training.metrics import read_metrics
 from vqspeech.training.run import train
 
@@ -118,6 +119,22 @@ def test_when_no_checkpoint_can_be_used_it_starts_again(whole, tmp_path, make_co
     with pytest.warns(UserWarning, match="cannot be used"):
         train(make_config(), run, store)
     assert same(contents(run, "step-00000008"), contents(whole, "step-00000008"))
+
+
+@pytest.mark.parametrize("part", ["model", "optimizers"])
+def test_checkpoints_that_are_whole_and_do_not_fit_the_model_are_kept(whole, tmp_path, make_config, store, part):
+    """As when the code of a plugin has changed: training does not start again over them."""
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    for path in list_checkpoints(run):
+        state = torch.load(path / "train_state.pt", weights_only=True)
+        state[part].popitem() if part == "model" else state[part].clear()
+        torch.save(state, path / "train_state.pt")
+        (path / "checksums.json").unlink()
+    states = [(path / "train_state.pt").read_bytes() for path in list_checkpoints(run)]
+    with pytest.raises(CheckpointError, match=r"step-00000008 does not fit the model.*--fresh"):
+        train(make_config(), run, store)
+    assert [(path / "train_state.pt").read_bytes() for path in list_checkpoints(run)] == states
 
 
 def test_tidying_finishes_what_a_killed_process_began(tmp_path):

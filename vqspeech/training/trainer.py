@@ -217,7 +217,17 @@ class Trainer(Stepper):
             self._best = Best(self.criterion, state["best"], state["best_name"])
 
     def _load(self, path: Path) -> None:
-        self.load_state_dict(self.checkpoints.read(path, self.fabric.device))
+        """Continue from a checkpoint; one that is whole and does not fit is no reason to start again."""
+        state = self.checkpoints.read(path, self.fabric.device)
+        try:
+            self.load_state_dict(state)
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise CheckpointError(
+                f"{path} does not fit the model: {' '.join(str(error).split())}. The code of a plugin may have changed: "
+                "install the version that trained it, give another --out, or start over with --fresh"
+            ) from error
 
     def _fit(self, log: MetricsLog, caught: list[int]) -> None:
         train, started = self.train, time.monotonic()
