@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from vqspeech.errors import ConfigError
+from vqspeech.errors import ConfigError, FailedPluginError
 from vqspeech.registry import contracts, lookup
 from vqspeech.registry.options import REQUIRED
 
@@ -37,6 +37,8 @@ def complete(kind: str, values: Mapping[str, Any], table: str = "") -> dict[str,
         for name, option in options.declared.items()
         if option.default is not REQUIRED and _is_plain(option.default)
     }
+    # A value such as a path stays as it was given, and is converted again when the part is built.
+    given = {key: value if _is_plain(value) else values[key] for key, value in given.items()}
     return {"name": values["name"], **{key: _plain(value) for key, value in {**defaults, **given}.items()}}
 
 
@@ -51,13 +53,19 @@ def build(kind: str, values: Mapping[str, Any], positional: Any, table: str = ""
 
     Raises
     ------
-    UnknownNameError, ConfigError : as in `complete`, and for values that the factory rejects
+    UnknownNameError, ConfigError : as in `complete`, for a missing option, and for values that the factory rejects
     PluginError : when the factory cannot be called, or returns something else than its kind of part
+    FailedPluginError : when a plugin's factory raises anything but `ValueError` or an error of vqspeech
     """
     entry, given = lookup.find(kind, str(values["name"])), _given(values)
     given = contracts.options(entry).checked(given, _prefix(kind, table), "key")
     try:
         return contracts.call(entry, positional, options=given, prefix=_prefix(kind, table))
+    except FailedPluginError as error:
+        # The contract of factories: a ValueError says that options cannot be used.
+        if isinstance(error.__cause__, ValueError):
+            raise ConfigError(f"{entry.title} cannot be built with {given}: {error.__cause__}") from error
+        raise
     except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         raise ConfigError(f"{entry.title} cannot be built with {given}: {error}") from error
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vqspeech.errors import FailedPluginError, PluginError, VQSpeechError
+from vqspeech.errors import ConfigError, FailedPluginError, PluginError, VQSpeechError
 from vqspeech.registry import lookup
 from vqspeech.registry.options import REQUIRED, Options, options_of
 from vqspeech.registry.records import Entry
@@ -25,7 +25,7 @@ class Contract:
     ----------
     positional : names of the positional arguments that vqspeech gives
     keywords : keywords that it gives always; all others are the target's options
-    returns : ``"module:Class"`` of what it must return, empty where `has` says it
+    returns : ``"module:Class"`` of what it must return, empty where only `has` says it
     has : attributes that the result must have
     options : whether the target may have options of its own
     """
@@ -43,9 +43,17 @@ class Contract:
 
 CONTRACTS: dict[str, Contract] = {
     "modality": Contract(has=("check", "prepare", "open", "task"), options=False),
-    "encoder": Contract(positional=("sample_rate",), returns="vqspeech.nn.encoders.protocol:Encoder"),
-    "quantizer": Contract(positional=("dim",), returns="vqspeech.nn.quantize.protocol:Quantizer"),
-    "decoder": Contract(positional=("latents",), returns="vqspeech.nn.decoders.protocol:Decoder"),
+    "encoder": Contract(
+        positional=("sample_rate",), returns="vqspeech.nn.encoders.protocol:Encoder", has=("dim", "hop_samples")
+    ),
+    "quantizer": Contract(
+        positional=("dim",), returns="vqspeech.nn.quantize.protocol:Quantizer", has=("codebook_sizes",)
+    ),
+    "decoder": Contract(
+        positional=("latents",),
+        returns="vqspeech.nn.decoders.protocol:Decoder",
+        has=("sample_rate", "hop_samples", "criterion"),
+    ),
     "prior": Contract(positional=("space",), returns="vqspeech.nn.priors.protocol:Prior"),
     "corpus": Contract(positional=("root",), returns="vqspeech.corpora.base:Corpus"),
     "recipe": Contract(positional=("request",), returns="vqspeech.experiments.request:RecipeOutcome", options=False),
@@ -79,13 +87,16 @@ def call(
 
     Raises
     ------
-    UnknownNameError, ConfigError : for an option that the target does not have, or of another type
+    UnknownNameError, ConfigError : for an option that the target does not have, of another type, or missing
     PluginError : when the target cannot be imported, does not take the arguments of its kind, or breaks its contract
     FailedPluginError : when a plugin's target raises anything but an error of vqspeech or of the operating system
     """
     target, contract = _callable(entry), CONTRACTS[entry.spec.kind]
     declared = options_of(target, len(contract.positional), contract.keywords)
     values = declared.checked(options or {}, prefix, f"option of {entry.title}:")
+    for name, option in declared.declared.items() if contract.options else ():
+        if option.default is REQUIRED and name not in values:
+            raise ConfigError(f"{prefix}{name}: {entry.title} needs it ({option})")
     _require_call(entry, target, positional, values | keywords)
     try:
         result = target(*positional, **values, **keywords)
@@ -115,7 +126,7 @@ def checked(entry: Entry[Spec], result: Any) -> Any:
         if not isinstance(result, getattr(importlib.import_module(module), name)):
             raise PluginError(f"{given}; it must return a {module}.{name}")
     if missing := [name for name in has if not hasattr(result, name)]:
-        raise PluginError(f"{given} without {', '.join(missing)}; a {entry.spec.kind} needs {', '.join(has)}")
+        raise PluginError(f"{given} without {', '.join(missing)}; needed are {', '.join(has)}")
     return result
 
 
