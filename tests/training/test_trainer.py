@@ -14,6 +14,7 @@ from vqspeech.config import TrainConfig
 from vqspeech.corpora.folder import read
 from vqspeech.corpora.store import prepare
 from vqspeech.errors import PluginError
+from vqspeech.nn.decoders.wavenet import WaveNet
 from vqspeech.nn.vqvae import VQVAE
 from vqspeech.runs import RunDirectory
 from vqspeech.training.schedule import learning_rate_share
@@ -216,6 +217,13 @@ def test_figures_that_are_not_finite_are_null_in_the_metrics(tmp_path, make_conf
 def test_a_model_whose_loss_lacks_its_criterion_is_named(tmp_path, make_config, store, monkeypatch):
     monkeypatch.setattr(VQVAE, "criterion", "warmth")
     with pytest.raises(PluginError, match=r"VQVAE\.loss has no term 'warmth'.* it has .*nll"):
+        run(make_config(), tmp_path / "run", store)
+
+
+def test_a_decoder_whose_losses_lack_its_criterion_is_named(tmp_path, make_config, store, monkeypatch):
+    """Although codes are shuffled by that term."""
+    monkeypatch.setattr(WaveNet, "criterion", "warmth")
+    with pytest.raises(PluginError, match=r"no term 'warmth'.* it has .*nll"):
         run(make_config(), tmp_path / "run", store)
 
 

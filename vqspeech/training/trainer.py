@@ -122,18 +122,15 @@ class Trainer(Stepper):
                 # A process without a batch in the last turn takes part without counting.
                 counts = number < batches
                 batch = self.task.validation_batch(number % batches, 0, 1).to(self.fabric.device)
-                result, shuffled = self.model.loss(batch), self.model.shuffled(batch)
+                result = self.model.loss(batch)
+                self._require_criterion(result.terms)
+                shuffled = self.model.shuffled(batch)
                 usage.add(result.codes, result.mask & counts)
                 terms = result.terms if shuffled is None else {**result.terms, f"shuffled_{self.criterion}": shuffled}
                 means.add({name: value * counts for name, value in terms.items()})
         self.model.train()
         means.steps = batches
         figures = means.over(self.processes).figures()
-        if self.criterion not in figures:
-            raise PluginError(
-                f"{type(self.model).__name__}.loss has no term {self.criterion!r}, its criterion; "
-                f"it has {', '.join(sorted(figures))}"
-            )
         self.validated = self.steps, figures[self.criterion]
         return in_bits(figures) | usage.over(self.processes).figures()
 
@@ -288,6 +285,13 @@ class Trainer(Stepper):
         note = f"{self.criterion} {figures[name]:.3f}" if name in figures else ""
         unit = " bit" if name != self.criterion else ""
         return f"{note}{unit}  codes {figures['codes_used']:.0f}" if "codes_used" in figures else f"{note}{unit}"
+
+    def _require_criterion(self, terms: dict[str, Tensor]) -> None:
+        if self.criterion not in terms:
+            raise PluginError(
+                f"{type(self.model).__name__}.loss has no term {self.criterion!r}, its criterion; "
+                f"it has {', '.join(sorted(terms))}"
+            )
 
     def _fail(self, what: str, remedy: str = "") -> NoReturn:
         """Raise that something is no longer finite, and which checkpoint there is."""
