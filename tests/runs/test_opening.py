@@ -112,7 +112,9 @@ def test_what_is_no_run_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("fresh", [False, True])
-@pytest.mark.parametrize("text", ['{"hidden_size": 768}', '{"format": 1, "step": 2, "model": {}, "train": {}}', "{", "[]"])
+@pytest.mark.parametrize(
+    "text", ['{"hidden_size": 768}', '{"format": 1, "step": 2, "model": {}, "train": {}}', "{", "[]"]
+)
 def test_the_config_of_another_program_or_of_a_checkpoint_is_no_run(tmp_path, text, fresh):
     (tmp_path / "config.json").write_text(text)
     (tmp_path / "model.safetensors").touch()

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from vqspeech.codec.chunks import ChunkEncoder, Key, Waveform
 from vqspeech.config import ModelConfig
-from vqspeech.errors import InputError, unknown_name
-from vqspeech.nn.decoders.protocol import SpeakOptions
+from vqspeech.errors import InputError, PluginError, unknown_name
+from vqspeech.nn.decoders.protocol import Piece, SpeakOptions
 from vqspeech.nn.quantize import Quantizer
 from vqspeech.nn.quantize.fingerprint import codebook_hash
 from vqspeech.nn.vqvae import VQVAE
@@ -165,6 +165,7 @@ class SpeechCodec:
         InputError : for codes outside the codebooks
         UnknownNameError : for a speaker that the model does not know
         SpeechInterrupted : at Ctrl-C, with what has been generated
+        PluginError : when the decoder generates less or more than it was asked for
         """
         decoder = self.model.decoder
         voices = [self.speaker_index(one.speaker) if self.speakers else None for one in utterances]
@@ -173,7 +174,8 @@ class SpeechCodec:
         latents = [CodeLatents(self.model.quantizer, torch.from_numpy(one.codes).to(self.device)) for one in utterances]
         lengths = [-(-one.n_samples * decoder.hop_samples // self.hop_samples) for one in utterances]
         options = replace(options, streams=tuple(stream_number(one.key) for one in utterances))
-        return collect(decoder.speak(latents, voices, lengths, options), len(utterances), deliver)
+        pieces = _complete(decoder.speak(latents, voices, lengths, options), lengths, type(decoder).__name__)
+        return collect(pieces, len(utterances), deliver)
 
     def _require_codes(self, utterance: Utterance) -> None:
         codes, sizes = utterance.codes, self.codebook_sizes
@@ -193,6 +195,27 @@ class SpeechCodec:
 def stream_number(key: str) -> int:
     """The random stream of a name: 63 bits of its SHA-256."""
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") >> 1
+
+
+def _complete(pieces: Iterable[Piece], lengths: Sequence[int], decoder: str) -> Iterator[Piece]:
+    """The pieces, as many samples of each utterance as were asked for."""
+    done, ended = [0] * len(lengths), [length == 0 for length in lengths]
+
+    def fail(utterance: int) -> PluginError:
+        given = f"{done[utterance]} samples of utterance {utterance}, and {lengths[utterance]} were wanted"
+        return PluginError(f"the decoder {decoder} generated {given}, the last piece marked as such")
+
+    for piece in pieces:
+        done[piece.utterance] += len(piece.waveform)
+        ended[piece.utterance] = piece.last or ended[piece.utterance]
+        if done[piece.utterance] > lengths[piece.utterance] or (
+            piece.last and done[piece.utterance] < lengths[piece.utterance]
+        ):
+            raise fail(piece.utterance)
+        yield piece
+    for utterance, whole in enumerate(ended):
+        if not whole:
+            raise fail(utterance)
 
 
 class CodeLatents:

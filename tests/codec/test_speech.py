@@ -1,0 +1,45 @@
+"""What a codec asks of its decoder."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from vqspeech.errors import PluginError
+from vqspeech.nn.decoders.protocol import Piece
+
+ZEROS = np.zeros(64, np.float32)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [],
+        [Piece(0, ZEROS, False)],
+        [Piece(0, ZEROS, True)],
+        [Piece(0, ZEROS, False), Piece(0, ZEROS, False)],
+        [Piece(0, ZEROS, False), Piece(0, ZEROS, False), Piece(0, ZEROS, True)],
+    ],
+)
+def test_a_decoder_that_generates_less_or_more_than_wanted_is_named(checkpoint, monkeypatch, pieces):
+    monkeypatch.setattr(type(checkpoint.model.decoder), "speak", lambda *given: iter(pieces))
+    with pytest.raises(PluginError, match=r"WaveNetDecoder generated .* 128 were wanted"):
+        checkpoint.decode(torch.zeros(1, 1, 2, dtype=torch.int64), "p225")
+
+
+def test_a_decoder_has_a_rate_and_a_hop_of_its_own(checkpoint, monkeypatch):
+    """24 kHz from codes of 16 kHz."""
+    decoder = checkpoint.model.decoder
+    monkeypatch.setattr(decoder, "sample_rate", 24000)
+    monkeypatch.setattr(decoder, "hop_samples", 96)
+    asked = []
+
+    def speak(latents, speakers, lengths, options):
+        asked.extend(lengths)
+        return (Piece(number, np.zeros(length, np.float32), True) for number, length in enumerate(lengths))
+
+    monkeypatch.setattr(decoder, "speak", speak)
+    assert checkpoint.output_rate == 24000
+    assert checkpoint.decode(torch.zeros(2, 1, 3, dtype=torch.int64), "p225").shape == (2, 3 * 96)
+    assert asked == [288, 288]
