@@ -14,6 +14,7 @@ from vqspeech.checkpoints import store
 from vqspeech.codec.load import load_speech
 from vqspeech.config import parse_model
 from vqspeech.errors import CheckpointError, ConfigError, InputError, PluginError, UnknownNameError
+from vqspeech.files import write_json
 
 VALUES = {
     "encoder": {"strides": [[8, 4], [8, 4]], "channels": 4, "dim": 3},
@@ -223,6 +224,35 @@ def test_another_plugin_of_the_same_name_does_not_stand_in(tmp_path, fake_dist, 
     fake_dist("vqspeech-other", PLUGIN.replace("vqspeech_twin", "vqspeech_other"))
     isolated_registry()
     with pytest.raises(PluginError, match=r"of vqspeech-twin 0\.3: .* not installed: pip install vqspeech-twin"):
+        load_speech(tmp_path / "run")
+
+
+def test_a_plugin_that_registers_the_same_name_later_changes_nothing(tmp_path, fake_dist, isolated_registry):
+    fake_dist("vqspeech-twin", PLUGIN, version="0.3")
+    isolated_registry()
+    write(tmp_path / "run", quantizer={"name": "twin", "codebook_size": 5})
+    fake_dist("vqspeech-other", PLUGIN.replace("vqspeech_twin", "vqspeech_other"))
+    isolated_registry()
+    loaded = load_speech(tmp_path / "run")
+    assert type(loaded.model.quantizer).__module__ == "vqspeech_twin"
+    assert loaded.config.quantizer["name"] == "vqspeech-twin/twin"
+
+
+@pytest.mark.parametrize("plugins", [[], "audio", {"modality": "audio"}, {"quantizer": {"name": "vq"}}])
+def test_plugins_that_are_not_named_as_they_should_be_are_a_damaged_checkpoint(tmp_path, plugins):
+    write(tmp_path / "run")
+    (path,) = tmp_path.glob("run/checkpoints/*/config.json")
+    write_json(path, json.loads(path.read_text()) | {"plugins": plugins})
+    with pytest.raises(CheckpointError, match=r"config\.json is damaged"):
+        load_speech(tmp_path / "run")
+
+
+@pytest.mark.parametrize("model", [None, 5, [], "conv"])
+def test_a_model_that_is_no_table_is_a_damaged_checkpoint(tmp_path, model):
+    write(tmp_path / "run")
+    (path,) = tmp_path.glob("run/checkpoints/*/config.json")
+    write_json(path, json.loads(path.read_text()) | {"model": model})
+    with pytest.raises(CheckpointError, match=r"config\.json is not that of a speech model"):
         load_speech(tmp_path / "run")
 
 

@@ -55,7 +55,7 @@ def analyze(
     """Analyse the codes of a run; several runs are compared with mean and standard deviation."""
     from vqspeech.analysis.running import check_media, check_options, find_analysis, run_analysis
     from vqspeech.checkpoints.store import describe
-    from vqspeech.codec.load import require_plugins
+    from vqspeech.codec.load import modality_of, require_plugins
     from vqspeech.config import override
 
     entry = find_analysis(name)
@@ -70,7 +70,9 @@ def analyze(
     options = {key: value for key, value in values.items() if key != "corpus"}
     check_options(entry, options)
     for run in runs:
-        check_media(entry, require_plugins(*describe(run)).get("modality", "audio"))
+        path, facts = describe(run)
+        require_plugins(path, facts)
+        check_media(entry, modality_of(facts))
     source = _Source(corpus, values.get("corpus", {}), data_dir, alignments, aligner, out)
     folders = _folders(runs, out)
     results: list[AnalysisResult] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from vqspeech.checkpoints.store import describe
 from vqspeech.codec.speech import SpeechCodec
 from vqspeech.errors import CheckpointError, PluginError, UnknownNameError
 from vqspeech.registry import contracts, lookup
+from vqspeech.registry.records import Entry
 from vqspeech.registry.specs import ModalitySpec
 
 
@@ -38,8 +40,9 @@ def load(run: Path | str, which: str = "last", device: torch.device | str = "cpu
 def load_with_modality(run: Path | str, which: str = "last", device: torch.device | str = "cpu") -> tuple[Any, Any]:
     """The modality of a trained model, and the model; arguments and errors as in `load`."""
     path, facts = describe(Path(run), which)
-    name = require_plugins(path, facts).get("modality", "audio")
-    modality = contracts.call(lookup.find(ModalitySpec, name))
+    entries = require_plugins(path, facts)
+    entry = entries.get("modality") or lookup.find(ModalitySpec, "audio")
+    name, modality, facts = entry.spec.name, contracts.call(entry), _qualified(facts, entries)
     if not hasattr(modality, "load"):
         raise PluginError(f"{path} is a model of the modality {name!r}, which trains models and cannot load them")
     return modality, modality.load(path, facts, device)
@@ -64,22 +67,46 @@ def modality_of(facts: dict[str, Any]) -> str:
     return str(facts.get("plugins", {}).get("modality", {}).get("name", "audio"))
 
 
-def require_plugins(path: Path, facts: dict[str, Any]) -> dict[str, str]:
-    """Kind -> name of every plugin that a checkpoint needs, all of which are installed.
+def require_plugins(path: Path, facts: dict[str, Any]) -> dict[str, Entry[Any]]:
+    """Kind -> registered entry of every plugin that a checkpoint needs, all of which are installed.
 
     Raises
     ------
     PluginError : names the kind, the name and the distribution of what is missing
+    CheckpointError : when the checkpoint does not name them as it should
     """
+    try:
+        plugins = {
+            str(kind): (str(origin["name"]).rpartition("/")[2], origin["distribution"], origin["version"])
+            for kind, origin in facts.get("plugins", {}).items()
+        }
+    except (AttributeError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path}/config.json is damaged: its plugins are not named ({error})") from error
     needed = {}
-    for kind, origin in facts.get("plugins", {}).items():
-        name, distribution = str(origin.get("name", "")).rpartition("/")[2], origin.get("distribution", "")
+    for kind, (name, distribution, version) in plugins.items():
         try:
-            # another distribution may register the same name since
-            lookup.find(kind, name, distribution)
+            needed[kind] = lookup.find(kind, name, distribution)
         except (PluginError, UnknownNameError) as error:
-            raise PluginError(
-                f"{path} needs the {kind} {name!r} of {distribution} {origin.get('version', '')}: {error}"
-            ) from error
-        needed[kind] = name
+            raise PluginError(f"{path} needs the {kind} {name!r} of {distribution} {version}: {error}") from error
     return needed
+
+
+def _qualified(facts: dict[str, Any], entries: Mapping[str, Entry[Any]]) -> dict[str, Any]:
+    """Name the distribution of each part whose name others register too; theirs is not what was trained."""
+    model = facts.get("model")
+    if not isinstance(model, dict):
+        return facts
+    for kind, entry in entries.items():
+        # A prior's name and options are the table of the model itself.
+        table = model if kind == "prior" else model.get(kind)
+        if isinstance(table, dict) and table.get("name") == entry.spec.name and not _is_only(kind, entry):
+            model |= {"name": entry.qualified} if kind == "prior" else {kind: {**table, "name": entry.qualified}}
+    return {**facts, "model": model}
+
+
+def _is_only(kind: str, entry: Entry[Any]) -> bool:
+    """Whether the plain name of an entry finds it."""
+    try:
+        return lookup.find(kind, entry.spec.name) is entry
+    except PluginError:
+        return False

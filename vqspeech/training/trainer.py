@@ -222,8 +222,8 @@ class Trainer(Stepper):
             raise
         except (RuntimeError, ValueError, KeyError) as error:
             raise CheckpointError(
-                f"{path} does not fit the model: {' '.join(str(error).split())}. The code of a plugin may have changed: "
-                "install the version that trained it, give another --out, or start over with --fresh"
+                f"{path} does not fit the model: {' '.join(str(error).split())}. The code of a plugin may have "
+                "changed: install the version that trained it, give another --out, or start over with --fresh"
             ) from error
 
     def _fit(self, log: MetricsLog, caught: list[int]) -> None:
