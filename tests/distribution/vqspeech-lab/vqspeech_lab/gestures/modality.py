@@ -127,7 +127,7 @@ class Gestures:
         return clip[: row.n_samples or None]
 
     def _row(self, loaded, name, clip, *, performer, split="", path=""):
-        codes = loaded.model.encode(torch.from_numpy(np.asarray(clip, np.float32)).to(loaded.device)).cpu().numpy()
+        codes = loaded.model.encode(torch.from_numpy(np.array(clip, np.float32)).to(loaded.device)).cpu().numpy()
         return UtteranceCodes(id=name, speaker=performer, split=split, path=path, n_samples=len(clip), codes=codes)
 
     def _table(self, loaded, rows):
