@@ -1,4 +1,4 @@
-"""Tables of codes, a row per item, as Parquet: what `vqspeech encode` writes and analyses and priors read."""
+"""Tables of codes as Parquet files, a row per item; `vqspeech encode` writes them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from vqspeech.errors import InputError
 from vqspeech.files import whole_file
 
 COLUMNS = ["id", "speaker", "split", "path", "n_samples", "codes"]
-"""Of a table's Parquet file."""
+"""Columns of a table's Parquet file."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CodeLevel:
-    """The codes of one grid, of a model that has several.
+    """The codes on one of a model's grids.
 
     Parameters
     ----------
@@ -36,14 +36,15 @@ class CodeLevel:
 
 @dataclass(frozen=True, kw_only=True)
 class UtteranceCodes:
-    """The codes of one utterance, or of another item.
+    """The codes of one utterance, or of an item of another modality.
 
     Parameters
     ----------
-    id : name, unique in the table and safe as a file name
-    speaker, split : as in the corpus; the class of an item that is no speech; empty where unknown
-    path : the file that was encoded
-    n_samples : its length in samples at the table's rate; 0 for items that are no speech
+    id : name, unique in the table and usable as a file name
+    speaker : speaker of the corpus, or class of an item that is not speech; empty when unknown
+    split : split of the corpus; empty when unknown
+    path : the encoded file
+    n_samples : its length in samples at the table's rate; 0 for items that are not speech
     codes : (codebooks, frames) int64, or (codebooks, *grid); code t of speech covers samples [t * hop, (t + 1) * hop)
     """
 
@@ -59,18 +60,18 @@ class UtteranceCodes:
 class CodeTable:
     """Codes of many items from one model.
 
-    Codes of several levels stand side by side as codebooks on the finest grid, those of coarser levels repeated to it.
+    Codes of several levels are codebooks on the finest grid; those of coarser levels are repeated.
 
     Parameters
     ----------
-    sample_rate : of the audio that was encoded, in Hz; 0 for other data
+    sample_rate : rate of the encoded audio in Hz; 0 for other data
     hop_samples : samples per code; 0 for data without a rate
     codebook_sizes : number of codes in each codebook
     rows : one per item
-    modality : kind of data that was encoded
-    codebook : hash of the codebooks, `vqspeech.nn.quantize.fingerprint.codebook_hash`; empty where it is not known
+    modality : kind of the encoded data
+    codebook : hash of the codebooks, `vqspeech.nn.quantize.fingerprint.codebook_hash`; empty when unknown
     grid : positions of every item; None for sequences of any length
-    levels : where the codes are of several grids, the coarsest first
+    levels : levels of codes on several grids, the coarsest first; empty for one
     """
 
     sample_rate: int
@@ -112,7 +113,7 @@ class CodeTable:
         return tuple(parts)
 
     def write(self, path: Path, notes: Mapping[str, str] | None = None) -> None:
-        """Write the table as Parquet, whole or not at all; notes go to the file's metadata."""
+        """Write the table as Parquet, atomically, with `notes` in the file's metadata."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -178,11 +179,11 @@ class CodeTable:
 
 
 def join_levels(levels: Sequence[np.ndarray]) -> np.ndarray:
-    """Put codes (items, codebooks, *grid) of several levels on the finest grid, (items, codebooks of all, *grid).
+    """Repeat codes (items, codebooks, *grid) of levels to the finest grid and concatenate codebooks.
 
     Parameters
     ----------
-    levels : the coarsest first; each grid divides the next one
+    levels : codes of each level, the coarsest first; each grid divides the next one
     """
     joined = []
     for codes in levels:
@@ -202,7 +203,7 @@ def _shaped(codes: list[list[int]], grid: tuple[int, ...] | None) -> np.ndarray:
 
 
 def _nested(codes: Sequence[np.ndarray]) -> Any:
-    """Arrow list<list<int32>> of (codebooks, frames) arrays, without a Python object per code."""
+    """Convert (codebooks, frames) arrays to Arrow list<list<int32>>, without Python objects."""
     import pyarrow as pa
 
     def offsets(sizes: list[int]) -> Any:

@@ -1,4 +1,4 @@
-"""Voice conversion and reconstruction: encode, then decode in another voice."""
+"""Voice conversion and reconstruction: encode, then decode for a speaker."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from vqspeech.speech import Deliver, Speech
 
 @dataclass(frozen=True, kw_only=True)
 class Conversion:
-    """A waveform and the voice to say it in.
+    """A waveform and its target speaker.
 
     Parameters
     ----------
-    waveform : (time,) float32 at the model's rate, or its blocks one after the other (`vqspeech.audio.stream.blocks`)
+    waveform : (time,) float32 at the model's rate, or its blocks (`vqspeech.audio.stream.blocks`)
     speaker : id of the target speaker; the utterance's own speaker for a reconstruction
-    key : name of the utterance; its random stream follows from it, so a file sounds the same alone and among others
+    key : name of the utterance, which selects its random stream, independently of other utterances
     """
 
     waveform: Waveform
@@ -36,17 +36,17 @@ def convert(
     options: SpeakOptions = AS_TRAINED,
     deliver: Deliver | None = None,
 ) -> Speech:
-    """Encode each waveform and decode it in the given speaker's voice (van den Oord et al. 2017, section 4.3).
+    """Convert waveforms to target speakers (van den Oord et al. 2017, section 4.3).
 
-    Equals `vqspeech encode` followed by `vqspeech decode`. Given blocks and `deliver`, memory does not grow with the
-    length of a recording beyond its latents.
+    The result equals `vqspeech encode` followed by `vqspeech decode`. With blocks and `deliver`, only latents are kept
+    in memory.
 
     Parameters
     ----------
     codec : the model
-    conversions : what to convert
-    options : how to generate; its `streams` follow from the keys
-    deliver : takes pieces instead of keeping them, see `vqspeech.speech.collect`
+    conversions : waveforms and target speakers
+    options : options of sampling; `streams` is replaced by the streams of the keys
+    deliver : receives pieces of speech, which are then not kept; see `vqspeech.speech.collect`
 
     Returns
     -------
@@ -56,19 +56,19 @@ def convert(
     ------
     UnknownNameError : for a speaker that the model does not know
     InputError : for a waveform without samples
-    SpeechInterrupted : at Ctrl-C, with what has been generated
+    SpeechInterrupted : at Ctrl-C; holds the speech generated until then
     """
-    wanted: list[Conversion] = []
+    items: list[Conversion] = []
 
     def waveforms() -> Iterable[tuple[int, Waveform]]:
         for item in conversions:
             codec.speaker_index(item.speaker)
-            wanted.append(item)
-            yield len(wanted) - 1, item.waveform
+            items.append(item)
+            yield len(items) - 1, item.waveform
 
     encoded = {number: (samples, codes) for number, samples, codes in codec.encode_all(waveforms())}
     utterances = []
-    for number, item in enumerate(wanted):
+    for number, item in enumerate(items):
         samples, codes = encoded[number]
         utterances.append(Utterance(codes=codes, speaker=item.speaker, n_samples=samples, key=item.key))
     return codec.speak(utterances, options, deliver)
@@ -77,13 +77,13 @@ def convert(
 def convert_file(
     run: Path | str, source: Path | str, speaker: str, target: Path | str, *, seed: int = 0, temperature: float = 1.0
 ) -> Speech:
-    """Convert one audio file to a speaker of a trained run and write the result.
+    """Convert an audio file to a speaker of a trained run, and write the result.
 
     Parameters
     ----------
     run : run or checkpoint directory
     source : audio file of any rate and channel count
-    speaker : id, one of the run's
+    speaker : speaker id of the run
     target : .wav or .flac file to write
     seed, temperature : see `SpeakOptions`
     """

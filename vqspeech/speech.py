@@ -1,4 +1,4 @@
-"""Speech as it is generated: pieces of utterances collected, or handed on as they come."""
+"""Generated speech: collect pieces of utterances, or pass them on."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Speech:
 
     Parameters
     ----------
-    waveforms : one float32 array (time,) in [-1, 1] per utterance; empty where they were delivered piece by piece
-    engine : what generated them
-    samples_per_second : generated in all, per second of wall clock
+    waveforms : one float32 array (time,) in [-1, 1] per utterance; empty when pieces were delivered
+    engine : name of the sampling engine
+    samples_per_second : samples of all utterances per second of wall time
     """
 
     waveforms: tuple[npt.NDArray[np.float32], ...]
@@ -32,7 +32,7 @@ class Speech:
 
 
 class SpeechInterrupted(KeyboardInterrupt):
-    """Ctrl-C while speech is generated; `speech` holds the beginning of each utterance."""
+    """Ctrl-C during generation; `speech` holds the beginning of each utterance."""
 
     def __init__(self, speech: Speech) -> None:
         super().__init__()
@@ -40,17 +40,17 @@ class SpeechInterrupted(KeyboardInterrupt):
 
 
 def collect(pieces: Iterable[Piece], count: int, deliver: Deliver | None = None) -> Speech:
-    """Collect the pieces of `count` utterances.
+    """Collect the pieces of utterances into waveforms.
 
     Parameters
     ----------
-    pieces : what `Decoder.speak` yields
+    pieces : pieces from `Decoder.speak`
     count : number of utterances
-    deliver : takes the pieces instead, so that nothing is kept and memory does not grow with the length
+    deliver : receives the pieces; none are then kept, so memory does not grow with the length
 
     Raises
     ------
-    SpeechInterrupted : at Ctrl-C, with what has been generated
+    SpeechInterrupted : at Ctrl-C; holds the speech generated until then
     """
     kept: list[list[npt.NDArray[np.float32]]] = [[] for _ in range(count)]
     started, samples, engine = time.monotonic(), 0, ""

@@ -12,7 +12,7 @@ from vqspeech.corpora.folder import read
 from vqspeech.corpora.store import AudioStore, prepare
 from vqspeech.encoding import encode_files, encode_store, parts
 from vqspeech.encoding.bulk import encode_bulk
-from vqspeech.encoding.plan import Share
+from vqspeech.encoding.plan import Shard
 from vqspeech.errors import AudioError, InputError
 
 
@@ -61,7 +61,7 @@ def full_disk(monkeypatch):
 
 def test_the_table_is_that_of_the_files(saved, files, tmp_path, one_by_one):
     seen = []
-    result = encode_bulk(saved, files, tmp_path / "codes.parquet", progress=lambda *said: seen.append(said))
+    result = encode_bulk(saved, files, tmp_path / "codes.parquet", progress=lambda *counts: seen.append(counts))
     assert same(CodeTable.read(tmp_path / "codes.parquet"), encode_files(saved, files)[0])
     assert (result.complete, result.encoded.utterances, result.before) == (True, 3, 0)
     assert result.encoded.seconds == pytest.approx((1600 + 641 + 3000) / 16000)
@@ -69,11 +69,11 @@ def test_the_table_is_that_of_the_files(saved, files, tmp_path, one_by_one):
     assert not (tmp_path / "codes.parquet.parts").exists()
 
 
-def test_shares_make_the_same_table_in_any_order(saved, files, tmp_path, one_by_one):
+def test_shards_make_the_same_table_in_any_order(saved, files, tmp_path, one_by_one):
     encode_bulk(saved, files, tmp_path / "one.parquet")
     for number, complete in ((3, False), (1, False), (4, False), (2, True)):
-        share = Share(number=number, of=4)
-        result = encode_bulk(saved, files, tmp_path / "out", share=share)
+        shard = Shard(number=number, of=4)
+        result = encode_bulk(saved, files, tmp_path / "out", shard=shard)
         assert result.complete == complete == (tmp_path / "out/codes.parquet").exists()
     assert (tmp_path / "out/codes.parquet").read_bytes() == (tmp_path / "one.parquet").read_bytes()
     names = sorted(path.name for path in (tmp_path / "out/parts").iterdir())
@@ -112,29 +112,29 @@ def test_a_finished_part_is_never_encoded_again(saved, files, tmp_path, one_by_o
     full_disk(None)
     encoded.clear()
     seen = []
-    result = encode_bulk(saved, files, out, progress=lambda *said: seen.append(said))
+    result = encode_bulk(saved, files, out, progress=lambda *counts: seen.append(counts))
     assert (encoded, result.before, seen) == (["b"], 2, [(3, 3)])
     assert same(CodeTable.read(out), encode_files(saved, files)[0])
 
 
 def test_a_torn_part_is_encoded_again(saved, files, tmp_path, one_by_one, encoded):
-    out, share = tmp_path / "out", Share(number=1, of=2)
-    encode_bulk(saved, files, out, share=share)
+    out, shard = tmp_path / "out", Shard(number=1, of=2)
+    encode_bulk(saved, files, out, shard=shard)
     torn = out / "parts/part-00002-of-00003.parquet"
     torn.write_bytes(torn.read_bytes()[:-20])
     encoded.clear()
-    encode_bulk(saved, files, out, share=share)
+    encode_bulk(saved, files, out, shard=shard)
     assert encoded == ["b"]
 
 
 def test_only_what_changed_is_encoded_again(saved, files, tmp_path, one_by_one, encoded):
-    shares = [Share(number=1, of=2), Share(number=2, of=2)]
-    for share in shares:
-        encode_bulk(saved, files, tmp_path / "out", share=share)
+    shards = [Shard(number=1, of=2), Shard(number=2, of=2)]
+    for shard in shards:
+        encode_bulk(saved, files, tmp_path / "out", shard=shard)
     encoded.clear()
     files[1].write_bytes(files[0].read_bytes())
-    for share in shares:
-        encode_bulk(saved, files, tmp_path / "out", share=share)
+    for shard in shards:
+        encode_bulk(saved, files, tmp_path / "out", shard=shard)
     assert encoded == ["p226_a"]
     assert [row.n_samples for row in CodeTable.read(tmp_path / "out/codes.parquet")] == [1600, 1600, 3000]
 
@@ -171,7 +171,7 @@ def test_a_table_that_cannot_be_merged_leaves_the_old_one_and_the_parts(
 
     monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
     with pytest.raises(OSError, match="No space left"):
-        encode_bulk(saved, files, tmp_path / "codes.parquet", share=Share())
+        encode_bulk(saved, files, tmp_path / "codes.parquet", shard=Shard())
     assert (tmp_path / "codes.parquet").read_bytes() == before
     assert not list(tmp_path.glob("codes.parquet.*.tmp"))
 
@@ -186,4 +186,4 @@ def test_places_and_engines_that_cannot_be_used(saved, files, tmp_path):
     with pytest.raises(InputError, match="engine 'dask' is not known; choose local or ray"):
         encode_bulk(saved, files, tmp_path / "out", engine="dask")
     with pytest.raises(InputError, match="ray divides the work itself"):
-        encode_bulk(saved, files, tmp_path / "out", engine="ray", share=Share(number=1, of=2))
+        encode_bulk(saved, files, tmp_path / "out", engine="ray", shard=Shard(number=1, of=2))

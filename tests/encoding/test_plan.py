@@ -7,32 +7,32 @@ import pytest
 from vqspeech.corpora.folder import read
 from vqspeech.corpora.store import prepare
 from vqspeech.encoding import plan as plans
-from vqspeech.encoding.plan import Share, make_plan
+from vqspeech.encoding.plan import Shard, make_plan
 from vqspeech.errors import InputError
 
 
 @pytest.mark.parametrize("text", ["", "3", "1/", "/2", "a/b", "-1/2", "1/2/3"])
-def test_a_share_is_written_i_of_n(text):
+def test_a_shard_is_written_i_of_n(text):
     with pytest.raises(InputError, match="is not I/N"):
-        Share.parse(text)
+        Shard.parse(text)
 
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1/0"])
-def test_there_are_shares_1_to_n(text):
-    with pytest.raises(InputError, match=f"share {text} does not exist"):
-        Share.parse(text)
+def test_there_are_shards_1_to_n(text):
+    with pytest.raises(InputError, match=f"shard {text} does not exist"):
+        Shard.parse(text)
 
 
-def test_torchrun_says_which_share():
-    assert Share.of_rank({"RANK": "1", "WORLD_SIZE": "4"}) == Share.parse("2/4")
-    assert Share.of_rank({"SLURM_PROCID": "1"}) == Share()
+def test_torchrun_sets_the_shard():
+    assert Shard.of_rank({"RANK": "1", "WORLD_SIZE": "4"}) == Shard.parse("2/4")
+    assert Shard.of_rank({"SLURM_PROCID": "1"}) == Shard()
 
 
-def test_shares_hold_every_part_once(saved, files, one_by_one):
+def test_shards_hold_every_part_once(saved, files, one_by_one):
     plan = make_plan(saved, files, 1)
     assert [len(part) for part in plan.parts] == [1, 1, 1]
     for of in (1, 2, 5):
-        dealt = [part for number in range(1, of + 1) for part in plan.share(Share(number=number, of=of))]
+        dealt = [part for number in range(1, of + 1) for part in plan.select(Shard(number=number, of=of))]
         assert sorted(part.number for part in dealt) == [0, 1, 2]
 
 

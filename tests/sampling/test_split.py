@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from vqspeech.errors import InputError
 from vqspeech.nn.decoders.wavenet import WaveNet
 from vqspeech.sampling import sample
-from vqspeech.sampling.split import FADE_SAMPLES, LAG_SAMPLES, LONG_SAMPLES, Part, join, number_of_parts, plan
+from vqspeech.sampling.split import FADE_SAMPLES, LAG_SAMPLES, LONG_SAMPLES, UtterancePart, join, number_of_parts, plan
 
 lengths, counts = st.integers(0, 200_000), st.integers(1, 9)
 
@@ -54,7 +54,9 @@ def test_the_fade_is_where_both_are_silent():
     rng = np.random.default_rng(0)
     early, late = (rng.normal(0, 0.2, 20_000).astype(np.float32) for _ in range(2))
     early[quiet] = late[quiet] = 0.0
-    joined = join([Part(0, 12_000, 0), Part(5000, 15_000, 8800)], [early[:12_000], late[5000:]], 19_800)
+    joined = join(
+        [UtterancePart(0, 12_000, 0), UtterancePart(5000, 15_000, 8800)], [early[:12_000], late[5000:]], 19_800
+    )
     assert np.array_equal(joined[:9_000], early[:9_000])
     assert not joined[9_000 + LAG_SAMPLES : 9_000 + FADE_SAMPLES].any()
 

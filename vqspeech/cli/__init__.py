@@ -1,1 +1,1 @@
-"""The command line: one file per command group; each parses, calls and prints, nothing else."""
+"""The command line, a module per group of commands."""

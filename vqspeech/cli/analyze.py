@@ -1,4 +1,4 @@
-"""``vqspeech analyze``: a registered analysis of the codes of one run or several."""
+"""``vqspeech analyze``: run a registered analysis of the codes of one or several runs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def analyze(
     ] = None,
     aligner: Annotated[
         str | None,
-        typer.Option(help="Align what has no alignment from its text: wav2vec2 (letters; downloads weights)."),
+        typer.Option(help="Align other utterances with their text: wav2vec2 (letters; downloads weights)."),
     ] = None,
     phones: Annotated[str | None, typer.Option(hidden=True)] = None,
     labels_by: Annotated[str | None, typer.Option(hidden=True)] = None,
@@ -66,7 +66,7 @@ def analyze(
         "train_data": None if train_data is None else str(train_data),
     }
     values = override({key: value for key, value in shorthands.items() if value is not None}, settings or [])
-    # wrong options and runs are refused before the corpus is read
+    # check options and runs before reading the corpus
     options = {key: value for key, value in values.items() if key != "corpus"}
     check_options(entry, options)
     for run in runs:
@@ -98,12 +98,16 @@ def analyze(
 
 
 class _Source:
-    """The data to encode: a corpus of speech that is read once, another corpus, or the prepared data of each run.
+    """The data to encode: a corpus, or the prepared data of each run.
+
+    A corpus of speech is read once for all runs.
 
     Parameters
     ----------
     corpus, table, data_dir : name, further keys of the table ``corpus``, and folder
-    place, aligner, out : where alignments come from, and where those that are made go
+    place : folder or file of alignments; None for the corpus's own
+    aligner : registered aligner of utterances without alignment
+    out : folder for alignments that the aligner makes
     """
 
     def __init__(
@@ -142,7 +146,7 @@ class _Source:
 
     @contextmanager
     def context(self, run: Path, out: Path | None, seed: int) -> Iterator[AnalysisContext]:
-        """Codes of the data by one run."""
+        """Encode the data by one run; yield the context of its analysis."""
         from vqspeech.analysis.running import corpus_context, prepared_context, run_context
         from vqspeech.codec.load import load_with_modality
         from vqspeech.codec.speech import SpeechCodec
@@ -163,7 +167,7 @@ class _Source:
 
 
 def _alignments(speech: Corpus, place: Path | None, aligner: str | None, out: Path | None) -> dict[str, Alignment]:
-    """Utterance id -> alignment: those of a place, or the corpus's own, and made ones where there is none."""
+    """Return utterance id -> alignment: from files, from the corpus, or made by an aligner."""
     from vqspeech.alignment.textgrid import Tier, write_textgrid
     from vqspeech.corpora.alignments import find, make
     from vqspeech.progress import reporter
@@ -172,12 +176,12 @@ def _alignments(speech: Corpus, place: Path | None, aligner: str | None, out: Pa
         aligned = {u.id: u.alignment for u in speech.utterances if u.alignment is not None}
         unread = [f"{path}: {why}" for path, why in speech.skipped.items() if why.startswith("alignment")]
     else:
-        found = find(place, speech.utterances)
-        aligned, unread = found.alignments, [f"{key}: {why}" for key, why in found.skipped.items()]
-        if found.others:
+        matched = find(place, speech.utterances)
+        aligned, unread = matched.alignments, [f"{key}: {why}" for key, why in matched.skipped.items()]
+        if matched.others:
             typer.echo(
-                f"{len(found.others)} alignments in {place} belong to no utterance of this corpus, "
-                f"the first {found.others[0]!r}",
+                f"{len(matched.others)} alignments in {place} match no utterance of this corpus, "
+                f"the first: {matched.others[0]!r}",
                 err=True,
             )
     bare = [utterance for utterance in speech.utterances if utterance.id not in aligned]
@@ -199,7 +203,7 @@ def _alignments(speech: Corpus, place: Path | None, aligner: str | None, out: Pa
 
 
 def _folders(runs: list[Path], out: Path | None) -> list[Path | None]:
-    """The folder of each run's results: OUT itself for one run, a folder below it named after the run for several."""
+    """Return the folder of each run's results: OUT for one run, OUT/NAME for several."""
     if out is None:
         return [None] * len(runs)
     if len(runs) == 1:
@@ -231,7 +235,7 @@ def _write(
     from vqspeech.analysis.summary import table_of_runs
     from vqspeech.report import Section
 
-    warning = "The corpus is synthetic speech: nobody spoke." if source.synthetic else ""
+    warning = "The corpus is synthetic speech." if source.synthetic else ""
     title, facts = f"Analysis {head['analysis']}", [("corpus", str(head["corpus"]))]
     for folder, row, result in zip(folders, rows, results, strict=True):
         assert folder is not None

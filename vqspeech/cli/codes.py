@@ -1,4 +1,4 @@
-"""`vqspeech encode` and `vqspeech decode`: audio to a table of codes, and codes to audio."""
+"""``vqspeech encode`` and ``vqspeech decode``: audio to a table of codes, and codes to audio."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vqspeech.cli.sampling import EngineName, Parts, Seed, Temperature, Weights,
 
 if TYPE_CHECKING:
     from vqspeech.codec.speech import SpeechCodec
-    from vqspeech.encoding.plan import Share
+    from vqspeech.encoding.plan import Shard
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Run or checkpoint directory.")]
 
@@ -22,33 +22,33 @@ def encode(
     inputs: Annotated[list[Path], typer.Argument(metavar="AUDIO...", help="Files, folders and prepared corpora.")],
     out: Annotated[Path, typer.Option(help="Table to write (.parquet), or a folder for it and its parts.")],
     shard: Annotated[
-        str | None, typer.Option(metavar="I/N", help="Encode one of N shares; set automatically under torchrun.")
+        str | None, typer.Option(metavar="I/N", help="Encode only shard I of N; set automatically under torchrun.")
     ] = None,
     engine: Annotated[str, typer.Option(help="local, or ray for a Ray cluster.")] = "local",
-    workers: Annotated[int | None, typer.Option(min=1, help="Actors of the engine ray; default one per core.")] = None,
-    batch: Annotated[
-        int | None, typer.Option(min=1, help="Rows encoded together; default 1 on CPUs, 16 elsewhere.")
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Number of actors of the engine ray; default: one per core.")
     ] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Batch size; default: 1 on CPUs, 16 elsewhere.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
 ) -> None:
-    """Write the codes of recordings as a table, one row per utterance. Run again, it continues where it stopped.
+    """Encode recordings to a table of codes, a row per utterance; an interrupted call resumes.
 
-    Runs of other modalities encode their own kind of files.
+    Runs of other modalities encode files of their own kind.
     """
     from vqspeech.codec.load import load_with_modality
     from vqspeech.codec.speech import SpeechCodec
-    from vqspeech.encoding.plan import Share
+    from vqspeech.encoding.plan import Shard
 
-    share = Share.of_rank() if shard is None else Share.parse(shard)
+    chosen = Shard.of_rank() if shard is None else Shard.parse(shard)
     modality, loaded = load_with_modality(run, device=_device(device))
     if isinstance(loaded, SpeechCodec):
-        _encode_speech(loaded, inputs, out, share, engine, workers, batch)
+        _encode_speech(loaded, inputs, out, chosen, engine, workers, batch)
     else:
-        _encode_others(modality, loaded, inputs, out, share, engine)
+        _encode_others(modality, loaded, inputs, out, chosen, engine)
 
 
 def _encode_speech(
-    codec: SpeechCodec, inputs: list[Path], out: Path, share: Share, engine: str, workers: int | None, rows: int | None
+    codec: SpeechCodec, inputs: list[Path], out: Path, shard: Shard, engine: str, workers: int | None, rows: int | None
 ) -> None:
     from vqspeech.encoding.bulk import encode_bulk
     from vqspeech.progress import reporter
@@ -56,10 +56,10 @@ def _encode_speech(
     begin = time.monotonic()
     try:
         result = encode_bulk(
-            codec, inputs, out, share=share, engine=engine, workers=workers, rows=rows, progress=reporter("encode")
+            codec, inputs, out, shard=shard, engine=engine, workers=workers, rows=rows, progress=reporter("encode")
         )
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("finished parts are kept; run the same command to go on") from None
+        raise KeyboardInterrupt("finished parts are kept; repeat the command to continue") from None
     for path, reason in result.encoded.skipped.items():
         typer.echo(f"skipped {path}: {reason}", err=True)
     encoded = result.encoded
@@ -69,19 +69,19 @@ def _encode_speech(
         facts.append(f"{len(encoded.skipped)} skipped")
     if result.before:
         facts.append(f"{result.before} encoded before")
-    elif share.of == 1:
-        # with several shares some of these seconds may be the work of others
+    elif shard.of == 1:
+        # with several shards some of these seconds may be the work of others
         typer.echo(f"{encoded.seconds / (time.monotonic() - begin):.0f} x real time", err=True)
     where = result.table if result.complete else f"parts of {result.table}; the others are still missing"
     typer.echo(f"{', '.join(facts)}: {where}")
 
 
-def _encode_others(modality: Any, loaded: Any, inputs: list[Path], out: Path, share: Share, engine: str) -> None:
+def _encode_others(modality: Any, loaded: Any, inputs: list[Path], out: Path, shard: Shard, engine: str) -> None:
     from vqspeech.errors import InputError
     from vqspeech.progress import reporter
 
-    if share.of > 1 or engine != "local":
-        raise InputError("only runs of speech are encoded in shares or on Ray; omit --shard and --engine")
+    if shard.of > 1 or engine != "local":
+        raise InputError("only runs of speech are encoded in shards or on Ray; omit --shard and --engine")
     table = modality.encode(loaded, inputs, progress=reporter("encode"))
     path = out if out.suffix == ".parquet" else out / "codes.parquet"
     table.write(path)
@@ -89,7 +89,7 @@ def _encode_others(modality: Any, loaded: Any, inputs: list[Path], out: Path, sh
 
 
 def _device(name: str) -> str:
-    """A device that is there; under torchrun ``cuda`` is the one of this process."""
+    """Return an available device; under torchrun, ``cuda`` is the device of this process."""
     import os
 
     import torch
@@ -97,11 +97,11 @@ def _device(name: str) -> str:
     from vqspeech.errors import InputError
 
     kind, _, number = name.partition(":")
-    there = torch.cuda.device_count() if kind == "cuda" else int(kind == "cpu")
-    index = int(number) if number.isdecimal() else int(os.environ.get("LOCAL_RANK", 0)) % max(1, there)
-    if index >= there:
+    available = torch.cuda.device_count() if kind == "cuda" else int(kind == "cpu")
+    index = int(number) if number.isdecimal() else int(os.environ.get("LOCAL_RANK", 0)) % max(1, available)
+    if index >= available:
         raise InputError(
-            f"--device {name!r} is not there; this machine has cpu and {torch.cuda.device_count()} cuda devices"
+            f"--device {name!r} is not available; this machine has cpu and {torch.cuda.device_count()} cuda devices"
         )
     return "cpu" if kind == "cpu" else f"cuda:{index}"
 
@@ -119,7 +119,7 @@ def decode(
     weights: Weights = "fp32",
     parts: Parts = "1",
 ) -> None:
-    """Decode a table of codes: speech in a speaker's voice, or what the run's modality holds."""
+    """Decode a table of codes to speech in a speaker's voice, or to files of the run's modality."""
     from functools import partial
 
     from vqspeech.codec.load import load_with_modality
@@ -133,7 +133,7 @@ def decode(
     table = CodeTable.read(codes)
     if not isinstance(loaded, SpeechCodec):
         if speaker is not None:
-            raise InputError(f"{loaded.path} is no model of speech; omit --speaker")
+            raise InputError(f"{loaded.path} is not a model of speech; omit --speaker")
         for path in modality.decode(loaded, table, out, {"seed": seed, "temperature": temperature}):
             typer.echo(str(path))
         return

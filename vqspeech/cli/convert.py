@@ -1,4 +1,4 @@
-"""`vqspeech convert`: voice conversion by swapping the speaker id."""
+"""``vqspeech convert``: voice conversion by swapping the speaker id."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def convert(
     weights: Weights = "fp32",
     parts: Parts = "1",
 ) -> None:
-    """Say what AUDIO says in another speaker's voice."""
+    """Convert recordings to another speaker's voice."""
     from functools import partial
 
     from vqspeech import audio

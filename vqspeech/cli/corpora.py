@@ -1,4 +1,4 @@
-"""``vqspeech corpora list | check | prepare | verify | download``: list corpora and check what a folder holds."""
+"""``vqspeech corpora list | check | prepare | verify | download``: find and prepare corpora."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def list_corpora(as_json: AsJson = False) -> None:
 @app.command("check")
 def check(
     name: Annotated[str, typer.Argument(help="A registered corpus: vqspeech corpora list.")],
-    data_dir: Annotated[Path | None, typer.Option(help="Its folder.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of the corpus.")] = None,
     mic: Annotated[str | None, typer.Option(help="VCTK 0.92 only: mic1 or mic2.")] = None,
     split_by: Annotated[
         str | None, typer.Option(help="utterance (seen speakers; default) or speaker (disjoint speakers).")
@@ -74,7 +74,7 @@ def prepare(
     name: Annotated[str, typer.Argument(help="A registered corpus: vqspeech corpora list.")],
     out: Annotated[Path, typer.Option(help="Folder of the prepared corpus.")],
     data_dir: Annotated[Path | None, typer.Option(envvar="VQSPEECH_DATA", help="Folder of the recordings.")] = None,
-    sample_rate: Annotated[int, typer.Option(min=1, help="In Hz.")] = 16000,
+    sample_rate: Annotated[int, typer.Option(min=1, help="Sample rate in Hz.")] = 16000,
     trim_db: Annotated[
         float | None, typer.Option(help="Cut silence at both ends below this level relative to the loudest part.")
     ] = None,
@@ -116,7 +116,7 @@ def verify(store: Annotated[Path, typer.Argument(metavar="STORE", help="A prepar
     from vqspeech.corpora.store import AudioStore
 
     opened = AudioStore.open(store, verify=True)
-    print(f"{store} is whole: {len(opened.rows)} utterances, {opened.duration_s / 3600:.2f} h")
+    print(f"{store} is intact: {len(opened.rows)} utterances, {opened.duration_s / 3600:.2f} h")
 
 
 @app.command("download")
@@ -145,7 +145,7 @@ def _media(name: str) -> str:
 
 
 def _check_other_media(corpus: Any, as_json: bool) -> None:
-    """Facts of a corpus of any media: see `vqspeech.registry.specs.CorpusSpec`."""
+    """Print a corpus of other media than speech; see `vqspeech.registry.specs.CorpusSpec`."""
     skipped = dict(corpus.skipped)
     facts = {
         "corpus": corpus.name,
@@ -159,7 +159,7 @@ def _check_other_media(corpus: Any, as_json: bool) -> None:
         print(json.dumps(facts, indent=2, ensure_ascii=False))
         return
     lines = [f"corpus      {corpus.name}: {corpus.variant}", f"folder      {corpus.root}"]
-    lines += [f"{what:11} {count}" for what, count in corpus.counts.items()]
+    lines += [f"{unit:11} {count}" for unit, count in corpus.counts.items()]
     lines += _skipped_lines(f"skipped     {len(skipped)} files", skipped)
     print("\n".join([*lines, *(f"note        {note}" for note in corpus.notes)]))
 
@@ -233,7 +233,7 @@ def _described(facts: dict[str, Any]) -> str:
 
 
 def _download_progress() -> Callable[[str, int, int], None]:
-    """Report progress on stderr: a line that renews itself on a terminal, else one line per tenth."""
+    """Return a function that reports progress: an updated line on a terminal, else ten lines."""
     import time
 
     live = sys.stderr.isatty()

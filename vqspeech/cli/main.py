@@ -24,7 +24,10 @@ _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 class LazyGroup(TyperGroup):
-    """The top-level group. Help shows summaries from the specs; only `resolve_command` imports a command's module."""
+    """The top-level group, which imports a command's module only to run it.
+
+    Help shows the summaries of the specs.
+    """
 
     def main(
         self,
@@ -35,7 +38,7 @@ class LazyGroup(TyperGroup):
         windows_expand_args: bool = True,
         **extra: Any,
     ) -> Any:
-        """Run, and turn every exception into one paragraph on stderr and an exit code."""
+        """Run; print any exception as one paragraph on stderr and exit with its code."""
         try:
             return super().main(args, prog_name, complete_var, standalone_mode, windows_expand_args, **extra)
         except Exception as error:
@@ -57,11 +60,11 @@ class LazyGroup(TyperGroup):
             raise typer.Exit(130) from error
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """List built-in commands in their order, then plugins'; a name given twice appears with its distribution."""
+        """List built-in commands, then plugins'; an ambiguous name includes its distribution."""
         return list(_summaries())
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return a stand-in for listings: name and summary only."""
+        """Return a command for listings, with name and summary only."""
         summary = _summaries().get(cmd_name)
         return None if summary is None else TyperCommand(cmd_name, help=summary, rich_markup_mode=None)
 
@@ -88,11 +91,11 @@ def _summaries() -> dict[str, str]:
 
 
 def build(name: str, target: Any, summary: str) -> Any:
-    """A command from a spec's target: a ``typer.Typer`` becomes a group, any other callable one command.
+    """Make a command of a spec's target: a group of a ``typer.Typer``, else a single command.
 
     Raises
     ------
-    PluginError : a target that is neither
+    PluginError : for a target that is not callable
     """
     if isinstance(target, typer.Typer):
         command = get_group(target)
@@ -107,7 +110,7 @@ def build(name: str, target: Any, summary: str) -> Any:
 
 
 def _plain(command: Any) -> Any:
-    """The command and its subcommands with plain help texts, as the rest of the program."""
+    """Return the command, with plain help texts for it and its subcommands."""
     command.rich_markup_mode = None
     for sub in getattr(command, "commands", {}).values():
         _plain(sub)
@@ -117,7 +120,7 @@ def _plain(command: Any) -> Any:
 def report(error: Exception) -> int:
     """Print an error as one paragraph on stderr and return the exit code.
 
-    2 means unusable input (or a disk that is full or refuses), 1 failed work.
+    Code 2 means unusable input or a disk that cannot be written, 1 any other failure.
     """
     message, code = _explain(error)
     if _debugging():
@@ -156,8 +159,8 @@ def _debugging() -> bool:
     return os.environ.get("VQSPEECH_DEBUG", "") not in ("", "0")
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         print(f"vqspeech {__version__}")
         raise typer.Exit()
 
@@ -178,14 +181,14 @@ def vqspeech(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Discrete codes from raw speech: learn them, hear them, convert voices, compare them with phonemes.
+    """Learn discrete codes from raw speech, decode them, convert voices, compare codes with phonemes.
 
     Start with: vqspeech recipe run vctk
     """
 
 
 def main() -> None:
-    """The console script."""
+    """Run the console script."""
     app(prog_name="vqspeech")
 
 

@@ -1,4 +1,4 @@
-"""``vqspeech plugins list | show | doctor | new``: what is registered, by which distribution, what is broken."""
+"""``vqspeech plugins list | show | doctor | new``: inspect, diagnose and create plugins."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vqspeech.registry.host import Host
 from vqspeech.registry.records import Entry
 from vqspeech.registry.specs import Spec
 
-app = typer.Typer(help="What is registered, by whom, and what is broken.", add_completion=False, no_args_is_help=True)
+app = typer.Typer(help="List, show, diagnose and create plugins.", add_completion=False, no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
@@ -28,7 +28,7 @@ def list_plugins(
     kind: Annotated[str | None, typer.Option(help=f"Only one kind: {', '.join(HOOKS)}.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List everything that is registered by name."""
+    """List all registered names."""
     kinds = [kind] if kind else list(HOOKS)
     entries = [entry for each in kinds for entry in lookup.entries(each)]
     clashing = {(each, name) for each, name, _ in hosts.current().conflicts()}
@@ -46,24 +46,24 @@ def list_plugins(
 
 @app.command("show")
 def show(name: Annotated[str, typer.Argument(help="A name, or distribution/name.")], as_json: AsJson = False) -> None:
-    """Show everything about a name: its kinds, its distributions and its options."""
+    """Show the kinds, distributions and options of a registered name."""
     distribution, _, plain = name.rpartition("/")
     entries = [entry for kind in HOOKS for entry in lookup.entries(kind)]
-    found = [e for e in entries if e.spec.name == plain and distribution in ("", e.provider.distribution)]
-    found = found or [e for e in entries if name in (e.provider.distribution, e.provider.plugin)]
-    if not found:
+    matches = [e for e in entries if e.spec.name == plain and distribution in ("", e.provider.distribution)]
+    matches = matches or [e for e in entries if name in (e.provider.distribution, e.provider.plugin)]
+    if not matches:
         known = {entry.spec.name for entry in entries} | {entry.provider.distribution for entry in entries}
-        raise unknown_name("name", name, known, "All of them: vqspeech plugins list.")
+        raise unknown_name("name", name, known, "`vqspeech plugins list` shows all.")
     clashing = {(kind, clash) for kind, clash, _ in hosts.current().conflicts()}
     if as_json:
-        print(json.dumps([_row(entry, clashing) | {"options": _options(entry)} for entry in found], indent=2))
+        print(json.dumps([_row(entry, clashing) | {"options": _options(entry)} for entry in matches], indent=2))
         return
-    print("\n\n".join(_described(entry, clashing) for entry in found))
+    print("\n\n".join(_described(entry, clashing) for entry in matches))
 
 
 @app.command("doctor")
 def doctor(as_json: AsJson = False) -> None:
-    """Show what is broken and why, and the import time of each plugin; exit code 1 if anything is broken."""
+    """Show import time and failures of each plugin; exit with code 1 after any failure."""
     host = hosts.current()
     host.probe()
     host.probe_targets()
@@ -79,7 +79,7 @@ def new(
     name: Annotated[str, typer.Argument(help="Its registered name, for example my-vq.")],
     out: Annotated[Path, typer.Option(help="Existing folder to write vqspeech-NAME into.")] = Path("."),
 ) -> None:
-    """Write a new plugin: a complete distribution with one module, its tests and a README."""
+    """Create a plugin: a complete distribution with a module, its tests and a README."""
     from vqspeech.scaffold import write_plugin
 
     if not out.is_dir():
@@ -115,7 +115,7 @@ def _described(entry: Entry[Spec], clashing: set[tuple[str, str]]) -> str:
 
 
 def _options(entry: Entry[Spec]) -> list[str]:
-    """Describe the options of a target from its signature; empty for commands and targets that cannot be loaded."""
+    """Describe the options of a target; empty for commands and targets that cannot be loaded."""
     contract = CONTRACTS.get(entry.spec.kind)
     if contract is None or not contract.options or contracts.problem(entry) or lookup.missing_requirements(entry.spec):
         return []
@@ -144,8 +144,8 @@ def _findings(host: Host) -> list[str]:
         f"absent  {name}: named in VQSPEECH_PLUGINS or VQSPEECH_DISABLE_PLUGINS, not installed" for name in host.absent
     ]
     for kind, name, entries in host.conflicts():
-        givers = " and ".join(f"{entry.provider} (as {entry.qualified})" for entry in entries)
-        lines.append(f"clash   {kind} {name!r} is given by {givers}")
+        providers = " and ".join(f"{entry.provider} (as {entry.qualified})" for entry in entries)
+        lines.append(f"clash   {kind} {name!r} is registered by {providers}")
     broken = sum(bool(plugin.failures) for plugin in host.plugins)
     clashes = len(host.conflicts())
     lines.append(

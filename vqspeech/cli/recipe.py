@@ -32,7 +32,7 @@ def list_recipes(as_json: Annotated[bool, typer.Option("--json", help="For progr
 
 @app.command("show")
 def show(name: Annotated[str, typer.Argument(help="The recipe.")]) -> None:
-    """Show a recipe: its stages, and its presets, which are the settings that --set changes."""
+    """Show the stages and presets of a recipe; presets hold the settings that --set changes."""
     entry = lookup.find(RecipeSpec, name)
     spec = entry.spec
     print(f"{spec.name}: {spec.summary}\nfrom: {entry.provider}\nstages: {', '.join(spec.stages)}")
@@ -44,7 +44,7 @@ def show(name: Annotated[str, typer.Argument(help="The recipe.")]) -> None:
 def run(
     name: Annotated[str, typer.Argument(help="The recipe, for example vctk.")],
     corpus: Annotated[
-        str, typer.Option(help="Name of the corpus; auto selects the recipe's own when its data is there, else demo.")
+        str, typer.Option(help="Name of the corpus; auto: the recipe's own if its data is found, else demo.")
     ] = "auto",
     data_dir: Annotated[Path | None, typer.Option(help="Folder of the corpus.", envvar="VQSPEECH_DATA")] = None,
     out: Annotated[Path | None, typer.Option(help="Directory of the run.", show_default="runs/NAME")] = None,
@@ -133,7 +133,7 @@ def _checked_settings(settings: list[str]) -> list[str]:
 
 
 def _configurations(spec: RecipeSpec) -> list[tuple[str, str]]:
-    """The recipe's presets: TOML files in the package of its target, found without importing its module."""
+    """Return name and text of the recipe's presets, the TOML files beside its module."""
     if not isinstance(spec.target, str):
         return []
     package = spec.target.partition(":")[0].rpartition(".")[0]

@@ -1,4 +1,4 @@
-"""`vqspeech info` and `vqspeech speakers`: what a run is."""
+"""``vqspeech info`` and ``vqspeech speakers``: describe a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 def info(run: Run, as_json: AsJson = False) -> None:
-    """Say what a checkpoint is: configuration, steps, speakers, plugins, numbers."""
+    """Describe a checkpoint: configuration, steps, speakers, plugins, validation."""
     from vqspeech.checkpoints.store import describe
     from vqspeech.runs import RunDirectory
     from vqspeech.training.metrics import read_metrics
@@ -27,14 +27,14 @@ def info(run: Run, as_json: AsJson = False) -> None:
     corpus, plugins = facts.get("corpus", {}), facts["plugins"]
     lines = {
         "checkpoint": f"{path} (step {facts['step']}, format {facts['format']}, vqspeech {facts['vqspeech']})",
-        "corpus": corpus.get("variant", "not told") + (" (synthetic)" if corpus.get("synthetic") else ""),
+        "corpus": corpus.get("variant", "unknown") + (" (synthetic)" if corpus.get("synthetic") else ""),
     }
     if "codes" in facts:
         source = facts["codes"]["source"]
         lines["codes of"] = f"{source['run']} (codebook {source['codebook'][:12]})"
     if facts["speakers"]:
         lines["speakers"] = f"{len(facts['speakers'])}, see `vqspeech speakers {run}`"
-    # Of whatever modality; single values say little without the others.
+    # Models of any modality: a line per table, and one for all single values.
     for name, value in facts["model"].items():
         if isinstance(value, dict):
             lines[name] = json.dumps(value)
@@ -50,7 +50,7 @@ def info(run: Run, as_json: AsJson = False) -> None:
 
 
 def speakers(run: Run, as_json: AsJson = False) -> None:
-    """List the speakers that a run can speak as."""
+    """List the speakers of a run."""
     from vqspeech.checkpoints.store import describe
     from vqspeech.errors import InputError
 

@@ -1,4 +1,4 @@
-"""`vqspeech sample`: new codes from a prior, decoded by the run whose codes they are."""
+"""``vqspeech sample``: draw codes from a prior and decode them by the run of the codes."""
 
 from __future__ import annotations
 
@@ -17,21 +17,23 @@ if TYPE_CHECKING:
 def sample(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run or checkpoint directory of the model.")],
     prior: Annotated[
-        list[Path], typer.Option(metavar="PRIOR", help="Run of a prior over its codes; one for each level of codes.")
+        list[Path], typer.Option(metavar="PRIOR", help="Run of a prior over the codes of RUN; one for each level.")
     ],
     out: Annotated[Path, typer.Option(help="Folder to write to; or a file, when --count is 1.")],
     count: Annotated[int, typer.Option(min=1, help="Items to draw.")] = 1,
-    seconds: Annotated[float | None, typer.Option(help="Length of each, for speech and other sequences.")] = None,
-    frames: Annotated[int | None, typer.Option(min=1, help="Length of each in codes, instead of --seconds.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Duration of each item, for speech and other sequences.")
+    ] = None,
+    frames: Annotated[int | None, typer.Option(min=1, help="Frames of each item, instead of --seconds.")] = None,
     condition: Annotated[
         list[str] | None,
-        typer.Option("--speaker", "--class", metavar="ID", help="Speaker or class; several are taken in turn."),
+        typer.Option("--speaker", "--class", metavar="ID", help="Speaker or class; several alternate."),
     ] = None,
     seed: Seed = 0,
     temperature: Temperature = 1.0,
     codes: Annotated[Path | None, typer.Option(help="Also write the codes as a table (.parquet).")] = None,
 ) -> None:
-    """Draw new codes from a prior, and decode them.
+    """Draw codes from a prior and decode them.
 
     Train a prior with `vqspeech train prior.toml --data-dir RUN --out PRIOR`; prior.toml has modality = "codes".
     """
@@ -42,7 +44,7 @@ def sample(
     from vqspeech.training.codes import load_prior
 
     if seconds is not None and frames is not None:
-        raise InputError("--seconds and --frames: give one of them")
+        raise InputError("--seconds and --frames exclude each other; give one of them")
     if out.suffix and count > 1:
         raise InputError(f"--out {out} is a file, and --count {count} makes several; give a folder")
     modality, loaded = load_with_modality(run)
@@ -68,7 +70,7 @@ def sample(
 
 
 def _decode(modality: Any, loaded: Any, table: CodeTable, out: Path, options: dict[str, Any]) -> list[Path]:
-    """Decode a table into a folder, or its only row into a file; the modality chooses the format, and so the suffix."""
+    """Decode a table into a folder, or its only row into a file with the modality's suffix."""
     if not out.suffix:
         return list(modality.decode(loaded, table, out, options))
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Shared by `vqspeech convert` and `decode`: options of generation, and speech written while it is generated."""
+"""Options of ``vqspeech convert`` and ``decode``, and speech written while it is generated."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from vqspeech.nn.decoders.protocol import SpeakOptions
     from vqspeech.speech import Deliver, Speech
 
-Seed = Annotated[int, typer.Option(help="Of the random draws.")]
+Seed = Annotated[int, typer.Option(help="Seed of the random draws.")]
 Temperature = Annotated[float, typer.Option(help="Below 1 is less noisy; 0 takes the most likely value.")]
 EngineName = Annotated[str, typer.Option("--engine", help="Sampling engine: auto, cpu, cuda or reference.")]
-Weights = Annotated[str, typer.Option(help="Of the engines cpu and cuda: fp32, or bf16 for more speed.")]
-Parts = Annotated[str, typer.Option(help="Parts of a file sampled at the same time, or auto; 1 is exact.")]
+Weights = Annotated[str, typer.Option(help="Weights of the engines cpu and cuda: fp32, or bf16 for speed.")]
+Parts = Annotated[str, typer.Option(help="Number of parts of a file to sample in parallel, or auto; 1 is exact.")]
 
 
 def options(seed: int, temperature: float, engine: str, weights: str, parts: str) -> SpeakOptions:
-    """The options as `SpeakOptions`; an engine that is not available is rejected here, before any work."""
+    """Return the options as `SpeakOptions`; raise an error for an unavailable engine."""
     from vqspeech.nn.decoders.protocol import SpeakOptions
 
     if engine != "auto":
@@ -42,15 +42,15 @@ def speak_to_files(
     options: SpeakOptions,
     work: Callable[[SpeakOptions, Deliver], Speech],
 ) -> Speech:
-    """Generate speech into files, one for each utterance, with a line of progress; at Ctrl-C each keeps what it has.
+    """Generate speech into one file per utterance, with progress; Ctrl-C keeps what is generated.
 
     Parameters
     ----------
-    label : of the line of progress
-    targets : file of every utterance
-    rate : in Hz
-    options : of the speech
-    work : called with the options, which report progress, and what takes the pieces
+    label : label of the progress line
+    targets : file of each utterance
+    rate : sample rate in Hz
+    options : options of sampling
+    work : called with the options, which report progress, and the function that takes pieces of speech
 
     Raises
     ------
@@ -77,9 +77,9 @@ def speak_to_files(
 
 
 class WaveFiles:
-    """Files that utterances are written to while they are generated; `written` are those that have their name.
+    """Audio files of utterances, written while they are generated.
 
-    Leaving the ``with`` block completes what is open when `interrupted` is set, and gives up what is open otherwise.
+    Leaving the ``with`` block completes open files when `interrupted` is set, and deletes them otherwise.
     """
 
     def __init__(self, targets: Sequence[Path], rate: int) -> None:
@@ -90,11 +90,11 @@ class WaveFiles:
 
     @property
     def written(self) -> list[Path]:
-        """Complete files, in the order of the targets."""
+        """Paths of the complete files, in the order of the targets."""
         return [self._targets[number] for number in sorted(self._done)]
 
     def deliver(self, utterance: int, waveform: np.ndarray, last: bool) -> None:
-        """The next samples of an utterance; see `vqspeech.speech.collect`."""
+        """Append samples (time,) to an utterance's file; see `vqspeech.speech.collect`."""
         from vqspeech.audio.stream import Writer
 
         if utterance not in self._open:

@@ -1,4 +1,4 @@
-"""`vqspeech train`: a run from a configuration file."""
+"""``vqspeech train``: a run from a configuration file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trained models for use: all that conversion, encoding, analysis and the command line know of them."""
+"""Codecs: trained models as conversion, encoding, analysis and the command line use them."""
 
 from vqspeech.codec.load import load
 from vqspeech.codec.protocol import Codec

@@ -1,10 +1,10 @@
-"""The one way to encode a recording of any length: in chunks whose shapes follow from its own length alone.
+"""Encode recordings of any length in chunks whose shapes depend on their own length only.
 
-Rounding of a convolution depends on the shape it is computed in, and a latent halfway between two codes on rounding.
-So a waveform is padded to one of a few lengths (25 % apart at most) with everything beyond its end masked, or, where
-it is longer than `CHUNK_S`, cut into chunks that overlap by what a code depends on; and a batch always has the same
-number of rows, empty ones where there are no more waveforms. What else is encoded, and in which blocks a recording is
-read, then changes no bit on machines of the same kind, and memory is bounded by the recording's latents.
+Rounding of a convolution depends on the shape of its input, and the code of a latent halfway between two codes depends
+on rounding. Therefore a waveform is padded to one of a few lengths (at most 25 % apart) and masked beyond its end. A
+waveform longer than `CHUNK_S` is cut into chunks that overlap by the receptive field of a code. A batch always has the
+same number of rows, with empty rows at the end. Codes then do not depend on the other recordings of a batch, or on the
+blocks in which a recording is read, on machines of the same kind. Memory is bounded by the recording's latents.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from vqspeech.errors import InputError
 from vqspeech.nn.vqvae import VQVAE
 
 CHUNK_S = 8.0
-"""Longest stretch that is encoded at once, in seconds: the first layer of the paper's encoder takes 0.26 GB for it."""
+"""Maximal length of a chunk in seconds; the first layer of the paper's encoder needs 0.26 GB for it."""
 
 ACCELERATOR_ROWS = 16
-"""Rows of a batch on an accelerator. On CPUs it is one: more were not faster."""
+"""Batch size on accelerators. On CPUs it is 1; larger batches are not faster."""
 
 Key = TypeVar("Key", bound=Hashable)
 Waveform = npt.NDArray[np.float32] | Iterable[npt.NDArray[np.float32]]
-"""A waveform (time,), or its blocks one after the other."""
+"""A waveform (time,), or its consecutive blocks."""
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """A stretch of a waveform in code frames: `start` to `stop` encoded, `first` to `last` kept."""
+    """Frames of a waveform: `start` to `stop` are encoded, `first` to `last` of these are kept."""
 
     start: int
     stop: int
@@ -45,7 +45,7 @@ class Chunk:
 
 @dataclass
 class _Pending:
-    """A recording whose chunks are being encoded; its length is known once the final one is cut."""
+    """A recording whose chunks are being encoded; its length is known after the final chunk."""
 
     n_samples: int = 0
     frames: int | None = None
@@ -57,7 +57,7 @@ class _Pending:
 
 
 def padded_frames(frames: int) -> int:
-    """The least of 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, ... that is at least `frames`."""
+    """Return the least of 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, ... that is at least `frames`."""
     step = 1 << max(0, (frames - 1).bit_length() - 3)
     return max(4, -(-frames // step) * step)
 
@@ -65,20 +65,20 @@ def padded_frames(frames: int) -> int:
 def cut(
     blocks: Iterable[npt.NDArray[np.float32]], hop: int, longest: int | None, before: int, after: int
 ) -> Iterator[tuple[Chunk, npt.NDArray[np.float32]]]:
-    """Cut a waveform into chunks that together keep every frame once, each as soon as more is known to follow.
+    """Cut a waveform into chunks that keep every frame once; yield each as early as possible.
 
     Parameters
     ----------
-    blocks : of the waveform, one after the other
+    blocks : consecutive blocks of the waveform
     hop : samples per frame
-    longest : most frames of a chunk, more than before + after; None for the whole waveform in one
-    before, after : frames around a kept one that it depends on
+    longest : maximal frames of a chunk, more than before + after; None for a single chunk
+    before, after : frames on which a kept frame depends
 
     Yields
     ------
     a chunk and its samples; nothing for a waveform without samples
     """
-    # samples from frame `start` on are held; frames before `first` are in chunks
+    # `held` starts at frame `start`; frames before `first` are in earlier chunks
     held, start, first = np.zeros(0, np.float32), 0, 0
     for block in blocks:
         held = np.concatenate([held, block])
@@ -94,24 +94,24 @@ def cut(
 
 
 def default_rows(device: torch.device) -> int:
-    """Rows of a batch on a device."""
+    """Return the batch size of a device."""
     return 1 if device.type == "cpu" else ACCELERATOR_ROWS
 
 
 class ChunkEncoder(Generic[Key]):
-    """Encodes recordings one after the other, in batches of chunks of equal padded length.
+    """Encodes recordings in batches of chunks of equal padded length.
 
-    An encoder without a `span` gets every recording in one chunk.
+    An encoder without a `span` receives every recording in one chunk.
 
     Parameters
     ----------
-    model : in evaluation mode
-    sample_rate : of the waveforms, in Hz
-    rows : of a batch; None for `default_rows`. Another number may change codes, by rounding
+    model : model in evaluation mode
+    sample_rate : rate of the waveforms in Hz
+    rows : batch size; None for `default_rows`. Another size may change codes, by rounding
 
     Raises
     ------
-    InputError : rows below 1
+    InputError : for `rows` below 1
     """
 
     def __init__(self, model: VQVAE, sample_rate: int, rows: int | None = None) -> None:
@@ -125,13 +125,15 @@ class ChunkEncoder(Generic[Key]):
         self.before = self.after = 0
         if span is not None:
             self.before, self.after = -(-span.before // self.hop), max(0, -(-(span.after - self.hop) // self.hop))
-            wanted = int(CHUNK_S * sample_rate / self.hop)
-            self.longest = padded_frames(max(wanted, 4 * (self.before + self.after)))
+            chunk_frames = int(CHUNK_S * sample_rate / self.hop)
+            self.longest = padded_frames(max(chunk_frames, 4 * (self.before + self.after)))
         self._queues: defaultdict[int, list[tuple[Key, Chunk, npt.NDArray[np.float32]]]] = defaultdict(list)
         self._pending: dict[Key, _Pending] = {}
 
     def encode(self, waveforms: Iterable[tuple[Key, Waveform]]) -> Iterator[tuple[Key, int, npt.NDArray[np.int64]]]:
-        """Encode (key, waveform) pairs to (key, samples, codes (codebooks, frames)), each as soon as it is complete.
+        """Encode (key, waveform) pairs; yield key, samples and codes (codebooks, frames) of each.
+
+        Recordings are yielded as soon as they are complete, in any order.
 
         Raises
         ------
@@ -171,7 +173,7 @@ class ChunkEncoder(Generic[Key]):
 
     @torch.inference_mode()
     def _finish(self, key: Key) -> tuple[Key, int, npt.NDArray[np.int64]]:
-        """Quantize a whole recording, as a quantizer may look around."""
+        """Quantize a whole recording, since a quantizer may use several frames."""
         pending = self._pending.pop(key)
         whole = torch.cat([pending.latents[first] for first in sorted(pending.latents)], 1)
         codes: npt.NDArray[np.int64] = self.model.quantizer.encode(whole[None])[0].cpu().numpy()

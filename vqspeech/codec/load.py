@@ -1,4 +1,4 @@
-"""Trained models of any modality, loaded for use."""
+"""Load trained models of any modality."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ def load(run: Path | str, which: str = "last", device: torch.device | str = "cpu
     ----------
     run : a run directory, or a checkpoint directory itself
     which : ``"last"``, ``"best"``, or a name such as ``"step-00002000"``
-    device : where to put it
+    device : device of the model
 
     Returns
     -------
-    what the modality's ``load`` gives: a `SpeechCodec` for speech
+    the result of the modality's ``load``: a `SpeechCodec` for speech
 
     Raises
     ------
-    CheckpointError : when there is no checkpoint, it is damaged or of a newer format, or its weights do not fit
-    PluginError : when a plugin that the model needs is not installed; says which
+    CheckpointError : for a missing or damaged checkpoint, a newer format, or weights that do not fit
+    PluginError : names the plugin that the model needs and that is not installed
     """
     return load_with_modality(run, which, device)[1]
 
 
 def load_with_modality(run: Path | str, which: str = "last", device: torch.device | str = "cpu") -> tuple[Any, Any]:
-    """The modality of a trained model, and the model; arguments and errors as in `load`."""
+    """Load a trained model; return its modality and the model. Arguments and errors as in `load`."""
     path, facts = describe(Path(run), which)
     entries = require_plugins(path, facts)
     entry = entries.get("modality") or lookup.find(ModalitySpec, "audio")
     name, modality, facts = entry.spec.name, contracts.call(entry), _qualified(facts, entries)
     if not hasattr(modality, "load"):
-        raise PluginError(f"{path} is a model of the modality {name!r}, which trains models and cannot load them")
+        raise PluginError(f"{path} is a model of the modality {name!r}, which cannot load models")
     return modality, modality.load(path, facts, device)
 
 
@@ -63,17 +63,17 @@ def load_speech(run: Path | str, which: str = "last", device: torch.device | str
 
 
 def modality_of(facts: dict[str, Any]) -> str:
-    """Name of the modality of a checkpoint's config.json."""
+    """Return the modality named in a checkpoint's config.json."""
     return str(facts.get("plugins", {}).get("modality", {}).get("name", "audio"))
 
 
 def require_plugins(path: Path, facts: dict[str, Any]) -> dict[str, Entry[Any]]:
-    """Kind -> registered entry of every plugin that a checkpoint needs, all of which are installed.
+    """Check that the plugins of a checkpoint are installed; return kind -> registered entry.
 
     Raises
     ------
-    PluginError : names the kind, the name and the distribution of what is missing
-    CheckpointError : when the checkpoint does not name them as it should
+    PluginError : names kind, name and distribution of a missing plugin
+    CheckpointError : when the checkpoint does not name its plugins
     """
     try:
         plugins = {
@@ -92,7 +92,7 @@ def require_plugins(path: Path, facts: dict[str, Any]) -> dict[str, Entry[Any]]:
 
 
 def _qualified(facts: dict[str, Any], entries: Mapping[str, Entry[Any]]) -> dict[str, Any]:
-    """Name the distribution of each part whose name others register too; theirs is not what was trained."""
+    """Add the distribution to names of parts that several distributions register."""
     model = facts.get("model")
     if not isinstance(model, dict):
         return facts
@@ -105,7 +105,7 @@ def _qualified(facts: dict[str, Any], entries: Mapping[str, Entry[Any]]) -> dict
 
 
 def _is_only(kind: str, entry: Entry[Any]) -> bool:
-    """Whether the plain name of an entry finds it."""
+    """Return whether the plain name of an entry is unambiguous."""
     try:
         return lookup.find(kind, entry.spec.name) is entry
     except PluginError:

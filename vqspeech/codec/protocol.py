@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 class Codec(Protocol):
-    """Waveforms to codes and back, whatever model is behind it."""
+    """Converts waveforms to codes and back, independently of the model."""
 
     @property
     def sample_rate(self) -> int:
@@ -27,7 +27,7 @@ class Codec(Protocol):
 
     @property
     def speakers(self) -> tuple[str, ...]:
-        """Ids of the voices that it decodes to."""
+        """Ids of the speakers of `decode`."""
         ...
 
     def encode(self, waveforms: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -45,5 +45,5 @@ class Codec(Protocol):
         ...
 
     def decode(self, codes: Tensor, speaker: str) -> Tensor:
-        """Decode codes (batch, codebooks, frames) in a speaker's voice to waveforms (batch, frames * hop_samples)."""
+        """Decode codes (batch, codebooks, frames) to waveforms (batch, frames * hop_samples)."""
         ...

@@ -28,14 +28,14 @@ AS_TRAINED = SpeakOptions()
 
 @dataclass(frozen=True, kw_only=True)
 class Utterance:
-    """Codes and the voice to speak them with.
+    """Codes and the speaker to decode them for.
 
     Parameters
     ----------
     codes : (codebooks, frames) int64
-    speaker : id
-    n_samples : of the recording that was encoded; the result is as long, at the decoder's rate
-    key : name of the utterance; its random stream follows from it, so it sounds the same alone and among others
+    speaker : speaker id
+    n_samples : length of the encoded recording in samples; the result has the same duration
+    key : name of the utterance, which selects its random stream, independently of other utterances
     """
 
     codes: npt.NDArray[np.int64]
@@ -46,16 +46,16 @@ class Utterance:
 
 @dataclass(frozen=True, kw_only=True)
 class SpeechCodec:
-    """A model with what is needed to use it; a `vqspeech.codec.Codec`.
+    """A trained model of speech, its configuration and speakers; a `vqspeech.codec.Codec`.
 
     Parameters
     ----------
-    model : in evaluation mode
-    config : its configuration
+    model : model in evaluation mode
+    config : configuration of the model
     speakers : speaker ids in the order of the decoder's embedding
-    step : optimiser steps taken
-    path : the checkpoint directory
-    facts : the rest of its config.json: run configuration, corpus, versions
+    step : number of optimiser steps
+    path : checkpoint directory
+    facts : contents of its config.json: run configuration, corpus, versions
     """
 
     model: VQVAE
@@ -72,12 +72,12 @@ class SpeechCodec:
 
     @property
     def sample_rate(self) -> int:
-        """Rate of the waveforms that it encodes, in Hz."""
+        """Rate of the waveforms to encode, in Hz."""
         return self.config.sample_rate
 
     @property
     def output_rate(self) -> int:
-        """Rate of the waveforms that it decodes to, in Hz."""
+        """Rate of decoded waveforms, in Hz."""
         return self.model.decoder.sample_rate
 
     @property
@@ -96,18 +96,18 @@ class SpeechCodec:
         return codebook_hash(self.model)
 
     def speaker_index(self, speaker: str) -> int:
-        """Index of a speaker id.
+        """Return the index of a speaker id.
 
         Raises
         ------
-        UnknownNameError : lists near names
+        UnknownNameError : for an unknown id; lists similar ones
         """
         if speaker not in self.speakers:
             raise unknown_name("speaker", speaker, self.speakers, "`vqspeech speakers RUN` lists all.")
         return self.speakers.index(speaker)
 
     def encode(self, waveforms: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Encode waveforms to the codes that `vqspeech encode` gives for the same samples; see `Codec.encode`.
+        """Encode waveforms, with the result of `vqspeech encode`; see `Codec.encode`.
 
         Raises
         ------
@@ -115,17 +115,17 @@ class SpeechCodec:
         """
         rows = waveforms.detach().float().cpu().numpy()
         ends = [len(row) for row in rows] if lengths is None else [int(length) for length in lengths]
-        found = {n: codes for n, _, codes in self.encode_all((n, row[: ends[n]]) for n, row in enumerate(rows))}
+        by_row = {n: codes for n, _, codes in self.encode_all((n, row[: ends[n]]) for n, row in enumerate(rows))}
         books = len(self.codebook_sizes)
         result = torch.zeros(len(rows), books, -(-waveforms.shape[1] // self.hop_samples), dtype=torch.int64)
-        for n, codes in found.items():
+        for n, codes in by_row.items():
             result[n, :, : codes.shape[1]] = torch.from_numpy(codes)
         return result
 
     def encode_all(
         self, waveforms: Iterable[tuple[Key, Waveform]], rows: int | None = None
     ) -> Iterator[tuple[Key, int, npt.NDArray[np.int64]]]:
-        """Encode many recordings: (key, samples, codes (codebooks, frames)) of each as soon as it is complete.
+        """Encode many recordings; yield key, samples and codes (codebooks, frames) of each.
 
         Arguments and errors as in `vqspeech.codec.chunks.ChunkEncoder`.
         """
@@ -152,20 +152,20 @@ class SpeechCodec:
     def speak(
         self, utterances: Sequence[Utterance], options: SpeakOptions = AS_TRAINED, deliver: Deliver | None = None
     ) -> Speech:
-        """Speak codes, each in its voice; one waveform per utterance.
+        """Decode utterances, each for its speaker, to one waveform per utterance.
 
         Parameters
         ----------
-        utterances : what to say, and in whose voice
-        options : how; its `streams` are the utterances'
-        deliver : takes pieces instead of keeping them, see `vqspeech.speech.collect`
+        utterances : codes and speakers
+        options : options of sampling; `streams` is replaced by the utterances' streams
+        deliver : receives pieces of speech, which are then not kept; see `vqspeech.speech.collect`
 
         Raises
         ------
         InputError : for codes outside the codebooks
         UnknownNameError : for a speaker that the model does not know
-        SpeechInterrupted : at Ctrl-C, with what has been generated
-        PluginError : when the decoder generates less or more than it was asked for
+        SpeechInterrupted : at Ctrl-C; holds the speech generated until then
+        PluginError : when the decoder generates another number of samples
         """
         decoder = self.model.decoder
         voices = [self.speaker_index(one.speaker) if self.speakers else None for one in utterances]
@@ -193,7 +193,7 @@ class SpeechCodec:
 
 
 def stream_number(key: str) -> int:
-    """The random stream of a name: 63 bits of its SHA-256."""
+    """Return the random stream of a name, 63 bits of its SHA-256."""
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") >> 1
 
 
@@ -219,7 +219,7 @@ def _complete(pieces: Iterable[Piece], lengths: Sequence[int], decoder: str) -> 
 
 
 class CodeLatents:
-    """Latents of codes (codebooks, frames), decoded slice by slice; a `LatentFrames`."""
+    """Latents of codes (codebooks, frames), computed slice by slice; a `LatentFrames`."""
 
     def __init__(self, quantizer: Quantizer, codes: Tensor) -> None:
         self._quantizer, self._codes = quantizer, codes

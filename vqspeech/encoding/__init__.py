@@ -1,4 +1,4 @@
-"""Audio to codes: a few files, a prepared corpus, or corpora beyond one machine; and tables of codes back to audio."""
+"""Encode audio to tables of codes, on one machine or many, and decode tables to audio."""
 
 from vqspeech.encoding.tables import decode_table, encode_files, encode_store, unique_names
 

@@ -1,4 +1,4 @@
-"""Parts of a table of codes: encoded in turn, each an atomically written Parquet file, and merged into one table."""
+"""Parts of a table of codes: Parquet files, written atomically and merged into one table."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from vqspeech import audio
 from vqspeech.codec.speech import SpeechCodec
 from vqspeech.codes import UtteranceCodes
 from vqspeech.corpora.store import AudioStore
-from vqspeech.encoding.plan import Part, Plan
+from vqspeech.encoding.plan import Plan, TablePart
 from vqspeech.encoding.tables import stored_codes, table_of
 from vqspeech.errors import AudioError, CheckpointError
 from vqspeech.files import whole_file
 
 _NOTE = b"vqspeech.encode"
-"""Key of what parts and merged tables say about themselves in their Parquet metadata."""
+"""Key of an `Encoded` in the Parquet metadata of parts and merged tables."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Encoded:
-    """What a part or a whole table holds.
+    """Contents of a part or of a whole table.
 
     Parameters
     ----------
-    key : of its `Part` or `Plan`
-    utterances : rows
-    seconds : of audio
-    skipped : path -> reason of every input that could not be read
+    key : key of its `TablePart` or `Plan`
+    utterances : number of rows
+    seconds : duration of the audio
+    skipped : path of each unreadable input -> reason
     """
 
     key: str
@@ -51,13 +51,13 @@ class Encoded:
         )
 
 
-def part_path(folder: Path, part: Part, parts: int) -> Path:
-    """The file of a part among so many."""
+def part_path(folder: Path, part: TablePart, parts: int) -> Path:
+    """Return the path of a part's file; `parts` is the number of all parts."""
     return folder / f"part-{part.number:05}-of-{parts:05}.parquet"
 
 
-def said_of(path: Path, key: str) -> Encoded | None:
-    """What a finished part or table says of itself; None when it is not there, torn, or of another key."""
+def read_result(path: Path, key: str) -> Encoded | None:
+    """Read the contents of a finished part or table; None when missing, damaged or of another key."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -69,22 +69,22 @@ def said_of(path: Path, key: str) -> Encoded | None:
 
 
 def encode_part(
-    codec: SpeechCodec, part: Part, path: Path, rows: int, said: Callable[[], None] | None = None
+    codec: SpeechCodec, part: TablePart, path: Path, rows: int, report: Callable[[], None] | None = None
 ) -> Encoded:
-    """Encode a part into a file, unless that is finished.
+    """Encode a part into a file, unless the file is complete; return its contents.
 
     Parameters
     ----------
-    path : its file, see `part_path`
-    rows : of a batch
-    said : called after each utterance
+    path : file of the part, see `part_path`
+    rows : batch size
+    report : called after each utterance
 
     Raises
     ------
-    OSError : what cannot be written; nothing half-written is left
-    CheckpointError : a prepared corpus that was replaced since the plan was made
+    OSError : when the file cannot be written; an incomplete file is removed
+    CheckpointError : for a prepared corpus that was replaced after the plan was made
     """
-    if (before := said_of(path, part.key)) is not None:
+    if (before := read_result(path, part.key)) is not None:
         return before
     skipped: dict[str, str] = {}
 
@@ -97,20 +97,20 @@ def encode_part(
                     yield place, audio.read(part.files[place][0], codec.sample_rate)
                 except AudioError as error:
                     skipped[str(part.files[place][0])] = str(error)
-            if said is not None:
-                said()
+            if report is not None:
+                report()
 
-    found: dict[int, UtteranceCodes] = {}
+    rows_by_place: dict[int, UtteranceCodes] = {}
     for place, n_samples, codes in codec.encode_all(waveforms(), rows):
         if part.store is not None:
             row = _open_store(part.store, part.fingerprint).rows[part.first + place]
-            found[place] = stored_codes(row, n_samples, codes)
+            rows_by_place[place] = stored_codes(row, n_samples, codes)
         else:
             file, name = part.files[place]
-            found[place] = UtteranceCodes(
+            rows_by_place[place] = UtteranceCodes(
                 id=name, speaker="", split="", path=str(file), n_samples=n_samples, codes=codes
             )
-    table = table_of(codec, [found[place] for place in sorted(found)])
+    table = table_of(codec, [rows_by_place[place] for place in sorted(rows_by_place)])
     seconds = sum(row.n_samples for row in table) / table.sample_rate
     result = Encoded(key=part.key, utterances=len(table), seconds=seconds, skipped=skipped)
     table.write(path, {_NOTE.decode(): json.dumps(asdict(result))})
@@ -118,22 +118,24 @@ def encode_part(
 
 
 def merge(folder: Path, plan: Plan, table: Path) -> Encoded | None:
-    """Make one table of all parts, atomically and with one part in memory at a time; None while parts are missing.
+    """Merge all parts into one table, atomically; return its contents, None while parts are missing.
+
+    One part at a time is in memory.
 
     Raises
     ------
     AudioError : when no input of any part could be read
-    OSError : what cannot be written; an earlier table is left as it is
+    OSError : when the table cannot be written; an earlier one is kept
     """
     import pyarrow.parquet as pq
 
     paths = [part_path(folder, part, len(plan.parts)) for part in plan.parts]
     total = Encoded(key=plan.key)
     for part, path in zip(plan.parts, paths, strict=True):
-        said = said_of(path, part.key)
-        if said is None:
+        contents = read_result(path, part.key)
+        if contents is None:
             return None
-        total += said
+        total += contents
     if not total.utterances:
         first = next(iter(total.skipped.values()))
         raise AudioError(f"none of {len(total.skipped)} files could be read; the first: {first}")

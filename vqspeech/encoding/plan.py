@@ -1,4 +1,4 @@
-"""The plan of a bulk encoding: inputs cut into parts, each with a key of everything that its codes depend on."""
+"""The plan of a bulk encoding: parts of the input, each keyed by everything its codes depend on."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ BYTES_PER_PART = 64 * 2**20
 """Limits of a part; the bytes are those of the audio files, or of the samples in a prepared corpus."""
 
 FORMAT = 1
-"""Of parts; parts of another format are encoded again."""
+"""Format version of parts; parts of another format are encoded again."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class TablePart:
     """A stretch of the input that one process encodes.
 
     Parameters
     ----------
-    number : place among all parts
-    key : hash of the model and of what is encoded
-    store, fingerprint : a prepared corpus, of which rows `first` to `stop` are meant; None and empty for files
-    files : (path, id) of each file, when there is no store
+    number : index among all parts
+    key : hash of the model and of the input
+    store, fingerprint : a prepared corpus, whose rows `first` to `stop` form the part; None and empty for files
+    files : (path, id) of each file, without a store
     """
 
     number: int
@@ -51,23 +51,23 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Share:
-    """The share of one of several processes: parts number - 1, number - 1 + of, ..."""
+class Shard:
+    """Parts number - 1, number - 1 + of, ...: those that one of `of` processes encodes."""
 
     number: int = 1
     of: int = 1
 
     def __post_init__(self) -> None:
         if not 1 <= self.number <= self.of:
-            raise InputError(f"share {self.number}/{self.of} does not exist; shares of {self.of} are 1 to {self.of}")
+            raise InputError(f"shard {self.number}/{self.of} does not exist; shards of {self.of} are 1 to {self.of}")
 
     @classmethod
-    def parse(cls, text: str) -> Share:
-        """From ``I/N``.
+    def parse(cls, text: str) -> Shard:
+        """Parse ``I/N``.
 
         Raises
         ------
-        InputError : something else, or no such share
+        InputError : for any other text, or I outside 1 to N
         """
         number, _, of = text.partition("/")
         if not (number.isdecimal() and of.isdecimal()):
@@ -75,8 +75,8 @@ class Share:
         return cls(number=int(number), of=int(of))
 
     @classmethod
-    def of_rank(cls, environ: Mapping[str, str] = os.environ) -> Share:
-        """What ``torchrun`` says of this process: RANK and WORLD_SIZE; everything without them."""
+    def of_rank(cls, environ: Mapping[str, str] = os.environ) -> Shard:
+        """Return the shard of ``torchrun``'s RANK and WORLD_SIZE; all parts without these variables."""
         if "RANK" in environ and "WORLD_SIZE" in environ:
             return cls.parse(f"{int(environ['RANK']) + 1}/{environ['WORLD_SIZE']}")
         return cls()
@@ -84,37 +84,37 @@ class Share:
 
 @dataclass(frozen=True)
 class Plan:
-    """All parts, in the order of the table that they make."""
+    """All parts, in the order of the merged table."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[TablePart, ...]
     key: str = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "key", hashlib.sha256("".join(part.key for part in self.parts).encode()).hexdigest())
 
-    def share(self, share: Share) -> tuple[Part, ...]:
-        """The parts of one process."""
-        return self.parts[share.number - 1 :: share.of]
+    def select(self, shard: Shard) -> tuple[TablePart, ...]:
+        """Return the parts of a shard."""
+        return self.parts[shard.number - 1 :: shard.of]
 
 
 def make_plan(codec: SpeechCodec, inputs: Sequence[Path], rows: int) -> Plan:
-    """Cut the input into parts; depends on the input and the model and not on how many processes there are.
+    """Divide the input into parts, by input and model only, not by the number of processes.
 
     Parameters
     ----------
     codec : the model
     inputs : audio files, folders of them, and prepared corpora
-    rows : of a batch, see `vqspeech.codec.chunks.ChunkEncoder`
+    rows : batch size, see `vqspeech.codec.chunks.ChunkEncoder`
 
     Raises
     ------
-    InputError : a missing path, one without audio, or a prepared corpus of another sample rate than the model's
-    CheckpointError : a prepared corpus that is damaged
+    InputError : for a missing path, a path without audio, or a prepared corpus of another sample rate
+    CheckpointError : for a damaged prepared corpus
     """
     model = [FORMAT, file_sha256(codec.path / WEIGHTS), codec.device.type, rows]
     stores = [path for path in inputs if (path / "store.json").is_file()]
     others = [path for path in inputs if path not in stores]
-    parts: list[Part] = []
+    parts: list[TablePart] = []
     for path in stores:
         parts += _of_store(path, codec.sample_rate, model, len(parts))
     if others or not stores:
@@ -122,7 +122,7 @@ def make_plan(codec: SpeechCodec, inputs: Sequence[Path], rows: int) -> Plan:
     return Plan(tuple(parts))
 
 
-def _of_store(path: Path, sample_rate: int, model: list[Any], before: int) -> Iterator[Part]:
+def _of_store(path: Path, sample_rate: int, model: list[Any], before: int) -> Iterator[TablePart]:
     path = path.absolute()
     store = AudioStore.open(path)
     if store.sample_rate != sample_rate:
@@ -132,7 +132,7 @@ def _of_store(path: Path, sample_rate: int, model: list[Any], before: int) -> It
         )
     for number, places in enumerate(_stretches(2 * store.lengths), start=before):
         key = _hash([*model, store.fingerprint, places.start, places.stop])
-        yield Part(
+        yield TablePart(
             number=number,
             key=key,
             store=path,
@@ -142,12 +142,12 @@ def _of_store(path: Path, sample_rate: int, model: list[Any], before: int) -> It
         )
 
 
-def _of_files(files: Sequence[Path], model: list[Any], before: int) -> Iterator[Part]:
+def _of_files(files: Sequence[Path], model: list[Any], before: int) -> Iterator[TablePart]:
     names = unique_names(files)
     for number, places in enumerate(_stretches(map(_size, files)), start=before):
         chosen = tuple((files[place].absolute(), names[place]) for place in places)
         states = [(str(path), name, _size(path), _changed_ns(path)) for path, name in chosen]
-        yield Part(number=number, key=_hash([*model, states]), files=chosen)
+        yield TablePart(number=number, key=_hash([*model, states]), files=chosen)
 
 
 def _stretches(sizes: Iterable[int]) -> Iterator[range]:
@@ -162,7 +162,7 @@ def _stretches(sizes: Iterable[int]) -> Iterator[range]:
 
 
 def _size(path: Path) -> int:
-    """Bytes; 0 for what cannot be read, which is said when its turn comes."""
+    """Return the file size in bytes; 0 for unreadable files, which encoding reports."""
     try:
         return path.stat().st_size
     except OSError:

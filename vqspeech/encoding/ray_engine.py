@@ -1,4 +1,4 @@
-"""Encode parts on a Ray cluster: Ray Data passes them to a pool of actors that hold the model (``vqspeech[ray]``)."""
+"""Encode parts on a Ray cluster, in a pool of actors that hold the model (``vqspeech[ray]``)."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 from vqspeech.codec.load import load_speech
 from vqspeech.codec.speech import SpeechCodec
 from vqspeech.encoding.parts import Encoded, encode_part, part_path
-from vqspeech.encoding.plan import Part
+from vqspeech.encoding.plan import TablePart
 from vqspeech.errors import InputError
 
 
 class PartEncoder:
-    """What each actor runs: a model, loaded once, and parts that come as rows of a dataset.
+    """A Ray actor that loads a model once and encodes parts, the rows of a dataset.
 
     Parameters
     ----------
-    codec : directory of the model, on a disk that all machines see
-    device : where to encode
+    checkpoint : directory of the model, on a disk that all machines share
+    device : device of the model
     folder, parts, rows : as in `encode_on_ray`
     """
 
@@ -29,39 +29,41 @@ class PartEncoder:
         self.folder, self.parts, self.rows = Path(folder), parts, rows
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
-        """Encode the parts of a batch; gives what `encode_part` gives."""
+        """Encode the parts of a batch; return their pickled sizes and contents."""
         results = []
         for pickled in batch["part"]:
-            part: Part = pickle.loads(pickled)
+            part: TablePart = pickle.loads(pickled)
             result = encode_part(self.codec, part, part_path(self.folder, part, self.parts), self.rows)
             results.append(pickle.dumps((len(part), result)))
         return {"result": results}
 
 
 def encode_on_ray(
-    codec: SpeechCodec, chosen: Sequence[Part], folder: Path, parts: int, rows: int, workers: int | None
+    codec: SpeechCodec, chosen: Sequence[TablePart], folder: Path, parts: int, rows: int, workers: int | None
 ) -> Iterator[tuple[int, Encoded]]:
-    """Encode parts on the cluster of ``RAY_ADDRESS``, or a local one; yields each part's inputs and result when done.
+    """Encode parts on the cluster of ``RAY_ADDRESS``, or on a local one.
+
+    Yields the number of inputs and the contents of each part when it is complete.
 
     Parameters
     ----------
-    codec : the model; its directory has to be on a disk that all machines see, like inputs and folder
+    codec : the model; its directory, the inputs and `folder` are on a disk that all machines share
     chosen : parts to encode
-    folder : where parts are written
-    parts : how many there are in all
-    rows : of a batch
-    workers : actors; None for one per core, or per GPU where the model is on one
+    folder : folder of the parts' files
+    parts : number of all parts
+    rows : batch size
+    workers : number of actors; None for one per core, or per GPU for a model on a GPU
 
     Raises
     ------
-    InputError : Ray is not installed
+    InputError : when Ray is not installed
     """
     ray = _ray()
     if not chosen:
         return
     on_gpu = codec.device.type == "cuda"
-    mine = not ray.is_initialized()
-    if mine:
+    started_here = not ray.is_initialized()
+    if started_here:
         ray.init(num_cpus=workers, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
     try:
         _silence(ray)
@@ -84,7 +86,7 @@ def encode_on_ray(
         for row in results.iter_rows():
             yield pickle.loads(row["result"])
     finally:
-        if mine:
+        if started_here:
             ray.shutdown()
 
 

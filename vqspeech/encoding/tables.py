@@ -1,4 +1,4 @@
-"""Tables of codes from audio, and audio from tables of codes."""
+"""Encode audio to tables of codes, and decode tables to audio."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def encode_files(
     progress: Report | None = None,
     facts: Mapping[str, Mapping[str, str]] | None = None,
 ) -> tuple[CodeTable, dict[str, str]]:
-    """Codes of audio files, and the files that could not be read with the reason of each.
+    """Encode audio files; return the table, and the reason for each file that was skipped.
 
     Parameters
     ----------
-    facts : path -> ``id``, ``speaker`` and ``split`` of files of a corpus; loose files are named after themselves
+    facts : path -> ``id``, ``speaker`` and ``split`` of a corpus's file; without them, ids are file names
 
     Raises
     ------
@@ -50,15 +50,15 @@ def encode_files(
     if not codes:
         raise AudioError(f"none of {len(files)} files could be read; the first: {next(iter(skipped.values()))}")
     names, rows = unique_names(files), []
-    for number, (n_samples, found) in codes.items():
+    for number, (n_samples, file_codes) in codes.items():
         path = str(files[number])
         known = facts[path] if facts is not None else {"id": names[number], "speaker": "", "split": ""}
-        rows.append(UtteranceCodes(**known, path=path, n_samples=n_samples, codes=found))
+        rows.append(UtteranceCodes(**known, path=path, n_samples=n_samples, codes=file_codes))
     return table_of(codec, rows), skipped
 
 
 def encode_store(codec: SpeechCodec, store: AudioStore, progress: Report | None = None) -> CodeTable:
-    """Codes of every utterance of a store."""
+    """Encode every utterance of a store; return the table."""
 
     def waveforms() -> Iterator[tuple[int, np.ndarray]]:
         for index in range(len(store.rows)):
@@ -67,20 +67,20 @@ def encode_store(codec: SpeechCodec, store: AudioStore, progress: Report | None 
                 progress(index + 1, len(store.rows))
 
     codes, rows = _encoded(codec, waveforms()), []
-    for item, (n_samples, found) in zip(store.rows, codes.values(), strict=True):
-        rows.append(stored_codes(item, n_samples, found))
+    for item, (n_samples, row_codes) in zip(store.rows, codes.values(), strict=True):
+        rows.append(stored_codes(item, n_samples, row_codes))
     return table_of(codec, rows)
 
 
 def stored_codes(row: StoredUtterance, n_samples: int, codes: np.ndarray) -> UtteranceCodes:
-    """The codes of a row of a store."""
+    """Make the table row of a store's row and its codes."""
     return UtteranceCodes(
         id=row.id, speaker=row.speaker, split=row.split, path=str(row.path), n_samples=n_samples, codes=codes
     )
 
 
 def table_of(codec: SpeechCodec, rows: Sequence[UtteranceCodes]) -> CodeTable:
-    """Rows with what the model says of them."""
+    """Make a table of rows and the model's rates and codebooks."""
     return CodeTable(
         sample_rate=codec.sample_rate,
         hop_samples=codec.hop_samples,
@@ -91,9 +91,9 @@ def table_of(codec: SpeechCodec, rows: Sequence[UtteranceCodes]) -> CodeTable:
 
 
 def _encoded(codec: SpeechCodec, waveforms: Iterator[tuple[int, np.ndarray]]) -> dict[int, tuple[int, np.ndarray]]:
-    """Key -> samples and codes, in the order of the keys."""
-    found = {key: (n_samples, codes) for key, n_samples, codes in codec.encode_all(waveforms)}
-    return dict(sorted(found.items()))
+    """Encode waveforms; return key -> (samples, codes), sorted by key."""
+    by_key = {key: (n_samples, codes) for key, n_samples, codes in codec.encode_all(waveforms)}
+    return dict(sorted(by_key.items()))
 
 
 def decode_table(
@@ -103,25 +103,25 @@ def decode_table(
     options: SpeakOptions = AS_TRAINED,
     deliver: Deliver | None = None,
 ) -> Speech:
-    """Decode every row of a table in one speaker's voice, or each in its own.
+    """Decode every row of a table in one speaker's voice, or each in its own speaker's.
 
     Parameters
     ----------
     codec : the model
-    table : of this model
-    speaker : id; None for the speaker of each row
+    table : codes of this model
+    speaker : speaker id; None for the speaker of each row
     options, deliver : see `SpeechCodec.speak`; random streams follow from the rows' ids
 
     Raises
     ------
-    InputError : when the table is of a model with another hop or other codebooks, or damaged
-    UnknownNameError : when the model does not know the speaker
+    InputError : for a damaged table, or one of another sample rate, hop or codebook
+    UnknownNameError : for a speaker that the model does not know
     """
-    wanted = (codec.sample_rate, codec.hop_samples, codec.codebook_sizes)
-    if (table.sample_rate, table.hop_samples, table.codebook_sizes) != wanted:
+    expected = (codec.sample_rate, codec.hop_samples, codec.codebook_sizes)
+    if (table.sample_rate, table.hop_samples, table.codebook_sizes) != expected:
         raise InputError(
             f"these codes are of another model: {table.sample_rate} Hz, {table.hop_samples} samples per code, "
-            f"codebooks of {table.codebook_sizes}; {codec.path} has {wanted[0]} Hz, {wanted[1]} and {wanted[2]}"
+            f"codebooks of {table.codebook_sizes}; {codec.path} has {expected[0]} Hz, {expected[1]} and {expected[2]}"
         )
     if table.codebook and table.codebook != codec.codebook:
         raise InputError(f"these codes are of another codebook than that of {codec.path}; encode the audio again")
@@ -135,9 +135,9 @@ def decode_table(
 
 
 def unique_names(files: Sequence[Path]) -> list[str]:
-    """A name for each file: its stem, with the parent folders that it takes to tell files of the same stem apart.
+    """Return a distinct name for each file: its stem, after parent folders where stems coincide.
 
-    Files that differ in their ending only keep it in the name; a file given twice gets a number.
+    Names of files that differ only in their ending include it; a file given twice gets a number.
     """
     paths = [path.absolute() for path in files]
     places = Counter(path.with_suffix("") for path in set(paths))

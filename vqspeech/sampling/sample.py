@@ -1,4 +1,4 @@
-"""Free-running sampling of many utterances: batches, chunks, progress."""
+"""Free-running sampling of many utterances, in batches and chunks, with progress."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from vqspeech.nn.decoders.protocol import Piece, SpeakOptions
 from vqspeech.nn.decoders.wavenet import WaveNet
 from vqspeech.sampling.draws import uniforms
 from vqspeech.sampling.engines import ENGINES, MOST_STREAMS, Engine, resolve
-from vqspeech.sampling.split import Assembly, Part, number_of_parts, plan
+from vqspeech.sampling.split import Assembly, UtterancePart, number_of_parts, plan
 from vqspeech.speech import Speech, collect
 
 __all__ = ["CHUNK_FRAMES", "Conditions", "pieces", "sample", "stream", "uniforms"]
 
 CHUNK_FRAMES = 25
-"""Conditioning frames drawn at most between two looks at the clock."""
+"""Maximal number of conditioning frames in a chunk."""
 
 CHUNK_SECONDS = 0.4
-"""A chunk is made shorter when it takes longer."""
+"""Wall time per chunk; chunks that take longer are shortened."""
 
 
 class Conditions(Protocol):
-    """What layers add to their gates, (frames, layers, 2 * width), as a tensor or anything with slices of it."""
+    """Conditions of the gates, (frames, layers, 2 * width): a tensor, or slices of one."""
 
     def __len__(self) -> int: ...
 
@@ -51,25 +51,24 @@ def sample(
     progress: Callable[[int, int], None] | None = None,
     deliver: Callable[[int, np.ndarray, bool], None] | None = None,
 ) -> Speech:
-    """Sample utterances from a WaveNet, many at once, each sample fed back as input for the next.
+    """Sample utterances from a WaveNet in parallel; each sample is the input for the next.
 
-    What utterance u gets depends on its conditions, the seed, its stream number and `parts`, not on what else is in the
-    batch.
+    The result for an utterance depends on its conditions, the seed, its stream number and `parts`, not on the batch.
 
     Parameters
     ----------
     decoder : the network
-    conditions : of each utterance, (frames, layers, 2 * width), see `WaveNet.conditions`
-    lengths : samples wanted of each, at most frames * condition_samples
+    conditions : conditions of each utterance, (frames, layers, 2 * width), see `WaveNet.conditions`
+    lengths : number of samples of each utterance, at most frames * condition_samples
     seed, temperature, engine, weights, parts, progress : see `SpeakOptions`
     streams : random stream of each utterance; 0, 1, 2, ... when None
     deliver : see `vqspeech.speech.collect`
 
     Raises
     ------
-    InputError : for a negative temperature, too long a length, or a number of parts below 1
+    InputError : for a negative temperature, a length beyond the conditions, or fewer than 1 part
     UnknownNameError : for an unknown engine
-    SpeechInterrupted : at Ctrl-C, with what has been drawn
+    SpeechInterrupted : at Ctrl-C; holds the samples drawn until then
     """
     options = SpeakOptions(
         seed=seed,
@@ -86,10 +85,10 @@ def sample(
 def pieces(
     decoder: WaveNet, conditions: Sequence[Conditions], lengths: Sequence[int], options: SpeakOptions
 ) -> Iterator[Piece]:
-    """Sample utterances piece by piece; arguments and errors as in `sample`, which collects them.
+    """Sample utterances piece by piece; arguments and errors as in `sample`.
 
-    Progress counts samples of the longest utterance; where there are more utterances or parts than an engine draws
-    together, those of the longest of every turn, summed. An utterance in parts comes in one piece.
+    Progress counts samples of the longest utterance, or of the longest in every batch, summed. An utterance in parts
+    is yielded as one piece.
     """
     _check(decoder, conditions, lengths, options.temperature)
     name, streams = resolve(options.engine), options.streams
@@ -101,7 +100,7 @@ def _pieces(
     decoder: WaveNet,
     conditions: Sequence[Conditions],
     lengths: Sequence[int],
-    plans: list[list[Part]],
+    plans: list[list[UtterancePart]],
     name: str,
     options: SpeakOptions,
     streams: Sequence[int],
@@ -118,14 +117,14 @@ def _pieces(
     )
     progress = options.progress or (lambda done, total: None)
 
-    def taken() -> list[Piece]:
+    def take_ready() -> list[Piece]:
         pieces = ready.copy()
         ready.clear()
         return pieces
 
     try:
         progress(0, total)
-        yield from taken()
+        yield from take_ready()
         for turn in turns:
             sampler = ENGINES[name](decoder, len(turn), weights=options.weights)
             name = sampler.name
@@ -137,10 +136,10 @@ def _pieces(
                     assembly.add(*places[at], waveform)
                 done += len(chunk[0])
                 progress(done, total)
-                yield from taken()
+                yield from take_ready()
     except KeyboardInterrupt:
         assembly.interrupt()
-        yield from taken()
+        yield from take_ready()
         raise
 
 
@@ -155,12 +154,12 @@ def stream(
     engine: str = "auto",
     weights: str = "fp32",
 ) -> Iterator[np.ndarray]:
-    """Generate one utterance piece by piece, in constant memory; the pieces together equal the result of `sample`.
+    """Sample one utterance piece by piece, in constant memory, with the result of `sample`.
 
     Parameters
     ----------
     conditions : (frames, layers, 2 * width), or an object that computes slices of it
-    length : samples wanted
+    length : number of samples
     stream : random stream
     decoder, seed, temperature, engine, weights : see `sample`
 
@@ -173,7 +172,7 @@ def stream(
     InputError, UnknownNameError : as `sample`
     """
     _check(decoder, [conditions], [length], temperature)
-    job = _Job(conditions, Part(0, length, 0), stream)
+    job = _Job(conditions, UtterancePart(0, length, 0), stream)
     sampler = ENGINES[resolve(engine)](decoder, 1, weights=weights)
     return (chunk[0] for chunk in _chunks(sampler, decoder.condition_samples, [job], seed, temperature))
 
@@ -181,11 +180,11 @@ def stream(
 @dataclass(frozen=True)
 class _Job:
     conditions: Conditions
-    part: Part
+    part: UtterancePart
     stream: int
 
     def frames(self, first: int, last: int) -> Tensor:
-        """Rows of conditions; the last one holds beyond the end."""
+        """Return rows of conditions; beyond the end, the last row is repeated."""
         rows = self.conditions[first : min(last, len(self.conditions))]
         if missing := last - first - len(rows):
             end = rows[-1:] if len(rows) else self.conditions[len(self.conditions) - 1 : len(self.conditions)]
@@ -198,10 +197,10 @@ def _check(decoder: WaveNet, conditions: Sequence[Conditions], lengths: Sequence
         raise InputError(f"temperature {temperature} is not usable; give 0 (most likely) or more, 1 is the model's own")
     for row, length in zip(conditions, lengths, strict=True):
         if length > len(row) * decoder.condition_samples:
-            raise InputError(f"{length} samples wanted, the codes cover {len(row) * decoder.condition_samples}")
+            raise InputError(f"{length} samples requested, the codes cover {len(row) * decoder.condition_samples}")
 
 
-def _plans(decoder: WaveNet, lengths: Sequence[int], parts: int | str) -> list[list[Part]]:
+def _plans(decoder: WaveNet, lengths: Sequence[int], parts: int | str) -> list[list[UtterancePart]]:
     if parts != "auto" and not (isinstance(parts, int) and parts >= 1):
         raise InputError(f"{parts!r} parts are not possible; give 1 or more, or 'auto'")
     return [
@@ -218,7 +217,7 @@ def _plans(decoder: WaveNet, lengths: Sequence[int], parts: int | str) -> list[l
 def _chunks(
     sampler: Engine, hop: int, jobs: Sequence[_Job], seed: int, temperature: float
 ) -> Iterator[list[np.ndarray]]:
-    """Yield the waveforms of unfinished jobs (longest first) for each chunk of time; `hop` is samples per condition."""
+    """Yield waveforms of the unfinished jobs for each chunk of time; jobs are sorted, longest first."""
     first, frames = 0, CHUNK_FRAMES
     while first < jobs[0].part.count:
         started = time.monotonic()

@@ -1,13 +1,13 @@
-"""Sample one long utterance in parts at the same time, and join them where they fit best.
+"""Sample a long utterance in parallel parts, and join them where they match best.
 
-Every part but the first lacks its past. It starts one receptive field early from silence, with the codes and random
-numbers of that stretch, so that from its nominal start on every layer has seen speech of these codes in this voice,
-though not the very samples at the end of the previous part. Both continue side by side for a while; there the later
-part is moved by a few milliseconds and faded in where the two waveforms agree best, as in overlap-add by waveform
-similarity (Verhelst and Roelands 1993, WSOLA).
+Every part but the first starts from silence, one receptive field before its nominal start, with the codes and random
+numbers of that interval. At the nominal start every layer has thus received speech of these codes and speaker, but not
+the samples at the end of the previous part. Consecutive parts overlap. There the later part is shifted by a few
+milliseconds and faded in where the waveforms agree best, as in overlap-add by waveform similarity (Verhelst and
+Roelands 1993, WSOLA).
 
-The cost: the samples of a fade are not draws of the model, speech after a cut is independent of the speech before it,
-and time may shift by up to `LAG_SAMPLES`. Everything else is as without parts.
+Consequences: samples of a cross-fade are not draws of the model, speech after a joint is independent of the speech
+before it, and time may shift by up to `LAG_SAMPLES`.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ FADE_SAMPLES = 256
 """Length of the cross-fade: 16 ms at 16 kHz."""
 
 LAG_SAMPLES = 160
-"""Largest shift of a part: 10 ms at 16 kHz, a period of a low voice."""
+"""Maximal shift of a part: 10 ms at 16 kHz, a period of a low voice."""
 
 OVERLAP_SAMPLES = 1600
-"""Length in which both parts are compared: 100 ms at 16 kHz."""
+"""Length of the overlap in which parts are compared: 100 ms at 16 kHz."""
 
 LONG_SAMPLES = 4 * 16_000
-"""Least length of a part when the number of parts is chosen automatically."""
+"""Minimal length of a part when the number of parts is chosen automatically."""
 
 
 @dataclass(frozen=True)
-class Part:
-    """A stretch of an utterance that is sampled from silence.
+class UtterancePart:
+    """A part of an utterance that is sampled from silence.
 
     Parameters
     ----------
-    first : its first sample, a multiple of the conditioning frame
-    count : samples to draw
-    start : its nominal start; samples before it are warm-up
+    first : first sample of the part, a multiple of the conditioning frame
+    count : number of samples to draw
+    start : nominal start; samples before it are warm-up
     """
 
     first: int
@@ -48,17 +48,17 @@ class Part:
 
 
 def number_of_parts(length: int, utterances: int, cores: int) -> int:
-    """Choose a number of parts that uses all cores, none shorter than `LONG_SAMPLES`."""
+    """Return a number of parts that uses all cores, none shorter than `LONG_SAMPLES`."""
     return max(1, min(cores // max(1, utterances), length // LONG_SAMPLES))
 
 
-def plan(length: int, parts: int, frame_samples: int, receptive_field: int) -> list[Part]:
-    """Divide an utterance into parts of about equal work; fewer where they would be shorter than their warm-up.
+def plan(length: int, parts: int, frame_samples: int, receptive_field: int) -> list[UtterancePart]:
+    """Divide an utterance into parts of about equal work, none shorter than its warm-up.
 
     Parameters
     ----------
     length : samples of the utterance
-    parts : number of parts wanted
+    parts : maximal number of parts
     frame_samples : samples per conditioning frame; parts start on frames
     receptive_field : samples of warm-up
     """
@@ -73,24 +73,24 @@ def plan(length: int, parts: int, frame_samples: int, receptive_field: int) -> l
     ]
     ends = [start + extra for start in starts[1:]] + [length + (LAG_SAMPLES if parts > 1 else 0)]
     firsts = [max(0, start - warm) if start else 0 for start in starts]
-    return [Part(first, end - first, start) for first, end, start in zip(firsts, ends, starts, strict=True)]
+    return [UtterancePart(first, end - first, start) for first, end, start in zip(firsts, ends, starts, strict=True)]
 
 
 class Assembly:
-    """Assembles utterances from pieces of their parts, and delivers them in order.
+    """Assembles utterances from pieces of their parts, and delivers them.
 
-    Utterances of one part are delivered at once, others when all parts are complete.
+    Pieces of an utterance in one part are delivered immediately, other utterances when complete.
 
     Parameters
     ----------
-    plans : the parts of every utterance
-    lengths : samples of every utterance
+    plans : parts of each utterance
+    lengths : samples of each utterance
     deliver : called with an utterance's index, its next samples (time,) float32, and whether these are the last
     """
 
     def __init__(
         self,
-        plans: Sequence[Sequence[Part]],
+        plans: Sequence[Sequence[UtterancePart]],
         lengths: Sequence[int],
         deliver: Callable[[int, np.ndarray, bool], None],
     ) -> None:
@@ -120,7 +120,7 @@ class Assembly:
             self._give(utterance, join(parts, [np.concatenate(some) for some in held], self._lengths[utterance]))
 
     def interrupt(self) -> None:
-        """Deliver the first part, as far as it goes, of utterances whose parts are not complete."""
+        """Deliver the available samples of the first part of incomplete utterances."""
         for utterance, held in enumerate(self._held):
             if held[0]:
                 self._give(utterance, np.concatenate(held[0])[: self._lengths[utterance]])
@@ -130,10 +130,9 @@ class Assembly:
         self._deliver(utterance, piece, self._given[utterance] == self._lengths[utterance])
 
 
-def join(parts: Sequence[Part], waveforms: Sequence[np.ndarray], length: int) -> np.ndarray:
-    """Join the complete waveforms of the parts of a plan into one (length,) float32."""
-    # `begin` is the time of the first sample that is not in `pieces`; the current part's sample t + lag sounds at time
-    # t.
+def join(parts: Sequence[UtterancePart], waveforms: Sequence[np.ndarray], length: int) -> np.ndarray:
+    """Join the waveforms of all parts of an utterance; return one (length,) float32."""
+    # `begin` is the time of the first sample after `pieces`; sample t + lag of the current part belongs to time t.
     pieces, begin = [], 0
     lag = 0
     for (this, early), (following, late) in itertools.pairwise(zip(parts, waveforms, strict=True)):
@@ -151,7 +150,7 @@ def join(parts: Sequence[Part], waveforms: Sequence[np.ndarray], length: int) ->
 
 
 def _fit(early: np.ndarray, late: np.ndarray) -> tuple[int, int]:
-    """Find the place and lag of a fade with the least difference of early[t] and late[t + LAG_SAMPLES + lag]."""
+    """Return start and lag of the fade that minimise early[t] - late[t + LAG_SAMPLES + lag]."""
     span = min(len(early), OVERLAP_SAMPLES - LAG_SAMPLES)
     best = (np.inf, 0, 0)
     for lag in range(-LAG_SAMPLES, LAG_SAMPLES + 1):

@@ -1,4 +1,4 @@
-"""Write a new plugin as a complete distribution, from templates: pyproject.toml, module, tests, README."""
+"""Create plugins as complete distributions, from templates."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 def write_plugin(kind: str, name: str, parent: Path) -> Path:
-    """Write ``parent/vqspeech-NAME``.
+    """Create the distribution ``parent/vqspeech-NAME``: pyproject.toml, module, tests, README.
 
     Parameters
     ----------
     kind : one of `vqspeech.registry.hookspecs.HOOKS`: quantizer, corpus, recipe, ...
-    name : what it will be used by, ``[a-z][a-z0-9-]*``; a leading ``vqspeech-`` is dropped
+    name : its registered name, ``[a-z][a-z0-9-]*``; a leading ``vqspeech-`` is dropped
     parent : an existing folder
 
     Returns
@@ -30,9 +30,9 @@ def write_plugin(kind: str, name: str, parent: Path) -> Path:
 
     Raises
     ------
-    UnknownNameError : no such kind
-    InputError : an unusable name, a folder that is there already, or one that cannot be written
-    PluginError : the name of a built-in of that kind, which no plugin can replace
+    UnknownNameError : for an unknown kind
+    InputError : for an unusable name, or a folder that exists or cannot be written
+    PluginError : for the name of a built-in of that kind
     """
     if kind not in HOOKS:
         raise unknown_name("kind of plugin", kind, HOOKS)
@@ -63,7 +63,7 @@ def write_plugin(kind: str, name: str, parent: Path) -> Path:
 
 
 def _values(kind: str, name: str) -> dict[str, str]:
-    """What the templates' placeholders stand for."""
+    """Return the values of the templates' placeholders."""
     major, minor, *_ = (int(part) for part in re.findall(r"\d+", vqspeech.__version__))
     return {
         "kind": kind,
@@ -76,7 +76,7 @@ def _values(kind: str, name: str) -> dict[str, str]:
 
 
 def _templates(kind: str, module: str) -> dict[str, str]:
-    """Path in the new folder -> template; files of a kind without a place of their own make a package of the module."""
+    """Return path in the new folder -> template; additional files make the module a package."""
     here = resources.files("vqspeech.scaffold") / "templates"
     places = {
         "README.md.txt": "README.md",
