@@ -1,4 +1,4 @@
-"""Discrete codes from raw speech: learn them, hear them, convert voices with them. Names load torch on first use."""
+"""Discrete codes from raw speech. Public names load torch on first use."""
 
 from __future__ import annotations
 

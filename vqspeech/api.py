@@ -1,4 +1,4 @@
-"""The front door for Python: load a model and use it on arrays, train, and score codes."""
+"""The Python interface: load a model and apply it to arrays, train, and score codes."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ Array = TypeVar("Array", Floats, "Tensor")
 
 
 class Model:
-    """A trained model of speech; `vqspeech.load` gives one.
+    """A trained model of speech, loaded by `vqspeech.load`.
 
     Waveforms are (time,) or a batch (batch, time), as NumPy arrays or tensors, or a list of waveforms of any lengths.
-    Results have the kind and the dimensions of what is given: an array for an array, a list for a list.
+    Results have the type and batch dimension of the input: an array for an array, a list for a list.
 
     Attributes
     ----------
-    speakers : ids of the voices
+    speakers : speaker ids
     sample_rate : of waveforms, in Hz
     frame_rate_hz : codes per second and codebook
     codebook_sizes : number of codes of each codebook
-    codec : the model below, see `vqspeech.codec.SpeechCodec`
+    codec : the underlying codec, see `vqspeech.codec.SpeechCodec`
     """
 
     def __init__(self, codec: SpeechCodec) -> None:
@@ -60,7 +60,7 @@ class Model:
         Parameters
         ----------
         audio : (time,), (batch, time) or a list of (time,), in [-1, 1]
-        sample_rate : of the audio in Hz; resampled where it is not the model's. None: it is the model's
+        sample_rate : rate of the audio in Hz, resampled to the model's; None for audio at the model's rate
 
         Returns
         -------
@@ -68,13 +68,13 @@ class Model:
 
         Raises
         ------
-        AudioError : for samples that are not finite, or no samples
+        AudioError : for empty audio, or samples that are not finite
         InputError : for other shapes
         """
         rows, restore = _rows(audio, 1, "audio")
         waveforms = [self._waveform(row, sample_rate) for row in rows]
-        found = {number: codes for number, _, codes in self.codec.encode_all(enumerate(waveforms))}
-        return restore([found[number] for number in range(len(rows))])
+        by_row = {number: codes for number, _, codes in self.codec.encode_all(enumerate(waveforms))}
+        return restore([by_row[number] for number in range(len(rows))])
 
     @overload
     def decode(self, codes: Array, speaker: str, *, seed: int = 0, temperature: float = 1.0) -> Array: ...
@@ -89,7 +89,7 @@ class Model:
         ----------
         codes : (codebooks, frames), (batch, codebooks, frames) or a list of (codebooks, frames)
         speaker : id, one of `speakers`
-        seed : of random draws
+        seed : seed of the random draws
         temperature : below 1 is less random; 0 takes the most likely value
 
         Returns
@@ -127,7 +127,7 @@ class Model:
     def convert(
         self, audio: Any, sample_rate: int | None = None, *, speaker: str, seed: int = 0, temperature: float = 1.0
     ) -> Any:
-        """Convert waveforms to a speaker's voice: `encode`, then `decode`; results are at the model's rate.
+        """Convert waveforms to a speaker's voice, at the model's rate: `encode`, then `decode`.
 
         Parameters, errors and shapes as in `encode` and `decode`; the result covers whole frames.
         """
@@ -161,8 +161,8 @@ def load(run: str | Path, *, which: str = "last", device: str = "cpu") -> Model:
 
     Raises
     ------
-    CheckpointError : when there is no checkpoint, it is damaged, or not of speech
-    PluginError : when a plugin that the model needs is not installed; says which
+    CheckpointError : for a missing or damaged checkpoint, or a model of another modality
+    PluginError : names the plugin that the model needs and that is not installed
     """
     return Model(load_speech(run, which, device))
 
@@ -183,7 +183,7 @@ def train(
     out : run directory; continued when it exists
     data_dir : folder of the corpus
     overrides : ``"key=value"`` settings, for example ``"train.steps=2000"``
-    fresh : start over
+    fresh : delete an earlier run in `out`
 
     Raises
     ------
@@ -205,19 +205,19 @@ def train(
 def score(
     run: str | Path, corpus: str, *, data_dir: str | Path | None = None, seed: int = 0, **options: Any
 ) -> dict[str, Any]:
-    """Score the codes of a run against the phones of a corpus, as `vqspeech analyze phonemes` does.
+    """Compare the codes of a run with the phones of a corpus, as `vqspeech analyze phonemes` does.
 
     Parameters
     ----------
     run : run or checkpoint directory
     corpus : registered name of a corpus with alignments
     data_dir : folder of the corpus
-    seed : of baselines and intervals
-    options : of the analysis, for example ``by="majority"``
+    seed : seed of baselines and intervals
+    options : options of the analysis, for example ``by="majority"``
 
     Returns
     -------
-    accuracy of the codes beside chance and k-means on the same frames; `vqspeech.analysis.phonemes.scores` has the keys
+    accuracies of the codes, of chance and of k-means on the same frames; keys as in `vqspeech.analysis.phonemes.scores`
 
     Raises
     ------
@@ -234,15 +234,15 @@ def score(
 
 
 def _rows(given: Any, dimensions: int, what: str) -> tuple[list[npt.NDArray[Any]], Any]:
-    """Single items of what was given, as arrays, and a function that gives results its form."""
+    """Return the items of the input as arrays, and a function that restores its type."""
     import torch
 
     if isinstance(given, list | tuple):
         parts = [_rows(item, dimensions, what) for item in given]
         if any(len(rows) != 1 or np.ndim(item) != dimensions for (rows, _), item in zip(parts, given, strict=True)):
             raise InputError(f"a list of {what} holds items of {dimensions} dimensions each")
-        return [rows[0] for rows, _ in parts], lambda found: [
-            restore([item]) for (_, restore), item in zip(parts, found, strict=True)
+        return [rows[0] for rows, _ in parts], lambda results: [
+            restore([item]) for (_, restore), item in zip(parts, results, strict=True)
         ]
     tensor = isinstance(given, torch.Tensor)
     array = given.detach().cpu().numpy() if isinstance(given, torch.Tensor) else np.asarray(given)
@@ -250,8 +250,8 @@ def _rows(given: Any, dimensions: int, what: str) -> tuple[list[npt.NDArray[Any]
         raise InputError(f"{what} of shape {array.shape}; give {dimensions} dimensions, or one more for a batch")
     batch = array.ndim > dimensions
 
-    def restore(found: list[npt.NDArray[Any]]) -> Any:
-        result = (np.stack(found) if found else np.zeros(0)) if batch else found[0]
+    def restore(results: list[npt.NDArray[Any]]) -> Any:
+        result = (np.stack(results) if results else np.zeros(0)) if batch else results[0]
         return torch.from_numpy(result) if tensor else result
 
     return list(array) if batch else [array], restore

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 
 class VQSpeechError(Exception):
-    """The base of all errors raised on purpose; failed work (exit code 1)."""
+    """The base of all deliberate errors; failed work has exit code 1."""
 
     exit_code = 1
 
@@ -35,7 +35,7 @@ class ConfigError(InputError):
 
 
 class CheckpointError(InputError):
-    """A run or checkpoint directory that is missing, torn, of a newer format, or of another configuration."""
+    """A run or checkpoint directory that is missing, damaged, newer, or of another configuration."""
 
 
 class PluginError(InputError):

@@ -14,7 +14,7 @@ from typing import Any
 
 @contextmanager
 def whole_file(path: Path, *, sync: bool = False) -> Iterator[Path]:
-    """Open a temporary name beside `path` that is renamed to `path` at the end, or removed when the block fails.
+    """Open a temporary file that replaces `path` at the end, or is removed after an error.
 
     Missing folders are created. A process killed in the block leaves ``NAME.PID.tmp`` behind, and nothing at `path`.
 
@@ -61,7 +61,7 @@ def finite(value: Any) -> Any:
 
 @contextmanager
 def whole_directory(path: Path, *, sync: bool = False) -> Iterator[Path]:
-    """Create an empty directory beside `path` that is renamed to `path` at the end, or removed when the block fails.
+    """Create a temporary directory that replaces `path` at the end, or is removed after an error.
 
     An existing directory is replaced at the end, and kept when the block fails. A process killed in the block leaves
     ``.NAME.part`` behind, which the next call removes.
@@ -88,7 +88,7 @@ def whole_directory(path: Path, *, sync: bool = False) -> Iterator[Path]:
 
 
 def put_in_place(made: Path, path: Path) -> None:
-    """Rename a directory to `path`, in the same folder; replaces an existing one, or keeps it when renaming fails."""
+    """Rename a directory to `path` in the same folder, replacing an existing one."""
     aside = path.with_name(f".{path.name}.old")
     if aside.exists() and not path.exists():
         # A process was killed between the two renamings below.

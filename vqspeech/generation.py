@@ -1,4 +1,4 @@
-"""New codes, drawn from priors over the codes of a run, as a table that the run's modality decodes."""
+"""Draw codes from priors, as a table that the run's modality decodes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from vqspeech.training.codes import LoadedPrior
 
 
 def require_priors(loaded: Any, priors: Sequence[LoadedPrior]) -> list[LoadedPrior]:
-    """Check that priors belong to a model: one of each level of its codes, trained on its codebook as it is now.
+    """Check that priors match a model: one per level of codes, trained on its codebook.
 
     Parameters
     ----------
-    loaded : the model, of any modality
-    priors : in any order
+    loaded : a loaded model of any modality
+    priors : priors in any order
 
     Returns
     -------
@@ -29,7 +29,7 @@ def require_priors(loaded: Any, priors: Sequence[LoadedPrior]) -> list[LoadedPri
 
     Raises
     ------
-    CheckpointError : when one is over other codes, is missing, or is there twice
+    CheckpointError : for a prior of another codebook, a missing level, or a level given twice
     """
     for prior in priors:
         if prior.source["codebook"] != codebook_hash(loaded.model):
@@ -37,20 +37,20 @@ def require_priors(loaded: Any, priors: Sequence[LoadedPrior]) -> list[LoadedPri
                 f"the prior {prior.path} was trained on the codes of {prior.source['checkpoint']}, whose codebook is "
                 f"not that of {loaded.path}; train it on these: vqspeech train with modality = 'codes', --data-dir RUN"
             )
-    wanted, given = list(priors[0].levels) if priors else [""], [prior.level for prior in priors]
-    if sorted(wanted) != sorted(given):
+    levels, given = list(priors[0].levels) if priors else [""], [prior.level for prior in priors]
+    if sorted(levels) != sorted(given):
         raise CheckpointError(
-            f"the codes of {loaded.path} have the levels {wanted}, the priors given are of {given}; give one of each"
+            f"the codes of {loaded.path} have the levels {levels}, the given priors have {given}; give one of each"
         )
-    return sorted(priors, key=lambda prior: wanted.index(prior.level))
+    return sorted(priors, key=lambda prior: levels.index(prior.level))
 
 
 def frames_of(prior: LoadedPrior, seconds: float) -> int:
-    """Number of frames of some seconds of what a prior draws.
+    """Return the number of frames of a duration in seconds.
 
     Raises
     ------
-    InputError : for codes on a grid or without a rate, and for no time at all
+    InputError : for codes on a grid or without a rate, or a duration that is not positive
     """
     if prior.space.grid is not None or not prior.hop_samples:
         raise InputError(f"--seconds {seconds:g}: codes of {prior.source['run']} have no length in seconds; omit it")

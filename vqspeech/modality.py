@@ -1,4 +1,4 @@
-"""The contract of modalities, the kinds of data that models are trained on, and the modality of a configuration."""
+"""The contract of modalities, the kinds of data that models are trained on."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from vqspeech.codes import CodeTable
 
 Report = Callable[[int, int], None]
-"""Called with what is done and the total."""
+"""Called with the numbers of finished and of all items."""
 
 
 class Terms(Protocol):
-    """What a model's loss gives for a share of a batch; see `vqspeech.nn.batch.LossTerms`.
+    """Loss terms of a share of a batch; see `vqspeech.nn.batch.LossTerms`.
 
     `total` and `terms` are sums over the share, divided by what the whole batch counts: over all shares they sum to the
     batch's means.
@@ -38,16 +38,16 @@ class Task(Protocol):
     """A model and its data, ready to train; see `vqspeech.training.trainer.Trainer`.
 
     A task may have two more methods. ``optimisers(trainer)`` returns a dict of parameter group -> list of optimisers,
-    for the groups whose optimisers it brings. ``step(trainer)`` makes one optimisation step in place of `Trainer.step`,
+    for groups with optimisers of their own. ``step(trainer)`` makes one optimisation step in place of `Trainer.step`,
     which it may call.
 
     Attributes
     ----------
     model : a trainable model; see `vqspeech.modality.Trainable`
     codebook_sizes : number of codes of each codebook; empty for a model without codes
-    steps_per_epoch : steps after which as much was drawn as there is
+    steps_per_epoch : steps that draw as many samples as the data has
     samples_per_step : samples in a batch, for the rate in samples per second
-    fingerprint : of the data; a run continues only with the same data
+    fingerprint : hash of the data; a run continues only with the same data
     """
 
     model: nn.Module
@@ -59,7 +59,7 @@ class Task(Protocol):
     def batch(self, step: int, rank: int, ranks: int) -> Any:
         """Make rows rank, rank + ranks, ... of the training batch of a step, a pure function of the step.
 
-        They are the share of one process, or of one part of its work; the batch has ``to(device)``.
+        These rows are the share of one process, or of a part of its work. The batch has ``to(device)``.
         """
         ...
 
@@ -77,7 +77,7 @@ class Task(Protocol):
 
 
 class Trainable(Protocol):
-    """What `Task.model` is, a module of any modality.
+    """A trainable model of any modality; see `Task.model`.
 
     Optional methods: ``hidden_matrices() -> list[Parameter]`` (for the optimiser ``muon``) and ``parameter_groups() ->
     dict[str, list[Parameter]]``, groups beside ``"main"`` with a loss and an optimiser each. A model with such groups
@@ -96,7 +96,7 @@ class Trainable(Protocol):
         ...
 
     def shuffled(self, batch: Any) -> Tensor | None:
-        """Compute the criterion with the codes or conditions of the next row; None without anything to shuffle."""
+        """Compute the criterion with the conditions of the next row; None without conditions."""
         ...
 
     def start(self, batch: Any, generator: torch.Generator) -> None:
@@ -158,7 +158,7 @@ class Modality(Protocol):
         ...
 
     def open(self, directory: Path) -> Any:
-        """Open a store that `prepare` made; ``store.corpus`` has ``root``, the folder it came from, and ``skipped``."""
+        """Open a store that `prepare` made; ``store.corpus`` has ``root`` and ``skipped``."""
         ...
 
     def task(self, config: RunConfig, store: Any) -> Task:
@@ -188,11 +188,11 @@ class Modality(Protocol):
         ...
 
     def decode(self, loaded: Any, table: CodeTable, out: Path, options: Mapping[str, Any]) -> list[Path]:
-        """Write what the codes stand for into a folder, a file for each row; return the files."""
+        """Decode codes into files of a folder, one per row; return their paths."""
         ...
 
     def preview(self, loaded: Any, table: CodeTable, path: Path) -> Path:
-        """Write a picture or sound of some rows, for pages, at the path with a suffix of its kind; return that path."""
+        """Write a picture or sound of some rows at `path`, with a suitable suffix; return its path."""
         ...
 
 
@@ -218,7 +218,7 @@ def checked(values: Mapping[str, Any]) -> RunConfig:
 
 
 def _train_config(name: str) -> type[TrainConfig]:
-    """The class of the table ``train`` of a modality."""
+    """Return the class of the table ``train`` of a modality."""
     entry = lookup.find(ModalitySpec, name)
     found = getattr(contracts.call(entry), "train_config", TrainConfig)
     if not (isinstance(found, type) and issubclass(found, TrainConfig)):

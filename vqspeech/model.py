@@ -26,7 +26,7 @@ def check(config: ModelConfig) -> ModelConfig:
 
     Raises
     ------
-    UnknownNameError : for a part that nobody registers, or an option that it does not have
+    UnknownNameError : for an unregistered part, or an option that it does not have
     ConfigError : for values that a part rejects, or parts that do not fit each other
     """
     tables: dict[str, Any] = {kind: parts.complete(kind, getattr(config, kind)) for kind in PARTS}
@@ -72,6 +72,6 @@ def build(config: ModelConfig, speakers: Sequence[str]) -> VQVAE:
 
 
 def build_quantizer(values: Mapping[str, Any], dim: int) -> Quantizer:
-    """Build the quantizer of ``[model.quantizer]`` for latents of `dim` channels; see `vqspeech.parts.build`."""
+    """Build the quantizer of ``[model.quantizer]`` for latents of `dim` channels."""
     quantizer: Quantizer = parts.build("quantizer", values, dim)
     return quantizer

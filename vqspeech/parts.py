@@ -1,4 +1,4 @@
-"""Registered parts of a model: their options checked and completed, then built."""
+"""Check, complete and build the registered parts of a model."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def complete(kind: str, values: Mapping[str, Any], table: str = "") -> dict[str,
     Parameters
     ----------
     kind : ``encoder``, ``quantizer``, ``decoder`` or ``prior``
-    values : ``name`` and options, as they stand in a configuration
-    table : where they stand, for messages; ``model.KIND`` when empty
+    values : ``name`` and options of a configuration table
+    table : name of the table, for messages; ``model.KIND`` when empty
 
     Returns
     -------
@@ -27,7 +27,7 @@ def complete(kind: str, values: Mapping[str, Any], table: str = "") -> dict[str,
 
     Raises
     ------
-    UnknownNameError : for a name that nobody registers, or an option that the factory does not have
+    UnknownNameError : for an unregistered name, or an option that the factory does not have
     ConfigError : for a value of a wrong type
     """
     options = contracts.options(lookup.find(kind, str(values["name"])))
@@ -48,14 +48,14 @@ def build(kind: str, values: Mapping[str, Any], positional: Any, table: str = ""
     Parameters
     ----------
     kind, values, table : as in `complete`
-    positional : the argument of the factory: the sample rate of an encoder, ``dim`` of a quantizer, `Latents` of a
+    positional : argument of the factory: the sample rate of an encoder, ``dim`` of a quantizer, `Latents` of a
         decoder, `CodeSpace` of a prior
 
     Raises
     ------
     UnknownNameError, ConfigError : as in `complete`, for a missing option, and for values that the factory rejects
-    PluginError : when the factory cannot be called, or returns something else than its kind of part
-    FailedPluginError : when a plugin's factory raises anything but `ValueError` or an error of vqspeech
+    PluginError : when the factory cannot be called, or returns an object of another kind
+    FailedPluginError : for an exception of a plugin's factory other than `ValueError` and errors of vqspeech
     """
     entry, given = lookup.find(kind, str(values["name"])), _given(values)
     given = contracts.options(entry).checked(given, _prefix(kind, table), "key")

@@ -8,35 +8,35 @@ from collections.abc import Callable
 
 
 class Progress:
-    """A line of progress with the remaining time: redrawn on a terminal, else printed every `every_s` seconds.
+    """A progress line with the remaining time, redrawn on a terminal, else printed repeatedly.
 
     Parameters
     ----------
-    label : what is being done
+    label : name of the work
     total : units of work
-    done : units done before
-    every_s : least time between plain lines, in seconds
+    done : units finished before
+    every_s : minimal interval of plain lines, in seconds
     """
 
     def __init__(self, label: str, total: int, done: int = 0, every_s: float = 15.0) -> None:
         self.label, self.total, self.first = label, total, done
         self.every_s = every_s
         self.started = time.monotonic()
-        self._spoken = 0.0
+        self._shown_at = 0.0
         self._terminal = sys.stderr.isatty()
 
     def rate(self, done: int) -> float:
-        """Units per second since the start; 0 at the start."""
+        """Return units per second since the start; 0 at the start."""
         elapsed = time.monotonic() - self.started
         return (done - self.first) / elapsed if elapsed > 0 else 0.0
 
     def update(self, done: int, note: str = "") -> None:
-        """Show how far it is; `note` holds current figures."""
+        """Show the finished units, and current figures as `note`."""
         now = time.monotonic()
         last = done >= self.total
-        if not last and now - self._spoken < (0.2 if self._terminal else self.every_s):
+        if not last and now - self._shown_at < (0.2 if self._terminal else self.every_s):
             return
-        self._spoken = now
+        self._shown_at = now
         elapsed, rate = now - self.started, self.rate(done)
         left = f"{_clock((self.total - done) / rate)} left" if rate > 0 and not last else _clock(elapsed)
         line = f"{self.label} {done}/{self.total}  {left}" + (f"  {note}" if note else "")
@@ -51,8 +51,8 @@ def reporter(label: str, note: Callable[[float], str] | None = None) -> Callable
 
     Parameters
     ----------
-    label : what is being done
-    note : called with the rate in units per second; returns figures to show beside it
+    label : name of the work
+    note : converts the rate in units per second to figures to show
     """
     progress: Progress | None = None
 

@@ -1,4 +1,7 @@
-"""CTM files (NIST, Kaldi): a line ``utterance channel start duration label [confidence]`` per phone, in seconds.
+"""CTM files (NIST, Kaldi): phones with start and duration in seconds.
+
+A line holds ``utterance channel start duration label [confidence]``.
+
 
 A file holds one or many utterances.
 """

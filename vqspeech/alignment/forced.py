@@ -1,4 +1,4 @@
-"""Forced alignment of recordings that have a transcript: CTC, with torchaudio's wav2vec2 pipelines.
+"""Forced alignment of recordings with their transcripts, by torchaudio's wav2vec2 and CTC.
 
 The pipelines that torchaudio ships emit letters, so the alignments hold letters and the words that they form. That is
 enough to find words; for phones, use the Montreal Forced Aligner's TextGrids or a pipeline whose labels are phones.
@@ -103,7 +103,7 @@ def align_emissions(
 def _fill(
     spans: Sequence[tuple[str, int, int, int]], n_frames: int, frame_s: float
 ) -> tuple[list[Interval], list[tuple[float, float]]]:
-    """Turn spans (label, word, first frame, end frame) into intervals without gaps, and the times of each span."""
+    """Convert spans (label, word, first frame, end frame) to gapless intervals and span times."""
     pause = PAUSE_S / frame_s
     left = [float(start) for *_, start, _ in spans]
     right = [float(end) for *_, end in spans]
@@ -126,7 +126,7 @@ def _fill(
 
 
 def spell(text: str, labels: Sequence[str]) -> list[list[str]]:
-    """Split a transcript into words of single-letter labels, in the labels' case; other characters are omitted."""
+    """Split a transcript into words of the network's letters; other characters are omitted."""
     known = {label: label for label in labels[1:]} | {label.lower(): label for label in labels[1:] if len(label) == 1}
     words = [
         [known[sign] for sign in word.lower() if sign in known and sign not in "|*-"] for word in re.split(r"\s+", text)

@@ -103,7 +103,7 @@ class Inventory:
         return None
 
     def knows(self, label: str) -> bool:
-        """Whether the label is in the inventory, folded or not."""
+        """Return whether the label is in the inventory, folded or not."""
         return self._key(label) is not None
 
     def fold(self, label: str) -> str | None:
@@ -209,7 +209,7 @@ def fold_all(
 
 
 def manner(phone: str) -> str:
-    """Return one of `MANNERS` for a phone in ARPAbet, IPA or espeak mnemonics; ``"other"`` when unknown."""
+    """Return the manner of articulation of a phone, one of `MANNERS`, ``"other"`` when unknown."""
     if phone == "spn":
         return "other"
     found = _MANNER_OF.get(phone) or _MANNER_OF.get(phone.lower().rstrip("012"))

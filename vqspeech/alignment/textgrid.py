@@ -1,4 +1,4 @@
-"""Read and write Praat TextGrid files: long and short form, UTF-8 and UTF-16, interval and point tiers.
+"""Read and write Praat TextGrid files, long and short, in UTF-8 and UTF-16.
 
 Like Praat's reader, this one skips everything but free-standing numbers, quoted strings and flags: both forms are the
 same sequence of values, and the long one writes names between them.

@@ -1,4 +1,4 @@
-"""TIMIT's manual alignments: phones (.phn) and words (.wrd), both ``first_sample end_sample label``.
+"""TIMIT's manual alignments of phones (.phn) and words (.wrd).
 
 Phones are folded from 61 to 39 classes, see `vqspeech.alignment.inventories`; the glottal stop ``q`` belongs to no
 class and is removed, so that its frames are not scored.

@@ -80,7 +80,7 @@ def usage_of_counts(counts: np.ndarray, frame_rate_hz: float) -> CodebookUse:
 
 
 def adaptive_bits(sequences: Sequence[np.ndarray], n_codes: int, *, order: int) -> float:
-    """Compute the bits that an adaptive coder spends on code sequences, without any model sent beforehand.
+    """Compute the bits of code sequences under an adaptive coder, without a trained model.
 
     The Krichevsky-Trofimov estimator (IEEE Trans. Inf. Theory 27(2), 1981): after n codes of which n_k are k, the next
     is k with probability (n_k + 1/2) / (n + K/2). With `order` 1 there is one such estimator for each preceding code.

@@ -1,4 +1,4 @@
-"""The contract of analyses: what they are given, and what they return; see `vqspeech.registry.specs.AnalysisSpec`."""
+"""The contract of analyses: their context and their result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vectors before and after the quantizer: latents of an untrained encoder, and the vectors of codes."""
+"""Latents of an untrained encoder, and the vectors of codes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vqspeech.nn.encoders.protocol import Encoder
 
 
 def untrained_encoder(checkpoint: SpeechCodec, seed: int) -> Encoder | None:
-    """Build an encoder of a checkpoint's architecture with fresh weights; None for an encoder that learns nothing.
+    """Build a checkpoint's encoder with fresh weights; None for one without parameters.
 
     It keeps the buffers, such as mean and deviation of spectral features, which are not learned.
     """

@@ -1,4 +1,4 @@
-"""Confidence intervals by the bootstrap over whole groups, since frames of one speaker are not independent."""
+"""Bootstrap confidence intervals over whole groups, since frames of a speaker are dependent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ RESAMPLES = 1000
 
 
 def bootstrap_interval(correct: np.ndarray, group: np.ndarray, seed: int) -> tuple[float, float] | None:
-    """Compute the 95 % percentile interval of a share, or of a mean difference, resampling whole groups.
+    """Compute the 95 % percentile interval of a share or mean difference over whole groups.
 
     Groups are drawn with replacement; the result is None with fewer than two groups.
 

@@ -1,4 +1,4 @@
-"""Run registered analyses: from a checkpoint and a corpus to a context, from a context to a result."""
+"""Run registered analyses: make a context of a run and a corpus, and compute the result."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def prepared_context(
     out: Path | None = None,
     seed: int = 0,
 ) -> Iterator[AnalysisContext]:
-    """Prepare a corpus of any medium in a temporary folder, as training would, and encode it for an analysis.
+    """Prepare a corpus of any medium in a temporary folder, and encode it for an analysis.
 
     Parameters
     ----------

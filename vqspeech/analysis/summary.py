@@ -73,7 +73,7 @@ def _lines(values: Mapping[str, Any], indent: str) -> Iterator[str]:
 
 
 def _is_long(value: Any) -> bool:
-    """Whether a value takes lines of its own: nested mappings, and lists that hold any or do not fit on a line."""
+    """Return whether a value needs lines of its own: a nested mapping or a long list."""
     if isinstance(value, Mapping):
         return bool(value)
     return isinstance(value, list) and (any(isinstance(item, Mapping) for item in value) or len(_short(value)) > 80)
@@ -90,7 +90,7 @@ def _short(value: Any) -> str:
 
 
 def numbers(summary: Mapping[str, Any], prefix: str = "") -> dict[str, float | None]:
-    """Return every number of a summary by its dotted name, None for missing values; lists are omitted."""
+    """Return the numbers of a summary by dotted name, None for missing values, without lists."""
     found: dict[str, float | None] = {}
     for name, value in summary.items():
         if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Read and write audio files: any format of soundfile in, 16-bit wav or flac out; resample and trim silence.
+"""Read and write audio files (any format of soundfile to 16-bit wav or flac), resample, trim.
 
 Importing this module loads neither torch nor librosa; the functions that need them import them.
 """
@@ -98,7 +98,7 @@ def mono(path: str | Path, file: Any, block_samples: int = 1 << 16) -> Iterator[
 
 
 def resample(samples: npt.NDArray[np.float32], source_rate: int, target_rate: int) -> npt.NDArray[np.float32]:
-    """Resample with soxr (HQ, no delay): float32 (time,) -> float32 (ceil(time * target_rate / source_rate),)."""
+    """Resample (time,) with soxr (HQ, no delay) to ceil(time * target_rate / source_rate) samples."""
     if source_rate == target_rate:
         return np.ascontiguousarray(samples, dtype=np.float32)
     import soxr
@@ -167,7 +167,7 @@ def container_of(path: str | Path) -> str:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file beside `path` that is renamed to it at the end, or deleted when the body raises.
+    """Open a temporary file that replaces `path` at the end, or is deleted after an error.
 
     Raises
     ------
@@ -194,7 +194,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def to_int16(samples: npt.ArrayLike) -> npt.NDArray[np.int16]:
-    """Convert samples to 16-bit integers: float (time,) is rounded and clipped to [-1, 1); int16 is unchanged.
+    """Convert samples (time,) to int16; floats are rounded and clipped to [-1, 1).
 
     Raises
     ------
@@ -212,7 +212,7 @@ def to_int16(samples: npt.ArrayLike) -> npt.NDArray[np.int16]:
 
 
 def trim_silence(samples: npt.NDArray[np.float32], top_db: float) -> Trimmed:
-    """Cut leading and trailing silence: more than ``top_db`` dB below the loudest frame (`librosa.effects.trim`).
+    """Cut leading and trailing silence, ``top_db`` dB below the loudest frame.
 
     Parameters
     ----------
@@ -229,7 +229,7 @@ def trim_silence(samples: npt.NDArray[np.float32], top_db: float) -> Trimmed:
 
 
 def opened(path: str | Path) -> Any:
-    """Open an audio file as a `soundfile.SoundFile`; an `AudioError` gives the reason when that fails."""
+    """Open an audio file as a `soundfile.SoundFile`; raises `AudioError` with the reason."""
     import soundfile
 
     path = Path(path)
@@ -250,7 +250,7 @@ def opened(path: str | Path) -> Any:
 
 
 def _check_length(path: str | Path, file: Any) -> None:
-    """Compare the data size in a wav's header with the file: libsndfile shortens it silently, except in its log."""
+    """Check the data size of a wav's header, which libsndfile corrects silently."""
     if match := _WAV_DATA.search(file.extra_info):
         declared, present = int(match[1]), int(match[2])
         if present < declared < _STREAMED_WAV_BYTES:

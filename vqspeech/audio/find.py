@@ -39,7 +39,7 @@ def find_audio(paths: Iterable[str | Path]) -> list[Path]:
 
 
 def audio_below(folder: Path) -> list[Path]:
-    """Find audio files in a folder and its subfolders by file name ending; sorted, without hidden files."""
+    """Find audio files below a folder by ending; sorted, without hidden files."""
     found: list[Path] = []
     for parent, folders, names in os.walk(folder, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith("."))

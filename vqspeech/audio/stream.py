@@ -1,4 +1,4 @@
-"""Audio files in blocks, for recordings of any length: read block by block, write as samples arrive."""
+"""Read and write recordings of any length in blocks."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Checkpoints: directories that are whole or not there, what they hold, and which a run keeps."""
+"""Checkpoints: atomic directories, their contents, and the selection that a run keeps."""

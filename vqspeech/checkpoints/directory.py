@@ -42,7 +42,7 @@ def write(directory: Path, files: Mapping[str, bytes | memoryview]) -> None:
 
 
 def damage(directory: Path, names: Iterable[str] | None = None) -> str | None:
-    """Find the first damaged file of a directory; None when all are as written, or there are no checksums.
+    """Find the first damaged file of a directory; None if intact or without checksums.
 
     Parameters
     ----------

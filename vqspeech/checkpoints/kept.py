@@ -82,7 +82,7 @@ class Checkpoints:
         return None
 
     def tidy(self, best: Best) -> None:
-        """Write which checkpoint is the best; delete those that are not kept, and what a killed process left."""
+        """Record the best checkpoint; delete obsolete ones and files of killed processes."""
         if best.name is not None:
             write_json(self.run.best, {"checkpoint": best.name, "criterion": best.criterion, "value": best.value})
         for old in self.run.list_checkpoints()[: -self.keep_last]:

@@ -36,7 +36,7 @@ def save(
     facts: Mapping[str, Any] | None = None,
     parts: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a checkpoint directory, whole or not at all; an existing one of that name is replaced.
+    """Write a checkpoint directory atomically, replacing an existing one of that name.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Configurations: frozen dataclasses, read from TOML, checked at the boundary, written as JSON."""
+"""Configurations: frozen dataclasses, read and checked from TOML, written as JSON."""
 
 from vqspeech.config.model import (
     PARTS,

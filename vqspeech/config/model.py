@@ -1,4 +1,4 @@
-"""The configuration of a speech model, and the presets that ship."""
+"""The configuration of a speech model, and the shipped presets."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class SpectrumConfig(Strict):
     lifter: float = 0.0
 
     def check(self, table: str) -> None:
-        """Raise `ConfigError` for values that no spectrum has; `table` is where they stand."""
+        """Raise `ConfigError` for impossible values; `table` is their table's name."""
         at_least(1, self, table, "hop_samples", "window_samples", "n_mels", "n_mfcc")
         at_least(0, self, table, "mean_window_samples")
         require(self.kind != "mfcc" or self.n_mfcc <= self.n_mels, f"{table}.n_mfcc: at most {table}.n_mels")
-        weighs = f"{table}.lifter: weighs cepstral coefficients; kind is {self.kind}"
-        require(self.kind == "mfcc" or self.lifter == 0, weighs)
+        message = f"{table}.lifter: weights cepstral coefficients; kind is {self.kind}"
+        require(self.kind == "mfcc" or self.lifter == 0, message)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class FrontEndConfig(SpectrumConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class SpectralHeadConfig(SpectrumConfig):
-    """Auxiliary prediction of spectral frames from codes and speaker (not part of the paper); weight 0 is off."""
+    """Auxiliary prediction of spectral frames (not in the paper); weight 0 disables it."""
 
     weight: float = 0.0
     channels: int = 128
@@ -62,7 +62,7 @@ class SpectralHeadConfig(SpectrumConfig):
 
 
 PARTS = {"encoder": "conv", "quantizer": "vq", "decoder": "wavenet"}
-"""Registered parts of a speech model, and the one that a table without a name means."""
+"""Kinds of parts of a speech model, and the default name of each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,21 +92,21 @@ class ModelConfig(Strict):
         require(0 <= self.decoder_gradient <= 1, "model.decoder_gradient: between 0 and 1")
         require(
             self.decoder_gradient > 0 or self.spectral.weight > 0,
-            "model.decoder_gradient: above 0 without a spectral head, or nothing teaches the encoder",
+            "model.decoder_gradient: above 0 without a spectral head, since nothing else trains the encoder",
         )
 
 
 def presets() -> tuple[str, ...]:
-    """Names of the shipped model presets."""
+    """Return the names of the shipped model presets."""
     folder = resources.files("vqspeech") / "presets"
     return tuple(sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml")))
 
 
 def parse_model(values: Mapping[str, Any]) -> ModelConfig:
-    """Parse a model configuration: the preset named by ``preset``, if any, with the other values over it.
+    """Parse a model configuration: the values, over those of the preset that they name.
 
-    A table ``encoder`` or ``decoder`` without a name means the built-in part (`PARTS`). Naming another part than the
-    preset's replaces the preset's table. ``past_noise`` beside the tables, as configurations of vqspeech 0.1 have it,
+    A table ``encoder`` or ``decoder`` without a name selects the built-in part (`PARTS`). A table that names another
+    part than the preset's replaces the preset's table. A key ``past_noise`` of the model, as in vqspeech 0.1,
     is read as an option of the decoder.
 
     Raises
@@ -126,7 +126,7 @@ def parse_model(values: Mapping[str, Any]) -> ModelConfig:
 
 
 def _named(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values with the names of built-in parts filled in, and options of vqspeech 0.1 at their place."""
+    """Fill in the names of built-in parts, and move options of vqspeech 0.1 to their tables."""
     named = dict(values)
     for kind in ("encoder", "decoder"):
         if isinstance(named.get(kind), Mapping):
@@ -137,5 +137,5 @@ def _named(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _replaces(given: Any, table: Any, kind: str) -> bool:
-    """Whether a given table names another part than a preset's table."""
+    """Return whether a given table names another part than a preset's table."""
     return kind in PARTS and isinstance(given, Mapping) and given.get("name", table.get("name")) != table.get("name")

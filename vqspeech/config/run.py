@@ -12,12 +12,11 @@ from vqspeech.config.values import Strict, at_least, require
 class TrainConfig(Strict):
     """The training loop.
 
-    Lengths are in samples. `window_samples` is the stretch of each crop that the decoder is trained on; the
-    encoder, the quantizer and the spectral head see the whole crop. 0 means the whole crop. `batch_size` counts
-    crops over all processes; each computes its share of them in `accumulate` parts, one after the other, which
-    needs less memory and changes nothing else. `matrix_learning_rate` is of the decoder's hidden matrices under
-    the optimiser ``muon``. `compile` compiles the decoder's training step with ``torch.compile``: ``"auto"`` on
-    GPUs, true on every device, false on none.
+    Lengths are in samples. The decoder is trained on a window of `window_samples` of each crop; encoder, quantizer and
+    spectral head process the whole crop. 0 selects the whole crop. `batch_size` counts crops over all processes; each
+    process computes its share in `accumulate` consecutive parts, which needs less memory. `matrix_learning_rate` is the
+    learning rate of the decoder's hidden matrices under the optimiser ``muon``. `compile` compiles the decoder's
+    training step with ``torch.compile``: ``"auto"`` on GPUs, true on every device, false on none.
     """
 
     steps: int = 100_000
@@ -70,7 +69,7 @@ class TrainConfig(Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusConfig(Strict):
-    """Which speech: a registered corpus, options of its reader, and how it is stored."""
+    """The corpus of a run: its registered name, options of its reader, and trimming of silence."""
 
     name: str = "vctk"
     options: dict[str, Any] = field(default_factory=dict)
@@ -79,7 +78,7 @@ class CorpusConfig(Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig(Strict):
-    """A training run. `model` is checked by the modality, which knows its own models."""
+    """A training run; the modality checks `model`."""
 
     modality: str = "audio"
     seed: int = 0

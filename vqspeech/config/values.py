@@ -1,4 +1,4 @@
-"""Plain values to frozen dataclasses and back: TOML, checks, overrides, merges and differences."""
+"""Convert plain values to frozen dataclasses and back: TOML, checks, overrides, differences."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from vqspeech.errors import ConfigError, unknown_name
 T = TypeVar("T")
 
 IMPLIED_NAMES = {"model.encoder": "conv", "model.decoder": "wavenet"}
-"""Tables that mean a built-in part where they give no name."""
+"""Default names of tables without a name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Strict:
-    """Unknown keys are errors."""
+    """Base of configurations, in which unknown keys are errors."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
@@ -39,8 +39,8 @@ def at_least(least: float, values: Any, table: str, *names: str) -> None:
     ----------
     least : the smallest allowed value
     values : a configuration with these attributes, or a mapping with these keys
-    table : where they stand, for the message
-    names : of the values
+    table : name of their table, for the message
+    names : names of the values
     """
     for name in names:
         value = values[name] if isinstance(values, Mapping) else getattr(values, name)
@@ -48,7 +48,7 @@ def at_least(least: float, values: Any, table: str, *names: str) -> None:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The tables of a TOML file.
+    """Read the tables of a TOML file.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def parse(kind: type[T], values: Mapping[str, Any], where: str = "") -> T:
-    """A checked configuration from plain values.
+    """Make a checked configuration from plain values.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def parse(kind: type[T], values: Mapping[str, Any], where: str = "") -> T:
 
 
 def _keys(kind: Any, prefix: str) -> list[str]:
-    """Dotted names of all keys of a configuration dataclass."""
+    """Return the dotted names of all keys of a configuration dataclass."""
     import typing
 
     hints = typing.get_type_hints(kind)
@@ -103,14 +103,14 @@ def _keys(kind: Any, prefix: str) -> list[str]:
 
 
 def override(values: Mapping[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
-    """Values with ``a.b=c`` assignments applied; c is read as TOML, and as a string where it is none.
+    """Apply ``a.b=c`` assignments to values; c is TOML, else a string.
 
-    Assigning another ``name`` to a table (``model.quantizer.name``, ``corpus.name``) clears the rest of it first: those
-    were the options of what it named before. Such assignments come first, wherever they stand.
+    Assigning another ``name`` to a table (``model.quantizer.name``, ``corpus.name``) first clears the table, whose keys
+    are options of the previous name. Such assignments are applied first.
 
     Raises
     ------
-    ConfigError : when an assignment has no ``=``, or goes through a key that is no table
+    ConfigError : when an assignment has no ``=``, or its path has a key that is not a table
     """
     result: dict[str, Any] = copy.deepcopy(dict(values))
     for assignment in sorted(assignments, key=lambda one: not one.partition("=")[0].strip().endswith(".name")):
@@ -118,10 +118,10 @@ def override(values: Mapping[str, Any], assignments: Iterable[str]) -> dict[str,
         if not sign or not key.strip():
             raise ConfigError(f"--set {assignment!r}: write key=value, for example --set train.steps=2000")
         try:
-            read = tomllib.loads(f"value = {text}")
+            parsed = tomllib.loads(f"value = {text}")
         except tomllib.TOMLDecodeError:
-            read = {}
-        value = read["value"] if len(read) == 1 else text
+            parsed = {}
+        value = parsed["value"] if len(parsed) == 1 else text
         *path, last = key.strip().split(".")
         table = result
         for part in path:
@@ -135,7 +135,7 @@ def override(values: Mapping[str, Any], assignments: Iterable[str]) -> dict[str,
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested mappings merged, `changes` winning."""
+    """Merge nested mappings; values of `changes` take precedence."""
     merged = dict(base)
     for key, value in changes.items():
         below = merged.get(key)
@@ -144,7 +144,7 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
 
 
 def differences(old: Any, new: Any, prefix: str = "") -> list[str]:
-    """Dotted keys in which two plain configurations differ, each as ``key: old -> new``."""
+    """Return the differing keys of two plain configurations, each as ``key: old -> new``."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         return [
             line
@@ -155,5 +155,5 @@ def differences(old: Any, new: Any, prefix: str = "") -> list[str]:
 
 
 def plain(config: Any) -> dict[str, Any]:
-    """A configuration, a dataclass or a table, as JSON values."""
+    """Convert a configuration, a dataclass or mapping, to JSON values."""
     return json.loads(json.dumps(config if isinstance(config, Mapping) else dataclasses.asdict(config)))

@@ -1,4 +1,4 @@
-"""Match alignments with recordings: registered formats read them, by file name ending; aligners make them."""
+"""Match alignment files with recordings, or make alignments by a registered aligner."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vqspeech.registry.specs import AlignerSpec, AlignmentSpec
 
 
 def formats_by_suffix() -> dict[str, str]:
-    """Map file name endings (with the dot, lower case) to the format that has them, most preferred first."""
+    """Map file name endings (lower case, with the dot) to their formats, by preference."""
     found: dict[str, str] = {}
     for entry in lookup.entries(AlignmentSpec):
         for suffix in entry.spec.suffixes:
@@ -41,7 +41,7 @@ def read_alignment(path: Path) -> Alignment:
 
 
 def beside(audio_files: Iterable[Path]) -> dict[Path, Path]:
-    """Map audio files to the alignment of the same folder and stem (either case), the most preferred ending first."""
+    """Map audio files to the alignment of the same folder and stem, by preference of endings."""
     suffixes = list(formats_by_suffix())
     listings: dict[Path, dict[tuple[str, str], Path]] = {}
     found: dict[Path, Path] = {}
@@ -75,7 +75,7 @@ class FoundAlignments:
 
 
 def find(place: Path, utterances: Sequence[Utterance]) -> FoundAlignments:
-    """Read alignments from a folder, such as the Montreal Forced Aligner writes, or from one CTM file for all.
+    """Read alignments from a folder (as of the Montreal Forced Aligner) or from a CTM file.
 
     An alignment belongs to the utterance of that id, else to the one whose speaker or folder and file name match
     (``p225/p225_001.TextGrid``), else to the only one whose audio file has its name. Case does not matter.
@@ -122,7 +122,7 @@ def find(place: Path, utterances: Sequence[Utterance]) -> FoundAlignments:
 
 
 def _keys(utterances: Sequence[Utterance]) -> dict[str, str]:
-    """Map possible names of an utterance's alignment, lower case, to its id; ambiguous names are omitted."""
+    """Map possible names of an utterance's alignment to its id, except ambiguous names."""
     stems = Counter(utterance.path.stem.lower() for utterance in utterances)
     keys: dict[str, str] = {}
     for utterance in utterances:

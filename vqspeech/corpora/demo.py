@@ -1,4 +1,4 @@
-"""The demo corpus: synthetic English speech by espeak-ng with exact phone alignments, made on demand and cached.
+"""The demo corpus: synthetic English speech by espeak-ng with exact phone alignments.
 
 109 voices (8 accents x 14 voice variants, three omitted), each with its own pitch and speed. The speech is synthetic;
 `Corpus.synthetic` is True and reports say so.
@@ -133,7 +133,7 @@ def fold_mnemonic(mnemonic: str) -> str:
 
 
 def alignment_of(speech: espeak.Speech) -> Alignment:
-    """Convert espeak's phoneme events to phones in seconds; silence comes before the first, the last ends the audio."""
+    """Convert espeak's phoneme events to phones in seconds, with silence before the first."""
     length = len(speech.pcm) // 2
     starts = [(SILENCE, 0), *((fold_mnemonic(name), start) for name, start in speech.phonemes)]
     phones: list[Interval] = []

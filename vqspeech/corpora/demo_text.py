@@ -1,4 +1,4 @@
-"""Sentences of the synthetic speakers: hand-written ones with every English phone, and a grammar for more."""
+"""Sentences of the synthetic speakers: a phonetically complete list, and a grammar."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def base_sentences() -> tuple[str, ...]:
 
 
 def sentences_for(speaker: str, count: int, seed: int) -> list[str]:
-    """List the sentences of one speaker: hand-written and grammatical ones alternate, without repetition.
+    """List the sentences of a speaker, alternately from the list and the grammar.
 
     The result depends on the arguments only, and a longer list begins with the shorter one.
 

@@ -110,7 +110,7 @@ def _fetch(url: str, part: Path, attempts: int, report: Progress) -> None:
 
 
 def _fetch_once(url: str, part: Path, report: Progress) -> None:
-    """Download over one connection from the end of the part; a connection that breaks raises IncompleteRead."""
+    """Continue a download over one connection; raises IncompleteRead when it breaks."""
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
@@ -153,7 +153,7 @@ def _sha256(path: Path, report: Progress) -> str:
 
 
 def _unzip(archive: Path, target: Path, report: Progress) -> None:
-    """Extract to a temporary folder and rename; the official archive has no top folder, others may have one."""
+    """Extract to a temporary folder and rename; archives may lack a top folder."""
     staging: Path | None = None
     try:
         with zipfile.ZipFile(archive) as file:

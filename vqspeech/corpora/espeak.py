@@ -1,4 +1,4 @@
-"""espeak-ng through ctypes: text to samples and phones; the same request always gives the same bytes.
+"""Synthesise speech and phones by espeak-ng through ctypes, reproducibly.
 
 espeak-ng keeps state between utterances (flutter, echo, noise) that no call resets, not even ``espeak_Terminate``. So
 each request loads and unloads the library, which costs 4 ms. That is safe only where nothing else uses the library, so
@@ -160,7 +160,7 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 
 def _say(library_path: str, data_path: str, request: Request) -> Speech:
-    """Load the library, synthesise one request, unload it; nothing else in the process may hold the library."""
+    """Load the library, synthesise one request, and unload it."""
     library = ctypes.CDLL(library_path)
     chunks: list[bytes] = []
     phonemes: list[tuple[str, int]] = []
@@ -209,7 +209,7 @@ def _unload(library: ctypes.CDLL) -> None:
 
 
 def _serve() -> None:
-    """Serve as the other process: ``library data requests.jsonl`` in argv; per request a JSON line and the samples."""
+    """Serve requests as a separate process: ``library data requests.jsonl`` in argv."""
     library_path, data_path, jobs = sys.argv[-3:]
     with os.fdopen(os.dup(1), "wb") as out, open(jobs, encoding="utf-8") as lines:
         # The library's own output goes to stderr.

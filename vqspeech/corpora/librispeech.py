@@ -1,4 +1,4 @@
-"""LibriSpeech: ``SPEAKER/CHAPTER/SPEAKER-CHAPTER-NNNN.flac`` with ``.trans.txt``, or all files in one folder."""
+"""LibriSpeech: ``SPEAKER/CHAPTER/SPEAKER-CHAPTER-NNNN.flac`` with ``.trans.txt``."""
 
 from __future__ import annotations
 

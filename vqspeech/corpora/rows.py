@@ -1,4 +1,4 @@
-"""Rows of any kind of data, stored once: a folder of arrays with one entry for each row, memory-mapped.
+"""Stores of rows of any kind of data: a folder of memory-mapped arrays.
 
 A store is a folder, written under a temporary name and renamed when whole:
 
@@ -47,7 +47,7 @@ class Sequences:
         return len(self.ends)
 
     def __getitem__(self, row: int) -> npt.NDArray[Any]:
-        """The entry (length, ...) of a row, a view."""
+        """Return the entry (length, ...) of a row, a view."""
         return self.values[int(self.ends[row - 1]) if row else 0 : int(self.ends[row])]
 
     @property

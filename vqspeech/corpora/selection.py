@@ -1,4 +1,4 @@
-"""Steps that all readers share: turn recordings into a `Corpus`; choose speakers, probe headers, assign splits."""
+"""Make a `Corpus` of recordings: choose speakers, probe headers, assign splits."""
 
 from __future__ import annotations
 

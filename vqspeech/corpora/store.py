@@ -1,4 +1,4 @@
-"""The audio cache of a corpus: each utterance decoded once to int16, in memory-mapped shards with an index.
+"""Prepared corpora: utterances decoded to int16, in memory-mapped shards with an index.
 
 A store is a folder, written atomically:
 
@@ -116,7 +116,7 @@ class AudioStore:
         return self.rows.speaker_numbers
 
     def samples(self, index: int, start: int = 0, stop: int | None = None) -> npt.NDArray[np.int16]:
-        """Return samples of one row, or a slice of them: int16 (n_samples,), a read-only view of the file."""
+        """Return the samples of a row, or a slice of them: int16 (n_samples,), a read-only view."""
         first, length = int(self.rows.starts[index]), int(self.lengths[index])
         stop = length if stop is None else min(stop, length)
         return self._shard(self.rows.shard(index))[first + start : first + stop]
@@ -209,7 +209,7 @@ def _cores() -> int:
 
 @contextmanager
 def _alone(staging: Path) -> Iterator[None]:
-    """Lock the folder of an unfinished store, where the system supports it; a process that dies releases the lock."""
+    """Lock the folder of an unfinished store, where the system supports locks."""
     staging.mkdir(parents=True, exist_ok=True)
     with (staging / "lock").open("w") as lock:
         try:

@@ -1,4 +1,4 @@
-"""The index of an audio store: one row per utterance in an Arrow file, memory-mapped and never unpacked as a whole."""
+"""The index of an audio store: a row per utterance in a memory-mapped Arrow file."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True, kw_only=True)
 class StoredUtterance:
-    """An `Utterance` and the position of its samples in a shard; the alignment starts at the first stored sample."""
+    """An `Utterance` and the position of its samples in a shard."""
 
     id: str
     path: Path

@@ -1,4 +1,4 @@
-"""One shard of an audio store: part of the corpus, decoded by one process, with rows and checksums.
+"""Shards of an audio store, each written by one process, with rows and checksums.
 
 The ``.json`` of a shard is written last and marks it as finished; every file is written under a temporary name and
 renamed.

@@ -1,4 +1,4 @@
-"""Fill the folder of an audio store (`vqspeech.corpora.store`): shards in parallel processes, then index and header."""
+"""Write an audio store: shards in parallel processes, then index and header."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def fill(
     trim_db: float | None,
     progress: Progress | None,
 ) -> None:
-    """Write shards, ``index.arrow`` and ``store.json`` into a folder; keep shards that an earlier call finished.
+    """Write shards, ``index.arrow`` and ``store.json``; keep finished shards of earlier calls.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def _make_shards(
 
 
 def _start_worker() -> None:
-    """End a worker on Ctrl-C and when its parent dies; the next call continues from the finished shards."""
+    """Make a worker end on Ctrl-C and when its parent dies."""
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -118,7 +118,7 @@ def _remove_others(folder: Path, shards: int) -> None:
 
 
 def _describe(folder: Path, corpus: Corpus, sample_rate: int, trim_db: float | None, shards: int) -> None:
-    """Merge the shards' rows into ``index.arrow`` and write ``store.json``, with one shard's rows in memory."""
+    """Merge the shards' rows into ``index.arrow``, one shard at a time; write ``store.json``."""
     skipped, speakers, content = dict(corpus.skipped), set(), hashlib.sha256(f"{sample_rate}".encode())
     kept: list[dict[str, Any]] = []
     for number in range(shards):

@@ -77,7 +77,7 @@ def read(
 
 
 def _place(path: Path) -> tuple[str, str, str | None] | None:
-    """Return (layout, speaker, ``"train"``/``"test"``/None) from a file's folders, or None outside both layouts."""
+    """Return (layout, speaker, ``"train"``/``"test"``/None) of a path; None in other folders."""
     if not _SENTENCE.fullmatch(path.name.split(".")[0]):
         return None
     if nltk := _NLTK_FOLDER.fullmatch(path.parent.name):

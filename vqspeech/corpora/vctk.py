@@ -1,4 +1,4 @@
-"""CSTR VCTK, releases 0.80 and 0.92: 109 or 110 speakers of English accents reading newspaper sentences.
+"""CSTR VCTK, releases 0.80 and 0.92: read sentences by 109 or 110 English speakers.
 
 Layouts, as released:
 
@@ -27,7 +27,7 @@ _SPEAKER = re.compile(r"[ps]\d+")
 
 @dataclass(frozen=True)
 class _Layout:
-    """Audio layout of a release: folder, file name pattern with the utterance id as group 1, and a description."""
+    """Audio layout of a release: folder, file name pattern (group 1: id), description."""
 
     folder: str
     pattern: re.Pattern[str]
@@ -106,7 +106,7 @@ def read(
 
 
 def find_release(root: Path | str) -> str | None:
-    """Return the release whose folder layout is at `root`, None for no layout; reads folder names only."""
+    """Return the release whose folder layout is at `root`, or None; reads folder names only."""
     try:
         return _locate(existing_root(root, "vctk"), "mic1")[1].variant
     except CorpusError:
@@ -114,7 +114,7 @@ def find_release(root: Path | str) -> str | None:
 
 
 def _locate(given: Path, mic: Mic) -> tuple[Path, _Layout, list[Path]]:
-    """Return the corpus folder, its layout, and matches not used; 0.92 before 0.80, `given` before its subfolders."""
+    """Return the corpus folder, its layout, and other matches; 0.92 precedes 0.80."""
     layouts = _layouts(mic)
     if given.name in {layout.folder for layout in layouts}:
         given = given.parent

@@ -1,4 +1,4 @@
-"""Experiments: the engine that runs a recipe's declared stages, its settings, its results and its report."""
+"""Experiments: the engine of recipes, with stages, settings, results and report."""
 
 from vqspeech.experiments.engine import Experiment, Result, Results, Stage, run_experiment, say
 from vqspeech.experiments.request import RecipeOutcome, RecipeRequest

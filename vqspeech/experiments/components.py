@@ -15,7 +15,7 @@ from vqspeech.training.metrics import read_metrics
 
 
 def draw_training(metrics: Path, picture: Path) -> Path:
-    """Draw the curves of a ``metrics.jsonl`` as PNG; the stage that trains calls this. Returns `picture`."""
+    """Draw the curves of a ``metrics.jsonl`` as PNG; return `picture`."""
     return save_figure(training_curves(read_metrics(metrics)), picture)
 
 

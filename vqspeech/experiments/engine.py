@@ -1,4 +1,4 @@
-"""The engine of recipes: declared stages run in order, and only when something that they depend on has changed."""
+"""The engine of recipes, which runs stages in order when their inputs have changed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Stage:
     config : JSON values that it depends on besides those results
     files : files and folders that it makes
     group : the name that ``--stages`` uses for it and others, its own name when empty
-    failure : makes a result of what `work` raised; that result is not kept, and the next call tries again. None: raise
+    failure : converts an exception of `work` to a result, which is not kept; None to raise it
     """
 
     name: str
@@ -141,14 +141,14 @@ class _Run:
         self.made: dict[str, Result] = {}
 
     def is_last(self, stage: Stage) -> bool:
-        """Whether no requested stage comes after this one."""
+        """Return whether no requested stage follows this one."""
         names = [other.command_name for other in self.experiment.stages] + [REPORT]
         wanted = [index for index, name in enumerate(names) if self.request.wants(name)]
         here = len(names) - 1 if stage.name == REPORT else self.experiment.stages.index(stage)
         return not wanted or here >= wanted[-1]
 
     def run(self, stage: Stage) -> None:
-        """Run a stage, or take its result from disk; a stage that is not requested may stay without result."""
+        """Run a stage, or read its result; a stage that is not requested may have none."""
         path = self.experiment.run.stages / f"{stage.name}.json"
         before = self.experiment.members(stage.after)
         wanted, stored = self.request.wants(stage.command_name), read_stamped(path)
@@ -190,7 +190,7 @@ class _Run:
 
 
 def _report_stage(request: RecipeRequest, experiment: Experiment) -> Stage:
-    """The stage ``report``: results.json, the page, and the lines for the user."""
+    """Run the stage ``report``: write results.json and the page, and print a summary."""
 
     def work(made: Results) -> Result:
         results = experiment.results(made)

@@ -19,7 +19,7 @@ SHOWN = 5
 
 
 def speech_corpus(store: AudioStore) -> Result:
-    """Return what results tell of a corpus of speech."""
+    """Return the description of a corpus of speech for results."""
     corpus = store.corpus
     return {
         "name": corpus.name,

@@ -1,4 +1,4 @@
-"""Settings of a recipe: a preset or the user's file, the corpus, the seed, and the overrides, in this order."""
+"""Settings of a recipe: preset or file, then corpus, seed and overrides."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def resolve(
     package : the recipe's package, with a TOML file for each preset
     corpus : name of the corpus: `requested_corpus`, or the recipe's choice
     preset : the preset when the user names none
-    because : why this preset, for the user; empty to say nothing
+    because : reason for this preset, for the user; empty for none
     choices : what the recipe has chosen so far
 
     Raises
@@ -96,7 +96,7 @@ def read_preset(package: str, name: str) -> dict[str, Any]:
 
 
 def requested_corpus(request: RecipeRequest) -> str | None:
-    """Return the corpus that the user names by ``--set corpus.name=``, ``--corpus`` or ``--config``; None for none."""
+    """Return the corpus named by ``--set corpus.name=``, ``--corpus`` or ``--config``, or None."""
     named = [one.partition("=")[2].strip(" \"'") for one in request.overrides if _key(one) == "corpus.name"]
     if named:
         return named[-1]

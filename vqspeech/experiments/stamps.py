@@ -37,6 +37,6 @@ def read_stamped(path: Path) -> Stamped | None:
 
 
 def write_stamped(path: Path, stamp: str, result: dict[str, Any]) -> dict[str, Any]:
-    """Write a result, whole or not at all; returns it as it will be read, with lists instead of tuples."""
+    """Write a result atomically; return it as read from the file, with lists for tuples."""
     write_json(path, {"stamp": stamp, "result": result})
     return dict(json.loads(path.read_text(encoding="utf-8"))["result"])

@@ -1,4 +1,4 @@
-"""Machine code for CPUs, compiled by numba: elementwise passes of training, on PyTorch's threads.
+"""Elementwise passes of training on CPUs, compiled by numba, on PyTorch's threads.
 
 `numeric` and `lanes` hold arithmetic, `team` the threads, `gates` and `softmax` the passes. `vqspeech.nn` calls them
 where `fit` returns True, and tensor operations elsewhere. Numba caches the code in ``__pycache__`` by the date of the
@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def fit(tensor: Tensor, *channels: int) -> bool:
-    """Return whether the passes support a tensor's device and dtype, and numbers of channels (multiples of 16).
+    """Return whether the passes support a device, a dtype and these numbers of channels.
 
     Numba is imported only for a tensor that may be supported.
     """

@@ -1,4 +1,4 @@
-"""Vectors of sixteen float32 numbers for numba code, and pointers to bfloat16 and float32 numbers in memory.
+"""Vectors of sixteen float32 numbers for numba code, in bfloat16 or float32 memory.
 
 The vectors are explicit because compilers often fail to vectorise loops over 32 or 64 channels. LLVM splits vectors
 that are wider than the machine's.
@@ -97,7 +97,7 @@ def read(typingctx, pointer, index):  # type: ignore[no-untyped-def]
 
 @intrinsic
 def write(typingctx, pointer, index, value):  # type: ignore[no-untyped-def]
-    """Store a vector in bfloat16 or float32 memory; bfloat16 rounds to nearest, ties to even, and keeps NaN."""
+    """Store a vector in bfloat16 (round to nearest, ties to even) or float32 memory."""
     narrow = pointer.dtype == types.uint16
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Likelihood and gradient of a softmax in one pass over bfloat16 logits; see `vqspeech.nn.decoders.softmax`."""
+"""Likelihood and gradient of a softmax in one pass over bfloat16 logits."""
 
 from __future__ import annotations
 

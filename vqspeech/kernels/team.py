@@ -53,7 +53,7 @@ def share(count):  # type: ignore[no-untyped-def]
 
 
 class Entry:
-    """A numba function of an int64 pointer, for `run`; compiled at its first use and cached on disk where possible."""
+    """A numba function of an int64 pointer, compiled and cached at its first use."""
 
     def __init__(self, function: Callable[..., None]) -> None:
         self.function = function

@@ -1,4 +1,4 @@
-"""The built-ins, registered through the same hooks as any plugin; their targets are imported on first use."""
+"""Built-in parts, registered through the same hooks as plugins and imported on first use."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vqspeech.registry.specs import (
 
 @hookimpl
 def register_modalities() -> list[ModalitySpec]:
-    """Raw speech, and the codes of any run; images and video are plugins."""
+    """Register raw speech, and the codes of any run."""
     return [
         ModalitySpec(
             name="audio",
@@ -61,7 +61,7 @@ def register_encoders() -> list[EncoderSpec]:
 
 @hookimpl
 def register_quantizers() -> list[QuantizerSpec]:
-    """The paper's layer, its EMA variant, several codebooks, and codes without a codebook."""
+    """Register the paper's quantizer, its EMA variant, product codes, and fixed codes."""
     return [
         QuantizerSpec(
             name="vq",
@@ -110,7 +110,7 @@ def register_decoders() -> list[DecoderSpec]:
 
 @hookimpl
 def register_priors() -> list[PriorSpec]:
-    """A prior over codes of any kind."""
+    """Register a prior over codes of any kind."""
     return [
         PriorSpec(
             name="pixelcnn",
@@ -122,7 +122,7 @@ def register_priors() -> list[PriorSpec]:
 
 @hookimpl
 def register_corpora() -> list[CorpusSpec]:
-    """The corpora whose layout vqspeech reads, and one that it makes itself."""
+    """Register the corpora that vqspeech reads, and the demo corpus."""
     return [
         CorpusSpec(
             name="vctk",

@@ -8,7 +8,7 @@ from vqspeech.registry.specs import CommandSpec
 
 @hookimpl
 def register_commands() -> list[CommandSpec]:
-    """The command line, in the order in which help lists it."""
+    """Register the built-in commands, in the order of the help."""
     return [
         CommandSpec(
             name="recipe", target="vqspeech.cli.recipe:app", summary="Run a whole experiment, from corpus to report."
@@ -34,9 +34,7 @@ def register_commands() -> list[CommandSpec]:
             target="vqspeech.cli.convert:convert",
             summary="Say a recording again in another speaker's voice.",
         ),
-        CommandSpec(
-            name="analyze", target="vqspeech.cli.analyze:analyze", summary="Ask what the codes of a run stand for."
-        ),
+        CommandSpec(name="analyze", target="vqspeech.cli.analyze:analyze", summary="Analyse the codes of a run."),
         CommandSpec(
             name="corpora", target="vqspeech.cli.corpora:app", summary="List, check, prepare and download corpora."
         ),

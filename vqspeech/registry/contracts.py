@@ -1,4 +1,4 @@
-"""How the target of each kind is called and what it must return; every call of a target goes through `call`."""
+"""The call and the result of targets of each kind; `call` calls every target."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Contract:
     ----------
     positional : names of the positional arguments that vqspeech gives
     keywords : keywords that it gives always; all others are the target's options
-    returns : ``"module:Class"`` of what it must return, empty where only `has` says it
+    returns : ``"module:Class"`` of the result, empty when only `has` describes it
     has : attributes that the result must have
     options : whether the target may have options of its own
     """
@@ -65,7 +65,7 @@ CONTRACTS: dict[str, Contract] = {
 
 
 def options(entry: Entry[Spec]) -> Options:
-    """Options that the target of an entry takes, see `vqspeech.registry.options`."""
+    """Return the options of an entry's target, see `vqspeech.registry.options`."""
     contract = CONTRACTS[entry.spec.kind]
     return options_of(_callable(entry), len(contract.positional), contract.keywords)
 
@@ -81,9 +81,9 @@ def call(
 
     Parameters
     ----------
-    positional, keywords : as its `Contract` says
+    positional, keywords : as in its `Contract`
     options : plain values for options of the target
-    prefix : stands before option names in messages, for example ``"corpus.options."``
+    prefix : prefix of option names in messages, for example ``"corpus.options."``
 
     Raises
     ------
@@ -110,7 +110,7 @@ def call(
 
 
 def checked(entry: Entry[Spec], result: Any) -> Any:
-    """What a target returned, when it is what the contract of its kind demands.
+    """Check the result of a target against its contract; return it.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def checked(entry: Entry[Spec], result: Any) -> Any:
 
 
 def problem(entry: Entry[Spec]) -> str:
-    """What is wrong with the target of an entry, found without calling it; empty where nothing is.
+    """Return the defect of an entry's target, without calling it; empty for none.
 
     Packages that it requires and that are not installed are no mistake of the plugin.
     """

@@ -26,7 +26,7 @@ class Provider:
 
 @dataclass(frozen=True)
 class Candidate:
-    """An entry point that may be loaded, or the reason why its distribution's metadata cannot be read."""
+    """An entry point that may be loaded, or the reason for unreadable metadata."""
 
     provider: Provider
     entry_point: importlib.metadata.EntryPoint | None
@@ -39,7 +39,7 @@ def canonical(name: str) -> str:
 
 
 def installed(path: list[str] | None = None) -> list[Candidate]:
-    """Find entry points of the group `GROUP` on ``path`` (None: ``sys.path``), by distribution and name.
+    """Find entry points of the group `GROUP` on ``path`` (None: ``sys.path``), sorted.
 
     The first of two copies counts. Distributions are read separately: a malformed ``entry_points.txt`` hides no other.
     """
@@ -78,7 +78,7 @@ def _candidates(distribution: importlib.metadata.Distribution, name: str, versio
 
 
 class Selection:
-    """The environment's choice: only ``VQSPEECH_PLUGINS`` load, where set, and never ``VQSPEECH_DISABLE_PLUGINS``."""
+    """Plugins selected by ``VQSPEECH_PLUGINS`` and ``VQSPEECH_DISABLE_PLUGINS``."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         allowed = environ.get("VQSPEECH_PLUGINS")
@@ -91,7 +91,7 @@ class Selection:
         return self.allowed is not None and not self.allowed
 
     def admits(self, provider: Provider) -> bool:
-        """Whether a plugin may load, by the name of its entry point or distribution."""
+        """Return whether a plugin may load, by the name of its entry point or distribution."""
         names = {canonical(provider.plugin), canonical(provider.distribution)}
         return (self.allowed is None or bool(names & self.allowed)) and not names & self.disabled
 

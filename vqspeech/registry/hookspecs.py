@@ -1,4 +1,4 @@
-"""The whole plugin contract: one hook per kind, without arguments, each returning an iterable of frozen specs."""
+"""The plugin contract: a hook per kind, without arguments, that returns frozen specs."""
 
 from __future__ import annotations
 
@@ -26,61 +26,61 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 class Hooks:
-    """The hooks; a plugin implements any of them in the module that its entry point (group ``vqspeech``) names."""
+    """The hooks; a plugin implements any of them in its entry point's module."""
 
     @hookspec
     def register_modalities(self) -> Iterable[ModalitySpec]:
-        """Kinds of data: models, batches and losses for audio, images, video."""
+        """Register kinds of data: models, batches and losses for audio, images, video."""
         return ()
 
     @hookspec
     def register_encoders(self) -> Iterable[EncoderSpec]:
-        """Encoders of speech, by the name that ``[model.encoder] name = "..."`` uses."""
+        """Register encoders of speech, by the name of ``[model.encoder] name = "..."``."""
         return ()
 
     @hookspec
     def register_quantizers(self) -> Iterable[QuantizerSpec]:
-        """Quantizers, by the name that ``[model.quantizer] name = "..."`` uses."""
+        """Register quantizers, by the name of ``[model.quantizer] name = "..."``."""
         return ()
 
     @hookspec
     def register_decoders(self) -> Iterable[DecoderSpec]:
-        """Decoders of speech, by the name that ``[model.decoder] name = "..."`` uses."""
+        """Register decoders of speech, by the name of ``[model.decoder] name = "..."``."""
         return ()
 
     @hookspec
     def register_priors(self) -> Iterable[PriorSpec]:
-        """Priors over codes, by the name that ``[model] name = "..."`` uses under ``modality = "codes"``."""
+        """Register priors over codes, by the name of ``[model] name``, with ``modality = "codes"``."""
         return ()
 
     @hookspec
     def register_corpora(self) -> Iterable[CorpusSpec]:
-        """Corpora, by the name that ``--corpus`` uses."""
+        """Register corpora, by the name for ``--corpus``."""
         return ()
 
     @hookspec
     def register_recipes(self) -> Iterable[RecipeSpec]:
-        """Recipes for ``vqspeech recipe run NAME``."""
+        """Register recipes for ``vqspeech recipe run NAME``."""
         return ()
 
     @hookspec
     def register_analyses(self) -> Iterable[AnalysisSpec]:
-        """Analyses of codes for ``vqspeech analyze NAME``."""
+        """Register analyses of codes for ``vqspeech analyze NAME``."""
         return ()
 
     @hookspec
     def register_alignments(self) -> Iterable[AlignmentSpec]:
-        """File formats of phone alignments, chosen by file name ending."""
+        """Register file formats of phone alignments, chosen by file name ending."""
         return ()
 
     @hookspec
     def register_aligners(self) -> Iterable[AlignerSpec]:
-        """Makers of phone alignments, by the name that ``--aligner`` uses."""
+        """Register aligners, by the name for ``--aligner``."""
         return ()
 
     @hookspec
     def register_commands(self) -> Iterable[CommandSpec]:
-        """Further command groups: ``vqspeech NAME ...``."""
+        """Register command groups: ``vqspeech NAME ...``."""
         return ()
 
 

@@ -184,7 +184,7 @@ def register(plugin: Plugin, module: ModuleType | Any) -> None:
 
 
 def _shortened(error: Exception) -> Exception:
-    """Shorten pluggy's validation error to one line: its first line names the module, a later one the mistake."""
+    """Shorten pluggy's validation error to one line: module and mistake."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     kept = [line for line in lines if not line.startswith(("definition:", "hookimpl definition:"))]
     message = " ".join(kept) if kept else str(error)
@@ -227,7 +227,7 @@ _host: Host | None = None
 
 
 def current() -> Host:
-    """The host of this process, created on first use."""
+    """Return the host of this process, created on first use."""
     global _host
     if _host is None:
         _host = Host()

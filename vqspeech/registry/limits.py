@@ -12,11 +12,11 @@ DEFAULT_LIMIT_S = 20.0
 
 
 class ImportTimeout(BaseException):
-    """An import that took too long; not an `Exception`, so that ``except Exception`` in a plugin does not catch it."""
+    """An import beyond the time limit; not an `Exception`, so that plugins do not catch it."""
 
 
 def import_limit_s(environ: Mapping[str, str]) -> float:
-    """Read ``VQSPEECH_PLUGIN_TIMEOUT`` in seconds; `DEFAULT_LIMIT_S` where it is not set or not a positive number."""
+    """Return ``VQSPEECH_PLUGIN_TIMEOUT`` in seconds; `DEFAULT_LIMIT_S` if unset or unusable."""
     try:
         limit_s = float(environ.get("VQSPEECH_PLUGIN_TIMEOUT", ""))
     except ValueError:

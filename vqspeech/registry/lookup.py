@@ -1,4 +1,4 @@
-"""Look up registered things by name: ``lookup.get(QuantizerSpec, "ema")``; built-ins first, plugins load on demand."""
+"""Look up registered targets by name: ``lookup.get(QuantizerSpec, "ema")``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def entries(kind: type[S]) -> tuple[Entry[S], ...]: ...
 @overload
 def entries(kind: str) -> tuple[Entry[Spec], ...]: ...
 def entries(kind: type[Spec] | str) -> tuple[Entry[Spec], ...]:
-    """Return all entries of a kind, built-ins first. Loads plugins; a name registered twice appears twice.
+    """Return all entries of a kind, built-ins first; loads plugins.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def _kind(kind: type[Spec] | str) -> str:
 
 
 def _loaded() -> Host:
-    """Return the host with plugins loaded; prints failures once, or raises when ``VQSPEECH_STRICT_PLUGINS=1``."""
+    """Return the host with loaded plugins; print failures once, or raise in strict mode."""
     host = hosts.current()
     failures = host.failures
     if failures and host.environ.get("VQSPEECH_STRICT_PLUGINS") == "1":

@@ -1,4 +1,4 @@
-"""Options of a registered target: read from its signature, checked by name and type, and described for help."""
+"""Options of registered targets: read from signatures, checked, and described."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Option:
     Parameters
     ----------
     name : the keyword
-    type : its annotation, or the type of its default; Any where neither says
+    type : its annotation, or the type of its default, else Any
     default : `REQUIRED` where there is none
     """
 
@@ -37,7 +37,7 @@ class Option:
         return shown if self.default is REQUIRED else f"{shown} = {self.default!r}"
 
     def checked(self, value: Any, key: str = "") -> Any:
-        """A value converted to the option's type.
+        """Convert a value to the option's type.
 
         Parameters
         ----------
@@ -76,12 +76,12 @@ class Options:
     open_ended: bool
 
     def checked(self, values: Mapping[str, Any], prefix: str = "", kind: str = "option") -> dict[str, Any]:
-        """The values that were given, converted to the types of their options; defaults are not filled in.
+        """Check given values and convert them to the types of their options.
 
         Parameters
         ----------
         values : name -> plain value
-        prefix : stands before names in messages, for example ``"model.encoder."``
+        prefix : prefix of names in messages, for example ``"model.encoder."``
         kind : what messages call an option
 
         Raises
@@ -99,7 +99,7 @@ class Options:
 
 
 def options_of(target: Callable[..., Any], positional: int, reserved: tuple[str, ...] = ()) -> Options:
-    """Options of a target: its keywords after the positional arguments.
+    """Return the options of a target: its keywords after the positional arguments.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def _hints(target: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _type_of(default: object) -> Any:
-    """The type of an option without annotation, from its default."""
+    """Return the type of an option without annotation, from its default."""
     if isinstance(default, bool):
         return bool
     if isinstance(default, int | float):
@@ -149,7 +149,7 @@ def _type_name(kind: Any) -> str:
 
 
 def _issues(error: Any, kind: Any, key: str) -> list[str]:
-    """One sentence per mistake of a pydantic error; a union lists a failure for each of its members, shown once."""
+    """Return a sentence per distinct mistake of a pydantic error."""
     lines = []
     for issue in error.errors():
         place = [str(part) for part in issue["loc"] if not typing.get_args(kind) or not isinstance(part, str)]

@@ -1,4 +1,4 @@
-"""Import plugins and their targets in other processes, so that hanging and crashing ones do no harm."""
+"""Import plugins and targets in other processes, which may hang or crash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write the hook reference from the specs: ``python -m vqspeech.registry.reference > docs/plugins/hooks.md``."""
+"""Write docs/plugins/hooks.md from the specs: ``python -m vqspeech.registry.reference``."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def reference() -> str:
     parts = [_HEAD, "## All specs\n", _prose(Spec), _fields(Spec, ()), f"This version understands api {apis}.\n"]
     for kind, hook in HOOKS.items():
         spec = SPEC_OF_KIND[kind]
-        says = inspect.getdoc(getattr(Hooks, hook)) or ""
+        text = inspect.getdoc(getattr(Hooks, hook)) or ""
         own = _fields(spec, tuple(field.name for field in dataclasses.fields(Spec)))
-        parts += [f"## `{hook}()`\n", f"{_code(says)} Returns `{spec.__name__}` objects.\n", _prose(spec), own]
+        parts += [f"## `{hook}()`\n", f"{_code(text)} Returns `{spec.__name__}` objects.\n", _prose(spec), own]
     return "\n".join(part for part in parts if part)
 
 

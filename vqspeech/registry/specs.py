@@ -28,7 +28,7 @@ class Spec:
     target : ``"package.module:attribute"``, imported on first use, or the object itself
     summary : one line for listings
     api : version of the kind's protocol that the target follows
-    requires : importable names needed at use; a missing one gives an error that says what to install
+    requires : modules needed at use; the error for a missing one says what to install
     """
 
     kind: ClassVar[str] = ""
@@ -140,7 +140,7 @@ class CorpusSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeSpec(Spec):
-    """A recipe. The target is called as ``run(request: RecipeRequest)`` and returns a `RecipeOutcome`.
+    """A recipe; its target is called as ``run(request)`` and returns a `RecipeOutcome`.
 
     TOML files in the package of the target are the presets of the recipe: ``recipe show`` prints them.
 
@@ -189,7 +189,7 @@ class AlignmentSpec(Spec):
 class AlignerSpec(Spec):
     """A maker of phone alignments.
 
-    The target is called as ``align(path, text=TEXT)`` with an audio file and what is said in it, and returns a
+    The target is called as ``align(path, text=TEXT)`` with an audio file and its transcript, and returns a
     `vqspeech.alignment.base.Alignment`.
     """
 
@@ -198,7 +198,7 @@ class AlignerSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class CommandSpec(Spec):
-    """A command group. The target is a ``typer.Typer`` app (or a plain function, which becomes one command)."""
+    """A command group; its target is a ``typer.Typer`` app, or a function for one command."""
 
     kind: ClassVar[str] = "command"
 

@@ -1,4 +1,4 @@
-"""Reports: elements of a page as plain data, and the writer that turns them into a folder with an HTML page."""
+"""Reports: elements of a page as plain data, and the writer of an HTML page."""
 
 from vqspeech.report.elements import Clip, Headline, Picture, PlayerRow, Report, Section, Table
 from vqspeech.report.write import write_report

@@ -1,4 +1,4 @@
-"""The files of a report: each is copied into the report's folder once, under a readable and unique name."""
+"""Files of a report, each copied to its folder once under a unique name."""
 
 from __future__ import annotations
 

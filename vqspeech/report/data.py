@@ -1,4 +1,4 @@
-"""Sections as JSON values beside their files, so that a stage can make a section and a later one can show it."""
+"""Convert sections to JSON values and back, between stages."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _clip(item: Mapping[str, Any], folder: Path) -> Clip:
 
 
 def _inside(source: Path | Figure, folder: Path) -> str:
-    """The address of a file that lies below `folder` already, else empty."""
+    """Return the relative path of a file below `folder`, else empty."""
     if isinstance(source, Path) and source.is_file() and source.absolute().is_relative_to(folder.absolute()):
         return source.absolute().relative_to(folder.absolute()).as_posix()
     return ""

@@ -1,4 +1,4 @@
-"""The elements of a report: frozen dataclasses without any HTML; `vqspeech.report.write` makes a page of them."""
+"""Elements of a report: frozen dataclasses without HTML."""
 
 from __future__ import annotations
 

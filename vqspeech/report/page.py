@@ -36,7 +36,7 @@ def render(report: Report, assets: Assets) -> str:
 
 
 def format_cell(cell: Cell) -> str:
-    """Format a cell: a dash for None, thousands separators for integers, three or four digits for other numbers."""
+    """Format a cell: a dash for None, thousands separators, three or four digits."""
     if cell is None:
         return "–"
     if isinstance(cell, bool | str):
@@ -81,6 +81,6 @@ def _anchor(title: str) -> str:
 
 
 def _right_aligned(table: Table) -> list[bool]:
-    """Which columns hold numbers only."""
+    """Return which columns hold numbers only."""
     texts = [[format_cell(cell).strip() for cell in row] for row in table.rows]
     return [bool(texts) and all(_NUMBER.fullmatch(row[index]) for row in texts) for index in range(len(table.columns))]

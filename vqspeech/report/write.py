@@ -16,7 +16,7 @@ from vqspeech.report.page import GENERATOR, render
 
 
 def write_report(directory: Path, report: Report) -> Path:
-    """Write a report as a folder with ``index.html``, ``audio/`` and ``figures/``, whole or not at all.
+    """Write a report as a folder with ``index.html``, ``audio/`` and ``figures/``, atomically.
 
     An earlier report at `directory` is replaced; the new one may refer to files of the earlier one.
 

@@ -1,4 +1,4 @@
-"""Run directories: what they hold, which job may use them, and how they are opened and prepared."""
+"""Run directories: layout, lock, opening and prepared data."""
 
 from vqspeech.runs.data import prepare as prepare
 from vqspeech.runs.directory import RunDirectory as RunDirectory

@@ -97,28 +97,28 @@ class RunDirectory:
         )  # fmt: skip
 
     def below(self, name: str) -> RunDirectory:
-        """The run directory of a part of this run, such as ``"prior"`` or ``"baselines/vae"``."""
+        """Return the run directory of a part of this run, such as ``"prior"`` or ``"baselines/vae"``."""
         return RunDirectory(self.path / name)
 
     def checkpoint(self, step: int) -> Path:
-        """The checkpoint directory of a step."""
+        """Return the checkpoint directory of a step."""
         return self.checkpoints / f"step-{step:08}"
 
     def list_checkpoints(self) -> list[Path]:
-        """The checkpoint directories, oldest first."""
+        """Return the checkpoint directories, oldest first."""
         return sorted(self.checkpoints.glob("step-*"))
 
     @classmethod
     def of_checkpoint(cls, checkpoint: Path) -> RunDirectory:
-        """The run that a checkpoint directory belongs to."""
+        """Return the run of a checkpoint directory."""
         return cls(checkpoint.absolute().parent.parent)
 
     def is_empty(self) -> bool:
-        """Whether there is nothing here; the lock does not count."""
+        """Return whether the directory is empty, apart from the lock."""
         return not self.path.exists() or all(path == self.lock for path in self.path.iterdir())
 
     def is_trained(self) -> bool:
-        """Whether there is a checkpoint, or something that was made with one."""
+        """Return whether there is a checkpoint, or a result made with one."""
         made = (self.codes, self.listening, self.pictures, self.analyses, self.report, self.results)
         return bool(self.list_checkpoints()) or any(path.exists() for path in made)
 

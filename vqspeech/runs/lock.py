@@ -102,7 +102,7 @@ def _lock(file: IO[str]) -> bool:
 
 
 def _is_current(file: IO[str], path: Path) -> bool:
-    """Whether an open file still has its name: the process that had locked it may have removed it."""
+    """Return whether an open lock file still exists under its name."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:

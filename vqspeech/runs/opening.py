@@ -1,4 +1,4 @@
-"""A run directory belongs to one configuration: it is claimed by the first command, and checked by every later one."""
+"""Run directories belong to one configuration: the first command sets, later ones check it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _is_run(directory: RunDirectory) -> bool:
 
 
 def _check_same(directory: RunDirectory, config: RunConfig) -> None:
-    """Check the configuration of a trained run; clear what another configuration left of one that is not."""
+    """Check the configuration of a trained run; clear an untrained run of another one."""
     try:
         changed = _changed_keys(directory.config, config)
     except CheckpointError:
@@ -83,7 +83,7 @@ def _check_same(directory: RunDirectory, config: RunConfig) -> None:
 
 
 def _changed_keys(path: Path, config: RunConfig) -> list[str]:
-    """The keys in which a configuration on disk differs from another, each as ``key: old -> new``."""
+    """Return the keys that differ from a configuration on disk, each as ``key: old -> new``."""
     try:
         stored = dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:

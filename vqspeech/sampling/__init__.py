@@ -1,4 +1,4 @@
-"""Sampling from a WaveNet: one function, engines behind it, and the registered decoder `wavenet` on top."""
+"""Sampling from a WaveNet: engines, and the registered decoder `wavenet`."""
 
 from vqspeech.sampling.conditions import LazyConditions
 from vqspeech.sampling.draws import uniforms

@@ -1,4 +1,4 @@
-"""Conditions computed when they are needed, so that hours of speech fit in memory."""
+"""Compute conditions on demand, so that hours of speech fit in memory."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ BLOCK_LATENTS = 64
 
 
 class LazyConditions:
-    """`WaveNet.conditions` of one utterance, (frames * upsampling, layers, 2 * width), a block at a time.
+    """`WaveNet.conditions` of an utterance, (frames * upsampling, layers, 2 * width), in blocks.
 
-    Blocks are the same however slices are cut, so what is drawn from them does not depend on the pieces. An hour of
-    codes at 25 Hz takes
-    0.7 MB, of latents of 64 dimensions 23 MB, of conditions of 30 layers of 64 channels 1.4 GB.
+    Blocks do not depend on the requested slices, so neither do samples. An hour of codes at 25 Hz takes 0.7 MB, of
+    latents of 64 dimensions 23 MB, of conditions of 30 layers of 64 channels 1.4 GB.
 
     Parameters
     ----------
     decoder : the network
-    latents : of the utterance, (dim, frames) of any slice
+    latents : latents of the utterance, (dim, frames) for any slice
     speaker : (1,) int64 index, or None
     """
 

@@ -1,4 +1,4 @@
-"""The CPU engine: numba code, many streams over the cores, the past of every stream in ring buffers."""
+"""The CPU engine, in numba: streams over all cores, with ring buffers of the past."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vqspeech.sampling.packing import WEIGHTS, Packed, aligned, pack
 
 
 class Net(NamedTuple):
-    """What `kernel.draw` reads of a network: the fields of `Packed`, and the weights per number of `now`."""
+    """The network for `kernel.draw`: fields of `Packed`, and weights per number of `now`."""
 
     taps: int
     width: int
@@ -96,7 +96,7 @@ class CpuSampler:
         self._run(nothing, np.zeros((0, 0)))
 
     def draw(self, conditions: Tensor, uniforms: Tensor, temperature: float = 1.0) -> Tensor:
-        """Draw the next samples of every stream, or of the first ones for fewer rows; see `ReferenceSampler.draw`."""
+        """Draw the next samples of every stream, or of the first; see `ReferenceSampler.draw`."""
         levels, _ = self._run(conditions, uniforms.numpy(), temperature)
         return torch.from_numpy(levels)
 
@@ -115,20 +115,23 @@ class CpuSampler:
         seen = np.empty((*uniforms.shape, LEVELS) if forced is not None else (0, 0, 0), np.float32)
 
         def run(shard: int) -> None:
-            mine = slice(shard, rows, self.shards)
-            out, logits = np.empty(levels[mine].shape, np.int64), np.empty(seen[mine].shape, np.float32)
+            own = slice(shard, rows, self.shards)
+            out, logits = (
+                np.empty(levels[own].shape, np.int64),
+                np.empty(seen[own].shape, np.float32),
+            )
             kernel.draw(
                 self._net,
                 self._states[shard],
-                np.ascontiguousarray(ready[:, :, mine]).reshape(-1),
+                np.ascontiguousarray(ready[:, :, own]).reshape(-1),
                 self.condition_samples,
-                np.ascontiguousarray(uniforms[mine], np.float64),
+                np.ascontiguousarray(uniforms[own], np.float64),
                 float(temperature),
-                np.ascontiguousarray(forced[mine], np.int64) if forced is not None else np.empty((0, 0), np.int64),
+                np.ascontiguousarray(forced[own], np.int64) if forced is not None else np.empty((0, 0), np.int64),
                 out,
                 logits,
             )
-            levels[mine], seen[mine] = out, logits
+            levels[own], seen[own] = out, logits
 
         if self._pool is None:
             run(0)

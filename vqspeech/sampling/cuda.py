@@ -1,4 +1,4 @@
-"""The CUDA engine: many streams at once; a CUDA graph of sixteen samples is recorded and replayed."""
+"""The CUDA engine: replays a CUDA graph of sixteen samples for many streams."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class CudaSampler:
 
     @torch.inference_mode()
     def draw(self, conditions: Tensor, uniforms: Tensor, temperature: float = 1.0) -> Tensor:
-        """Draw the next samples of every stream, or of the first ones for fewer rows; see `ReferenceSampler.draw`."""
+        """Draw the next samples of every stream, or of the first; see `ReferenceSampler.draw`."""
         rows, time = uniforms.shape
         levels = torch.empty(rows, time, dtype=torch.int64)
         with self._on_device():
@@ -105,13 +105,13 @@ class CudaSampler:
     @torch.inference_mode()
     def _record(self) -> torch.cuda.CUDAGraph:
         with self._on_device():
-            aside, here = torch.cuda.Stream(), torch.cuda.current_stream()
-            aside.wait_stream(here)
-            with torch.cuda.stream(aside):
+            side_stream, here = torch.cuda.Stream(), torch.cuda.current_stream()
+            side_stream.wait_stream(here)
+            with torch.cuda.stream(side_stream):
                 for _ in range(WARM_UPS):
                     self._step.advance(REPLAYED_SAMPLES)
                     self._step.reset()
-            here.wait_stream(aside)
+            here.wait_stream(side_stream)
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph):
                 self._step.advance(REPLAYED_SAMPLES)
@@ -120,7 +120,7 @@ class CudaSampler:
 
     @contextmanager
     def _on_device(self) -> Iterator[None]:
-        """Compute on this device, with float32 products in float32 or on tensor cores, whatever the process has set."""
+        """Compute on this device, with float32 products in float32 or TF32."""
         if self._device.type != "cuda":
             yield
             return

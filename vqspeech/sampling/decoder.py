@@ -1,4 +1,4 @@
-"""The registered decoder `wavenet`: the network of `vqspeech.nn.decoders.wavenet` with the sampling engines."""
+"""The registered decoder `wavenet`: the network with the sampling engines."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def wavenet_decoder(
 
     Parameters
     ----------
-    latents : what it decodes
+    latents : description of the latents
     cycles, layers_per_cycle : dilations are 1, 2, 4, ... in each cycle
     kernel_size, residual_channels, skip_channels : see `WaveNet`
     condition_channels, condition_kernel, condition_upsampling : see `vqspeech.nn.decoders.conditioner.Conditioner`
@@ -40,7 +40,7 @@ def wavenet_decoder(
 
     Raises
     ------
-    ConfigError : for values that no WaveNet has
+    ConfigError : for impossible values
     """
     counts = {
         "cycles": cycles,
@@ -74,7 +74,7 @@ def wavenet_decoder(
 
 
 class WaveNetDecoder(WaveNet):
-    """A `WaveNet` that speaks: free-running samples drawn by the engines of `vqspeech.sampling`."""
+    """A `WaveNet` with free-running sampling by the engines of `vqspeech.sampling`."""
 
     @torch.inference_mode()
     def speak(

@@ -22,11 +22,11 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """Its key in `ENGINES`; another engine than requested where that could not start."""
+        """Key in `ENGINES` of the engine that runs, possibly a substitute."""
         ...
 
     def draw(self, conditions: Tensor, uniforms: Tensor, temperature: float = 1.0) -> Tensor:
-        """Draw the next mu-law levels (batch, time); with fewer rows, only the first streams continue from here on."""
+        """Draw the next mu-law levels (batch, time) of every stream, or of the first."""
         ...
 
 
@@ -117,14 +117,14 @@ def numba_trouble() -> str:
     try:
         from vqspeech.sampling.cpu import CpuSampler
 
-        # Leaves the caller's random numbers alone.
+        # Keeps the caller's random numbers.
         with torch.random.fork_rng(devices=[]):
             decoder = WaveNet(
                 dim=1, hop_samples=1, dilations=(1,), residual_channels=1, skip_channels=1, condition_channels=1
             )
         CpuSampler(decoder, 1, threads=1).draw(torch.zeros(1, 1, 1, 2), torch.zeros(1, 1, dtype=torch.float64))
     except Exception as error:
-        # Whatever a broken installation of numba or LLVM may raise.
+        # A broken installation of numba or LLVM may raise any exception.
         return _first_line(error)
     finally:
         if collecting:

@@ -1,4 +1,4 @@
-"""The loop over samples of the CPU engine, in numba: every product is made of register tiles (see `tile`).
+"""The loop over samples of the CPU engine, in numba, on register tiles (see `tile`).
 
 Numba caches the machine code in ``__pycache__`` by the date of this file: touch it after changing `tile` or `numeric`.
 """
@@ -18,7 +18,7 @@ tile_4x4, tile_4x2, tile_4x1 = (make_tile(4, vectors) for vectors in (4, 2, 1))
 
 @compiled
 def product(x, at, stride, rows, count, w, panel, y, to, pitch, vectors, widest, per_word):  # type: ignore[no-untyped-def]
-    """Add ``x[at + r * stride + k] W[k, n]`` to ``y[to + r * pitch + n]`` for `rows` rows; return where W ends.
+    """Add products of rows of x and the panels W to rows of y; return where W ends.
 
     W lies in `w` from `panel` on, in panels of up to `widest` vectors as `packing.panels` makes them.
 
@@ -58,9 +58,9 @@ def product(x, at, stride, rows, count, w, panel, y, to, pitch, vectors, widest,
 
 @compiled
 def gate(g, at, z, to, width):  # type: ignore[no-untyped-def]
-    """z = tanh(f) sigmoid(h) of [f | h] = g, as (a - 1) / ((a + 1) (b + 1)), a = exp(2 f), b = exp(-h).
+    """Compute z = tanh(f) sigmoid(h) of g = [f | h].
 
-    The error is below 3e-7.
+    It is (a - 1) / ((a + 1) (b + 1)) with a = exp(2 f), b = exp(-h). The error is below 3e-7.
     """
     f, h, z = g[at : at + width], g[at + width : at + 2 * width], z[to : to + width]
     for n in range(width):
@@ -71,7 +71,8 @@ def gate(g, at, z, to, width):  # type: ignore[no-untyped-def]
 
 @compiled
 def copy(source, at, target, to, count):  # type: ignore[no-untyped-def]
-    """target[to:...] = source[at:...]. (For slices, numba would check the sign of every ``at + n``.)"""
+    """Copy `count` numbers: target[to:...] = source[at:...]."""
+    # A loop, since numba checks the sign of every index of a slice.
     source, target = source[at : at + count], target[to : to + count]
     for n in range(count):
         target[n] = source[n]
@@ -79,7 +80,7 @@ def copy(source, at, target, to, count):  # type: ignore[no-untyped-def]
 
 @compiled
 def add(first, at, second, here, target, to, count):  # type: ignore[no-untyped-def]
-    """target[to:...] = first[at:...] + second[here:...]."""
+    """Add `count` numbers: target[to:...] = first[at:...] + second[here:...]."""
     first, second, target = first[at : at + count], second[here : here + count], target[to : to + count]
     for n in range(count):
         target[n] = first[n] + second[n]
@@ -95,7 +96,7 @@ def rectify(array, at, count):  # type: ignore[no-untyped-def]
 
 @compiled
 def _exp64(x):  # type: ignore[no-untyped-def]
-    """exp of a float64 <= 0 with a relative error below 1e-15; 0 below -708."""
+    """Compute exp of a float64 <= 0 with a relative error below 1e-15; 0 below -708."""
     x = max(x, -710.0)
     n = np.floor(x * 1.4426950408889634074 + 0.5)
     r = x - n * 6.93145751953125e-1 - n * 1.42860682030941723212e-6
@@ -117,7 +118,7 @@ def _exp64(x):  # type: ignore[no-untyped-def]
 
 @compiled
 def choose(logits, at, uniform, temperature, cumulative):  # type: ignore[no-untyped-def]
-    """`reference.choose` for the row of 256 logits at `at`; `cumulative` is scratch, 256 float64."""
+    """Draw as `reference.choose` from 256 logits at `at`; `cumulative` is float64 scratch."""
     logits = logits[at : at + LEVELS]
     peak = logits[0]
     for level in range(LEVELS):

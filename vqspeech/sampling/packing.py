@@ -1,4 +1,4 @@
-"""Weights of a WaveNet in the order in which a CPU reads them: one block from the first layer to the logits."""
+"""Pack the weights of a WaveNet in the order in which a CPU reads them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WEIGHTS = ("fp32", "bf16")
 
 @dataclass(frozen=True, kw_only=True)
 class Packed:
-    """Weights and shapes of a WaveNet for `kernel.draw`, with widths padded by zeros to whole vectors.
+    """Weights and shapes of a WaveNet for `kernel.draw`, zero-padded to whole vectors.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def block(dilation: int, most: int) -> int:
 
 
 def panels(matrix: np.ndarray, columns: int, unit: int) -> list[np.ndarray]:
-    """Cut a matrix (inputs, outputs) into flat panels of columns; the last ones are halved down to `unit`."""
+    """Cut a matrix (inputs, outputs) into flat panels of columns, the last ones halved."""
     parts, first = [], 0
     while first < matrix.shape[1]:
         while columns > max(unit, matrix.shape[1] - first):

@@ -1,4 +1,4 @@
-"""The reference engine: the layers of a WaveNet one sample at a time, with the past of every layer kept in a ring."""
+"""The reference engine: one sample at a time, with a ring buffer per layer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vqspeech.nn.decoders.wavenet import WaveNet
 
 
 class ReferenceSampler:
-    """Draws samples of a batch of streams, at constant cost per sample (Paine et al. 2016, arXiv 1611.09482).
+    """Draws samples of a batch of streams (Paine et al. 2016, arXiv 1611.09482).
 
     It keeps the inputs of each layer for the last (kernel_size - 1) * dilation samples. A further call continues the
     streams.
@@ -37,7 +37,7 @@ class ReferenceSampler:
 
     @torch.inference_mode()
     def draw(self, conditions: Tensor, uniforms: Tensor, temperature: float = 1.0) -> Tensor:
-        """Draw the next samples of every stream; with fewer rows, only the first streams continue from here on.
+        """Draw the next samples of every stream, or of the first.
 
         Parameters
         ----------
@@ -59,7 +59,7 @@ class ReferenceSampler:
         return levels
 
     def logits(self, condition: Tensor) -> Tensor:
-        """Compute logits (batch, 256) from a condition (layers, batch, 2 * width), and advance by one sample."""
+        """Compute logits (batch, 256) from a condition (layers, batch, 2 * width); advance one step."""
         decoder, outputs = self._decoder, []
         x = decoder.embedding(self._level)[:, None]
         for index, (dilation, ring) in enumerate(zip(decoder.dilations, self._rings, strict=True)):
@@ -74,12 +74,12 @@ class ReferenceSampler:
 
 
 def choose(logits: Tensor, uniform: Tensor, temperature: float) -> Tensor:
-    """Draw levels (batch,): where the cumulative softmax of logits / temperature passes `uniform` (batch,)."""
+    """Draw levels (batch,) where the cumulative softmax passes `uniform` (batch,)."""
     return logits.argmax(1) if temperature == 0 else pass_uniform(logits, uniform, temperature)
 
 
 def pass_uniform(logits: Tensor, uniform: Tensor, temperature: float | Tensor) -> Tensor:
-    """Draw levels as `choose` does, for a temperature above 0; a tensor as temperature stays on its device."""
+    """Draw levels as `choose` does, with a temperature above 0, number or tensor."""
     logits = logits.double()
     # the most likely level keeps 0 after division by any temperature
     below = logits - logits.max(1, keepdim=True).values

@@ -1,4 +1,4 @@
-"""Sampling as a fixed sequence of tensor operations, equal at every sample, which a CUDA graph can record."""
+"""Sampling as a fixed sequence of tensor operations, for a CUDA graph."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vqspeech.sampling.reference import pass_uniform
 
 
 class Step:
-    """Draws the next samples of streams without involving the host: buffers stay in place, counters are on the device.
+    """Draws samples of streams on the device, without synchronising with the host.
 
     A GPU spends its time between operations, so there are as few as possible:
 
@@ -100,7 +100,7 @@ class Step:
         self._place.zero_()
 
     def begin(self, conditions: Tensor, uniforms: Tensor, temperature: float) -> None:
-        """Set conditions and random numbers of the next samples; streams beyond the rows draw unused samples.
+        """Set conditions and random numbers of the next samples.
 
         Parameters
         ----------
@@ -132,7 +132,7 @@ class Step:
         return self._levels[:time, :rows].T.to("cpu", copy=True)
 
     def forced(self, level: Tensor) -> Tensor:
-        """Return logits (streams, 256) of the next sample, which becomes `level` (streams,), drawn or not."""
+        """Return logits (streams, 256) of the next sample, and set it to `level` (streams,)."""
         _, frames, slots = self._counters(1)
         logits = self._logits(frames, slots[0])
         self._level.copy_(level)

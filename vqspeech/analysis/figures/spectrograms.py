@@ -1,4 +1,4 @@
-"""Spectrogram figures: strips for players, versions of one utterance, codes and phones on a time axis."""
+"""Spectrogram figures of players, versions of an utterance, and codes with phones."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def draw_spectrogram(axes: Axes, waveform: np.ndarray, sample_rate: int, *, colu
 def spectrogram_strip(
     waveform: np.ndarray, sample_rate: int, *, width_in: float = 4.6, height_in: float = 1.35
 ) -> Figure:
-    """Draw a spectrogram without axes or margins; the play head of the report moves over its whole width.
+    """Draw a spectrogram without axes or margins, for the play head of the report.
 
     Raises
     ------
@@ -149,7 +149,7 @@ def codes_and_phones(
 
 
 def _draw_span(axes: Axes, start: float, stop: float, label: str, *, upright: bool, points_per_s: float) -> None:
-    """Draw a box on the time axis, with its label where that fits; its shade depends on the label only."""
+    """Draw a box on the time axis, labelled if the label fits; its label selects the shade."""
     shade = "#ffffff" if label == SILENCE else _shade(label)
     axes.axvspan(start, stop, 0.04, 0.96, facecolor=shade, edgecolor=RULE, linewidth=0.5)
     size = 7.0 if upright else 8.0

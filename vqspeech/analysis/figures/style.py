@@ -48,7 +48,7 @@ def plain(axes: Axes, *, title: str = "", x: str = "", y: str = "", grid: bool =
 
 
 def save_both(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
-    """Write a figure as ``name.png`` and ``name.svg`` in a folder, created when missing; return both paths."""
+    """Write a figure as ``name.png`` and ``name.svg`` in a folder; return both paths."""
     figure.savefig(
         _ready(folder / f"{name}.svg"), format="svg", facecolor=figure.get_facecolor(), metadata={"Date": None}
     )

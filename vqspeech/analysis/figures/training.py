@@ -91,7 +91,7 @@ def training_curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def _panels(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, list[_Line]]]:
-    """Title, unit and lines of each panel."""
+    """Return title, unit and lines of each panel."""
     shuffled = sorted({key for row in rows for key in row if key.startswith(SHUFFLED)})
     criterion = shuffled[0].removeprefix(SHUFFLED) if shuffled else LIKELIHOOD
     likelihood = criterion == LIKELIHOOD
@@ -131,7 +131,7 @@ def _panels(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, list[_Lin
 
 
 def _series(rows: Sequence[Mapping[str, Any]], line: _Line) -> tuple[np.ndarray, np.ndarray]:
-    """Steps and finite values of a line."""
+    """Return steps and finite values of a line."""
     points = [
         (float(row["step"]), float(row[line.key]))
         for row in rows

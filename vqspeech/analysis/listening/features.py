@@ -29,7 +29,7 @@ def mel_filters(sample_rate: int, n_fft: int, n_mels: int) -> np.ndarray:
 
 
 def window_samples(sample_rate: int, window_s: float = WINDOW_S) -> tuple[int, int]:
-    """Return the length of the window and of the Fourier transform (the next power of two), in samples."""
+    """Return the lengths of window and Fourier transform (next power of two) in samples."""
     length = max(2, round(window_s * sample_rate))
     return length, 1 << (length - 1).bit_length()
 
@@ -37,7 +37,7 @@ def window_samples(sample_rate: int, window_s: float = WINDOW_S) -> tuple[int, i
 def mel_power(
     waveform: np.ndarray, sample_rate: int, positions: np.ndarray, *, n_mels: int, window_s: float = WINDOW_S
 ) -> np.ndarray:
-    """Compute mel power spectra of Hann windows centred at sample positions; the waveform is zero outside its ends.
+    """Compute mel power spectra of Hann windows centred at sample positions, zero-padded.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def mel_power(
 def mfcc(
     waveform: np.ndarray, sample_rate: int, positions: np.ndarray, *, n_mfcc: int = 13, n_mels: int = 40
 ) -> np.ndarray:
-    """Compute MFCC (Davis and Mermelstein 1980), from c0 on, of 25 ms windows centred at sample positions.
+    """Compute MFCC (Davis and Mermelstein 1980) of 25 ms windows centred at sample positions.
 
     Pre-emphasis 0.97, natural logarithm, orthonormal DCT-II. Returns (..., n_mfcc) float32.
     """

@@ -1,4 +1,4 @@
-"""Measures of generated speech against its original: spectral distance, fundamental frequency, level."""
+"""Compare generated speech with its original: spectral distance, F0, level."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def check_waveform(waveform: np.ndarray) -> np.ndarray:
 
 
 def log_mel_db(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Compute the log-mel spectrogram (frames, 80) in dB every 10 ms, scaled to a root mean square of 1."""
+    """Compute the log-mel spectrogram (frames, 80) in dB every 10 ms, at a root mean square of 1."""
     waveform = check_waveform(waveform)
     rms = float(np.sqrt(np.mean(waveform.astype(np.float64) ** 2)))
     power = mel_power(waveform / max(rms, 1e-6), sample_rate, steps(len(waveform), sample_rate), n_mels=MEL_BANDS)
@@ -146,7 +146,7 @@ def log_mel_distance_db(original: np.ndarray, generated: np.ndarray, sample_rate
 
 
 def f0_statistics(waveform: np.ndarray, sample_rate: int) -> F0Statistics:
-    """Estimate F0 by pYIN (Mauch and Dixon 2014; librosa), 64 ms windows every 20 ms, between 60 and 500 Hz.
+    """Estimate F0 by pYIN (Mauch and Dixon 2014), 64 ms windows every 20 ms, 60 to 500 Hz.
 
     Raises
     ------
@@ -197,7 +197,7 @@ def level(waveform: np.ndarray, sample_rate: int) -> Level:
 def compare(
     original: np.ndarray, generated: np.ndarray, sample_rate: int, *, other: np.ndarray | None = None
 ) -> Comparison:
-    """Compare generated speech with its original, both (time,), and `other`, another utterance, with the original.
+    """Compare a generated waveform (time,) with its original; `other` gives a reference value.
 
     Raises
     ------
@@ -214,7 +214,7 @@ def compare(
 
 
 def compare_all(pairs: Sequence[tuple[np.ndarray, np.ndarray]], sample_rate: int) -> ReconstructionScores:
-    """Compare pairs of (original, generated); the other utterance of a pair is the generated speech of the next one.
+    """Compare pairs (original, generated); `other` is the generated speech of the next pair.
 
     It has the sound of the same model and differs in content only.
 

@@ -167,7 +167,7 @@ def _fitted(features: np.ndarray, labels: np.ndarray) -> Any:
 
 
 def folds_within_speakers(speakers: Sequence[str] | np.ndarray, n_folds: int = FOLDS) -> np.ndarray:
-    """Return the fold of each utterance, (utterances,) int64: ``j % n_folds`` for the j-th of a speaker."""
+    """Return the fold of each utterance, (utterances,) int64, spread over each speaker."""
     seen: Counter[object] = Counter()
     folds = np.empty(len(speakers), dtype=np.int64)
     for index, speaker in enumerate(speakers):
@@ -177,7 +177,7 @@ def folds_within_speakers(speakers: Sequence[str] | np.ndarray, n_folds: int = F
 
 
 def _cross_validate(features: np.ndarray, labels: np.ndarray) -> float | None:
-    """Accuracy by cross-validation over `folds_within_speakers`; speakers with one utterance stay in the fit."""
+    """Return the accuracy by cross-validation over `folds_within_speakers`."""
     folds = folds_within_speakers(labels)
     several = Counter(labels)
     testable = np.asarray([several[speaker] > 1 for speaker in labels])

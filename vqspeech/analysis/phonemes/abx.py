@@ -76,7 +76,7 @@ def gather(items: Sequence[tuple[int, int, int, int]]) -> Tokens:
 
 
 def draw_triples(tokens: Tokens, *, across: bool, seed: int, per_pair: int = PER_PAIR) -> Triples:
-    """Draw `per_pair` triples for every ordered pair of phones that allows any, with replacement; no X is its own A.
+    """Draw `per_pair` triples for each ordered pair of phones, with replacement; X differs from A.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def draw_triples(tokens: Tokens, *, across: bool, seed: int, per_pair: int = PER
 
 
 def abx_error(tokens: Tokens, triples: Triples, features: np.ndarray, dissimilarity: Dissimilarity) -> float | None:
-    """Compute the share of triples in which X is nearer to B, mean over pairs of phones; None without triples.
+    """Compute the share of triples in which X is nearer to B, averaged over pairs of phones.
 
     It lies in [0, 1]; chance is 0.5.
 
@@ -136,7 +136,7 @@ def abx_error(tokens: Tokens, triples: Triples, features: np.ndarray, dissimilar
 def warped(
     tokens: Tokens, one: np.ndarray, other: np.ndarray, features: np.ndarray, dissimilarity: Dissimilarity
 ) -> np.ndarray:
-    """Compute the mean dissimilarity along the cheapest warping path of pairs of tokens, (pairs,) float64.
+    """Compute the mean dissimilarity of pairs of tokens along the optimal warping path, (pairs,).
 
     Steps go forward in one token or in both.
     """
@@ -154,7 +154,7 @@ def warped(
 
 
 def _warp(cost: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Warp a batch of cost matrices (pairs, n, m), each with its own number of rows and columns; to (pairs,)."""
+    """Warp a batch of cost matrices (pairs, n, m) of different sizes; return costs (pairs,)."""
     pairs, n, m = cost.shape
     total = np.full((pairs, n + 1, m + 1), np.inf)
     steps = np.zeros((pairs, n + 1, m + 1))

@@ -1,4 +1,4 @@
-"""The registered analysis `phonemes`: scores of codes against phones, their figures and their section of a report."""
+"""The registered analysis `phonemes`: scores, figures and a section of the report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Registered analyses of one aspect each: boundaries, ABX, and how much codes reveal about the speaker."""
+"""Registered analyses `boundaries`, `abx` and `speaker_leakage`."""
 
 from __future__ import annotations
 

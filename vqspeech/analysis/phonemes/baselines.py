@@ -82,7 +82,7 @@ def mfcc_of(
     sample_rate: int,
     hop_samples: int,
 ) -> dict[str, np.ndarray]:
-    """Compute `mfcc_at_codes` of every frame of utterances, concatenated, each (all, 13 or 26) float32.
+    """Compute `mfcc_at_codes` of utterances, concatenated to (all, 13 or 26) float32.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def rivals(
 def kmeans_variants(
     features: Mapping[str, np.ndarray], fit_on: Mapping[str, np.ndarray], n_clusters: int, seed: int
 ) -> dict[str, np.ndarray]:
-    """Cluster every frame by each kind of feature, raw and standardised per coefficient; cluster ids (all,) int64.
+    """Cluster frames by each kind of feature, raw and standardised; return ids (all,) int64.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def kmeans_variants(
 def normalised_variants(
     features: Mapping[str, np.ndarray], fit_on: Mapping[str, np.ndarray], n_clusters: int, seed: int
 ) -> dict[str, np.ndarray]:
-    """Cluster as `kmeans_variants`, by 13 MFCC with and without the mean of each utterance, standardised and liftered.
+    """Cluster as `kmeans_variants`, with normalised and liftered variants of 13 MFCC.
 
     Coefficient n counts (n + 1)^-0.3 times, as for the spectral head of the presets for small machines.
     """

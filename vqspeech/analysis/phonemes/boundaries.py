@@ -50,7 +50,7 @@ def code_boundaries(codes: np.ndarray, hop_s: float) -> np.ndarray:
 
 
 def matches(found: np.ndarray, wanted: np.ndarray, tolerance_s: float) -> int:
-    """Count the most pairs of a found and a wanted time within the tolerance, no time used twice; both ascending."""
+    """Count the maximal number of pairs of detected and true times within the tolerance."""
     count = i = j = 0
     while i < len(found) and j < len(wanted):
         if abs(found[i] - wanted[j]) <= tolerance_s + _ROUNDING_S:

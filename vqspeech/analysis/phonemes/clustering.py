@@ -12,7 +12,7 @@ AMI_FRAMES = 50_000
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterScores:
-    """Agreement of codes and phones, each in [0, 1], 1 for the same partition (AMI may be below 0 by chance).
+    """Agreement of codes and phones in [0, 1], 1 for equal partitions; AMI may be negative.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def entropy_bits(counts: np.ndarray) -> float:
 
 
 def information_bits(counts: np.ndarray) -> float:
-    """Compute the mutual information in bits of joint counts (plug-in estimate, too high on few frames)."""
+    """Compute the plug-in mutual information in bits of joint counts, biased on few frames."""
     return max(0.0, entropy_bits(counts.sum(0)) + entropy_bits(counts.sum(1)) - entropy_bits(counts))
 
 

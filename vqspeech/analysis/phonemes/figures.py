@@ -1,4 +1,4 @@
-"""Figures of codes and phones: the codebook as a map, P(phone | code), confusions, recall, durations."""
+"""Figures of codes and phones: codebook map, P(phone | code), confusions, recall, durations."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _LABEL_ROOM = np.array([0.028, 0.026])
 
 
 def codebook_projection(vectors: np.ndarray, counts: np.ndarray, phones: Sequence[str], *, seed: int = 0) -> Figure:
-    """Draw code vectors in the plane, by principal components and by t-SNE, coloured and named by their phone.
+    """Draw code vectors by principal components and t-SNE, coloured and named by phone.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def codebook_projection(vectors: np.ndarray, counts: np.ndarray, phones: Sequenc
 
 
 def _draw_codes(axes: Axes, places: np.ndarray, names: Sequence[str], total: np.ndarray, sure: np.ndarray) -> None:
-    """Draw a dot per code: area by its share of frames, fainter for a less certain phone, named where it fits."""
+    """Draw a dot per code: area by frames, opacity by certainty, named where space permits."""
     from matplotlib.colors import to_rgba
 
     size = 40 + 260 * total / total.max()
@@ -208,7 +208,7 @@ def durations(runs_s: np.ndarray, phones_s: np.ndarray, hop_s: float) -> Figure:
 
 
 def run_lengths(sequences: Iterable[np.ndarray], hop_s: float) -> np.ndarray:
-    """Return the durations in seconds of runs of one code in sequences (frames,) or (codebooks, frames)."""
+    """Return the durations in seconds of runs of equal codes in sequences of frames."""
     found: list[int] = []
     for codes in sequences:
         codes = np.atleast_2d(codes)
@@ -226,7 +226,7 @@ def phone_lengths(alignments: Iterable[Alignment]) -> np.ndarray:
 
 
 def code_phone_matrix(counts: np.ndarray, phones: Sequence[str]) -> Figure:
-    """Draw P(phone | code): a column per code that occurs, a row per phone, by manner of articulation.
+    """Draw P(phone | code), a column per code and a row per phone, by manner of articulation.
 
     Parameters
     ----------

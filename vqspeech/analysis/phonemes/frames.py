@@ -1,4 +1,4 @@
-"""Codes and phones on one time axis: a code gets the phone at its centre, or the one that covers most of it."""
+"""Label codes with phones on one time axis."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class LabelledFrames:
 
 
 def centres(n_frames: int, hop_samples: int) -> np.ndarray:
-    """Return the sample positions of the centres of codes, (n_frames,) float64; code t starts at t * hop."""
+    """Return the sample positions of the centres of codes, (n_frames,) float64."""
     return (np.arange(n_frames) + 0.5) * hop_samples
 
 
@@ -228,7 +228,7 @@ def _check_codes(table: CodeTable) -> None:
 
 
 def _code_ids(codes: np.ndarray, place: np.ndarray, sizes: tuple[int, ...]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """One id per frame from codes (codebooks, all): the code, or the number of its joint code at `place`."""
+    """Return an id per frame of codes (codebooks, all), or the numbers of joint codes."""
     if len(sizes) == 1:
         return codes[0].astype(np.int64), tuple(str(code) for code in range(sizes[0]))
     joint, ids = np.unique(codes, axis=1, return_inverse=True)

@@ -1,4 +1,4 @@
-"""Information about the speaker in codes: linear probes, beside the same from MFCC, and mutual information."""
+"""Measure speaker information in codes by linear probes and mutual information."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _regression(features: np.ndarray, who: np.ndarray) -> Predict:
 
 
 def _most_frequent(codes: np.ndarray, who: np.ndarray, n_codes: int) -> Predict:
-    """The limit of logistic regression on a one-hot code: the most frequent speaker of each code."""
+    """Return the most frequent speaker of each code, the limit of logistic regression."""
     counts = joint_counts(codes, who, n_codes, int(who.max()) + 1) + 1e-6 * np.bincount(who)
     return lambda values: np.asarray(counts.argmax(axis=1)[values[:, 0]])
 

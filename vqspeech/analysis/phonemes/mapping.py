@@ -1,4 +1,4 @@
-"""Maps from codes to phones: the paper's majority map, the same across speakers, recall and confusions.
+"""Maps from codes to phones: majority map, across speakers, recall and confusions.
 
 All functions work on flat arrays of ids, (frames,) int64: codes, clusters of a baseline, or joint codes.
 """
@@ -28,12 +28,12 @@ def majority_map(counts: np.ndarray) -> np.ndarray:
 
 
 def majority_accuracy(codes: np.ndarray, labels: np.ndarray, n_codes: int, n_phones: int) -> float:
-    """Return the share of frames that the majority map names, fitted on the same frames (the paper's protocol)."""
+    """Return the accuracy of the majority map on the frames it is fitted on, as in the paper."""
     return float(joint_counts(codes, labels, n_codes, n_phones).max(axis=1).sum() / len(codes))
 
 
 def folds_of(speaker: np.ndarray, seed: int) -> np.ndarray | None:
-    """Assign each frame to a fold of whole speakers, (frames,) int64, up to `MAX_FOLDS`; None with one speaker."""
+    """Assign each frame to a fold of whole speakers, (frames,) int64; None with one speaker."""
     present, ids = np.unique(speaker, return_inverse=True)
     if len(present) < 2:
         return None
@@ -58,7 +58,7 @@ def correct_across(codes: np.ndarray, labels: np.ndarray, folds: np.ndarray, n_c
 
 
 def recall(counts: np.ndarray) -> np.ndarray:
-    """Return the share of each phone's frames that the majority map names, (phones,) float64; NaN without frames."""
+    """Return the recall of each phone under the majority map, (phones,) float64."""
     right = np.bincount(majority_map(counts), weights=_own(counts), minlength=counts.shape[1])
     with np.errstate(invalid="ignore"):
         return right / counts.sum(axis=0)
@@ -69,7 +69,7 @@ def _own(counts: np.ndarray) -> np.ndarray:
 
 
 def confusion(counts: np.ndarray) -> np.ndarray:
-    """Count frames by true phone (row) and the phone that the majority map names (column), (phones, phones) int64."""
+    """Count frames by true (row) and predicted (column) phone, (phones, phones) int64."""
     matrix = np.zeros((counts.shape[1], counts.shape[1]), dtype=np.int64)
     np.add.at(matrix, majority_map(counts), counts)
     return matrix.T
@@ -78,7 +78,7 @@ def confusion(counts: np.ndarray) -> np.ndarray:
 def typical_codes(
     counts: np.ndarray, phones: Sequence[str], names: Sequence[str], most: int = 5
 ) -> dict[str, list[tuple[str, float, float]]]:
-    """Return up to `most` codes of each phone: (code, share of the phone's frames, the phone's share of its frames)."""
+    """Return up to `most` codes per phone: code, its share of the phone, the phone's share of it."""
     of_phone, of_code = counts.sum(axis=0), counts.sum(axis=1)
     found = {}
     for index, phone in enumerate(phones):

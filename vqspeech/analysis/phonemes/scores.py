@@ -76,7 +76,7 @@ class Baselines:
 
 @dataclass(frozen=True, kw_only=True)
 class AcrossSpeakers:
-    """Accuracies of maps fitted on other speakers, in up to 20 folds of whole speakers; None with one speaker."""
+    """Accuracies of maps fitted on other speakers, in up to 20 folds; None with one speaker."""
 
     accuracy: float | None
     prior: float | None
@@ -121,7 +121,7 @@ class CodePhoneMap:
 
     @property
     def confusion(self) -> np.ndarray:
-        """Count frames by true phone (row) and the phone that the map names (column), (phones, phones) int64."""
+        """Count frames by true (row) and predicted (column) phone, (phones, phones) int64."""
         return mapping.confusion(self.counts)
 
 

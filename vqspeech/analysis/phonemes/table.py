@@ -14,7 +14,7 @@ Result = Mapping[str, Any]
 
 
 def main_scores(result: Result) -> dict[str, float | None]:
-    """Return the scores that runs are compared by, and baselines; all are shares, None where not measured."""
+    """Return the scores that runs are compared by, and baselines, as shares or None."""
     codes, speaker = result["units"][CODES], result["speaker"]
     return {
         "accuracy": result["accuracy"],

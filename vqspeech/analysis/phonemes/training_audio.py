@@ -27,7 +27,7 @@ def of_store(store: AudioStore, seed: int) -> Iterator[np.ndarray]:
 
 
 def of_run(checkpoint: SpeechCodec, seed: int, data_dir: Path | None = None) -> Iterator[np.ndarray] | None:
-    """Return waveforms (time,) of the data that a checkpoint was trained on, in random order; None if not available.
+    """Return waveforms (time,) of a checkpoint's training data, shuffled; None if unavailable.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""All scores of one labelling of frames; codes, clusters of a baseline and random codes are scored alike."""
+"""Score labellings of frames: codes, clusters of a baseline, or random codes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ABX_UTTERANCES = 1500
 
 @dataclass(frozen=True, kw_only=True)
 class NgramAccuracy:
-    """Accuracy of the n-gram map, fitted on the scored frames, and on other speakers (None with one speaker)."""
+    """Accuracy of the n-gram map on its own frames and on other speakers."""
 
     same_frames: float
     other_speakers: float | None
@@ -117,7 +117,7 @@ class FrameScorer:
         return np.asarray(majority_map(joint_counts(own, labels, n_codes, len(self.frames.phones)))[own] == labels)
 
     def accuracy(self, codes: np.ndarray, n_codes: int) -> float:
-        """Return the share of frames that the majority map, fitted on the same frames, names; codes as in `score`."""
+        """Return the accuracy of the majority map, fitted on the same frames; codes as in `score`."""
         return float(self.correct(codes, n_codes).mean())
 
     def abx_of(self, features: np.ndarray, dissimilarity: abx.Dissimilarity) -> tuple[float | None, float | None]:
@@ -190,7 +190,7 @@ def _rate(
 
 
 def _tokens(frames: LabelledFrames, table: CodeTable, alignments: Mapping[str, Alignment], seed: int) -> abx.Tokens:
-    """Tokens of the phones that are scored: the codes whose centres lie within, at least the one at the middle."""
+    """Return tokens of the scored phones: codes with their centre inside, at least one."""
     chosen = np.random.default_rng(seed).permutation(len(frames.utterances))[:ABX_UTTERANCES]
     offsets = np.concatenate([[0], np.cumsum(frames.lengths)])
     number = {phone: index for index, phone in enumerate(frames.phones) if phone != SILENCE}
