@@ -100,7 +100,7 @@ def test_values_of_a_run_that_cannot_be_used_are_named(values, message):
             {"encoder": {"front_end": {"kind": "mfcc", "n_mels": 10}}},
             r"n_mfcc: at most model\.encoder\.front_end\.n_mels",
         ),
-        ({"spectral": {"weight": 1, "kind": "logmel", "lifter": -0.3}}, r"model\.spectral\.lifter: weighs cepstral"),
+        ({"spectral": {"weight": 1, "kind": "logmel", "lifter": -0.3}}, r"model\.spectral\.lifter: weights cepstral"),
         (
             {"encoder": {"front_end": {"kind": "mfcc", "mean_window_samples": -1}}},
             r"mean_window_samples = -1; at least 0",

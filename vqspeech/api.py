@@ -213,7 +213,7 @@ def score(
     corpus : registered name of a corpus with alignments
     data_dir : folder of the corpus
     seed : seed of baselines and intervals
-    options : options of the analysis, for example ``by="majority"``
+    options : options of the analysis, for example ``labels_by="majority"``
 
     Returns
     -------
