@@ -32,8 +32,8 @@ def measured(what: str, folder: Path, kind: str, utterances: int, workers: int) 
     script = Path(__file__).with_name("data_measures.py")
     command = [sys.executable, script, what, "--dir", folder, "--kind", kind, "--utterances", utterances]
     command += ["--workers", workers]
-    found = subprocess.run([*map(str, command)], check=True, stdout=subprocess.PIPE, text=True).stdout
-    result: dict[str, float] = json.loads(found.splitlines()[-1])
+    output = subprocess.run([*map(str, command)], check=True, stdout=subprocess.PIPE, text=True).stdout
+    result: dict[str, float] = json.loads(output.splitlines()[-1])
     print(f"{what}, {kind}, {utterances:,}: {result}", file=sys.stderr, flush=True)
     return result
 

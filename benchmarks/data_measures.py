@@ -92,14 +92,14 @@ def measure_prepare(folder: Path, kind: str, utterances: int, workers: int) -> d
     _, seconds = timed(lambda: prepare(corpus, target, workers=workers))
     cpu = used() - cpu
     index = (target / "index.arrow").stat().st_size + (target / "store.json").stat().st_size
-    found = {
+    figures = {
         "seconds": seconds,
         "cpu_seconds": cpu,
         "peak_rss": peak(),
         "corpus_bytes": of_corpus,
         "index_bytes": index,
     }
-    return found | {"worker_peak_rss": peak(resource.RUSAGE_CHILDREN) or peak()}
+    return figures | {"worker_peak_rss": peak(resource.RUSAGE_CHILDREN) or peak()}
 
 
 def measure_open(folder: Path, kind: str, utterances: int, _: int) -> dict[str, float]:

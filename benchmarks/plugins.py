@@ -49,15 +49,15 @@ def plant(site: Path, count: int) -> None:
 def measure(site: Path, names: str, runs: int) -> tuple[list[float], str, bool]:
     """Seconds of each run, what the first one wrote on stderr, and whether torch was imported."""
     environ = os.environ | {"PYTHONPATH": str(site), "VQSPEECH_PLUGINS": names, "VQSPEECH_STRICT_PLUGINS": ""}
-    seconds, told = [], ""
+    seconds, messages = [], ""
     for _ in range(runs):
         begin = time.perf_counter()
         done = subprocess.run([sys.executable, "-c", COMMAND], capture_output=True, text=True, env=environ, check=True)
         seconds.append(time.perf_counter() - begin)
-        told = done.stderr
+        messages = done.stderr
     code = COMMAND.replace("main()", "\ntry:\n    main()\nfinally:\n    print('torch' in sys.modules, file=sys.stderr)")
     last = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=False)
-    return seconds, told, last.stderr.splitlines()[-1] == "True"
+    return seconds, messages, last.stderr.splitlines()[-1] == "True"
 
 
 def main() -> None:
@@ -71,7 +71,7 @@ def main() -> None:
         names = ",".join(f"p{number}" for number in range(50))
         # Writes the .pyc files, as pip does.
         measure(Path(folder), names, 1)
-        seconds, told, torch = measure(Path(folder), names, arguments.runs)
+        seconds, messages, torch = measure(Path(folder), names, arguments.runs)
         bare, _, _ = measure(Path(folder), "", arguments.runs)
     case = "plugins list, 50 distributions, 5 broken"
     median = statistics.median(seconds)
@@ -81,10 +81,10 @@ def main() -> None:
         {
             "case": case,
             "metric": "lines on stderr",
-            "value": len(told.splitlines()),
+            "value": len(messages.splitlines()),
             "unit": "",
             "goal": 5,
-            "met": told.count("\n") == 5,
+            "met": messages.count("\n") == 5,
         },
         {"case": case, "metric": "torch imported", "value": torch, "unit": "", "goal": False, "met": not torch},
         {

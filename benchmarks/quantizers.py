@@ -153,8 +153,8 @@ def in_process(options: argparse.Namespace, **what: str) -> dict[str, float]:
     result = subprocess.run(words, capture_output=True, text=True, check=False)
     if result.returncode:
         raise SystemExit(f"{' '.join(words)} failed:\n{result.stderr}")
-    found: dict[str, float] = json.loads(result.stdout.splitlines()[-1])
-    return found
+    figures: dict[str, float] = json.loads(result.stdout.splitlines()[-1])
+    return figures
 
 
 def equal_codes(options: argparse.Namespace) -> float:
@@ -162,38 +162,38 @@ def equal_codes(options: argparse.Namespace) -> float:
     import torch
 
     case = cases(options.codes)[0]
-    mine, _, _ = ours(case, options.dim)
+    ours_once, _, _ = ours(case, options.dim)
     theirs, _, _ = peers(case, options.dim)
     codebook = torch.randn(options.codes, options.dim, generator=torch.Generator().manual_seed(2))
-    mine._set_codebook(codebook)
+    ours_once._set_codebook(codebook)
     theirs._codebook.embed.copy_(codebook[None])
     z = torch.randn(BATCH, options.dim, 1000, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        return (mine.encode(z)[:, 0] == theirs.eval()(z.transpose(1, 2))[1]).float().mean().item()
+        return (ours_once.encode(z)[:, 0] == theirs.eval()(z.transpose(1, 2))[1]).float().mean().item()
 
 
 def rows(options: argparse.Namespace) -> list[Row]:
     """The table."""
-    found = []
+    table = []
     for case in cases(options.codes):
         for work in case.passes:
             theirs = in_process(options, case=case.name, work=work, side="peer")
-            mine = in_process(options, case=case.name, work=work, side="ours")
+            ours_once = in_process(options, case=case.name, work=work, side="ours")
             goals = case.name == "ema" and work != "lookup"
             name = f"{case.name}, {work}, {options.frames} x {options.codes} x {options.dim}"
             faster, share = (
-                theirs["seconds"] / mine["seconds"],
-                mine["megabytes"] / max(theirs["megabytes"], 1e-9),
+                theirs["seconds"] / ours_once["seconds"],
+                ours_once["megabytes"] / max(theirs["megabytes"], 1e-9),
             )
-            found += [
-                Row(name, "time", mine["seconds"] * 1e3, "ms", peer=theirs["seconds"] * 1e3),
-                Row(name, "peak memory", mine["megabytes"], "MB", peer=theirs["megabytes"]),
+            table += [
+                Row(name, "time", ours_once["seconds"] * 1e3, "ms", peer=theirs["seconds"] * 1e3),
+                Row(name, "peak memory", ours_once["megabytes"], "MB", peer=theirs["megabytes"]),
                 Row(name, "times as fast as peer", faster, "x", 2.0 if goals else None, faster >= 2 if goals else None),
                 Row(name, "of peer's memory", share, "", 0.25 if goals else None, share <= 0.25 if goals else None),
             ]
     same = equal_codes(options)
-    found.append(Row("ema, same codebook, 8000 frames", "equal codes", same, "", 0.999, same >= 0.999))
-    return found
+    table.append(Row("ema, same codebook, 8000 frames", "equal codes", same, "", 0.999, same >= 0.999))
+    return table
 
 
 def main() -> None:

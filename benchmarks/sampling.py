@@ -91,18 +91,22 @@ def one_core(seconds: float, peer: object, networks: list[tuple[int, int, int]])
         ceiling = read_rate(size, seconds) / size
         rows.append(Row(f"{name}, ceiling", "reading weights", ceiling, "samples/s"))
         for streams in BATCHES:
-            found = rate(decoder, streams, seconds)
+            samples_per_s = rate(decoder, streams, seconds)
             case = f"{name}, {streams} stream{'s' * (streams > 1)}, fp32"
-            rows.append(at_least(case, "rate", found, "samples/s", RATE if main and streams == 1 else None, theirs))
+            rows.append(
+                at_least(case, "rate", samples_per_s, "samples/s", RATE if main and streams == 1 else None, theirs)
+            )
             if streams == 1:
-                rows.append(at_least(case, "of ceiling", found / ceiling, "", 0.65 if main else None))
+                rows.append(at_least(case, "of ceiling", samples_per_s / ceiling, "", 0.65 if main else None))
                 if theirs:
-                    rows.append(at_least(case, "over peer", found / theirs, "x", 35.0 if main else None))
+                    rows.append(at_least(case, "over peer", samples_per_s / theirs, "x", 35.0 if main else None))
             else:
-                share = found * multiply_adds(*shape) / 1e9 / rows[0].value
+                share = samples_per_s * multiply_adds(*shape) / 1e9 / rows[0].value
                 rows.append(at_least(case, "of sgemm", share, ""))
-        found = rate(decoder, 1, seconds, "bf16")
-        rows.append(at_least(f"{name}, 1 stream, bf16", "rate", found, "samples/s", 24_000 if main else None, theirs))
+        samples_per_s = rate(decoder, 1, seconds, "bf16")
+        rows.append(
+            at_least(f"{name}, 1 stream, bf16", "rate", samples_per_s, "samples/s", 24_000 if main else None, theirs)
+        )
     return rows
 
 
@@ -110,11 +114,11 @@ def two_cores(seconds: float) -> list[Row]:
     """32 streams, and one utterance in parts, on two cores."""
     shape, decoder = NETWORKS[0], network(*NETWORKS[0])
     name, gemm = "x".join(map(str, shape)), sgemm_rate(seconds)
-    found = rate(decoder, 32, 2 * seconds, threads=2)
+    samples_per_s = rate(decoder, 32, 2 * seconds, threads=2)
     rows = [
         Row("sgemm 1024, two cores", "rate", gemm / 1e9, "G multiply-adds/s"),
-        at_least(f"{name}, 32 streams, two cores", "rate", found, "samples/s"),
-        at_least(f"{name}, 32 streams, two cores", "of sgemm", found * multiply_adds(*shape) / gemm, "", 0.8),
+        at_least(f"{name}, 32 streams, two cores", "rate", samples_per_s, "samples/s"),
+        at_least(f"{name}, 32 streams, two cores", "of sgemm", samples_per_s * multiply_adds(*shape) / gemm, "", 0.8),
     ]
     conditions = decoder.conditions(torch.randn(1, 64, 10 * RATE // HOP), None)[0]
     for parts in (1, "auto"):

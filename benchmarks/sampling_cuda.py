@@ -73,8 +73,8 @@ def same_samples(decoder: WaveNet, seconds: float) -> list[Row]:
     conditions = decoder.conditions(torch.randn(2, 64, frames), None)
     draws = torch.rand(2, count, dtype=torch.float64)
     expected = ReferenceSampler(decoder, 2).draw(conditions, draws)
-    found = CudaSampler(decoder, 2).draw(conditions, draws)
-    parted = (found != expected).any(0).nonzero()
+    drawn = CudaSampler(decoder, 2).draw(conditions, draws)
+    parted = (drawn != expected).any(0).nonzero()
     same = int(parted[0]) if len(parted) else count
     logits = CudaSampler(decoder, 2).logits(conditions, expected[:, :400])
     exact = CpuSampler(decoder, 2).logits(conditions, expected[:, :400])

@@ -66,10 +66,10 @@ def vqspeech(*arguments: object) -> tuple[float, float]:
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert process.stderr is not None
-    said = process.stderr.read().decode()
+    errors = process.stderr.read().decode()
     _, status, usage = os.wait4(process.pid, 0)
     if status:
-        sys.exit(f"vqspeech {arguments[0]} failed: {said}")
+        sys.exit(f"vqspeech {arguments[0]} failed: {errors}")
     return time.perf_counter() - begin, usage.ru_maxrss / 1024
 
 

@@ -133,8 +133,8 @@ def ceilings(device: str, seconds: float) -> list[Row]:
 
 def cpu_table(seconds: float, package: Any, *, compile: bool) -> list[Row]:
     """Every shape on the CPU, beside the peer."""
-    found = ceilings("cpu", seconds)
-    ceiling = found[1].value * 1e9
+    table = ceilings("cpu", seconds)
+    ceiling = table[1].value * 1e9
     for layers, channels, skip, batch in SHAPES["cpu"]:
         case = f"{layers}x{channels}x{skip}, {batch} x {CROP['cpu']} samples"
         shape = (layers, channels, skip, batch)
@@ -143,27 +143,27 @@ def cpu_table(seconds: float, package: Any, *, compile: bool) -> list[Row]:
         plain = theirs = None
         if package is not None:
             plain, theirs = (peers(package, *shape, seconds, autocast=autocast) for autocast in (False, True))
-        found += [
+        table += [
             Row(case, "training, bfloat16", rate, "samples/s", peer=theirs),
             Row(case, "training, fp32", single, "samples/s", peer=plain),
         ]
         if plain is not None and theirs is not None:
-            found.append(at_least(case, "over the peer as it is", rate / plain, "x", 5.0))
-            found.append(at_least(case, "over the peer in bfloat16", rate / theirs, "x", 5.0))
+            table.append(at_least(case, "over the peer as it is", rate / plain, "x", 5.0))
+            table.append(at_least(case, "over the peer in bfloat16", rate / theirs, "x", 5.0))
         share = 3 * multiply_adds(layers, channels, skip) * rate / ceiling
-        found.append(at_least(case, "of the bfloat16 product rate", share, "", 0.4 if layers == 30 else None))
+        table.append(at_least(case, "of the bfloat16 product rate", share, "", 0.4 if layers == 30 else None))
         for way in (PLAIN, COMPILED) if compile else (PLAIN,):
             rate, first = ours(*shape, "cpu", seconds, autocast=True, way=way)
-            found.append(Row(case, f"training, bfloat16, {way}", rate, "samples/s"))
+            table.append(Row(case, f"training, bfloat16, {way}", rate, "samples/s"))
             if way == COMPILED:
-                found.append(Row(case, f"first step, {way}", first, "s"))
-    return found
+                table.append(Row(case, f"first step, {way}", first, "s"))
+    return table
 
 
 def gpu_table(seconds: float) -> list[Row]:
     """Every shape on the GPU in bfloat16, by each way to compute the loss."""
-    found = ceilings("cuda", seconds)
-    ceiling = found[1].value * 1e9
+    table = ceilings("cuda", seconds)
+    ceiling = table[1].value * 1e9
     for layers, channels, skip, batch in SHAPES["cuda"]:
         case = f"{layers}x{channels}x{skip}, {batch} x {CROP['cuda']} samples"
         shape = (layers, channels, skip, batch)
@@ -173,15 +173,15 @@ def gpu_table(seconds: float) -> list[Row]:
             rates[way], first = ours(*shape, "cuda", seconds, autocast=True, way=way)
             goal = GPU_GOALS.get(layers) if way == COMPILED else None
             share = 3 * multiply_adds(layers, channels, skip) * rates[way] / ceiling
-            found += [
+            table += [
                 at_least(case, f"training, bfloat16, {name}", rates[way], "samples/s", goal),
                 Row(case, f"of the bfloat16 product rate, {name}", share, ""),
                 Row(case, f"first step, {name}", first, "s"),
                 Row(case, f"peak memory, {name}", torch.cuda.max_memory_allocated() / 2**30, "GiB"),
             ]
             torch.cuda.empty_cache()
-        found.append(Row(case, "compiled over hand-written", rates[COMPILED] / rates[FUSED], "x"))
-    return found
+        table.append(Row(case, "compiled over hand-written", rates[COMPILED] / rates[FUSED], "x"))
+    return table
 
 
 def main() -> None:
@@ -200,13 +200,13 @@ def main() -> None:
             print("nothing to measure with --device cuda: PyTorch finds no CUDA GPU", file=sys.stderr)
             sys.exit(2)
         print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}")
-        found = gpu_table(seconds)
+        table = gpu_table(seconds)
     else:
         with tempfile.TemporaryDirectory() as folder:
-            found = cpu_table(seconds, sampling_peer.load(Path(folder)), compile=options.compile)
-    tables.show(found)
+            table = cpu_table(seconds, sampling_peer.load(Path(folder)), compile=options.compile)
+    tables.show(table)
     if options.json:
-        tables.write(found, options.json)
+        tables.write(table, options.json)
 
 
 if __name__ == "__main__":

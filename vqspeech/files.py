@@ -89,19 +89,19 @@ def whole_directory(path: Path, *, sync: bool = False) -> Iterator[Path]:
 
 def put_in_place(made: Path, path: Path) -> None:
     """Rename a directory to `path` in the same folder, replacing an existing one."""
-    aside = path.with_name(f".{path.name}.old")
-    if aside.exists() and not path.exists():
+    replaced = path.with_name(f".{path.name}.old")
+    if replaced.exists() and not path.exists():
         # A process was killed between the two renamings below.
-        aside.rename(path)
-    shutil.rmtree(aside, ignore_errors=True)
+        replaced.rename(path)
+    shutil.rmtree(replaced, ignore_errors=True)
     try:
         if path.exists():
-            path.rename(aside)
+            path.rename(replaced)
         made.rename(path)
     finally:
-        if aside.exists() and not path.exists():
-            aside.rename(path)
-        shutil.rmtree(aside, ignore_errors=True)
+        if replaced.exists() and not path.exists():
+            replaced.rename(path)
+        shutil.rmtree(replaced, ignore_errors=True)
 
 
 def to_disk(path: Path) -> None:

@@ -198,8 +198,8 @@ class Modality(Protocol):
 
 def modality(config: RunConfig) -> Modality:
     """Return the modality that a configuration names."""
-    found: Modality = contracts.call(lookup.find(ModalitySpec, config.modality))
-    return found
+    target: Modality = contracts.call(lookup.find(ModalitySpec, config.modality))
+    return target
 
 
 def checked(values: Mapping[str, Any]) -> RunConfig:
@@ -220,7 +220,9 @@ def checked(values: Mapping[str, Any]) -> RunConfig:
 def _train_config(name: str) -> type[TrainConfig]:
     """Return the class of the table ``train`` of a modality."""
     entry = lookup.find(ModalitySpec, name)
-    found = getattr(contracts.call(entry), "train_config", TrainConfig)
-    if not (isinstance(found, type) and issubclass(found, TrainConfig)):
-        raise PluginError(f"{entry.title}: train_config is {found!r}, not a subclass of vqspeech.config.TrainConfig")
-    return found
+    config_class = getattr(contracts.call(entry), "train_config", TrainConfig)
+    if not (isinstance(config_class, type) and issubclass(config_class, TrainConfig)):
+        raise PluginError(
+            f"{entry.title}: train_config is {config_class!r}, not a subclass of vqspeech.config.TrainConfig"
+        )
+    return config_class

@@ -93,7 +93,7 @@ def test_a_temperature_that_is_none_is_refused(decoder, temperature):
 
 
 def test_more_samples_than_codes_are_refused(decoder):
-    with pytest.raises(InputError, match="13 .* 12"):
+    with pytest.raises(InputError, match=r"13 .* 12"):
         sample(decoder, conditions(decoder, 3), [13])
 
 

@@ -28,17 +28,17 @@ def read_ctm(path: Path, *, utterance: str | None = None) -> Alignment:
     InputError : an unreadable file, a malformed line, impossible times, or several utterances and no choice
     UnknownNameError : an utterance that is not in the file
     """
-    found = read_ctm_utterances(path)
+    alignments = read_ctm_utterances(path)
     if utterance is not None:
-        if utterance not in found:
-            raise unknown_name("utterance", utterance, found, f"{path} holds these.")
-        return found[utterance]
-    if len(found) > 1 and path.stem not in found:
+        if utterance not in alignments:
+            raise unknown_name("utterance", utterance, alignments, f"{path} holds these.")
+        return alignments[utterance]
+    if len(alignments) > 1 and path.stem not in alignments:
         raise InputError(
-            f"{path}: holds {len(found)} utterances, none named {path.stem!r}; write one file per utterance, named "
-            "after it, or use `vqspeech analyze phonemes --alignments FILE` for all of them"
+            f"{path}: holds {len(alignments)} utterances, none named {path.stem!r}; write one file per utterance, "
+            "with its name, or use `vqspeech analyze phonemes --alignments FILE` for all of them"
         )
-    return found.get(path.stem) or next(iter(found.values()))
+    return alignments.get(path.stem) or next(iter(alignments.values()))
 
 
 def read_ctm_utterances(path: Path) -> dict[str, Alignment]:

@@ -198,22 +198,22 @@ def fold_all(
     UnknownNameError : an unknown inventory
     """
     if inventory not in (AUTO, AS_WRITTEN):
-        found = named(inventory)
+        chosen = named(inventory)
     else:
         guess = recognise(label_counts(alignments.values())) if inventory == AUTO else None
         if guess is None:
             return dict(alignments), AS_WRITTEN, {}
-        found = guess
-    unknown = {label: n for label, n in label_counts(alignments.values()).items() if not found.knows(label)}
-    return {key: found.fold_alignment(item) for key, item in alignments.items()}, found.name, unknown
+        chosen = guess
+    unknown = {label: n for label, n in label_counts(alignments.values()).items() if not chosen.knows(label)}
+    return {key: chosen.fold_alignment(item) for key, item in alignments.items()}, chosen.name, unknown
 
 
 def manner(phone: str) -> str:
     """Return the manner of articulation of a phone, one of `MANNERS`, ``"other"`` when unknown."""
     if phone == "spn":
         return "other"
-    found = _MANNER_OF.get(phone) or _MANNER_OF.get(phone.lower().rstrip("012"))
-    if found is None and phone:
+    manner_name = _MANNER_OF.get(phone) or _MANNER_OF.get(phone.lower().rstrip("012"))
+    if manner_name is None and phone:
         signs = [_MANNER_OF.get(phone[:length]) for length in (2, 1)]
-        found = "vowel" if phone[0] in _VOWEL_SIGNS else next((name for name in signs if name), None)
-    return found or "other"
+        manner_name = "vowel" if phone[0] in _VOWEL_SIGNS else next((name for name in signs if name), None)
+    return manner_name or "other"

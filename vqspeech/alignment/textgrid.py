@@ -162,14 +162,14 @@ def _choose(path: Path, tiers: tuple[Tier, ...], wanted: str | None) -> Tier:
                 return tier
         raise InputError(f"{path}: no interval tier named {wanted!r}; there are: {names}")
     for known in PHONE_TIERS:
-        found = [tier for tier in tiers if re.split(r"\s+-\s+", tier.name.strip().lower())[-1] == known]
-        if len(found) > 1:
+        matches = [tier for tier in tiers if re.split(r"\s+-\s+", tier.name.strip().lower())[-1] == known]
+        if len(matches) > 1:
             raise InputError(
-                f"{path}: {len(found)} tiers hold phones, apparently of several speakers: {names}; split the recording "
-                "into one file per speaker, or keep one tier"
+                f"{path}: {len(matches)} tiers hold phones, apparently of several speakers: {names}; split the "
+                "recording into one file per speaker, or keep one tier"
             )
-        if found:
-            return found[0]
+        if matches:
+            return matches[0]
     if len(tiers) == 1:
         return tiers[0]
     raise InputError(

@@ -91,29 +91,29 @@ def _short(value: Any) -> str:
 
 def numbers(summary: Mapping[str, Any], prefix: str = "") -> dict[str, float | None]:
     """Return the numbers of a summary by dotted name, None for missing values, without lists."""
-    found: dict[str, float | None] = {}
+    values: dict[str, float | None] = {}
     for name, value in summary.items():
         if isinstance(value, Mapping):
-            found |= numbers(value, f"{prefix}{name}.")
+            values |= numbers(value, f"{prefix}{name}.")
         elif value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
-            found[f"{prefix}{name}"] = value
-    return found
+            values[f"{prefix}{name}"] = value
+    return values
 
 
 def over_runs(scores: Sequence[Mapping[str, float | None]]) -> dict[str, dict[str, float]]:
     """Compute mean, standard deviation (n - 1), least and greatest of each score that every run has."""
-    found = {}
+    statistics = {}
     for name in scores[0]:
         values = [one.get(name) for one in scores]
         known = [value for value in values if value is not None]
         if len(known) == len(values):
-            found[name] = {
+            statistics[name] = {
                 "mean": float(np.mean(known)),
                 "sd": float(np.std(known, ddof=1)) if len(known) > 1 else 0.0,
                 "min": float(min(known)),
                 "max": float(max(known)),
             }
-    return found
+    return statistics
 
 
 def table_of_runs(names: Sequence[str], scores: Sequence[Mapping[str, float | None]]) -> Table:

@@ -22,28 +22,28 @@ def find_audio(paths: Iterable[str | Path]) -> list[Path]:
     InputError : a path that does not exist, or no audio at all
     """
     given = [Path(path) for path in paths]
-    found: set[Path] = set()
+    audio_files: set[Path] = set()
     for path in given:
         if path.is_dir():
-            found.update(audio_below(path))
+            audio_files.update(audio_below(path))
         elif path.exists():
-            found.add(path)
+            audio_files.add(path)
         else:
             raise InputError(f"{path}: no such file or folder")
-    if not found:
+    if not audio_files:
         raise InputError(
             f"no audio found in {', '.join(map(str, given)) or 'an empty list'}; "
             f"looked for *{', *'.join(AUDIO_SUFFIXES)}"
         )
-    return sorted(found)
+    return sorted(audio_files)
 
 
 def audio_below(folder: Path) -> list[Path]:
     """Find audio files below a folder by ending; sorted, without hidden files."""
-    found: list[Path] = []
+    paths: list[Path] = []
     for parent, folders, names in os.walk(folder, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [
+        paths += [
             Path(parent, name) for name in names if not name.startswith(".") and name.lower().endswith(AUDIO_SUFFIXES)
         ]
-    return sorted(found)
+    return sorted(paths)

@@ -59,9 +59,9 @@ def damage(directory: Path, names: Iterable[str] | None = None) -> str | None:
     for name in sums if names is None else names:
         try:
             with (directory / name).open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             return f"{name}: {error.strerror or error}"
-        if found != sums.get(name):
+        if digest != sums.get(name):
             return f"{name} is damaged: its checksum differs from the one written with it"
     return None

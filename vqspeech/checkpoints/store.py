@@ -121,16 +121,16 @@ def describe(run: Path, which: str = "last") -> tuple[Path, dict[str, Any]]:
     if (run / WEIGHTS).exists():
         path = run
     else:
-        found = list_checkpoints(run)
-        if not found:
+        checkpoints = list_checkpoints(run)
+        if not checkpoints:
             raise CheckpointError(f"{run} holds no checkpoint (looked for {run}/checkpoints/step-*); train it first")
-        names = [item.name for item in found]
+        names = [item.name for item in checkpoints]
         if which == "last":
-            path = found[-1]
+            path = checkpoints[-1]
         elif which == "best":
-            path = _best(run) or found[-1]
+            path = _best(run) or checkpoints[-1]
         elif which in names:
-            path = found[names.index(which)]
+            path = checkpoints[names.index(which)]
         else:
             raise unknown_name("checkpoint", which, ["last", "best", *names])
     try:

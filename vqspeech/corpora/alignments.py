@@ -18,11 +18,11 @@ from vqspeech.registry.specs import AlignerSpec, AlignmentSpec
 
 def formats_by_suffix() -> dict[str, str]:
     """Map file name endings (lower case, with the dot) to their formats, by preference."""
-    found: dict[str, str] = {}
+    formats: dict[str, str] = {}
     for entry in lookup.entries(AlignmentSpec):
         for suffix in entry.spec.suffixes:
-            found.setdefault(suffix, entry.qualified)
-    return found
+            formats.setdefault(suffix, entry.qualified)
+    return formats
 
 
 def read_alignment(path: Path) -> Alignment:
@@ -44,7 +44,7 @@ def beside(audio_files: Iterable[Path]) -> dict[Path, Path]:
     """Map audio files to the alignment of the same folder and stem, by preference of endings."""
     suffixes = list(formats_by_suffix())
     listings: dict[Path, dict[tuple[str, str], Path]] = {}
-    found: dict[Path, Path] = {}
+    matches: dict[Path, Path] = {}
     for audio_file in audio_files:
         folder = audio_file.parent
         if folder not in listings:
@@ -53,9 +53,9 @@ def beside(audio_files: Iterable[Path]) -> dict[Path, Path]:
         for suffix in suffixes:
             match = listings[folder].get((audio_file.stem.lower(), suffix))
             if match is not None:
-                found[audio_file] = match
+                matches[audio_file] = match
                 break
-    return found
+    return matches
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -71,11 +71,11 @@ def download_vctk(
             part = archive.with_name(archive.name + ".part")
             _fetch(url, part, attempts, report)
             part.rename(archive)
-        found = _sha256(archive, report)
-        if found != sha256.lower():
+        digest = _sha256(archive, report)
+        if digest != sha256.lower():
             archive.unlink()
             raise CorpusError(
-                f"the download from {url} has the sha256 {found} instead of {sha256}; it was deleted. "
+                f"the download from {url} has the sha256 {digest} instead of {sha256}; it was deleted. "
                 "Start the download again"
             )
         _unzip(archive, target, report)

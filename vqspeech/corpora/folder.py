@@ -53,8 +53,8 @@ def read(
     else:
         recordings, notes = _from_folders(folder)
         variant = "one folder per speaker"
-    found = Corpus(name="folder", root=folder, variant=variant, utterances=(), notes=tuple(notes))
-    return assemble(found, _unique(recordings), split_by=split_by, speakers=speakers, max_utterances=max_utterances)
+    corpus = Corpus(name="folder", root=folder, variant=variant, utterances=(), notes=tuple(notes))
+    return assemble(corpus, _unique(recordings), split_by=split_by, speakers=speakers, max_utterances=max_utterances)
 
 
 def _from_folders(folder: Path) -> tuple[list[Recording], list[str]]:

@@ -123,9 +123,9 @@ class RowStore:
         CorpusError : when there are no rows
         """
         for split in ("test", "valid", "train"):
-            found = self.indices(split)
-            if len(found):
-                return split, found
+            rows = self.indices(split)
+            if len(rows):
+                return split, rows
         raise CorpusError(f"{self.directory} holds no rows")
 
 

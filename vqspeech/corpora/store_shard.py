@@ -91,7 +91,7 @@ def plan_shards(utterances: Sequence[Utterance]) -> list[range]:
     return shards
 
 
-def make_shard(task: ShardTask, said: Callable[[int], None] | None = None) -> int:
+def make_shard(task: ShardTask, report: Callable[[int], None] | None = None) -> int:
     """Write a shard, unless it is finished and intact; return its number of utterances.
 
     Parameters
@@ -104,9 +104,9 @@ def make_shard(task: ShardTask, said: Callable[[int], None] | None = None) -> in
     """
     key = _key(task)
     if not _is_finished(task, key):
-        _write(task, key, said)
-    elif said is not None:
-        said(len(task.utterances))
+        _write(task, key, report)
+    elif report is not None:
+        report(len(task.utterances))
     return len(task.utterances)
 
 
@@ -116,7 +116,7 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _write(task: ShardTask, key: str, said: Callable[[int], None] | None) -> None:
+def _write(task: ShardTask, key: str, report: Callable[[int], None] | None) -> None:
     import pyarrow as pa
 
     from vqspeech.corpora.store_index import SCHEMA, write_index
@@ -137,8 +137,8 @@ def _write(task: ShardTask, key: str, said: Callable[[int], None] | None) -> Non
                 content.update(json.dumps({name: row[name] for name in row if name != "path"}).encode())
                 rows.append(row)
                 position += len(decoded.pcm)
-            if said is not None:
-                said(done)
+            if report is not None:
+                report(done)
         out.flush()
         os.fsync(out.fileno())
     with whole_file(task.rows) as partial:
@@ -159,7 +159,7 @@ def _write(task: ShardTask, key: str, said: Callable[[int], None] | None) -> Non
 
 def _key(task: ShardTask) -> str:
     """Hash everything that the shard's content depends on; for files, size and modification time."""
-    found = hashlib.sha256(json.dumps([FORMAT_VERSION, task.sample_rate, task.trim_db]).encode())
+    digest = hashlib.sha256(json.dumps([FORMAT_VERSION, task.sample_rate, task.trim_db]).encode())
     for utterance in task.utterances:
         try:
             state = utterance.path.stat()
@@ -170,8 +170,8 @@ def _key(task: ShardTask) -> str:
         if utterance.alignment is not None:
             phones = [[phone.start_s, phone.end_s, phone.label] for phone in utterance.alignment.phones]
         row = [utterance.id, str(utterance.path), utterance.speaker, utterance.text, utterance.split, phones, file]
-        found.update(json.dumps(row).encode())
-    return found.hexdigest()
+        digest.update(json.dumps(row).encode())
+    return digest.hexdigest()
 
 
 def _is_finished(task: ShardTask, key: str) -> bool:

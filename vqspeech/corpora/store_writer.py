@@ -65,11 +65,11 @@ def _make_shards(
     if workers <= 1:
         for number, places in enumerate(shards):
 
-            def said(count: int, before: int = places.start) -> None:
+            def report_shard(count: int, before: int = places.start) -> None:
                 if progress is not None:
                     progress(before + count, total)
 
-            make_shard(task(number), said)
+            make_shard(task(number), report_shard)
         return
 
     def take(waiting: deque[Future[int]]) -> None:

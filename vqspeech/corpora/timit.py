@@ -70,10 +70,10 @@ def read(
     )
     if bare := sorted(key for key, recording in recordings.items() if recording.alignment is None):
         notes.append(f"Recordings without a .phn file, {count_and_name(bare)}.")
-    found = Corpus(
+    corpus = Corpus(
         name="timit", root=folder, variant=f"TIMIT, {' and '.join(sorted(layouts))}", utterances=(), notes=tuple(notes)
     )
-    return assemble(found, recordings.values(), split_by=split_by, speakers=speakers, max_utterances=max_utterances)
+    return assemble(corpus, recordings.values(), split_by=split_by, speakers=speakers, max_utterances=max_utterances)
 
 
 def _place(path: Path) -> tuple[str, str, str | None] | None:

@@ -101,8 +101,8 @@ def read(
     notes = _notes(folder, recordings, texts, stems, ignored, silent_speakers, layout)
     if others:
         notes.append(f"Not read, because {folder} was found first: {', '.join(str(other) for other in others)}.")
-    found = Corpus(name="vctk", root=folder, variant=layout.variant, utterances=(), notes=tuple(notes))
-    return assemble(found, recordings, split_by=split_by, speakers=speakers, max_utterances=max_utterances)
+    corpus = Corpus(name="vctk", root=folder, variant=layout.variant, utterances=(), notes=tuple(notes))
+    return assemble(corpus, recordings, split_by=split_by, speakers=speakers, max_utterances=max_utterances)
 
 
 def find_release(root: Path | str) -> str | None:

@@ -90,8 +90,8 @@ def _source(spec: AnalysisSpec) -> str:
     An analysis whose code has changed runs again, although its version has not.
     """
     module = spec.target.partition(":")[0] if isinstance(spec.target, str) else spec.target.__module__
-    found = importlib.util.find_spec(module)
-    origin = Path(found.origin) if found is not None and found.origin is not None else None
+    module_spec = importlib.util.find_spec(module)
+    origin = Path(module_spec.origin) if module_spec is not None and module_spec.origin is not None else None
     if origin is None or not origin.is_file():
         return ""
     files = sorted(origin.parent.glob("*.py")) if "." in module else [origin]

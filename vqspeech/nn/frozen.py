@@ -53,14 +53,14 @@ class Frozen(nn.Module, Generic[Network]):
         ------
         CheckpointError : when the model was trained with other weights
         """
-        found, known = fingerprint(state), int(self.fingerprint)
-        if known not in (UNKNOWN, found):
+        loaded, known = fingerprint(state), int(self.fingerprint)
+        if known not in (UNKNOWN, loaded):
             raise CheckpointError(
-                f"the weights {name} are not those that the model was trained with (fingerprints {found:x} and "
+                f"the weights {name} are not those that the model was trained with (fingerprints {loaded:x} and "
                 f"{known:x}); get the release that it was trained with"
             )
         self.network.load_state_dict(state)
-        self.fingerprint.fill_(found)
+        self.fingerprint.fill_(loaded)
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Self:
         if recurse:

@@ -165,8 +165,8 @@ def _callable(entry: Entry[Spec]) -> Any:
 
 
 def _not_callable(entry: Entry[Spec], target: object) -> str:
-    found = f"an object of type {type(target).__name__}"
-    return f"{entry.title}: its target {entry.spec.target!r} is {found}, which cannot be called"
+    description = f"an object of type {type(target).__name__}"
+    return f"{entry.title}: its target {entry.spec.target!r} is {description}, which cannot be called"
 
 
 def _require_call(entry: Entry[Spec], target: Any, positional: tuple[Any, ...], keywords: Mapping[str, Any]) -> None:

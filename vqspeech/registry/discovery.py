@@ -43,7 +43,7 @@ def installed(path: list[str] | None = None) -> list[Candidate]:
 
     The first of two copies counts. Distributions are read separately: a malformed ``entry_points.txt`` hides no other.
     """
-    found: dict[str, list[Candidate]] = {}
+    by_distribution: dict[str, list[Candidate]] = {}
     for distribution in importlib.metadata.distributions(path=sys.path if path is None else path):
         try:
             text = distribution.read_text("entry_points.txt") or ""
@@ -52,9 +52,9 @@ def installed(path: list[str] | None = None) -> list[Candidate]:
         if not re.search(rf"^\s*\[\s*{GROUP}\s*\]", text, re.MULTILINE):
             continue
         name, version = _identity(distribution)
-        if canonical(name) not in found:
-            found[canonical(name)] = list(_candidates(distribution, name, version))
-    return [candidate for key in sorted(found) for candidate in found[key]]
+        if canonical(name) not in by_distribution:
+            by_distribution[canonical(name)] = list(_candidates(distribution, name, version))
+    return [candidate for key in sorted(by_distribution) for candidate in by_distribution[key]]
 
 
 def _identity(distribution: importlib.metadata.Distribution) -> tuple[str, str]:

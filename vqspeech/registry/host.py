@@ -56,9 +56,9 @@ class Host:
         selection = Selection(self.environ)
         if selection.none:
             return [], []
-        found = list(self._discover())
-        admitted = [candidate for candidate in found if selection.admits(candidate.provider)]
-        return admitted, [candidate.provider for candidate in found if candidate not in admitted]
+        discovered = list(self._discover())
+        admitted = [candidate for candidate in discovered if selection.admits(candidate.provider)]
+        return admitted, [candidate.provider for candidate in discovered if candidate not in admitted]
 
     @functools.cached_property
     def plugins(self) -> tuple[Plugin, ...]:
@@ -83,8 +83,8 @@ class Host:
     @property
     def absent(self) -> tuple[str, ...]:
         """Names in the environment's lists that no installed plugin has: misspelt, or not installed."""
-        found = [candidate.provider for candidate in self._candidates[0]] + self._candidates[1]
-        known = {canonical(name) for provider in found for name in (provider.plugin, provider.distribution)}
+        providers = [candidate.provider for candidate in self._candidates[0]] + self._candidates[1]
+        known = {canonical(name) for provider in providers for name in (provider.plugin, provider.distribution)}
         selection = Selection(self.environ)
         return tuple(sorted(((selection.allowed or frozenset()) | selection.disabled) - known))
 

@@ -92,19 +92,19 @@ def find(kind: type[Spec] | str, name: str, distribution: str = "") -> Entry[Spe
         for entry in host.builtin_entries(kind):
             if entry.spec.name == plain:
                 return entry
-    found = [entry for entry in _loaded().entries(kind) if entry.spec.name == plain]
+    matches = [entry for entry in _loaded().entries(kind) if entry.spec.name == plain]
     if wanted:
-        found = [entry for entry in found if canonical(entry.provider.distribution) == wanted]
-    if not found:
+        matches = [entry for entry in matches if canonical(entry.provider.distribution) == wanted]
+    if not matches:
         raise _unknown(host, kind, name, wanted)
-    if len(found) > 1:
-        givers = " and ".join(str(entry.provider) for entry in found)
-        choices = " or ".join(sorted({entry.qualified for entry in found}))
+    if len(matches) > 1:
+        providers = " and ".join(str(entry.provider) for entry in matches)
+        choices = " or ".join(sorted({entry.qualified for entry in matches}))
         raise PluginError(
-            f"{kind} {name!r} is registered by {givers}; choose one: {choices}, "
+            f"{kind} {name!r} is registered by {providers}; choose one: {choices}, "
             "or disable one with VQSPEECH_DISABLE_PLUGINS"
         )
-    return found[0]
+    return matches[0]
 
 
 def resolve(entry: Entry[Spec]) -> Any:

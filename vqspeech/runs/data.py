@@ -51,12 +51,12 @@ def prepare(config: RunConfig, run: Path, data_dir: Path | None) -> Any:
 @contextmanager
 def _replaced(store: Path) -> Iterator[None]:
     """Set a store aside for the block; it comes back when the block fails."""
-    aside = store.with_name(f".{store.name}.old")
-    shutil.rmtree(aside, ignore_errors=True)
-    store.rename(aside)
+    backup = store.with_name(f".{store.name}.old")
+    shutil.rmtree(backup, ignore_errors=True)
+    store.rename(backup)
     try:
         yield
     finally:
         if not store.exists():
-            aside.rename(store)
-        shutil.rmtree(aside, ignore_errors=True)
+            backup.rename(store)
+        shutil.rmtree(backup, ignore_errors=True)

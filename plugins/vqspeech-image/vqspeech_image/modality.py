@@ -100,8 +100,8 @@ class ImageModality:
             except UnusableImage as error:
                 raise InputError(f"{path}: {error}") from error
             if pixels.shape != loaded.shape:
-                found = f"{pixels.shape[1]} x {pixels.shape[0]}"
-                raise InputError(f"{path} has {found} pixels, images of the model {width} x {height}")
+                image_size = f"{pixels.shape[1]} x {pixels.shape[0]}"
+                raise InputError(f"{path} has {image_size} pixels, images of the model {width} x {height}")
             rows.append(models.row_of(name, models.encode(loaded, pixels[None])[0], path=str(path)))
             if progress is not None:
                 progress(number + 1, len(files))

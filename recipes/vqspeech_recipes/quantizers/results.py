@@ -49,7 +49,7 @@ def summarise(name: str, rows: Sequence[Result], options: Mapping[str, Any]) -> 
     """
     own = [row for row in rows if row["quantizer"] == name]
     done = [row for row in own if row["error"] is None]
-    found: Result = {
+    summary: Result = {
         "quantizer": name,
         "options": dict(options),
         "seeds": [row["seed"] for row in done],
@@ -58,8 +58,8 @@ def summarise(name: str, rows: Sequence[Result], options: Mapping[str, Any]) -> 
     }
     for key in MEASURES:
         values = [row[key] for row in done if row[key] is not None]
-        found[key] = {
+        summary[key] = {
             "mean": statistics.fmean(values) if values else None,
             "sd": statistics.stdev(values) if len(values) > 1 else None,
         }
-    return found
+    return summary

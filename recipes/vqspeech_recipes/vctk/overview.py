@@ -63,20 +63,20 @@ def _decoder(table: Mapping[str, Any]) -> str:
 
 def _deviations(model: Mapping[str, Any]) -> list[str]:
     """Training aids that the paper does not have."""
-    found = []
+    deviations = []
     spectral = model.get("spectral", {}).get("weight", 0)
     if spectral:
-        found.append(f"spectral head, weight {spectral:g}")
+        deviations.append(f"spectral head, weight {spectral:g}")
     gradient = model.get("decoder_gradient", 1)
     if gradient != 1:
-        found.append(f"{gradient:.0%} of the decoder's gradient reaches the codes")
+        deviations.append(f"{gradient:.0%} of the decoder's gradient reaches the codes")
     noise = model.get("past_noise", model["decoder"].get("past_noise", 0))
     if noise:
-        found.append(f"noise of up to {noise:g} levels on the decoder's past")
+        deviations.append(f"noise of up to {noise:g} levels on the decoder's past")
     jitter = model.get("jitter", 0)
     if jitter:
-        found.append(f"jitter of codes, {jitter:g}")
-    return found
+        deviations.append(f"jitter of codes, {jitter:g}")
+    return deviations
 
 
 def headlines(results: Result) -> tuple[Headline, ...]:

@@ -35,7 +35,7 @@ def collect(made: Results, settings: VctkSettings) -> Result:
         "criterion": _criterion(trained["validation"]),
         "phonemes": phonemes["summary"],
         "phonemes_reason": phonemes["reason"],
-        "analyses": {name: found["summary"] for name, found in analyses.items() if name != "phonemes"},
+        "analyses": {name: analysis["summary"] for name, analysis in analyses.items() if name != "phonemes"},
         "reconstruction": rebuilt["scores"],
         "conversion": converted["scores"],
         "conversion_reason": converted["reason"],

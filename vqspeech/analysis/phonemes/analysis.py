@@ -94,10 +94,10 @@ def draw(scores: PhonemeScores, context: AnalysisContext, alignments: Mapping[st
     context : as the analysis was given it
     alignments : its alignments with the labels folded
     """
-    table, found = context.table, scores.map
+    table, code_map = context.table, scores.map
     hop_s = table.hop_samples / table.sample_rate
     rows = [row for row in table if row.id in alignments]
-    totals = dict(zip(found.phone_names, found.counts.sum(axis=0).tolist(), strict=True))
+    totals = dict(zip(code_map.phone_names, code_map.counts.sum(axis=0).tolist(), strict=True))
     bars = [
         (name, scores.baselines.random_codes if name == RANDOM else unit.accuracy)
         for name, unit in scores.units.items()
@@ -106,9 +106,9 @@ def draw(scores: PhonemeScores, context: AnalysisContext, alignments: Mapping[st
     middle = sorted(rows, key=lambda row: row.n_samples)[len(rows) // 2]
     drawn = {
         "accuracy": charts.accuracy_bars(bars, interval=scores.ci95),
-        "code-phone-matrix": figures.code_phone_matrix(found.counts, found.phone_names),
-        "confusion": figures.confusion_matrix(found.confusion, found.phone_names),
-        "recall": figures.recall_bars(found.per_phone, totals),
+        "code-phone-matrix": figures.code_phone_matrix(code_map.counts, code_map.phone_names),
+        "confusion": figures.confusion_matrix(code_map.confusion, code_map.phone_names),
+        "recall": figures.recall_bars(code_map.per_phone, totals),
         "durations": figures.durations(
             figures.run_lengths((row.codes for row in rows), hop_s),
             figures.phone_lengths(alignments[row.id] for row in rows),
@@ -126,6 +126,6 @@ def draw(scores: PhonemeScores, context: AnalysisContext, alignments: Mapping[st
     codec = speech_codec(context)
     if codec is not None:
         drawn["codebook"] = figures.codebook_projection(
-            latents.code_vectors(codec, found.code_names), found.counts, found.phone_names
+            latents.code_vectors(codec, code_map.code_names), code_map.counts, code_map.phone_names
         )
     return drawn

@@ -34,27 +34,27 @@ def boundaries(context: AnalysisContext, *, phones: str = AUTO, tolerance_s: flo
         raise InputError(f"tolerance_s = {tolerance_s}; at least 0 seconds")
     scorer = frame_scorer(context, phones)
     chance = next(random_codes(len(scorer.frames.codes), scorer.frames.n_codes, context.seed))
-    found = {}
+    by_codes = {}
     for name, codes in (("codes", scorer.frames.codes), ("random codes", chance)):
         sequences = scorer.frames.split(codes)
         pairs = [
             (code_boundaries(own, scorer.hop_s), edges) for own, edges in zip(sequences, scorer.edges, strict=True)
         ]
-        found[name] = boundary_scores(pairs, tolerance_s)
+        by_codes[name] = boundary_scores(pairs, tolerance_s)
     columns = ("precision", "recall", "f1", "r_value")
     table = Table(
         columns=("", *columns, "found"),
-        rows=tuple((name, *(getattr(one, column) for column in columns), one.found) for name, one in found.items()),
-        caption=f"boundaries within {1000 * tolerance_s:g} ms; the alignments have {found['codes'].wanted}",
+        rows=tuple((name, *(getattr(one, column) for column in columns), one.found) for name, one in by_codes.items()),
+        caption=f"boundaries within {1000 * tolerance_s:g} ms; the alignments have {by_codes['codes'].wanted}",
     )
     return AnalysisResult(
         summary={
             "tolerance_s": tolerance_s,
-            **asdict(found["codes"]),
-            "random_codes": asdict(found["random codes"]),
+            **asdict(by_codes["codes"]),
+            "random_codes": asdict(by_codes["random codes"]),
             "utterances": len(scorer.edges),
         },
-        scores={name: getattr(found["codes"], name) for name in columns},
+        scores={name: getattr(by_codes["codes"], name) for name in columns},
         sections=(Section(title="Boundaries of codes and of phones", tables=(table,)),),
     )
 
@@ -73,26 +73,28 @@ def abx_errors(context: AnalysisContext, *, phones: str = AUTO) -> AnalysisResul
     scorer = frame_scorer(context, phones)
     frames = scorer.frames
     mfcc = _mfcc(context, frames.utterances, frames.lengths)
-    found = {"codes": scorer.abx_of(frames.codes, abx.different)}
+    errors_of = {"codes": scorer.abx_of(frames.codes, abx.different)}
     codec = speech_codec(context)
     if codec is not None:
         vectors = latents.code_vectors(codec, frames.code_names)
         vectors = np.vstack([vectors, vectors.mean(axis=0)])
-        found["code vectors, angle"] = scorer.abx_of(vectors[frames.codes], abx.angle)
-    found["13 MFCC, angle"] = scorer.abx_of(mfcc - mfcc.mean(axis=0), abx.angle)
+        errors_of["code vectors, angle"] = scorer.abx_of(vectors[frames.codes], abx.angle)
+    errors_of["13 MFCC, angle"] = scorer.abx_of(mfcc - mfcc.mean(axis=0), abx.angle)
     table = Table(
         columns=("", "within speaker", "across speakers"),
-        rows=tuple((name, *errors) for name, errors in found.items()),
+        rows=tuple((name, *errors) for name, errors in errors_of.items()),
         caption=f"ABX error, chance 0.5; {len(scorer.tokens.phone)} tokens of {len(frames.phones)} phones",
     )
     return AnalysisResult(
         summary={
-            "errors": {name: {"within": within, "across": across} for name, (within, across) in found.items()},
+            "errors": {name: {"within": within, "across": across} for name, (within, across) in errors_of.items()},
             "tokens": len(scorer.tokens.phone),
             "phones": len(frames.phones),
         },
         scores={
-            f"{name}, {side}": error for name, pair in found.items() for side, error in zip(_SIDES, pair, strict=True)
+            f"{name}, {side}": error
+            for name, pair in errors_of.items()
+            for side, error in zip(_SIDES, pair, strict=True)
         },
         sections=(Section(title="ABX", tables=(table,)),),
     )
@@ -115,7 +117,7 @@ def speakers(context: AnalysisContext) -> AnalysisResult:
     lengths = np.asarray([row.codes.shape[1] for row in table])
     joint = np.concatenate([row.codes for row in table], axis=1)
     different, codes = np.unique(joint, axis=1, return_inverse=True)
-    found = speaker_leakage(
+    leakage = speaker_leakage(
         codes.reshape(-1),
         _mfcc(context, [row.id for row in table], lengths),
         np.repeat(np.arange(len(table)), lengths),
@@ -123,27 +125,27 @@ def speakers(context: AnalysisContext) -> AnalysisResult:
         different.shape[1],
         context.seed,
     )
-    if found is None:
+    if leakage is None:
         raise InputError(
             f"speakers are probed with at least two speakers of two utterances each; there are {len(table)} utterances "
             f"of {len(names)} speaker(s)"
         )
     rows = (
-        ("one frame", found.frame_codes, found.frame_mfcc, found.frame_chance),
-        ("an utterance", found.utterance_codes, found.utterance_mfcc, found.utterance_chance),
+        ("one frame", leakage.frame_codes, leakage.frame_mfcc, leakage.frame_chance),
+        ("an utterance", leakage.utterance_codes, leakage.utterance_mfcc, leakage.utterance_chance),
     )
     return AnalysisResult(
-        summary=asdict(found),
+        summary=asdict(leakage),
         sections=(
             Section(
                 title="The speaker in the codes",
-                text=f"I(code; speaker) = {found.information_bits:.3f} bit of "
-                f"H(speaker) = {found.speaker_entropy_bits:.2f} bit.",
+                text=f"I(code; speaker) = {leakage.information_bits:.3f} bit of "
+                f"H(speaker) = {leakage.speaker_entropy_bits:.2f} bit.",
                 tables=(
                     Table(
                         columns=("from", "codes", "13 MFCC", "chance"),
                         rows=rows,
-                        caption=f"accuracy of naming one of {found.speakers} speakers, on held-out utterances",
+                        caption=f"accuracy of naming one of {leakage.speakers} speakers, on held-out utterances",
                     ),
                 ),
             ),

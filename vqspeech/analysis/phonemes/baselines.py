@@ -126,20 +126,20 @@ def rivals(
     """
     hop, n_codes = table.hop_samples, frames.n_codes
     pieces = [(str(index), len(waveform) // hop) for index, waveform in enumerate(training)]
-    found = {}
+    clusterings = {}
     if training:
         fit_on = mfcc_of(pieces, lambda key: training[int(key)], table.sample_rate, hop)
-        found[KMEANS_TRAINING] = kmeans_variants(features, fit_on, n_codes, seed)
-        found[NORMALISED_TRAINING] = normalised_variants(features, fit_on, n_codes, seed)
+        clusterings[KMEANS_TRAINING] = kmeans_variants(features, fit_on, n_codes, seed)
+        clusterings[NORMALISED_TRAINING] = normalised_variants(features, fit_on, n_codes, seed)
     on_scored = {name: values[frames.place] for name, values in features.items()}
-    found[KMEANS_SCORED] = kmeans_variants(features, on_scored, n_codes, seed)
-    found[NORMALISED_SCORED] = normalised_variants(features, on_scored, n_codes, seed)
+    clusterings[KMEANS_SCORED] = kmeans_variants(features, on_scored, n_codes, seed)
+    clusterings[NORMALISED_SCORED] = normalised_variants(features, on_scored, n_codes, seed)
     encoder = None if model is None else latents.untrained_encoder(model, seed)
     if encoder is not None:
         z = latents.latents_of(encoder, zip(frames.utterances, frames.lengths.tolist(), strict=True), waveform_of)
         sample = latents.latents_of(encoder, pieces, lambda key: training[int(key)]) if training else z[frames.place]
-        found[UNTRAINED] = {"": kmeans(z, n_codes, seed, fit_on=sample)}
-    return found
+        clusterings[UNTRAINED] = {"": kmeans(z, n_codes, seed, fit_on=sample)}
+    return clusterings
 
 
 def kmeans_variants(

@@ -18,14 +18,14 @@ _ROUNDING_S = 1e-6
 
 @dataclass(frozen=True, kw_only=True)
 class BoundaryScores:
-    """Boundaries found, each matched with at most one of the alignment.
+    """Scores of detected boundaries, each matched with at most one of the alignment.
 
     Parameters
     ----------
     precision, recall, f1 : in [0, 1]
-    r_value : Rasanen, Laine and Altosaar (2009), equation 6: 1 for perfect; unlike F1 it cannot be raised by finding
-        boundaries everywhere
-    found, wanted : how many
+    r_value : Rasanen, Laine and Altosaar (2009), equation 6: 1 for perfect; unlike F1, it does not rise
+        with boundaries everywhere
+    found, wanted : numbers of detected boundaries and of those of the alignment
     """
 
     precision: float
@@ -49,13 +49,13 @@ def code_boundaries(codes: np.ndarray, hop_s: float) -> np.ndarray:
     return (np.flatnonzero(codes[1:] != codes[:-1]) + 1) * hop_s
 
 
-def matches(found: np.ndarray, wanted: np.ndarray, tolerance_s: float) -> int:
+def matches(detected: np.ndarray, reference: np.ndarray, tolerance_s: float) -> int:
     """Count the maximal number of pairs of detected and true times within the tolerance."""
     count = i = j = 0
-    while i < len(found) and j < len(wanted):
-        if abs(found[i] - wanted[j]) <= tolerance_s + _ROUNDING_S:
+    while i < len(detected) and j < len(reference):
+        if abs(detected[i] - reference[j]) <= tolerance_s + _ROUNDING_S:
             count, i, j = count + 1, i + 1, j + 1
-        elif found[i] < wanted[j]:
+        elif detected[i] < reference[j]:
             i += 1
         else:
             j += 1
@@ -67,8 +67,8 @@ def boundary_scores(pairs: Iterable[tuple[np.ndarray, np.ndarray]], tolerance_s:
 
     Parameters
     ----------
-    pairs : (found, wanted) times of each utterance, ascending, in seconds
-    tolerance_s : how far apart two boundaries may be that count as the same
+    pairs : detected and true times of each utterance, ascending, in seconds
+    tolerance_s : maximal distance of matching boundaries
     """
     found = wanted = hits = 0
     for own, reference in pairs:
@@ -77,12 +77,12 @@ def boundary_scores(pairs: Iterable[tuple[np.ndarray, np.ndarray]], tolerance_s:
     precision, recall = hits / max(1, found), hits / max(1, wanted)
     over = found / wanted - 1 if wanted else 0.0
     far = sqrt((1 - recall) ** 2 + over**2)
-    aside = (-over + recall - 1) / sqrt(2)
+    offset = (-over + recall - 1) / sqrt(2)
     return BoundaryScores(
         precision=precision,
         recall=recall,
         f1=2 * precision * recall / (precision + recall) if hits else 0.0,
-        r_value=1 - (far + abs(aside)) / 2,
+        r_value=1 - (far + abs(offset)) / 2,
         found=found,
         wanted=wanted,
     )

@@ -209,13 +209,13 @@ def durations(runs_s: np.ndarray, phones_s: np.ndarray, hop_s: float) -> Figure:
 
 def run_lengths(sequences: Iterable[np.ndarray], hop_s: float) -> np.ndarray:
     """Return the durations in seconds of runs of equal codes in sequences of frames."""
-    found: list[int] = []
+    lengths: list[int] = []
     for codes in sequences:
         codes = np.atleast_2d(codes)
         if codes.shape[1]:
             edges = np.flatnonzero((codes[:, 1:] != codes[:, :-1]).any(axis=0)) + 1
-            found += [stop - start for start, stop in pairwise([0, *edges.tolist(), codes.shape[1]])]
-    return np.asarray(found, dtype=np.float64) * hop_s
+            lengths += [stop - start for start, stop in pairwise([0, *edges.tolist(), codes.shape[1]])]
+    return np.asarray(lengths, dtype=np.float64) * hop_s
 
 
 def phone_lengths(alignments: Iterable[Alignment]) -> np.ndarray:

@@ -134,16 +134,18 @@ def labels_of(
 
 
 def _longest(alignment: Alignment, n_frames: int, hop_s: float) -> list[str | None]:
-    shares: list[dict[str | None, float]] = [{} for _ in range(n_frames)]
+    durations_of_frames: list[dict[str | None, float]] = [{} for _ in range(n_frames)]
     for phone in alignment.phones:
         first = max(0, int(phone.start_s / hop_s))
         for t in range(first, min(n_frames, int(phone.end_s / hop_s) + 1)):
             share = min(phone.end_s, (t + 1) * hop_s) - max(phone.start_s, t * hop_s)
             if share > 0:
-                shares[t][phone.label] = shares[t].get(phone.label, 0.0) + share
-    for found in shares:
-        found[None] = hop_s - sum(found.values())
-    return [max(found, key=lambda label: (found[label], label is not None)) for found in shares]
+                durations_of_frames[t][phone.label] = durations_of_frames[t].get(phone.label, 0.0) + share
+    for durations in durations_of_frames:
+        durations[None] = hop_s - sum(durations.values())
+    return [
+        max(durations, key=lambda label: (durations[label], label is not None)) for durations in durations_of_frames
+    ]
 
 
 def label_frames(

@@ -80,12 +80,12 @@ def typical_codes(
 ) -> dict[str, list[tuple[str, float, float]]]:
     """Return up to `most` codes per phone: code, its share of the phone, the phone's share of it."""
     of_phone, of_code = counts.sum(axis=0), counts.sum(axis=1)
-    found = {}
+    codes_of_phone = {}
     for index, phone in enumerate(phones):
         best = np.argsort(-counts[:, index], kind="stable")[:most]
-        found[phone] = [
+        codes_of_phone[phone] = [
             (names[code], float(counts[code, index] / of_phone[index]), float(counts[code, index] / of_code[code]))
             for code in best
             if counts[code, index] > 0
         ]
-    return found
+    return codes_of_phone

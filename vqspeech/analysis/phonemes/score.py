@@ -210,8 +210,8 @@ def _map(frames: LabelledFrames, counts: np.ndarray) -> CodePhoneMap:
 def _codebooks(table: CodeTable, alignments: Mapping[str, Alignment], joint: LabelledFrames) -> tuple[float, ...]:
     if len(table.codebook_sizes) == 1:
         return ()
-    found = []
+    accuracies = []
     for book in range(len(table.codebook_sizes)):
         own = label_frames(one_codebook(table, book), alignments, exclude_silence=joint.excludes_silence, by=joint.by)
-        found.append(mapping.majority_accuracy(own.code, own.label, own.n_codes, len(own.phones)))
-    return tuple(found)
+        accuracies.append(mapping.majority_accuracy(own.code, own.label, own.n_codes, len(own.phones)))
+    return tuple(accuracies)

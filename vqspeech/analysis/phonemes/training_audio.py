@@ -68,12 +68,12 @@ def _read(paths: list[Path], sample_rate: int, seed: int) -> Iterator[np.ndarray
 
 def sample(waveforms: Iterable[np.ndarray], hop_samples: int) -> list[np.ndarray]:
     """Cut waveforms to multiples of the hop, until `FRAMES` codes are collected."""
-    found: list[np.ndarray] = []
+    cut_waveforms: list[np.ndarray] = []
     total = 0
     for waveform in waveforms:
         if frames := min(len(waveform) // hop_samples, FRAMES - total):
-            found.append(waveform[: frames * hop_samples])
+            cut_waveforms.append(waveform[: frames * hop_samples])
             total += frames
         if total >= FRAMES:
             break
-    return found
+    return cut_waveforms

@@ -85,8 +85,8 @@ def _block(path: Path, valid: float) -> Block:
 def _checked(path: Path, values: dict[str, Any]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     pixels, labels = values.get("data"), values.get("labels")
     if not isinstance(pixels, np.ndarray) or pixels.ndim != 2 or pixels.shape[1] != np.prod(SHAPE):
-        found = pixels.shape if isinstance(pixels, np.ndarray) else type(pixels).__name__
-        raise CorpusError(f"{path}: 'data' is {found}; a batch of CIFAR-10 has (images, 3072) bytes")
+        given = pixels.shape if isinstance(pixels, np.ndarray) else type(pixels).__name__
+        raise CorpusError(f"{path}: 'data' is {given}; a batch of CIFAR-10 has (images, 3072) bytes")
     if not isinstance(labels, list) or len(labels) != len(pixels):
         raise CorpusError(f"{path}: 'labels' does not have one entry for each of {len(pixels)} images")
     if not all(type(label) is int and 0 <= label < len(CLASSES) for label in labels):

@@ -23,13 +23,13 @@ def read(root: Path | str | None = None, *, valid: float = 0.05, test: float = 0
     from PIL import Image
     from sklearn import datasets
 
-    found = datasets.load_digits()
-    small = np.round(np.asarray(found.images) * (255 / 16)).astype(np.uint8)
+    digits = datasets.load_digits()
+    small = np.round(np.asarray(digits.images) * (255 / 16)).astype(np.uint8)
     pixels = np.stack(
         [np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BICUBIC)) for image in small]
     )
     splits = held_out([f"digits/{number}" for number in range(len(pixels))], valid, test)
-    block = Block(pixels=pixels[..., None], labels=np.asarray(found.target, np.int64), splits=splits)
+    block = Block(pixels=pixels[..., None], labels=np.asarray(digits.target, np.int64), splits=splits)
 
     def blocks() -> Iterator[Block]:
         yield block

@@ -112,7 +112,7 @@ def image_files(inputs: Sequence[Path]) -> list[Path]:
 
 def _probed(folder: Path) -> tuple[list[Path], dict[str, str], list[tuple[int, int]]]:
     """List images, unusable files with reasons, and sizes (width, height), in order of path without hidden files."""
-    found: list[tuple[str, Path, tuple[int, int]]] = []
+    images: list[tuple[str, Path, tuple[int, int]]] = []
     skipped: dict[str, str] = {}
     seen: set[str] = set()
     for place, folders, files in os.walk(folder, followlinks=True):
@@ -128,11 +128,11 @@ def _probed(folder: Path) -> tuple[list[Path], dict[str, str], list[tuple[int, i
                 skipped[str(path)] = f"{path.suffix or 'a file without a suffix'} is not read as an image"
                 continue
             try:
-                found.append((path.relative_to(folder).as_posix(), path, probe(path)))
+                images.append((path.relative_to(folder).as_posix(), path, probe(path)))
             except UnusableImage as error:
                 skipped[str(path)] = str(error)
-    found.sort()
-    return [path for _, path, _ in found], skipped, [size for _, _, size in found]
+    images.sort()
+    return [path for _, path, _ in images], skipped, [size for _, _, size in images]
 
 
 def _decoded(paths: list[Path], labels: np.ndarray, splits: np.ndarray, size: int | None, channels: Channels) -> Block:

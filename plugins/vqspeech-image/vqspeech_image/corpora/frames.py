@@ -32,38 +32,38 @@ def read(root: Path | str | None, *, valid: float = 0.05, test: float = 0.1) -> 
     ConfigError : shares that leave nothing to train on
     """
     folder = existing_root(root, "frames")
-    found: dict[Path, tuple[int, int, int, int]] = {}
+    clip_shapes: dict[Path, tuple[int, int, int, int]] = {}
     skipped: dict[str, str] = {}
     for path in sorted(folder.rglob(f"*{SUFFIX}")):
         try:
-            found[path] = _open(path).shape
+            clip_shapes[path] = _open(path).shape
         except (OSError, ValueError, EOFError) as error:
             skipped[str(path)] = str(error)
-    if len(found) < 2:
+    if len(clip_shapes) < 2:
         reasons = "; ".join(f"{path}: {reason}" for path, reason in list(skipped.items())[:3])
         raise CorpusError(
-            f"{folder}: {len(found)} usable clip{'s' if len(found) != 1 else ''}, at least 2 are needed: "
+            f"{folder}: {len(clip_shapes)} usable clip{'s' if len(clip_shapes) != 1 else ''}, at least 2 are needed: "
             f"{SUFFIX} files of (frames, height, width, 1 or 3) uint8. First problems: {reasons or 'none'}"
         )
     shapes: dict[tuple[int, int, int], Path] = {}
-    for path, (_, *shape) in found.items():
+    for path, (_, *shape) in clip_shapes.items():
         shapes.setdefault((shape[0], shape[1], shape[2]), path)
     if len(shapes) > 1:
         two = ", ".join(f"{path} {shape}" for shape, path in list(shapes.items())[:2])
         raise CorpusError(f"{folder}: frames of {len(shapes)} sizes, but one is needed: {two}")
-    keys = [path.relative_to(folder).as_posix() for path in found]
-    lengths = [frames for frames, *_ in found.values()]
+    keys = [path.relative_to(folder).as_posix() for path in clip_shapes]
+    lengths = [frames for frames, *_ in clip_shapes.values()]
     splits = splits_of_frames(keys, lengths, valid, test)
 
     def clips() -> Iterator[npt.NDArray[np.uint8]]:
-        for path in found:
+        for path in clip_shapes:
             yield np.asarray(_open(path))
 
     height, width, channels = next(iter(shapes))
     return ImageCorpus(
         name="frames",
         root=folder,
-        variant=f"{sum(lengths):,} frames of {len(found):,} clips of {folder.name}, {width} x {height}",
+        variant=f"{sum(lengths):,} frames of {len(clip_shapes):,} clips of {folder.name}, {width} x {height}",
         shape=(height, width, channels),
         class_names=(),
         counts=counted(np.concatenate(splits)),

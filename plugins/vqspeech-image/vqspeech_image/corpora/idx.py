@@ -116,10 +116,10 @@ def _halves(folder: Path, name: str) -> dict[str, Half]:
             paths = folder / images, _present(folder, (labels,), folder / images)
             halves[half] = _checked(paths[0], _member(paths[0]), _member(paths[1]))
     for half, (image_names, label_names) in IDX_NAMES.items():
-        found = _idx_path(folder, image_names)
-        if found is not None and half not in halves:
-            beside = _present(folder, label_names, found)
-            halves[half] = _checked(found, read_idx_file(found, IMAGES), read_idx_file(beside, LABELS))
+        images_path = _idx_path(folder, image_names)
+        if images_path is not None and half not in halves:
+            beside = _present(folder, label_names, images_path)
+            halves[half] = _checked(images_path, read_idx_file(images_path, IMAGES), read_idx_file(beside, LABELS))
     return halves
 
 

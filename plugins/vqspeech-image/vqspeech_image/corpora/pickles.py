@@ -102,10 +102,12 @@ def read_arrays(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise CorpusError(f"{path} cannot be read: {error.strerror or error}") from error
     try:
-        found = _Restricted(io.BytesIO(content), encoding="bytes").load()
-        if not isinstance(found, dict):
-            raise ValueError(f"it holds {type(found).__name__}, not a dictionary")
-        return {_text(key): value.array() if isinstance(value, _Array) else value for key, value in found.items()}
+        content_dict = _Restricted(io.BytesIO(content), encoding="bytes").load()
+        if not isinstance(content_dict, dict):
+            raise ValueError(f"it holds {type(content_dict).__name__}, not a dictionary")
+        return {
+            _text(key): value.array() if isinstance(value, _Array) else value for key, value in content_dict.items()
+        }
     except Exception as error:
         # A malformed program may raise anything.
         reason = str(error) or type(error).__name__

@@ -96,9 +96,9 @@ def _rendered(
 ) -> Iterator[npt.NDArray[np.uint8]]:
     """Read clips from the renderer's pipe."""
     with tempfile.TemporaryDirectory(prefix="vqspeech-vizdoom-") as scratch:
-        said = Path(scratch) / "said"
+        log_path = Path(scratch) / "said"
         command = [sys.executable, "-m", "vqspeech_image.corpora.vizdoom_renderer", json.dumps(wanted)]
-        with said.open("wb") as errors:
+        with log_path.open("wb") as errors:
             process = subprocess.Popen(command, cwd=scratch, stdout=subprocess.PIPE, stderr=errors)
         assert process.stdout is not None
         try:
@@ -106,7 +106,7 @@ def _rendered(
                 content = process.stdout.read(int(np.prod(shape)))
                 if len(content) < np.prod(shape):
                     code = process.wait()
-                    last = " / ".join(said.read_text(errors="replace").strip().splitlines()[-3:])
+                    last = " / ".join(log_path.read_text(errors="replace").strip().splitlines()[-3:])
                     raise CorpusError(
                         f"ViZDoom ended after {number} of {clips} clips with code {code}: {last or 'no message'}"
                     )

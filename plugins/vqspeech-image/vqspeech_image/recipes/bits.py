@@ -74,9 +74,9 @@ def _bounds(results: Result, paper: bool) -> list[tuple[Any, ...]]:
 
 
 def _references(results: Result) -> list[tuple[Any, ...]]:
-    images, found = results["bits_per_dimension"][0]["images"], results["yardsticks"]
+    images, references = results["bits_per_dimension"][0]["images"], results["yardsticks"]
     return [
-        (name, "no latents", images, None, None, found[key], None, None)
+        (name, "no latents", images, None, None, references[key], None, None)
         for key, name in REFERENCES.items()
-        if found[key] is not None
+        if references[key] is not None
     ]

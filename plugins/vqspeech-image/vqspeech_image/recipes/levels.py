@@ -82,7 +82,7 @@ def costs(
     train : images that give the frequencies
     held : images whose codes are counted
     """
-    found = []
+    costs_of_levels = []
     for level in store.levels:
         codes, prior = store.at(level.name), priors[level.name]
         nats = {
@@ -91,15 +91,15 @@ def costs(
             "prior": of_codes.prior_nats(prior.model, codes, held, conditioned=prior.space.conditions > 0),
         }
         number = int(np.prod(of_codes.grids_of(codes).shape[1:]))
-        found.append({"name": level.name, "codes": number, "nats_per_code": nats})
-    return found
+        costs_of_levels.append({"name": level.name, "codes": number, "nats_per_code": nats})
+    return costs_of_levels
 
 
-def over_levels(found: list[dict[str, Any]]) -> dict[str, float]:
+def over_levels(levels: list[dict[str, Any]]) -> dict[str, float]:
     """Return the mean nats of a code over all levels, by kind of prior."""
-    total = sum(one["codes"] for one in found)
-    kinds = found[0]["nats_per_code"]
-    return {kind: sum(one["codes"] * one["nats_per_code"][kind] for one in found) / total for kind in kinds}
+    total = sum(one["codes"] for one in levels)
+    kinds = levels[0]["nats_per_code"]
+    return {kind: sum(one["codes"] * one["nats_per_code"][kind] for one in levels) / total for kind in kinds}
 
 
 def with_priors(uniform: Accounting, costs: list[dict[str, Any]], condition: str) -> list[Accounting]:

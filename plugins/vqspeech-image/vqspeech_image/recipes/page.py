@@ -144,11 +144,11 @@ def _reconstructions(run: RunDirectory, rebuilt: Result, results: Result) -> Sec
 
 
 def _samples(run: RunDirectory, results: Result) -> Section:
-    found = results["sampling"]
+    sampling = results["sampling"]
     how = "Codes drawn from the prior one after the other"
     if len(results["levels"]) > 1:
         how = "Top codes drawn one after the other, then bottom codes given them"
-    order = " Each column is one class." if found["by_class"] else ""
+    order = " Each column is one class." if sampling["by_class"] else ""
     return Section(
         title="Samples",
         text=f"{how}, and decoded.{order}",
@@ -156,7 +156,7 @@ def _samples(run: RunDirectory, results: Result) -> Section:
         figures=(
             Picture(
                 source=run.pictures / "samples.png",
-                caption=f"{found['images']} samples in {found['seconds']:.1f} s, {found['distinct']} of them different",
+                caption=f"{sampling['images']} samples in {sampling['seconds']:.1f} s, {sampling['distinct']} distinct",
                 alt="samples from the prior",
             ),
         ),

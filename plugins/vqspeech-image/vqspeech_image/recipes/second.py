@@ -63,8 +63,8 @@ def _loaded(out: Path) -> tuple[LoadedPrior, TwoStage]:
 
 def second_section(results: Result, picture: Path) -> Section:
     """Return the section of the report."""
-    found, prior = results["second"], results["nats_per_code"]["prior"]
-    nats, latents = found["nats_per_code"], found["latents"]
+    stage, prior = results["second"], results["nats_per_code"]["prior"]
+    nats, latents = stage["nats_per_code"], stage["latents"]
     bits = sum(float(np.log2(size)) for size in latents)
     costs = (
         ("the latents of the image", nats["true"]),
@@ -73,7 +73,7 @@ def second_section(results: Result, picture: Path) -> Section:
     )
     use = tuple(
         (number, size, used, entropy)
-        for number, (size, used, entropy) in enumerate(zip(latents, found["used"], found["entropy_bits"], strict=True))
+        for number, (size, used, entropy) in enumerate(zip(latents, stage["used"], stage["entropy_bits"], strict=True))
     )
     return Section(
         title="A few latents for a whole image",
@@ -86,7 +86,7 @@ def second_section(results: Result, picture: Path) -> Section:
             Table(
                 columns=("condition of the decoder", "nats per code"),
                 rows=costs,
-                caption=f"over {found['images']:,} held-out images",
+                caption=f"over {stage['images']:,} held-out images",
             ),
             Table(columns=("latent", "values", "used", "entropy, bits"), rows=use),
         ),

@@ -127,13 +127,13 @@ def _priors(levels: tuple[str, ...], seed: int, values: dict[str, Any]) -> dict[
         return {"prior": _of_codes("prior", "pixelcnn", seed, values)}
     _only("prior", values, ("model", "train", *levels))
     shared: dict[str, Any] = {name: values[name] for name in ("model", "train") if name in values}
-    found = {}
+    priors = {}
     for level in levels:
         own = values.get(level, {})
         _only(f"prior.{level}", own, ("model", "train"))
         changed = merge(merge(shared, own), {"model": {"level": level}})
-        found[f"prior-{level}"] = _of_codes("prior", "pixelcnn", seed, changed)
-    return found
+        priors[f"prior-{level}"] = _of_codes("prior", "pixelcnn", seed, changed)
+    return priors
 
 
 def _of_codes(table: str, prior: str, seed: int, values: dict[str, Any]) -> RunConfig:

@@ -34,7 +34,7 @@ def _corpus(request: RecipeRequest) -> tuple[str, tuple[str, ...]]:
     problems = []
     for name in OWN:
         try:
-            found = read_corpus(CorpusConfig(name=name), request.data_dir, "image")
+            own_corpus = read_corpus(CorpusConfig(name=name), request.data_dir, "image")
         except CorpusError as error:
             problems.append(str(error))
             continue
@@ -42,6 +42,6 @@ def _corpus(request: RecipeRequest) -> tuple[str, tuple[str, ...]]:
         # Both have the same file names.
         named = next((other for other in OWN if other in folder), name)
         return named, (
-            f"corpus: {named} in {found.root}; --corpus {OWN[1] if named == OWN[0] else OWN[0]} reads it as the other",
+            f"corpus: {named} in {own_corpus.root}; --corpus {OWN[1] if named == OWN[0] else OWN[0]} reads the other",
         )
     raise CorpusError(f"{problems[0]}. As {OWN[1]}: {problems[1]}. --corpus NAME reads another corpus")
