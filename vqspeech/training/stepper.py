@@ -15,6 +15,7 @@ from vqspeech.nn.decoders.protocol import MAIN
 from vqspeech.training.draws import step_generator
 from vqspeech.training.groups import ParameterGroups
 from vqspeech.training.optimiser import make_optimisers, peaked
+from vqspeech.training.precision import exact_convolutions
 from vqspeech.training.processes import Processes
 from vqspeech.training.schedule import learning_rate_share
 
@@ -55,6 +56,9 @@ class Stepper:
         self.steps = 0
         self.generator = torch.Generator()
         self.groups = ParameterGroups(self.model)
+        with self.fabric.autocast():
+            if torch.is_autocast_enabled("cpu"):
+                exact_convolutions(self.model)
         self._terms: dict[str, Tensor] = {}
         self._passes: list[Pass] = []
         self._batches: dict[int, Any] = {}
