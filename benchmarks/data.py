@@ -1,4 +1,4 @@
-"""Cost of the data path over corpus size: prepare, open, draw batches, encode; per utterance, and for 60,000 hours.
+"""Cost of the data path over corpus size: prepare, open, draw batches, encode.
 
     python benchmarks/data.py [--sizes 2000,20000,200000] [--workers N] [--audio FOLDER] [--quick] [--json FILE]
 
@@ -28,7 +28,7 @@ FLAT = 1.25
 
 
 def measured(what: str, folder: Path, kind: str, utterances: int, workers: int) -> dict[str, float]:
-    """The figures of one measure, from a process of its own."""
+    """Return the figures of one measure, from a separate process."""
     script = Path(__file__).with_name("data_measures.py")
     command = [sys.executable, script, what, "--dir", folder, "--kind", kind, "--utterances", utterances]
     command += ["--workers", workers]
@@ -109,11 +109,11 @@ def table(
 
 
 def extrapolated(more: dict[str, float], prepare: float, encode: float) -> list[Row]:
-    """What `HOURS` hours in utterances of `LONG_S` seconds take, in proportion.
+    """Extrapolate to `HOURS` hours in utterances of `LONG_S` seconds.
 
     Parameters
     ----------
-    more : what each utterance adds
+    more : additional cost of an utterance
     prepare, encode : seconds of one core per second of speech
     """
     utterances = HOURS * 3600 / LONG_S

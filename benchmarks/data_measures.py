@@ -1,4 +1,4 @@
-"""Measurements of the data path, each in a process of its own; `benchmarks/data.py` starts them and makes the table.
+"""Measurements of the data path for `benchmarks/data.py`, each in a separate process.
 
     python benchmarks/data_measures.py prepare|open|train|encode --dir FOLDER --kind small|long --utterances N
 
@@ -23,7 +23,7 @@ BATCH, CROP = 8, 32_000
 
 
 def write_files(folder: Path) -> None:
-    """The audio that synthetic corpora point to: tones that glide, with noise."""
+    """Write the audio of synthetic corpora: gliding tones with noise."""
     import numpy as np
 
     from vqspeech import audio
@@ -38,7 +38,7 @@ def write_files(folder: Path) -> None:
 
 
 def corpus_of(folder: Path, kind: str, utterances: int) -> Any:
-    """A corpus of so many utterances of forty speakers that point to these files in turn."""
+    """Make a corpus of `utterances` utterances of forty speakers over these files."""
     from vqspeech.corpora.base import Corpus, Utterance, split_of
 
     files = sorted((folder / kind).iterdir())
@@ -52,7 +52,7 @@ def corpus_of(folder: Path, kind: str, utterances: int) -> Any:
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, float]:
-    """A result and its wall time."""
+    """Return a result and its wall time."""
     begin = time.perf_counter()
     result = work()
     return result, time.perf_counter() - begin
@@ -64,7 +64,7 @@ def resident() -> int:
 
 
 def private() -> int:
-    """Bytes of memory of this process now, without pages of mapped files, which the system may take back."""
+    """Return the bytes of private memory of this process, without mapped files."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
 
@@ -75,7 +75,7 @@ def peak(who: int = resource.RUSAGE_SELF) -> int:
 
 
 def used() -> float:
-    """Seconds of processor time of this process and its ended children; little affected by a busy machine."""
+    """Return the seconds of processor time of this process and its ended children."""
     both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in both)
 
@@ -131,7 +131,7 @@ def measure_open(folder: Path, kind: str, utterances: int, _: int) -> dict[str, 
 
 
 def model_of_the_recipe() -> Any:
-    """The configuration of the demo run."""
+    """Return the configuration of the demo run."""
     from importlib import resources
 
     from vqspeech.config import read_toml
@@ -140,7 +140,7 @@ def model_of_the_recipe() -> Any:
 
 
 def measure_train(folder: Path, kind: str, utterances: int, _: int) -> dict[str, float]:
-    """Samples per second that training the demo model on all cores takes from the store, after the first steps."""
+    """Measure the samples per second that training the demo model takes from the store."""
     from vqspeech.corpora.store import AudioStore
     from vqspeech.runs import RunDirectory
     from vqspeech.training import run as runs
@@ -159,7 +159,7 @@ def measure_train(folder: Path, kind: str, utterances: int, _: int) -> dict[str,
 
 
 def measure_encode(folder: Path, kind: str, utterances: int, _: int) -> dict[str, float]:
-    """Encode a store, or the files of a folder of recordings, on one core with the demo model as it is built."""
+    """Encode a store, or a folder of recordings, on one core with the untrained demo model."""
     import torch
 
     from vqspeech.checkpoints.store import save

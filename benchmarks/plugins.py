@@ -1,4 +1,4 @@
-"""Time of ``vqspeech plugins list`` with fifty installed (fake) distributions, five of them broken.
+"""Time of ``vqspeech plugins list`` with fifty fake distributions, five of them broken.
 
     python benchmarks/plugins.py [--json FILE] [--runs 10]
 
@@ -47,7 +47,7 @@ def plant(site: Path, count: int) -> None:
 
 
 def measure(site: Path, names: str, runs: int) -> tuple[list[float], str, bool]:
-    """Seconds of each run, what the first one wrote on stderr, and whether torch was imported."""
+    """Return seconds of each run, stderr of the first, and whether torch was imported."""
     environ = os.environ | {"PYTHONPATH": str(site), "VQSPEECH_PLUGINS": names, "VQSPEECH_STRICT_PLUGINS": ""}
     seconds, messages = [], ""
     for _ in range(runs):

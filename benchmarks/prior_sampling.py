@@ -1,4 +1,4 @@
-"""Cached and naive sampling of a gated PixelCNN in one run: ``python benchmarks/prior_sampling.py [--json FILE]``.
+"""Cached and naive sampling of a gated PixelCNN: ``python benchmarks/prior_sampling.py``.
 
 Naive sampling runs the whole network for each code, so each position costs the same; `--positions` of them are timed
 and the rest is extrapolated. Rounds alternate, so that other load on the machine falls on both; the ratio is of the

@@ -48,7 +48,7 @@ class Case(NamedTuple):
 
 
 def cases(codes: int) -> list[Case]:
-    """The EMA codebook, for which there are goals, and the others that both have."""
+    """Return the cases: the EMA codebook, which has goals, and others of both libraries."""
     shared = {"decay": 0.99, "commitment_weight": 0.25, "rotation_trick": False}
     return [
         Case(
@@ -68,7 +68,7 @@ def cases(codes: int) -> list[Case]:
 
 
 def ours(case: Case, dim: int) -> tuple[Any, Callable[[Any], Any], Callable[[], None]]:
-    """The module, its differentiable pass (latents to a scalar), and what follows it."""
+    """Return module, differentiable pass (latents to a scalar) and update."""
     import torch
 
     from vqspeech.model import build_quantizer
@@ -84,7 +84,7 @@ def ours(case: Case, dim: int) -> tuple[Any, Callable[[Any], Any], Callable[[], 
 
 
 def peers(case: Case, dim: int) -> tuple[Any, Callable[[Any], Any], Callable[[], None]]:
-    """The same of vector-quantize-pytorch, which moves its codebook within the pass."""
+    """Return the same of vector-quantize-pytorch, whose pass updates the codebook."""
     import vector_quantize_pytorch
 
     module = getattr(vector_quantize_pytorch, case.peer)(dim=dim, **case.peer_options)
@@ -137,7 +137,7 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
 
 
 def _resident() -> int:
-    """Bytes in memory now."""
+    """Return the resident memory in bytes."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
@@ -147,7 +147,7 @@ def _peak() -> int:
 
 
 def in_process(options: argparse.Namespace, **what: str) -> dict[str, float]:
-    """`measure` in a fresh process."""
+    """Run `measure` in a fresh process."""
     words = [sys.executable, __file__, *(f"--{name}={value}" for name, value in what.items())]
     words += [f"--{name}={getattr(options, name)}" for name in ("frames", "codes", "dim", "threads")]
     result = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -173,7 +173,7 @@ def equal_codes(options: argparse.Namespace) -> float:
 
 
 def rows(options: argparse.Namespace) -> list[Row]:
-    """The table."""
+    """Measure and return the table."""
     table = []
     for case in cases(options.codes):
         for work in case.passes:

@@ -1,4 +1,4 @@
-"""Rows that benchmarks print and write: case, metric, value, unit, goal, met, and the peer's value of the same run."""
+"""Rows of benchmarks: case, metric, value, unit, goal, met, and the peer's value."""
 
 from __future__ import annotations
 

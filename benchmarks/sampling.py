@@ -1,4 +1,4 @@
-"""Speed of WaveNet sampling on a CPU, beside wavenet_vocoder 0.1.1 and beside ceilings measured in the same run.
+"""Speed of WaveNet sampling on a CPU, compared with wavenet_vocoder and with ceilings.
 
     python benchmarks/sampling.py [--quick] [--json FILE] [--run RUN --audio FILE]
 
@@ -44,13 +44,13 @@ def _total(array: np.ndarray) -> float:
 
 
 def read_rate(size: int, seconds: float) -> float:
-    """Bytes per second of summing float32 numbers of so many bytes again and again."""
+    """Measure the bytes per second of repeatedly summing a float32 array."""
     array = np.ones(size // 4, np.float32)
     return size / best(lambda: _total(array), seconds, 20)
 
 
 def sgemm_rate(seconds: float) -> float:
-    """Multiply-adds per second of a 1024 x 1024 float32 product, by the faster of PyTorch's and NumPy's library."""
+    """Measure the multiply-adds per second of a 1024 x 1024 float32 product."""
     left, right = torch.randn(1024, 1024), torch.randn(1024, 1024)
     rates = [1024**3 / best(lambda: left @ right, seconds / 2)]
     one, other = left.numpy(), right.numpy()
@@ -59,7 +59,7 @@ def sgemm_rate(seconds: float) -> float:
 
 
 def network(layers: int, channels: int, skip: int) -> WaveNet:
-    """A decoder with random weights."""
+    """Make a decoder with random weights."""
     torch.manual_seed(0)
     dilations = [2 ** (layer % 10) for layer in range(layers)]
     decoder = WaveNet(dim=64, hop_samples=HOP, dilations=dilations, residual_channels=channels, skip_channels=skip)
@@ -67,12 +67,12 @@ def network(layers: int, channels: int, skip: int) -> WaveNet:
 
 
 def multiply_adds(layers: int, channels: int, skip: int) -> int:
-    """Multiply-adds of one sample, without conditioning."""
+    """Return the multiply-adds of one sample, without conditioning."""
     return layers * channels * (2 * 2 * channels + skip) + (layers - 1) * channels**2 + skip**2 + 256 * skip
 
 
 def rate(decoder: WaveNet, streams: int, seconds: float, weights: str = "fp32", threads: int = 1) -> float:
-    """Samples per second of all streams together."""
+    """Measure the samples per second of all streams."""
     sampler = CpuSampler(decoder, streams, weights=weights, threads=threads)
     frames = 4 if streams == 1 else 1
     conditions = decoder.conditions(torch.randn(streams, 64, frames), None)
@@ -81,7 +81,7 @@ def rate(decoder: WaveNet, streams: int, seconds: float, weights: str = "fp32", 
 
 
 def one_core(seconds: float, peer: object, networks: list[tuple[int, int, int]]) -> list[Row]:
-    """The table over networks and batches."""
+    """Measure the table over networks and batches."""
     rows = [Row("sgemm 1024, one core", "rate", sgemm_rate(seconds) / 1e9, "G multiply-adds/s")]
     for shape in networks:
         name, decoder = "x".join(map(str, shape)), network(*shape)
@@ -111,7 +111,7 @@ def one_core(seconds: float, peer: object, networks: list[tuple[int, int, int]])
 
 
 def two_cores(seconds: float) -> list[Row]:
-    """32 streams, and one utterance in parts, on two cores."""
+    """Measure 32 streams, and one utterance in parts, on two cores."""
     shape, decoder = NETWORKS[0], network(*NETWORKS[0])
     name, gemm = "x".join(map(str, shape)), sgemm_rate(seconds)
     samples_per_s = rate(decoder, 32, 2 * seconds, threads=2)
@@ -132,7 +132,7 @@ def two_cores(seconds: float) -> list[Row]:
 
 
 def overhead() -> list[Row]:
-    """Time of the first and of later calls in a fresh process beyond the sampling itself, with an empty cache."""
+    """Measure the overhead of the first and later calls in a fresh process."""
     code = (
         "import time, torch; from vqspeech.nn.decoders.wavenet import WaveNet\n"
         "torch.set_num_threads(1); begin = time.perf_counter()\n"
@@ -154,7 +154,7 @@ def overhead() -> list[Row]:
 
 
 def likelihood(run: Path, audio_file: Path) -> list[Row]:
-    """What bf16 weights change on speech: bits per sample, teacher-forced, with the codes of that speech."""
+    """Measure the bits per sample of speech with fp32 and bf16 weights, teacher-forced."""
     from vqspeech import audio
     from vqspeech.codec.load import load_speech
     from vqspeech.nn.decoders.mulaw import mu_law_encode

@@ -1,4 +1,4 @@
-"""Speed of WaveNet sampling on a CUDA GPU, beside the device's own ceilings and the CPU engine, in one run.
+"""Speed of WaveNet sampling on a GPU, compared with the device's ceilings and the CPU engine.
 
     python benchmarks/sampling_cuda.py [--quick] [--json FILE]
 
@@ -37,7 +37,7 @@ device_time = partial(best, wait=torch.cuda.synchronize)
 
 
 def ceilings(seconds: float) -> dict[str, Row]:
-    """Rates of products in both precisions of the engine and of copying, and the time of one recorded operation."""
+    """Measure rates of products and of copying, and the time of a recorded operation."""
     size, rows = 8192, {}
     left, right = torch.randn(size, size, device="cuda"), torch.randn(size, size, device="cuda")
     before = torch.get_float32_matmul_precision()
@@ -60,7 +60,7 @@ def ceilings(seconds: float) -> dict[str, Row]:
 
 
 def multiply_adds(decoder: WaveNet) -> int:
-    """Multiply-adds of one sample, without conditioning."""
+    """Return the multiply-adds of one sample, without conditioning."""
     gates = sum(weight.numel() for weight in decoder.gates)
     linear = (*decoder.residual, decoder.skip, decoder.hidden, decoder.logits)
     return gates + sum(layer.weight.numel() for layer in linear)  # type: ignore[misc, operator]
@@ -86,7 +86,7 @@ def same_samples(decoder: WaveNet, seconds: float) -> list[Row]:
 
 
 def speed(decoder: WaveNet, streams: int, seconds: float, tops: dict[str, Row]) -> list[Row]:
-    """Samples per second of all streams together, and what share of the ceilings that is."""
+    """Measure the samples per second of all streams, and their share of the ceilings."""
     frames = 4 if streams < 512 else 2
     conditions = decoder.conditions(torch.randn(streams, 64, frames), None).cuda()
     draws = torch.rand(streams, frames * HOP, dtype=torch.float64)

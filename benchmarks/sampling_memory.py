@@ -1,4 +1,4 @@
-"""Peak memory of `vqspeech convert` and `decode` over the length of a recording: it must not grow.
+"""Peak memory of ``vqspeech convert`` and ``decode`` over the length of a recording.
 
     python benchmarks/sampling_memory.py [--minutes 1 10 60] [--json FILE]
 
@@ -46,7 +46,7 @@ save(place, model.state_dict(), config=config, speakers=["a", "b"], step=1)
 
 
 def noise(path: Path, minutes: float) -> None:
-    """A recording of so many minutes."""
+    """Write a noise recording of some minutes."""
     generator = np.random.default_rng(0)
     with soundfile.SoundFile(path, "w", RATE, 1) as file:
         for _ in range(round(minutes * 60)):

@@ -1,4 +1,4 @@
-"""The peer of the sampling benchmark: wavenet_vocoder 0.1.1 (r9y9), the package's `incremental_forward`."""
+"""The peer of the sampling benchmark: wavenet_vocoder 0.1.1, `incremental_forward`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PACKAGE = "wavenet_vocoder==0.1.1"
 
 
 def load(folder: Path) -> Any:
-    """The package, installed into `folder` without its dependencies when it is not there yet; None when that fails.
+    """Install the package into `folder` if needed and import it; None after a failure.
 
     It runs under torch 2.11 as it is: its sampling needs torch and numpy only; TensorFlow, which it asks for, is for
     hyperparameters.
@@ -37,7 +37,7 @@ def load(folder: Path) -> Any:
 
 
 def samples_per_second(package: Any, layers: int, channels: int, skip: int, seconds: float) -> float:
-    """Samples per second of one stream, the best of three runs that take about `seconds` together.
+    """Measure the samples per second of one stream, the best of three runs.
 
     Two taps, gates of twice the channels, mu-law levels, local conditioning of 64 channels at every sample, weight norm
     removed: the network of the same row of the table. It draws one stream at a time (`numpy.random.choice` over the

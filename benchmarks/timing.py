@@ -14,8 +14,8 @@ def best(
     Parameters
     ----------
     work : the call to measure
-    seconds : how long to repeat it
-    fewest : how many calls are made at least
+    seconds : duration of the repetitions
+    fewest : minimal number of calls
     wait : waits until the device has finished, such as ``torch.cuda.synchronize``
     """
     work()

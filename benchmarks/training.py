@@ -1,4 +1,4 @@
-"""Speed of WaveNet training on a CPU or a GPU, beside the rate of matrix products measured in the same run.
+"""Speed of WaveNet training on a CPU or GPU, compared with the rate of matrix products.
 
     python benchmarks/training.py [--device cuda] [--compile] [--quick] [--threads 2] [--json FILE]
 
@@ -92,7 +92,7 @@ def ours(
 
 
 def peers(package: Any, layers: int, channels: int, skip: int, batch: int, seconds: float, *, autocast: bool) -> float:
-    """Return the samples per second of wavenet_vocoder's network on the CPU: one-hot input and cross-entropy."""
+    """Return the samples per second of wavenet_vocoder's network on the CPU."""
     torch.manual_seed(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -122,7 +122,7 @@ def peers(package: Any, layers: int, channels: int, skip: int, batch: int, secon
 
 
 def ceilings(device: str, seconds: float) -> list[Row]:
-    """Rates of products in float32 and bfloat16."""
+    """Measure the rates of products in float32 and bfloat16."""
     kinds = {"fp32": torch.float32, "bfloat16": torch.bfloat16}
     unit = "G multiply-adds/s"
     return [
@@ -132,7 +132,7 @@ def ceilings(device: str, seconds: float) -> list[Row]:
 
 
 def cpu_table(seconds: float, package: Any, *, compile: bool) -> list[Row]:
-    """Every shape on the CPU, beside the peer."""
+    """Measure every shape on the CPU, and the peer."""
     table = ceilings("cpu", seconds)
     ceiling = table[1].value * 1e9
     for layers, channels, skip, batch in SHAPES["cpu"]:
@@ -161,7 +161,7 @@ def cpu_table(seconds: float, package: Any, *, compile: bool) -> list[Row]:
 
 
 def gpu_table(seconds: float) -> list[Row]:
-    """Every shape on the GPU in bfloat16, by each way to compute the loss."""
+    """Measure every shape on the GPU in bfloat16, for each way to compute the loss."""
     table = ceilings("cuda", seconds)
     ceiling = table[1].value * 1e9
     for layers, channels, skip, batch in SHAPES["cuda"]:

@@ -27,7 +27,7 @@ TOY = {
 
 
 def main() -> None:
-    """Write the recording as it was, from its codes, in another voice, and with every code held twice as long."""
+    """Write the recording, its reconstruction, a conversion, and speech of stretched codes."""
     out = Path(tempfile.mkdtemp(prefix="vqspeech-"))
     run, recording = [*map(Path, sys.argv[1:]), None, None][:2]
     if run is None:

@@ -1,4 +1,4 @@
-"""Train a VQ-VAE on speech with plain PyTorch: model, batches, loss, optimiser, and what its codes are worth.
+"""Train a VQ-VAE on speech in plain PyTorch.
 
     python examples/train_from_scratch.py [FOLDER OF RECORDINGS, ONE FOLDER A SPEAKER]
 

@@ -1,4 +1,4 @@
-"""Write a decoder: all that a VQ-VAE needs of one, trained for a moment, and heard.
+"""Write a decoder: define it, train it briefly in a VQ-VAE, and write its speech.
 
     python examples/write_a_decoder.py
 
@@ -55,7 +55,7 @@ class SpectrogramDecoder(Decoder):
         )
 
     def losses(self, z_q, batch, generator=None, *, group="main"):
-        """The error of frames with real samples; shares of a batch sum to the whole (see `Decoder.losses`)."""
+        """Compute the error over real frames; shares of a batch sum to the whole."""
         wanted = self.spectrum(batch.waveform)[..., :-1].abs().clamp_min(1e-2).log()
         error = (self(z_q, batch.speaker) - wanted).abs().mean(1)
         mask = batch.frame_mask(self.hop_samples)
@@ -64,7 +64,7 @@ class SpectrogramDecoder(Decoder):
 
     @torch.no_grad()
     def speak(self, latents, speakers, lengths, options):
-        """One piece per utterance."""
+        """Yield one piece per utterance."""
         for number, (frames, speaker, length) in enumerate(zip(latents, speakers, lengths, strict=True)):
             z_q = frames[0 : len(frames)][None]
             magnitude = F.pad(self(z_q, torch.tensor([speaker or 0]))[0].exp(), (0, 1))

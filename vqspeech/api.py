@@ -33,7 +33,7 @@ class Model:
     Attributes
     ----------
     speakers : speaker ids
-    sample_rate : of waveforms, in Hz
+    sample_rate : rate of waveforms, in Hz
     frame_rate_hz : codes per second and codebook
     codebook_sizes : number of codes of each codebook
     codec : the underlying codec, see `vqspeech.codec.SpeechCodec`

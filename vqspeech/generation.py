@@ -76,7 +76,7 @@ def generate(
     Parameters
     ----------
     loaded : the model whose codes they are
-    priors : what `require_priors` returned
+    priors : result of `require_priors`
     count : items to draw
     frames : length of each, for sequences
     conditions : speakers or classes, taken in turn; all in turn when empty. Without a conditioned prior they only say

@@ -20,7 +20,7 @@ def read_phn(path: Path, *, sample_rate: int = 16000, fold: bool = True) -> Alig
     Parameters
     ----------
     path : the file
-    sample_rate : of the sample numbers, in Hz (16,000 in all of TIMIT)
+    sample_rate : rate of the sample numbers, in Hz (16,000 in all of TIMIT)
     fold : fold 61 phones into 39, including silence; False keeps TIMIT's labels
 
     Raises

@@ -32,7 +32,7 @@ class AnalysisContext:
     waveform_of : utterance id -> waveform (time,) float32 at ``table.sample_rate``; raises InputError for other media
     trained_on : waveforms (time,) that the model was trained on, in random order; None where they are not available
     out : existing folder for figures and other files; None when none are wanted
-    seed : of everything random
+    seed : seed of all random numbers
     """
 
     table: CodeTable
@@ -55,7 +55,7 @@ class AnalysisResult:
     sections : sections of the report, made of `vqspeech.report` elements; their pictures may be figures, or files below
         ``context.out``
     scores : main numbers, by which several runs are compared; every number in `summary` when None
-    text : what the terminal shows; the summary when empty
+    text : text for the terminal; the summary when empty
     notes : sentences about the conditions of the result, shown with it
     """
 

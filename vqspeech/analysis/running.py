@@ -136,7 +136,7 @@ def run_context(
 
     Parameters
     ----------
-    modality, codec : of the run, see `vqspeech.codec.load.load_with_modality`
+    modality, codec : modality and codec of the run, see `vqspeech.codec.load.load_with_modality`
     progress, out, seed : as in `corpus_context`
 
     Raises

@@ -21,7 +21,7 @@ def json_values(value: Any, key: str = "") -> Any:
 
     Parameters
     ----------
-    key : where the value stands, for messages
+    key : key of the value, for messages
 
     Raises
     ------

@@ -131,7 +131,7 @@ def write(path: str | Path, samples: npt.ArrayLike, sample_rate: int) -> None:
     ----------
     path : ends in ``.wav`` or ``.flac``
     samples : float (time,), clipped to [-1, 1), or int16 (time,)
-    sample_rate : in Hz
+    sample_rate : rate in Hz
 
     Raises
     ------

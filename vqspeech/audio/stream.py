@@ -52,7 +52,7 @@ class Writer:
     Parameters
     ----------
     path : ends in ``.wav`` or ``.flac``; an existing file is replaced on completion
-    sample_rate : in Hz
+    sample_rate : rate in Hz
 
     Raises
     ------

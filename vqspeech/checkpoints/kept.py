@@ -25,8 +25,8 @@ class Best:
     Parameters
     ----------
     criterion : name of the term of the loss that is compared
-    value : its value, in the loss's own unit: nats for ``"nll"``
-    name : of the checkpoint's directory; None before there is one
+    value : its value, in the unit of the loss: nats for ``"nll"``
+    name : name of the checkpoint's directory; None without a checkpoint
     """
 
     criterion: str = "nll"

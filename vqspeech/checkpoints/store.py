@@ -40,10 +40,10 @@ def save(
 
     Parameters
     ----------
-    directory : to write
-    weights : what `load` or `load_weights` will load, name -> tensor
-    config : of the model, a dataclass; its tables in `PART_KINDS` name registered parts, whose plugins are recorded
-    state : what training needs to continue, saved apart as ``train_state.pt``
+    directory : directory to write
+    weights : weights for `load_weights`, name -> tensor
+    config : configuration of the model, a dataclass; plugins of the parts in its tables `PART_KINDS` are recorded
+    state : state of training, saved separately as ``train_state.pt``
     facts : further JSON values for config.json; ``run``, the configuration of the training, names the modality
     parts : further registered parts that the model is made of, kind -> name
     """

@@ -27,10 +27,10 @@ class LevelCodes:
 
     Parameters
     ----------
-    level : its name, codebooks and grid
+    level : name, codebooks and grid of the level
     codes : (rows, codebooks, *grid) int32; `Sequences` of (frames, codebooks) where rows differ in length
     above : codes of the level above, None for the coarsest
-    space : what a prior over these codes is built for, with all conditions of the store
+    space : space for a prior over these codes, with all conditions of the store
     conditions : (rows,) int64 speakers or classes, `UNKNOWN` where there is none
     """
 
@@ -113,7 +113,7 @@ def write_codes(
 
     Parameters
     ----------
-    directory : to make or replace
+    directory : directory to create or replace
     table : codes of every row; rows without a split are training rows
     source : ``run``, ``checkpoint``, ``modality`` and ``codebook`` of the model that made them
     condition_names : speakers or classes in the model's order; those of the table, sorted, when empty

@@ -60,7 +60,7 @@ def sentences_for(speaker: str, count: int, seed: int) -> list[str]:
     ----------
     speaker : speaker id
     count : number of sentences, any
-    seed : of the corpus
+    seed : seed of the corpus
     """
     written = sorted(base_sentences(), key=lambda sentence: _digest(seed, speaker, sentence))
     chosen: dict[str, None] = {}

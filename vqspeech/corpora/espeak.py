@@ -39,7 +39,7 @@ class Request:
     text : the sentence
     rate : words per minute, 80 to 450
     pitch, pitch_range : 0 to 99; 50 is the voice's default
-    seed : of espeak's noise
+    seed : seed of espeak's noise
     """
 
     voice: str

@@ -62,7 +62,7 @@ class RowStore:
 
     Parameters
     ----------
-    directory : where it is
+    directory : its path
     arrays : name -> array (rows, ...) or `Sequences`
     splits : (rows,) uint8, places in `vqspeech.corpora.base.SPLITS`
     corpus : facts about the corpus that the rows come from
@@ -173,7 +173,7 @@ class RowWriter:
 
         Parameters
         ----------
-        corpus : where the rows come from
+        corpus : origin of the rows
         facts : further JSON values, for `RowStore.facts`
 
         Raises
@@ -210,7 +210,7 @@ def write_rows(directory: Path) -> Iterator[RowWriter]:
 
     Parameters
     ----------
-    directory : to make or replace
+    directory : directory to create or replace
 
     Raises
     ------

@@ -42,8 +42,8 @@ class AudioStore:
 
     Parameters
     ----------
-    directory : where it is
-    sample_rate : of all samples, in Hz
+    directory : its path
+    sample_rate : rate of all samples, in Hz
     rows : utterances in the corpus's order
     speakers : speaker ids, sorted
     corpus : facts about the corpus
@@ -162,7 +162,7 @@ def prepare(
     ----------
     corpus : a corpus as a reader returns it
     directory : the store; an earlier store there is replaced when the new one is complete, anything else is refused
-    sample_rate : in Hz
+    sample_rate : rate in Hz
     workers : decoding processes, None for one per core, without effect on the result; one shard needs no other process
     trim_db : cut leading and trailing silence, see `vqspeech.audio.trim_silence`
     progress : called with (done, total)

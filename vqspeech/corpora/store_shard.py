@@ -39,8 +39,8 @@ class ShardTask:
 
     Parameters
     ----------
-    folder : of the unfinished store
-    number : of the shard
+    folder : folder of the unfinished store
+    number : number of the shard
     utterances : utterances to decode, in this order
     sample_rate, trim_db : as in `vqspeech.corpora.store.prepare`
     """

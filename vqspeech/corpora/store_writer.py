@@ -38,7 +38,7 @@ def fill(
 
     Parameters
     ----------
-    folder : where to write; finished shards are verified and kept, everything else is overwritten or removed
+    folder : folder of the store; finished shards are verified and kept, other files are removed
     corpus, sample_rate, workers, trim_db, progress : as in `vqspeech.corpora.store.prepare`
 
     Raises

@@ -63,7 +63,7 @@ def analysis_stages(
     Parameters
     ----------
     analyses : name -> options, from `check_analyses`
-    context : makes what they are given, without a folder
+    context : function that makes their context, without a folder
     run : each analysis writes into a folder of its own there
     after : the stages that `context` needs
     """

@@ -50,8 +50,8 @@ def codebook_section(codebooks: Sequence[Mapping[str, Any]], pictures: Sequence[
     Parameters
     ----------
     codebooks : with ``size``, ``codes_used``, ``perplexity`` and optionally ``level``, a name
-    pictures : of `draw_codebooks`, all or some
-    over : what was counted, for example ``"every utterance of the corpus"``
+    pictures : paths from `draw_codebooks`, all or some
+    over : description of the counted items, for example ``"every utterance of the corpus"``
     """
     rows = tuple(
         (

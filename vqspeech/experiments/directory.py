@@ -21,7 +21,7 @@ def open_directory(out: Path, recipe: str, *, contents: Iterable[str] = (), fres
 
     Parameters
     ----------
-    recipe : its name
+    recipe : name of the recipe
     contents : names of what it makes besides the contents of a run directory
     fresh : delete all of that first
 

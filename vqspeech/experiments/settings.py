@@ -53,7 +53,7 @@ def resolve(
     corpus : name of the corpus: `requested_corpus`, or the recipe's choice
     preset : the preset when the user names none
     because : reason for this preset, for the user; empty for none
-    choices : what the recipe has chosen so far
+    choices : previous choices of the recipe
 
     Raises
     ------

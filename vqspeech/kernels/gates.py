@@ -150,7 +150,7 @@ def spread(before: Tensor, mixed: Tensor | None, bias: Tensor | None, *, time: i
     before : (rows, width), each row contiguous
     mixed, bias : (rows, width) and (width,) in the same dtype; None for none
     time : rows of one sequence; the state before the first is zero
-    taps, dilation : of the layer
+    taps, dilation : taps and dilation of the layer
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The networks: PyTorch modules and functions on tensors, nothing else (no files, no names looked up, no logging).
+"""Networks: PyTorch modules and functions on tensors, without files, registry or logging.
 
 Shapes at every public edge: waveforms (batch, time), features and latents (batch, channels, time), codes (batch,
 codebooks, time).

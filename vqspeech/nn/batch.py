@@ -40,7 +40,7 @@ class SpeechBatch(NamedTuple):
         )
 
     def frame_mask(self, hop_samples: int) -> Tensor:
-        """(batch, ceil(time / hop)) bool: True for frames of a hop that cover at least one real sample."""
+        """Return (batch, ceil(time / hop)) bool, True for frames with at least one real sample."""
         frames = torch.arange(-(-self.waveform.shape[1] // hop_samples), device=self.lengths.device)
         return frames * hop_samples < self.lengths[:, None]
 
@@ -97,7 +97,7 @@ class LossTerms(NamedTuple):
 
 
 def weighted_terms(weight: float, total: Tensor, terms: dict[str, Tensor], codes: Tensor) -> LossTerms:
-    """Terms of a share from means over its rows, so that they sum to the mean over the global batch.
+    """Weight means over a share's rows so that shares sum to the mean over the global batch.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ class Frozen(nn.Module, Generic[Network]):
 
     Parameters
     ----------
-    network : with any weights; `load` brings those to use
+    network : network with arbitrary weights, replaced by `load`
     """
 
     fingerprint: torch.Tensor
@@ -46,8 +46,8 @@ class Frozen(nn.Module, Generic[Network]):
 
         Parameters
         ----------
-        state : as ``state_dict`` gives them
-        name : of these weights, for the message
+        state : weights, as in ``state_dict``
+        name : name of these weights, for the message
 
         Raises
         ------
@@ -69,7 +69,7 @@ class Frozen(nn.Module, Generic[Network]):
 
 
 def fingerprint(state: dict[str, torch.Tensor]) -> int:
-    """The first 63 bits of the sha256 of a state's names and values; never `UNKNOWN`."""
+    """Return the first 63 bits of the sha256 of a state's names and values."""
     digest = hashlib.sha256()
     for name in sorted(state):
         digest.update(name.encode())

@@ -1,4 +1,4 @@
-"""Perturbations in training: codes are replaced by their neighbours, the decoder's past gets noise."""
+"""Perturbations in training: jitter of codes, and noise on the decoder's past."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vqspeech.nn.share import Share
 def jitter(
     z_q: Tensor, probability: float, generator: torch.Generator, mask: Tensor | None = None, share: Share | None = None
 ) -> Tensor:
-    """Replace each frame of (batch, dim, frames) by its left or right neighbour, each with the given probability.
+    """Replace frames of (batch, dim, frames) by their left or right neighbours at random.
 
     The first frame has no left neighbour and the last one that counts no right one; they stay where they would take it.
     The numbers of a share are those that its rows have in the whole batch.
@@ -28,7 +28,7 @@ def jitter(
 
 
 def noisy(levels: Tensor, most: float, generator: torch.Generator, share: Share | None = None) -> Tensor:
-    """Add Gaussian noise to mu-law levels (batch, time), with a standard deviation per row from 0 to `most` levels.
+    """Add Gaussian noise to mu-law levels (batch, time), of up to `most` levels per row.
 
     A decoder that runs freely hears its own mistakes, which no recording holds; trained on clean pasts only it takes
     its own noise for whispering and goes on whispering (cf. the injected noise of FFTNet, Jin et al. 2018). The numbers

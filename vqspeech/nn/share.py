@@ -1,4 +1,4 @@
-"""One process's share of a global batch, so that losses and random numbers do not depend on how a batch is divided."""
+"""Shares of a global batch, for losses and random numbers independent of its division."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class Share(NamedTuple):
-    """The rows of a global batch that one process, or one pass of it, computes, with the global normalisers.
+    """Rows of a global batch in one process or pass, with the global normalisers.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class Share(NamedTuple):
     frames: int = 0
 
     def of(self, whole: Tensor) -> Tensor:
-        """The rows of this share from a tensor (rows, ...) of the global batch."""
+        """Select the rows of this share from a tensor (rows, ...) of the global batch."""
         return whole[self.rank :: self.ranks]
 
 

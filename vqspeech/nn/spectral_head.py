@@ -1,4 +1,4 @@
-"""The auxiliary loss on spectral frames, which teaches the codebook in the first minutes of training."""
+"""The auxiliary loss on spectral frames, which trains the codebook in the first minutes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from vqspeech.nn.encoders.spectral import SpectralFeatures
 
 
 class SpectralHead(nn.Module):
-    """Predict standardised spectral frames from latents and speaker: an auxiliary loss, not part of the paper.
+    """Predicts standardised spectral frames from latents and speaker, for an auxiliary loss.
 
     The negative log-likelihood of an autoregressive decoder barely depends on its codes at first, so codes learn
     slowly; the squared error of a spectrum predicted from codes and speaker alone tells them apart from the first step.
 
     Parameters
     ----------
-    features : what to predict
+    features : spectral features to predict
     dim : channels of the latents
     hop_samples : samples per latent, a multiple of the features' hop
     channels, kernel : see `Conditioner`

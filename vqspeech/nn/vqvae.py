@@ -32,7 +32,7 @@ class VQVAE(nn.Module):
     decoder_gradient : share of the decoder's gradient that reaches encoder and codebook: 1 in the paper; 0 leaves the
         codes to the spectral head
     spectral_head : auxiliary prediction, or None
-    spectral_weight : its weight
+    spectral_weight : weight of its loss
     """
 
     def __init__(
@@ -66,16 +66,16 @@ class VQVAE(nn.Module):
         return self.decoder.criterion
 
     def hidden_matrices(self) -> list[nn.Parameter]:
-        """Matrices that the optimiser Muon may orthogonalise; the decoder's."""
+        """Return the decoder's matrices for the optimiser Muon."""
         return self.decoder.hidden_matrices()
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Parameters that are optimised apart; the decoder's."""
+        """Return the decoder's groups of separately optimised parameters."""
         return self.decoder.parameter_groups()
 
     @torch.no_grad()
     def start(self, batch: SpeechBatch, generator: torch.Generator) -> None:
-        """Initialise from one large batch: the encoder, the spectral head, the decoder, then the codebook."""
+        """Initialise encoder, spectral head, decoder and codebook from a large batch."""
         self.encoder.start(batch, generator)
         if self.spectral_head is not None:
             features = self.spectral_head.features
@@ -95,7 +95,7 @@ class VQVAE(nn.Module):
         Parameters
         ----------
         batch : crops
-        generator : of jitter and of the decoder's noise; neither without it, or in evaluation mode
+        generator : generator of jitter and of the decoder's noise; neither without it, or in evaluation mode
         group : ``"main"``, or a key of `parameter_groups`, whose loss the decoder computes from fixed codes
         """
         generator = generator if self.training else None
@@ -125,7 +125,7 @@ class VQVAE(nn.Module):
 
     @torch.no_grad()
     def shuffled(self, batch: SpeechBatch) -> Tensor:
-        """The criterion when each crop is given the codes of the next one in the batch.
+        """Compute the criterion with the codes of the next crop in the batch.
 
         A decoder that ignores its codes shows no rise over the true codes.
         """

@@ -27,7 +27,7 @@ class Contract:
     keywords : keywords that it gives always; all others are the target's options
     returns : ``"module:Class"`` of the result, empty when only `has` describes it
     has : attributes that the result must have
-    options : whether the target may have options of its own
+    options : whether the target may have options
     """
 
     positional: tuple[str, ...] = ()

@@ -42,7 +42,7 @@ class Option:
         Parameters
         ----------
         value : a plain value, as read from TOML or JSON
-        key : how messages name the option; its own name when empty
+        key : name of the option in messages; its own name when empty
 
         Raises
         ------
@@ -69,7 +69,7 @@ class Options:
     Parameters
     ----------
     declared : name -> option, in the order of the signature
-    open_ended : whether the target takes any other keyword as well (``**options``)
+    open_ended : whether the target accepts other keywords (``**options``)
     """
 
     declared: dict[str, Option]
@@ -82,7 +82,7 @@ class Options:
         ----------
         values : name -> plain value
         prefix : prefix of names in messages, for example ``"model.encoder."``
-        kind : what messages call an option
+        kind : word for an option in messages
 
         Raises
         ------

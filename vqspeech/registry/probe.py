@@ -64,9 +64,9 @@ def probe(candidates: Sequence[Candidate], limit_s: float, environ: Mapping[str,
 
     Parameters
     ----------
-    candidates : what may be loaded
+    candidates : entry points that may be loaded
     limit_s : a process that runs longer is killed
-    environ : of the host, on top of this process's
+    environ : environment of the host, added to this process's
     """
     environment = _environment(environ)
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -48,7 +48,7 @@ class Failure:
         after hooks (unknown hooks), call (a hook raised), spec (it returned something else), api (of an unsupported
         version), and target (cannot be imported or called; found by ``plugins doctor``)
     error : class of the exception
-    message : its first line
+    message : first line of its message
     trace : the traceback, empty where there was no exception
     """
 
@@ -77,7 +77,7 @@ class Plugin:
     provider : distribution, version and entry point
     hooks : names of the hooks that it implements
     entries : kind -> what it registers
-    failures : what went wrong
+    failures : failures of loading or calling it
     import_seconds, heavy : duration of its import, and the heavy packages that it imports
     """
 

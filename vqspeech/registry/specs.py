@@ -126,9 +126,9 @@ class CorpusSpec(Spec):
 
     Parameters
     ----------
-    licence, homepage : where the data comes from and under which terms
+    licence, homepage : terms and source of the data
     needs_data_dir : False for corpora that need no folder
-    media : what it holds
+    media : kind of its data
     """
 
     kind: ClassVar[str] = "corpus"

@@ -19,7 +19,7 @@ class Assets:
 
     Parameters
     ----------
-    folder : of the report
+    folder : folder of the report
     """
 
     def __init__(self, folder: Path) -> None:

@@ -21,7 +21,7 @@ class Headline:
 
     Parameters
     ----------
-    name : what was measured
+    name : name of the measure
     value, unit : formatted for reading, for example ``"49.3"`` and ``"%"``
     comparison : the baseline, for example ``"k-means on MFCC 38.5 %, chance 7.2 %"``
     explanation : one sentence on what the number means
@@ -42,7 +42,7 @@ class Table:
     ----------
     columns : headings
     rows : one cell per heading; floats get three or four significant digits, strings are shown unchanged
-    caption : what the table shows, and on which data
+    caption : contents and data of the table
     emphasis : index of the row to highlight, or None
 
     Raises
@@ -128,7 +128,7 @@ class Report:
     ----------
     title, subtitle : the head
     warning : text of a banner, for example that the corpus is synthetic; empty for none
-    facts : what was run, on which data, as (name, value) pairs
+    facts : (name, value) pairs on the run and its data
     headlines : the main numbers
     sections : the body
     command : the command that repeats the run

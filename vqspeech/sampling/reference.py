@@ -22,7 +22,7 @@ class ReferenceSampler:
     ----------
     decoder : the network; its weights are copied
     batch : number of streams
-    dtype : of all computation, torch.float32 or torch.float64
+    dtype : type of all computation, torch.float32 or torch.float64
     """
 
     name = "reference"

@@ -25,7 +25,7 @@ class Step:
     ----------
     decoder : the network; its weights are copied
     streams : number of streams
-    device : of all buffers
+    device : device of all buffers
     weights : ``"fp32"``, or ``"bf16"``: rounded to bfloat16, with all sums in float32
     frames : conditioning frames for which `conditions` has room
     """

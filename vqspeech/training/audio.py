@@ -64,11 +64,11 @@ class AudioTask:
         self.fingerprint = store.fingerprint
 
     def batch(self, step: int, rank: int, ranks: int) -> SpeechBatch:
-        """Crops of the training split."""
+        """Draw crops of the training split."""
         return self._train(step, rank=rank, ranks=ranks)
 
     def validation_batch(self, number: int, rank: int, ranks: int) -> SpeechBatch:
-        """Make a batch of whole crops of the validation split, or of the training split where that is empty.
+        """Make a batch of whole crops of the validation split, or else of the training split.
 
         There are at least two, so that codes can be swapped between them. The decoder sees them whole: at the start of
         a short window its past is empty, which would count against it.
@@ -77,11 +77,11 @@ class AudioTask:
         return self._valid(number, stream=VALID, rank=rank, ranks=ranks, crops=crops)
 
     def start_batch(self) -> SpeechBatch:
-        """``train.start_crops`` crops of the training split."""
+        """Draw ``train.start_crops`` crops of the training split."""
         return self._train(0, stream=START, crops=self.config.train.start_crops)
 
     def save(self, directory: Path, weights: Mapping[str, Tensor], step: int, state: Mapping[str, Any]) -> None:
-        """A checkpoint directory; see `vqspeech.checkpoints.store.save`."""
+        """Write a checkpoint directory; see `vqspeech.checkpoints.store.save`."""
         corpus = self.store.corpus
         store.save(
             directory,
@@ -160,7 +160,7 @@ class AudioModality:
         return encode_store(loaded, store, progress)
 
     def decode(self, loaded: SpeechCodec, table: CodeTable, out: Path, options: Mapping[str, Any]) -> list[Path]:
-        """Write one wav file per row; options are ``speaker`` (None: each row's own) and those of `SpeakOptions`."""
+        """Write a wav file per row; options: ``speaker`` (None: each row's own) and `SpeakOptions`."""
         speaker = options.get("speaker")
         speech = decode_table(
             loaded, table, speaker, SpeakOptions(**{k: v for k, v in options.items() if k != "speaker"})

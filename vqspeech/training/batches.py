@@ -27,7 +27,7 @@ class SpeechBatches:
     store : the prepared corpus
     indices : rows of the store to draw from
     speakers : speaker ids in the order of the model's embedding
-    seed : of the draws
+    seed : seed of the draws
     batch_size : crops per batch, over all processes together
     crop_samples : length of a crop, rounded up to a multiple of the hop
     window_samples : stretch of the crop that the decoder is trained on, rounded up likewise; 0 for all of it
@@ -73,7 +73,7 @@ class SpeechBatches:
     def __call__(
         self, step: int, *, stream: int = TRAIN, rank: int = 0, ranks: int = 1, crops: int | None = None
     ) -> SpeechBatch:
-        """The batch of a step.
+        """Make the batch of a step.
 
         Parameters
         ----------

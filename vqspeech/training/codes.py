@@ -49,7 +49,7 @@ class LoadedPrior(Loaded[Prior, Mapping[str, Any]]):
     level : name of the level of codes
     levels : all levels of the codes that it was trained on
     source : the model that made them: ``run``, ``checkpoint``, ``modality`` and ``codebook``
-    sample_rate, hop_samples : of the data that was encoded, as in `vqspeech.codes.CodeTable`
+    sample_rate, hop_samples : rate of the encoded data and samples per code, as in `vqspeech.codes.CodeTable`
     """
 
     space: CodeSpace
@@ -110,13 +110,13 @@ class CodeTask(RowTask):
         return len(indices) * math.prod(self.space.grid or ())
 
     def parts(self) -> dict[str, str]:
-        """The prior, and a quantizer that it names."""
+        """Return the prior, and a quantizer that it names."""
         quantizer = self.config.model.get("quantizer")
         named = {"quantizer": quantizer["name"]} if isinstance(quantizer, Mapping) and "name" in quantizer else {}
         return {"prior": self.config.model["name"], **named}
 
     def facts(self) -> dict[str, Any]:
-        """The codes that the prior is a distribution of, and the model that made them."""
+        """Describe the codes of the prior, and the model that made them."""
         facts = self.store.facts
         return {
             "codes": {
@@ -143,7 +143,7 @@ class CodeTask(RowTask):
 
 
 class CodesModality:
-    """Codes of other runs; see `vqspeech.modality.Modality`. Its models are priors, which decode nothing themselves."""
+    """Codes of other runs; its models are priors. See `vqspeech.modality.Modality`."""
 
     def check(self, config: RunConfig) -> RunConfig:
         """Check the name and the options of the prior, and complete them."""
@@ -271,7 +271,7 @@ def load_prior(run: Path | str, which: str = "last", device: torch.device | str 
 
 
 def build_prior(values: Mapping[str, Any], space: CodeSpace) -> Prior:
-    """Build the prior of a checked table ``model`` with fresh weights; errors as `vqspeech.parts.build`."""
+    """Build the prior of a checked table ``model`` with fresh weights."""
     options = {key: value for key, value in values.items() if key not in OWN}
     prior: Prior = parts.build("prior", options, space, "model")
     return prior
@@ -283,7 +283,7 @@ def _unconditioned(space: CodeSpace) -> CodeSpace:
 
 
 def _described(level: CodeLevel) -> str:
-    """The shape of the codes of an item, in words."""
+    """Describe the shape of an item's codes in words."""
     books = len(level.codebook_sizes)
     if level.grid is None:
         return f"sequences of codes in {books} codebook{'s' if books > 1 else ''}"

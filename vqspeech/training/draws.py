@@ -16,15 +16,15 @@ def generator(seed: int, stream: int, number: int) -> np.random.Generator:
 
     Parameters
     ----------
-    seed : of the run
+    seed : seed of the run
     stream : `TRAIN`, `VALID`, `START`, or another small number
-    number : of the step or epoch
+    number : number of the step or epoch
     """
     key = np.array([seed % 2**64, stream], dtype=np.uint64)
     return np.random.Generator(np.random.Philox(key=key, counter=np.array([0, 0, 0, number], dtype=np.uint64)))
 
 
 def step_generator(seed: int, step: int) -> torch.Generator:
-    """Make the generator of a model's randomness at a step (jitter, revival), the same on every process."""
+    """Make the generator of a model's random numbers at a step, equal on every process."""
     mixed = (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9 + 1) % 2**63
     return torch.Generator().manual_seed(mixed)

@@ -12,7 +12,7 @@ from vqspeech.nn.decoders.protocol import MAIN
 
 
 class ParameterGroups(Mapping[str, list[nn.Parameter]]):
-    """Groups of the parameters of a model that require gradients; the others are frozen and belong to none.
+    """Groups of a model's parameters that require gradients; frozen ones are excluded.
 
     ``"main"`` comes first and holds every parameter that no group of ``model.parameter_groups()`` names.
 

@@ -12,7 +12,7 @@ from vqspeech.training.processes import Processes
 
 
 class StepMeans:
-    """Sums one process's terms of a loss over the steps since the last row, on the device of the terms."""
+    """Sums a process's loss terms over the steps since the last row, on their device."""
 
     def __init__(self) -> None:
         self.steps = 0

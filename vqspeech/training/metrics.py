@@ -14,7 +14,7 @@ from vqspeech.files import finite, whole_file
 
 
 class MetricsLog:
-    """Appends rows to ``metrics.jsonl``; each row holds ``step``, ``split`` and ``seconds`` of training.
+    """Appends rows with ``step``, ``split`` and ``seconds`` to ``metrics.jsonl``.
 
     Opening it at a step drops the rows after that step, since a run that was killed after its last checkpoint repeats
     those steps.
@@ -78,7 +78,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 
 
 def logged_name(term: str) -> str:
-    """Return the name under which a term is logged: negative log-likelihoods (``nll``, ``shuffled_nll``) in bits."""
+    """Return the logged name of a term; negative log-likelihoods are logged in bits."""
     return f"{term}_bits" if term.endswith("nll") else term
 
 

@@ -21,7 +21,7 @@ QUINTIC = (3.4445, -4.7750, 2.0315)
 def make_optimisers(
     model: nn.Module, train: TrainConfig, groups: Mapping[str, list[nn.Parameter]]
 ) -> dict[str, list[torch.optim.Optimizer]]:
-    """Make the optimisers of each group: those of ``train.optimizer`` for ``"main"``, Adam for the others.
+    """Make the optimisers of each group: ``train.optimizer`` for ``"main"``, else Adam.
 
     Raises
     ------
@@ -40,14 +40,14 @@ def make_optimisers(
 
 
 def peaked(optimiser: torch.optim.Optimizer) -> torch.optim.Optimizer:
-    """Keep the learning rates of an optimiser as the ``peak`` of each of its groups, which the schedule multiplies."""
+    """Store an optimiser's learning rates as the ``peak`` of each group, for the schedule."""
     for group in optimiser.param_groups:
         group.setdefault("peak", group["lr"])
     return optimiser
 
 
 def _split(model: nn.Module, parameters: list[nn.Parameter]) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """The hidden matrices among some parameters of a model, none for a decoder without any, and the rest."""
+    """Split parameters into a model's hidden matrices, if any, and the rest."""
     named: Callable[[], list[nn.Parameter]] | None = getattr(model, "hidden_matrices", None)
     if named is None:
         raise ConfigError(
@@ -106,7 +106,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalised(matrices: Tensor) -> Tensor:
-    """Bring the singular values of matrices (count, rows, columns) close to one and keep their singular vectors.
+    """Bring the singular values of matrices (count, rows, columns) close to one.
 
     They end between 0.7 and 1.2, very small ones below; zero matrices stay zero.
     """

@@ -94,7 +94,7 @@ class Processes:
             dist.broadcast(tensor, 0)
 
     def add_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
-        """Replace the gradients of parameters by their sums over all processes; one that no process has stays None."""
+        """Sum gradients over all processes; a gradient that no process has stays None."""
         if self.count == 1:
             return
         missing = torch.tensor([parameter.grad is None for parameter in parameters], dtype=torch.int32)
@@ -111,7 +111,7 @@ class Processes:
                 one.grad = total.view_as(one)
 
     def shared_error(self, error: VQSpeechError) -> VQSpeechError:
-        """Return what this process raises for an error of all processes: the error itself only on the first one."""
+        """Return this process's error for an error of all: the error itself on the first one."""
         return error if self.is_first else FirstProcessError(str(error), error.exit_code)
 
     def close(self) -> None:
@@ -122,7 +122,7 @@ class Processes:
 
 
 def launch(train: TrainConfig) -> Processes:
-    """Start the processes of a configuration with Lightning Fabric, or join those that torchrun or SLURM started.
+    """Start the processes of a configuration, or join those of torchrun or SLURM.
 
     Raises
     ------
@@ -174,7 +174,7 @@ def alone(train: TrainConfig) -> Processes:
 
 
 def _wanted(train: TrainConfig) -> tuple[int, int]:
-    """Processes per node, and nodes; torchrun decides them where it is used."""
+    """Return the numbers of processes per node and of nodes, from torchrun if it is used."""
     if dist.is_available() and dist.is_torchelastic_launched():
         here = int(os.environ["LOCAL_WORLD_SIZE"])
         return here, int(os.environ["WORLD_SIZE"]) // here
@@ -182,7 +182,7 @@ def _wanted(train: TrainConfig) -> tuple[int, int]:
 
 
 def _precision(train: TrainConfig) -> Any:
-    """bf16 mixed precision where the hardware multiplies in it, else 32 bits."""
+    """Return bf16 mixed precision if the hardware supports bf16 products, else 32 bits."""
     if train.precision != "auto":
         return train.precision
     if torch.cuda.is_available() and train.accelerator in ("auto", "cuda", "gpu"):

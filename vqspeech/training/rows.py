@@ -1,4 +1,4 @@
-"""Tasks over the rows of a store: which rows make up a batch, and a model that is trained on them."""
+"""Tasks over the rows of a store: selection of rows, and training."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class RowBatches:
     Parameters
     ----------
     indices : (rows,) int64, rows to draw from
-    seed : of the run
+    seed : seed of the run
     batch_size : rows of a training batch
     """
 
@@ -74,7 +74,7 @@ class RowBatches:
         return self.indices[rows]
 
     def fixed(self, number: int, count: int) -> npt.NDArray[np.int64]:
-        """Draw the rows (count,) of a validation batch: consecutive stretches of one permutation, repeated."""
+        """Draw the rows (count,) of a validation batch: consecutive parts of a permutation."""
         order = generator(self.seed, VALID, 0).permutation(len(self.indices))
         return self.indices[order[np.arange(number * count, (number + 1) * count) % len(order)]]
 
@@ -98,7 +98,7 @@ class RowTask(ABC):
     store : training and validation rows
     model_config, model : the model and its configuration, a dataclass
     values_per_row : values that a row holds, for the rate that training reports
-    codebook_sizes : of the codes that the loss returns; ``model.codebook_sizes`` when None
+    codebook_sizes : sizes of the codebooks of the loss's codes; ``model.codebook_sizes`` when None
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class RowTask(ABC):
         return {}
 
     def parts(self) -> dict[str, str]:
-        """Registered parts of the model besides those that its configuration names in tables, kind -> name."""
+        """Return registered parts of the model outside its tables, kind -> name."""
         return {}
 
     def batch(self, step: int, rank: int, ranks: int) -> Any:

@@ -28,7 +28,7 @@ def locked_once(run: Path, processes: Processes) -> Iterator[None]:
 
 
 def prepare_once(config: RunConfig, run: Path, data_dir: Path | None, processes: Processes) -> Any:
-    """Open or make the store of a run as `vqspeech.runs.prepare` does, made by the first process alone."""
+    """Open or prepare the store of a run, in the first process only."""
     if processes.count > 1:
         processes.first(lambda: bool(prepare(config, run, data_dir)))
     return prepare(config, run, data_dir)
@@ -40,8 +40,8 @@ def train(config: RunConfig, run: Path, store: Any, processes: Processes | None 
     Parameters
     ----------
     config, run : checked; its directory
-    store : of `vqspeech.runs.prepare`
-    processes : of this job, each of which calls this; None for this one alone
+    store : store from `vqspeech.runs.prepare`
+    processes : processes of this job, each of which calls this; None for a single process
 
     Raises
     ------

@@ -8,7 +8,7 @@ from vqspeech.config import TrainConfig
 
 
 def learning_rate_share(step: int, train: TrainConfig) -> float:
-    """Return the share of their peak that learning rates have at a step: linear warm-up times half a cosine.
+    """Return the factor of learning rates at a step: linear warm-up times half a cosine.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Optimisation steps: gradients of each group of parameters from shares of a batch, and what its optimisers do."""
+"""Optimisation steps: gradients of each group of parameters, and their optimisers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Pass(NamedTuple):
 
 
 class Stepper:
-    """Makes the optimisation steps of a task's model; the base class of `vqspeech.training.trainer.Trainer`.
+    """Makes the optimisation steps of a task's model; base class of `Trainer`.
 
     A task with a method ``step(trainer)`` replaces `step`. That method may call `step`; or `backward` and `descend` for
     each group, as often as it likes, and then ``trainer.model.update(trainer.generator)``.
@@ -38,7 +38,7 @@ class Stepper:
     ----------
     config : checked configuration of the run
     task : model and data
-    processes : of this job
+    processes : processes of this job
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class Stepper:
         self.model.update(self.generator)
 
     def backward(self, group: str = MAIN) -> None:
-        """Compute the gradients of a group from this process's shares of the batch of this step, and record the terms.
+        """Compute the gradients of a group over this process's shares; record the terms.
 
         The loss of a model with several groups is called with ``group``, and only parameters of that group require
         gradients.
@@ -124,13 +124,13 @@ class Stepper:
         return len(self.groups) > 1
 
     def _make_optimisers(self) -> dict[str, list[torch.optim.Optimizer]]:
-        """The task's own optimisers, and those of the configuration for the other groups."""
+        """Make the optimisers: the task's, and the configuration's for other groups."""
         own = getattr(self.task, "optimisers", None)
         made = {name: [peaked(one) for one in several] for name, several in (own(self) if own else {}).items()}
         return make_optimisers(self.model, self.train, {k: v for k, v in self.groups.items() if k not in made}) | made
 
     def _advance(self) -> tuple[dict[str, Tensor], list[Pass]]:
-        """Make the step, the task's own or `step`; return the recorded terms and the results of the main passes."""
+        """Make the step, by the task or by `step`; return recorded terms and main results."""
         self._terms, self._passes = {}, []
         own = getattr(self.task, "step", None)
         if own is None:
@@ -154,7 +154,7 @@ class Stepper:
         return Pass(result.terms, result.codes, result.mask)
 
     def _batch(self, first: int, shares: int) -> Any:
-        """A share of the batch of this step, on the device; kept for the next group."""
+        """Return a share of this step's batch on the device, cached for the next group."""
         if first in self._batches:
             return self._batches[first]
         batch = self.task.batch(self.steps, first, shares).to(self.fabric.device)
@@ -169,7 +169,7 @@ class Stepper:
         return context
 
     def _record(self, group: str, passes: Sequence[Pass]) -> None:
-        """Record the sums of terms over passes; terms of other groups that are named like one of main get a prefix."""
+        """Record sums of terms over passes, with a prefix for names that main has as well."""
         terms = {name: torch.stack([each.terms[name] for each in passes]).sum() for name in passes[0].terms}
         main = {name for each in self._passes for name in each.terms} if group != MAIN else set()
         self.record({f"{group}_{name}" if name in main else name: value for name, value in terms.items()})

@@ -1,4 +1,4 @@
-"""Ends of training before its last step: signals, obeyed between steps, and failures in the user's terms."""
+"""Stopping before the last step: signals, handled between steps, and failures."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Interrupted(TrainingError):  # noqa: N818
 
 @contextmanager
 def deferred_signals(duplicate_s: float = 0.0) -> Iterator[list[int]]:
-    """Collect SIGINT or SIGTERM in the yielded list, for the block to obey; a second signal raises KeyboardInterrupt.
+    """Collect SIGINT and SIGTERM in the yielded list; a second signal raises KeyboardInterrupt.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def deferred_signals(duplicate_s: float = 0.0) -> Iterator[list[int]]:
 
 
 def described(error: RuntimeError, train: TrainConfig, step: int) -> Exception:
-    """Return an error that says what to do about a failure of PyTorch; `error` itself when its cause is unknown.
+    """Return an error with advice for a failure of PyTorch, or `error` itself.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Training a task in a run directory: start or resume, step, log, validate, save, stop at a signal."""
+"""Train a task in a run directory: start or resume, step, log, validate, save."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class TrainResult:
     Parameters
     ----------
     step : optimiser steps taken, over every resumption
-    seconds : of training, over every resumption
+    seconds : seconds of training, over every resumption
     checkpoint : directory of the last checkpoint
     """
 
@@ -59,7 +59,7 @@ class Trainer(Stepper):
     config : checked configuration of the run
     run : the run directory, opened by `vqspeech.runs.open_run`
     task : model and data
-    processes : of this job
+    processes : processes of this job
 
     Attributes
     ----------
@@ -263,7 +263,7 @@ class Trainer(Stepper):
         self._means.add(terms)
 
     def _figures(self) -> dict[str, float]:
-        """Means over the steps since the last row, and codebook use over an epoch."""
+        """Return means over the steps since the last row, and codebook use over an epoch."""
         figures = in_bits(self._means.over(self.processes).figures())
         figures["learning_rate"] = self.train.learning_rate * self.learning_rate_share
         figures |= self._usage.over(self.processes).figures()
@@ -280,7 +280,7 @@ class Trainer(Stepper):
         return {"step": self.steps, "split": split, "seconds": round(log.seconds_before + self._elapsed, 3)}
 
     def _note(self, figures: dict[str, float]) -> str:
-        """The criterion and the codes in use, for the line of progress."""
+        """Format criterion and codes in use for the progress line."""
         name = logged_name(self.criterion)
         note = f"{self.criterion} {figures[name]:.3f}" if name in figures else ""
         unit = " bit" if name != self.criterion else ""

@@ -45,7 +45,7 @@ class CodebookUsage:
         return whole
 
     def figures(self) -> dict[str, float]:
-        """Return ``codes_used``, ``perplexity`` (exp of the entropy) and ``normalised_entropy`` (entropy / log K).
+        """Return ``codes_used``, ``perplexity`` and ``normalised_entropy`` of the counts.
 
         They are means over codebooks; a model without codebooks has none.
         """

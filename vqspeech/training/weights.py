@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class WeightAverage:
-    """Exponential moving average of the trainable parameters (Polyak & Juditsky 1992, with constant decay).
+    """Exponential moving average of the trainable parameters (Polyak and Juditsky 1992).
 
     The decay grows as (1 + step) / (10 + step) up to its final value, so that the first weights are soon forgotten.
 
@@ -34,7 +34,7 @@ class WeightAverage:
             torch._foreach_lerp_(list(self._average.values()), list(self._live.values()), 1 - decay)
 
     def weights(self) -> dict[str, Tensor]:
-        """Return the state to use, by the names of ``state_dict``: averages, frozen parameters and buffers."""
+        """Return the state to use: averages, frozen parameters and buffers."""
         return {**self._model.state_dict(), **self._average}
 
     @contextmanager

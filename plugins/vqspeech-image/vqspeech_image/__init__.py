@@ -33,7 +33,7 @@ def register_modalities() -> list[ModalitySpec]:
 
 @vqspeech.hookimpl
 def register_priors() -> list[PriorSpec]:
-    """A prior over the codes of images; the PixelCNN ships with vqspeech."""
+    """Register a prior over codes of images; the PixelCNN is part of vqspeech."""
     return [
         PriorSpec(
             name="two-stage",
@@ -45,7 +45,7 @@ def register_priors() -> list[PriorSpec]:
 
 @vqspeech.hookimpl
 def register_corpora() -> list[CorpusSpec]:
-    """The image corpora whose layout is read."""
+    """Register readers of image corpora."""
     return [
         CorpusSpec(
             name="cifar10",
@@ -108,7 +108,7 @@ def register_corpora() -> list[CorpusSpec]:
 
 @vqspeech.hookimpl
 def register_recipes() -> list[RecipeSpec]:
-    """The experiments on images."""
+    """Register recipes of images."""
     return [
         RecipeSpec(
             name="cifar10",

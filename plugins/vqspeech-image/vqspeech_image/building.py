@@ -21,7 +21,7 @@ ImageModel = VQVAE | VQVAE2 | GaussianVAE | CategoricalVIMCO
 
 
 def check_shape(config: ImageModelConfig, shape: Shape) -> None:
-    """Raise `ConfigError` unless images (height, width, channels) can be halved as often as the model does."""
+    """Raise `ConfigError` for images (height, width, channels) that the model cannot halve."""
     height, width, _ = shape
     halvings = f"model.downsamplings = {config.downsamplings}"
     if config.kind == "vqvae2":

@@ -17,7 +17,7 @@ LikelihoodName = Literal["softmax256", "logistic", "gaussian", "bernoulli"]
 
 @dataclass(frozen=True, kw_only=True)
 class VimcoConfig(Strict):
-    """Latents of the VIMCO baseline: `samples` in the bound, `variables` per position with `categories` each."""
+    """The VIMCO baseline: `samples` of the bound, `variables` and `categories` per position."""
 
     samples: int = 50
     variables: int = 1
@@ -41,17 +41,17 @@ class ImageModelConfig(Strict):
     edge_width : channels after the first strided and the last transposed convolution, whose grids are largest; 0 for
         `width`
     downsamplings : 4 x 4 convolutions of stride 2; the grid of latents is 2^downsamplings times smaller than the image
-    residual_blocks : in the encoder, and in the decoder
+    residual_blocks : number of residual blocks, in encoder and decoder each
     normalisation : ``batch`` puts BatchNorm after every convolution, ``none`` nothing
     grid : ``full`` keeps the positions, ``single`` makes one latent of the whole image
     dim : channels of latents
-    likelihood : of pixels given latents
+    likelihood : likelihood of pixels given latents
     mixtures : logistics of the ``logistic`` likelihood
-    pixel_share : of the positions, drawn anew for each step, on which the training loss is taken
+    pixel_share : share of positions, drawn in each step, on which the training loss is computed
     quantizer : ``name`` and hyper-parameters; of ``vqvae``, and of the finer grid of ``vqvae2``
-    top_quantizer : of the coarser grid of ``vqvae2``; where it is empty as `quantizer`
+    top_quantizer : quantizer of the coarser grid of ``vqvae2``; like `quantizer` when empty
     top_downsamplings : between the two grids of ``vqvae2``
-    vimco : of ``vimco`` alone
+    vimco : settings of the model ``vimco``
     """
 
     kind: Kind = "vqvae"
@@ -97,7 +97,7 @@ class ImageModelConfig(Strict):
 
     @property
     def quantizers(self) -> tuple[dict[str, Any], ...]:
-        """``name`` and hyper-parameters of the quantizer of each level, the coarsest first; none for a baseline."""
+        """Return ``name`` and hyper-parameters of the quantizers, the coarsest first."""
         if self.kind == "vqvae2":
             return self.top_quantizer or self.quantizer, self.quantizer
         return (self.quantizer,) if self.kind == "vqvae" else ()
@@ -114,7 +114,7 @@ def image_model(values: Mapping[str, Any]) -> ImageModelConfig:
 
 
 def refuse_crops(config: RunConfig) -> None:
-    """Raise `ConfigError` for the keys of `TrainConfig` that are about crops of sound: images are taken whole."""
+    """Raise `ConfigError` for keys of `TrainConfig` on crops of sound."""
     usual = TrainConfig()
     for name in ("crop_samples", "window_samples"):
         if getattr(config.train, name) != getattr(usual, name):

@@ -13,7 +13,7 @@ GAP = 2
 
 
 def grid(images: npt.NDArray[np.uint8], columns: int) -> npt.NDArray[np.uint8]:
-    """Put images (count, height, width, channels) in rows of `columns`, with white gaps, as one image."""
+    """Arrange images (count, height, width, channels) in rows of `columns`, with white gaps."""
     count, height, width, channels = images.shape
     rows = -(-count // columns)
     sheet = np.full((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, channels), 255, np.uint8)
@@ -25,7 +25,7 @@ def grid(images: npt.NDArray[np.uint8], columns: int) -> npt.NDArray[np.uint8]:
 
 
 def save_grid(images: npt.NDArray[np.uint8], columns: int, path: Path, least_side: int = 64) -> Path:
-    """Write `grid` as PNG and return the path; images are enlarged until their side is at least `least_side`."""
+    """Write `grid` as PNG, enlarged to `least_side` per image; return the path."""
     sheet = grid(images, columns)
     scale = max(1, -(-least_side // images.shape[1]))
     sheet = sheet.repeat(scale, 0).repeat(scale, 1)

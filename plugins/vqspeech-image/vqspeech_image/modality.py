@@ -86,7 +86,7 @@ class ImageModality:
         return models.load(path, facts, device)
 
     def encode(self, loaded: LoadedImages, inputs: Sequence[Path], *, progress: Report | None = None) -> CodeTable:
-        """Encode image files and those of folders, each cut to the model's size as the corpus ``image-folder`` does.
+        """Encode image files and folders, cropped to the model's size as in ``image-folder``.
 
         Raises
         ------
@@ -120,7 +120,7 @@ class ImageModality:
         return models.table_of(loaded, rows)
 
     def decode(self, loaded: LoadedImages, table: CodeTable, out: Path, options: Mapping[str, Any]) -> list[Path]:
-        """Write a PNG file for each row; images are decoded to their expected pixels, so no option matters."""
+        """Write a PNG file of the expected pixels for each row."""
         blocks = models.decode(loaded, table)
         images = (image for block in blocks for image in block)
         return [save_image(image, out / f"{row.id}.png") for row, image in zip(table, images, strict=True)]
@@ -133,7 +133,7 @@ class ImageModality:
 
 
 class _Former:
-    """A modality of earlier releases, whose models are priors of the modality ``codes`` now; every use says so."""
+    """A modality of earlier releases, replaced by a prior; every use is an error that says so."""
 
     name, prior, keys = "", "", ""
 

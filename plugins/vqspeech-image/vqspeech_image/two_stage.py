@@ -1,4 +1,4 @@
-"""The prior ``two-stage``: a second VQ-VAE over grids of codes, whose PixelCNN is given a few latents."""
+"""The prior ``two-stage``: a VQ-VAE over codes with a PixelCNN decoder."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class LatentNorm(nn.BatchNorm1d):
 
 
 class TwoStage(Prior):
-    """A few latents of a whole image, given to a PixelCNN over its codes (van den Oord et al. 2017, section 4.2).
+    """A few latents per image, the condition of a PixelCNN over codes (section 4.2).
 
     loss = mean nats per code of -log p(codes | latents) + the quantizer's losses. The latents' prior is uniform.
 
@@ -50,9 +50,9 @@ class TwoStage(Prior):
     Parameters
     ----------
     decoder : a `GatedPixelCNN` that is conditioned on a vector
-    quantizer : of the vector, as a sequence of length 1; several codebooks are several latents
+    quantizer : quantizer of the vector, as a sequence of length 1; several codebooks are several latents
     grid : (rows, columns) of the codes
-    width, downsamplings : of the encoder's convolutions
+    width, downsamplings : width and downsamplings of the encoder's convolutions
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class TwoStage(Prior):
         return self.quantizer.encode(self._latents(codes))[:, :, 0]
 
     def vector(self, latents: Tensor) -> Tensor:
-        """Compute the vectors (batch, dim) that the decoder is conditioned on, from latents (batch, latents) int64."""
+        """Compute the decoder's condition (batch, dim) from latents (batch, latents) int64."""
         return self.quantizer.decode(latents[:, :, None])[:, :, 0]
 
     def sample(
@@ -131,7 +131,7 @@ class TwoStage(Prior):
         return sample_cached(self.decoder, uniform, self.vector(latents), temperature=temperature)
 
     def _latents(self, codes: Tensor) -> Tensor:
-        """(batch, dim, 1)."""
+        """Compute latents (batch, dim, 1)."""
         return self.encoder(embedded(self.embeddings, codes))[:, :, None]
 
 
@@ -154,9 +154,9 @@ def two_stage(
     ----------
     space : codes on a grid of one level, or of the coarsest one
     dim : channels of the latents of an image, all together
-    encoder_width, downsamplings : of the convolutions that read the grid of codes
+    encoder_width, downsamplings : channels and number of the convolutions over the grid of codes
     quantizer : ``name`` and hyper-parameters of the latents' quantizer
-    layers, width, first_kernel, kernel, head_width : of the decoder, see `GatedPixelCNN`
+    layers, width, first_kernel, kernel, head_width : options of the decoder, see `GatedPixelCNN`
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Quantizers of vector-quantize-pytorch under the names ``vqp-*``; torch and the peer are imported on first use."""
+"""Quantizers of vector-quantize-pytorch under the names ``vqp-*``."""
 
 import vqspeech
 from vqspeech.registry.specs import QuantizerSpec

@@ -45,7 +45,7 @@ class PeerQuantizer(Quantizer):
 
     @abstractmethod
     def quantize_frames(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Quantize frames (frames, dim) to frames with the peer's gradient, codes (frames, codebooks), scalar loss."""
+        """Quantize frames (frames, dim); return frames, codes (frames, codebooks) and loss."""
 
     @abstractmethod
     def raise_codes(self, codes: Tensor) -> Tensor:
@@ -107,7 +107,7 @@ def _gather(z: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def _scatter(frames: Tensor, z: Tensor, mask: Tensor | None) -> Tensor:
-    """Scatter frames (frames, width) to where `_gather` took them: (batch, width, time), zeros elsewhere."""
+    """Scatter frames (frames, width) back to (batch, width, time), with zeros elsewhere."""
     shape = len(z), z.shape[2], frames.shape[1]
     if mask is None:
         return frames.view(shape).transpose(1, 2)

@@ -1,4 +1,4 @@
-"""The variants: modules of the peer. Each function takes ``dim`` and the options of ``[model.quantizer]``."""
+"""The variants; functions take ``dim`` and the options of ``[model.quantizer]``."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _lookup_free(
 def lfq(
     dim: int, *, codebook_size: int = 512, entropy_weight: float = 0.1, diversity: float = 1.0, beta: float = 0.25
 ) -> LookupFree:
-    """Make LFQ with log2(codebook_size) signs; its entropy loss needs (frames, codebook_size) numbers in training."""
+    """Make LFQ of log2(codebook_size) signs, with (frames, codebook_size) numbers in training."""
     return _lookup_free(dim, codebook_size, entropy_weight, diversity, beta, spherical=False)
 
 
@@ -88,7 +88,7 @@ def bsq(
 
 
 class Rotation(PeerQuantizer):
-    """Fifty et al. 2024, arXiv 2410.06424, on a codebook that learns by its loss; the peer's averages are off."""
+    """A codebook with rotated gradients (Fifty et al. 2024, arXiv 2410.06424)."""
 
     def quantize_frames(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See `PeerQuantizer.quantize_frames`."""
@@ -107,7 +107,7 @@ class Rotation(PeerQuantizer):
 
 
 def rotation(dim: int, *, codebook_size: int = 512, beta: float = 1.0) -> Rotation:
-    """Make a codebook with the rotation trick; `beta` weighs codebook loss and commitment together, as in the peer."""
+    """Make a codebook with the rotation trick; `beta` weights both losses, as in the peer."""
     _at_least(1, codebook_size=codebook_size)
     require(beta > 0, "beta", beta, "above 0; nothing else teaches the codebook")
     require(dim >= 2, "dim", dim, "at least 2; one dimension has no rotations")
@@ -125,7 +125,7 @@ def rotation(dim: int, *, codebook_size: int = 512, beta: float = 1.0) -> Rotati
 
 
 class RandomProjection(PeerQuantizer):
-    """Chiu et al. 2022, arXiv 2202.01855: BEST-RQ's targets, with a learned linear layer from codes to latents.
+    """BEST-RQ's targets (Chiu et al. 2022, arXiv 2202.01855), with learned latents of codes.
 
     Projection and codebook are frozen; gradients pass straight through the lookup, then through the projection.
     """
@@ -153,7 +153,10 @@ class RandomProjection(PeerQuantizer):
 
 
 def random_projection(dim: int, *, codebook_size: int = 512, code_dim: int = 16) -> RandomProjection:
-    """Make BEST-RQ codes of one codebook: with several, the peer adds a random layer before the lookup."""
+    """Make BEST-RQ codes of one codebook.
+
+    With several codebooks the peer adds a random layer before the lookup.
+    """
     _at_least(1, codebook_size=codebook_size)
     _at_least(2, code_dim=code_dim)
     peer = peer_class("RandomProjectionQuantizer")(

@@ -55,7 +55,7 @@ def measure(run: Path, store: AudioStore, seed: int) -> Result:
 
 
 def _phonemes(table: CodeTable, store: AudioStore, seed: int) -> Result:
-    """Score the majority map of codes to phones, without the baselines that are the same for all quantizers."""
+    """Score the majority map of codes to phones, without baselines of all quantizers."""
     alignments = {row.id: row.alignment for row in store.rows if row.alignment is not None}
     if not alignments:
         return {

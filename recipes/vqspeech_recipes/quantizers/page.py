@@ -105,12 +105,12 @@ def _cell(value: dict[str, float | None], scale: float, form: str) -> str | None
 
 
 def comparison(summaries: Sequence[Result], rows: Sequence[Result]) -> Figure:
-    """Draw a panel for each of `PANELS`: a row for each quantizer, a dot for each seed, a bar at the mean.
+    """Draw a panel for each of `PANELS`: a row per quantizer, a dot per seed, a bar at the mean.
 
     Parameters
     ----------
-    summaries : of each quantizer, in the order of the rows
-    rows : of all runs; those that failed leave a gap
+    summaries : summaries of each quantizer, in the order of the rows
+    rows : rows of all runs; those that failed leave a gap
     """
     names = [summary["quantizer"] for summary in summaries]
     headings = {key: (heading, scale) for key, heading, scale, _ in COLUMNS}

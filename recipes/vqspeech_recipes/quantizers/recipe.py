@@ -44,7 +44,7 @@ class QuantizersRecipe:
     Parameters
     ----------
     run : directory of the comparison, opened
-    settings : what it depends on
+    settings : settings that it depends on
     """
 
     def __init__(self, run: RunDirectory, settings: QuantizersSettings) -> None:
@@ -89,7 +89,7 @@ class QuantizersRecipe:
         return {"corpus": speech_corpus(runs.prepare(self.settings.shared, self.run.path, self.settings.data_dir))}
 
     def _run_stage(self, quantizer: str, seed: int) -> Stage:
-        """The stage that trains and measures one quantizer with one seed."""
+        """Return the stage that trains and measures a quantizer with a seed."""
         name = f"runs/{quantizer.replace('/', '--')}/seed-{seed}"
         row: Result = {"quantizer": quantizer, "seed": seed, "error": None}
         config: Any

@@ -37,14 +37,14 @@ def summary(results: Result) -> list[str]:
 
 
 def summarise(name: str, rows: Sequence[Result], options: Mapping[str, Any]) -> Result:
-    """Return mean and sample standard deviation of each measure over the seeds of a quantizer that did not fail.
+    """Return mean and sample standard deviation of each measure over a quantizer's seeds.
 
     The mean of no seed and the deviation of fewer than two are None.
 
     Parameters
     ----------
-    name : of the quantizer
-    rows : of all runs
+    name : name of the quantizer
+    rows : rows of all runs
     options : hyper-parameters of the quantizer
     """
     own = [row for row in rows if row["quantizer"] == name]

@@ -1,4 +1,4 @@
-"""Settings of the recipe `quantizers`: which quantizers, with which hyper-parameters and seeds, in which model."""
+"""Settings of the recipe `quantizers`: quantizers, hyper-parameters, seeds and model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PLACEHOLDER = "vq"
 
 @dataclass(frozen=True, kw_only=True)
 class CompareConfig(Strict):
-    """Names of quantizers (empty for all), seeds of training, and hyper-parameters by name of quantizer."""
+    """Names of quantizers (empty for all), seeds, and hyper-parameters by quantizer."""
 
     quantizers: tuple[str, ...] = ()
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -59,7 +59,7 @@ class QuantizersSettings:
 
 
 def resolve_settings(request: RecipeRequest) -> QuantizersSettings:
-    """Return the settings of a request: its configuration file or the recipe's own, with its overrides.
+    """Return the settings of a request: configuration file or preset, with overrides.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def registered() -> tuple[str, ...]:
 
 
 def _values(request: RecipeRequest) -> dict[str, Any]:
-    """The file of the request; one without ``[model]`` changes the demo preset of the recipe `vctk`."""
+    """Return the values of the request's file; without ``[model]``, over the demo preset."""
     values, _, overrides = read(request, __package__, "quantizers")
     if "model" not in values:
         demo = read_preset("vqspeech_recipes.vctk", "demo")

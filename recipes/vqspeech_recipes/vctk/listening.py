@@ -1,4 +1,4 @@
-"""The listening stages: reconstructions and conversions of held-out utterances, as files and as numbers."""
+"""The listening stages: reconstructions and conversions, as files and as scores."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _options(listen: ListenConfig, seed: int, progress: Show) -> SpeakOptions:
 def reconstruct(
     checkpoint: SpeechCodec, store: AudioStore, listen: ListenConfig, folder: Path, seed: int, show: Show
 ) -> dict[str, Any]:
-    """Resynthesise held-out utterances in their own speaker's voice, free-running; writes both versions."""
+    """Resynthesise held-out utterances for their own speakers, free-running."""
     rate, rows = store.sample_rate, held_out(store, listen)
     originals = [original(store, index, listen) for index in rows]
     items = [
@@ -112,7 +112,7 @@ def reconstruct(
 def convert_voices(
     checkpoint: SpeechCodec, store: AudioStore, listen: ListenConfig, folder: Path, seed: int, show: Show
 ) -> dict[str, Any]:
-    """Convert held-out utterances to other speakers, free-running; scores them by a speaker classifier."""
+    """Convert held-out utterances to other speakers, free-running; score the speakers."""
     if len(store.speakers) < 2 or listen.conversions < 1:
         return {"clips": [], "scores": None, "reason": "conversion needs two speakers and listen.conversions >= 1"}
     rate, voices = store.sample_rate, _Voices(store)
@@ -191,7 +191,7 @@ class _Voices:
         return self._f0[speaker]
 
     def targets(self, source: str, count: int) -> list[str]:
-        """Return other speakers to convert to: in turn one whose F0 is far from the source's, and one drawn by hash."""
+        """Return target speakers: alternately one with a distant F0, and one drawn by hash."""
         others = sorted(
             (speaker for speaker in self.store.speakers if speaker != source),
             key=lambda speaker: hashlib.sha256(f"{source}>{speaker}".encode()).hexdigest(),

@@ -1,4 +1,4 @@
-"""The report page of the recipe `vctk`, from the results of its stages and the files that they made."""
+"""The report of the recipe `vctk`, from results and files of its stages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def page(run: RunDirectory, made: Results, results: Result, settings: VctkSettin
 
     Parameters
     ----------
-    run : with the files that the stages made
+    run : run directory with the files of the stages
     made : results of the stages
     results : the contents of ``results.json``
     """
@@ -71,7 +71,7 @@ def _reconstruction(run: RunDirectory, rebuilt: Result, results: Result) -> Sect
 
 
 def _conversion(run: RunDirectory, converted: Result, rebuilt: Result, results: Result) -> tuple[Section, ...]:
-    """The section on voice conversion, none where nothing was converted."""
+    """Return the section on voice conversion, or none without conversions."""
     if not converted["clips"]:
         return ()
     rows = []

@@ -44,8 +44,8 @@ class VctkRecipe:
 
     Parameters
     ----------
-    run : its directory, opened
-    settings : what it depends on
+    run : its opened run directory
+    settings : settings that it depends on
     """
 
     def __init__(self, run: RunDirectory, settings: VctkSettings) -> None:
@@ -126,5 +126,5 @@ class VctkRecipe:
         )
 
     def _coded(self) -> AnalysisContext:
-        """What the analyses are given."""
+        """Return the context of the analyses."""
         return store_context(self.checkpoint, self.store, CodeTable.read(self.run.codes), seed=self.seed)

@@ -47,7 +47,7 @@ def collect(made: Results, settings: VctkSettings) -> Result:
 
 
 def _criterion(validation: Result) -> Result | None:
-    """The held-out criterion by which models are compared, and its value with the codes of another utterance."""
+    """Return the held-out criterion, and its value with the codes of another utterance."""
     for key, shuffled in validation.items():
         if key.startswith("shuffled_"):
             name = key.removeprefix("shuffled_")

@@ -1,4 +1,4 @@
-"""Settings of the recipe `vctk`: which corpus, which preset, what to listen to and which analyses to run."""
+"""Settings of the recipe `vctk`: corpus, preset, listening and analyses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAPER = "vctk"
 
 @dataclass(frozen=True, kw_only=True)
 class ListenConfig(Strict):
-    """What to synthesise: held-out `utterances`, each in `conversions` other voices, at most `max_seconds` of each."""
+    """Number of held-out utterances, conversions of each, and their maximal duration."""
 
     utterances: int = 4
     conversions: int = 2
@@ -37,7 +37,7 @@ class VctkSettings:
     Parameters
     ----------
     run : corpus, model and training
-    listen : what to synthesise
+    listen : utterances to synthesise
     analyses : name of a registered analysis -> its options, in running order
     data_dir : folder of the corpus; None for the demo corpus
     choices : sentences on what was chosen for the user, and how to choose otherwise
@@ -51,7 +51,7 @@ class VctkSettings:
 
 
 def resolve_settings(request: RecipeRequest) -> VctkSettings:
-    """Return the settings of a request: its file, or the preset for corpus and machine, with its overrides.
+    """Return the settings of a request: file, or preset by corpus and machine, with overrides.
 
     Raises
     ------

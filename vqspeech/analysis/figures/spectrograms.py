@@ -80,7 +80,7 @@ def spectrogram_row(versions: Sequence[tuple[str, np.ndarray]], sample_rate: int
     Parameters
     ----------
     versions : (title, waveform (time,)), one to five of them
-    sample_rate : in Hz
+    sample_rate : rate in Hz
 
     Raises
     ------
@@ -117,7 +117,7 @@ def codes_and_phones(
     waveform : (time,)
     codes : (frames,) of one codebook; code t is drawn over samples ``[t * hop_samples, (t + 1) * hop_samples)``
     alignment : the phones, when known
-    max_seconds : how much to show
+    max_seconds : maximal duration of the figure
 
     Raises
     ------

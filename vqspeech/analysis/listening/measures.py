@@ -79,7 +79,7 @@ class ReconstructionScores:
 
     Parameters
     ----------
-    pairs : how many
+    pairs : number of pairs
     log_mel_distance_db, log_mel_distance_std_db : mean and standard deviation over pairs
     other_utterance_db : mean distance of the originals to the generated speech of another pair; None with one pair
     f0_error_semitones : mean absolute difference of the median F0; None when no pair is voiced on both sides

@@ -27,10 +27,9 @@ class ConversionScores:
     ----------
     pairs : conversions scored
     target_speaker_accuracy, source_speaker_accuracy : share classified as the target, and as the source
-    held_out_accuracy : of the classifier on original utterances that it was not fitted on, the ceiling; None when
-        unknown
+    held_out_accuracy : accuracy of the classifier on other original utterances, the ceiling; None when unknown
     chance : 1 / speakers
-    speakers : that the classifier chooses from
+    speakers : number of the classifier's speakers
     """
 
     pairs: int
@@ -70,10 +69,10 @@ class SpeakerClassifier:
 
     Parameters
     ----------
-    sample_rate : of all waveforms, in Hz
-    speakers : that it knows, sorted
-    utterances : that it was fitted on
-    held_out_accuracy : by cross-validation over the utterances of each speaker, or None when every speaker has only one
+    sample_rate : rate of all waveforms, in Hz
+    speakers : ids of its speakers, sorted
+    utterances : number of utterances that it is fitted on
+    held_out_accuracy : accuracy by cross-validation over the utterances of each speaker; None with one utterance each
     """
 
     sample_rate: int
@@ -90,7 +89,7 @@ class SpeakerClassifier:
         ----------
         waveforms : one (time,) float waveform per utterance
         speakers : the speaker of each
-        sample_rate : in Hz
+        sample_rate : rate in Hz
 
         Raises
         ------

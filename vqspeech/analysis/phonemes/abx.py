@@ -121,7 +121,7 @@ def abx_error(tokens: Tokens, triples: Triples, features: np.ndarray, dissimilar
     Parameters
     ----------
     features : (all,) codes or (all, features), a row for every frame
-    dissimilarity : of frames
+    dissimilarity : function of two batches of frames
     """
     if not len(triples):
         return None

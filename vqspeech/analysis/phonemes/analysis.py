@@ -90,9 +90,9 @@ def draw(scores: PhonemeScores, context: AnalysisContext, alignments: Mapping[st
 
     Parameters
     ----------
-    scores : of the table
-    context : as the analysis was given it
-    alignments : its alignments with the labels folded
+    scores : scores of the context's table
+    context : context of the analysis
+    alignments : its alignments with folded labels
     """
     table, code_map = context.table, scores.map
     hop_s = table.hop_samples / table.sample_rate

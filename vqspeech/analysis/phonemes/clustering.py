@@ -51,7 +51,7 @@ def cluster_scores(codes: np.ndarray, labels: np.ndarray, counts: np.ndarray, se
     ----------
     codes, labels : (frames,) int64
     counts : (codes, phones) joint counts of them
-    seed : of the sample that AMI is computed on, beyond `AMI_FRAMES`
+    seed : seed of the sample that AMI is computed on, beyond `AMI_FRAMES`
     """
     from sklearn.metrics import adjusted_mutual_info_score
 

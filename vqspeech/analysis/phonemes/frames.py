@@ -61,9 +61,9 @@ class LabelledFrames:
     n_codes : size of the codebook; for several codebooks the number of different joint codes on scored frames
     code_names : (n_codes,) ``"17"``, or ``"3,14"`` for a joint code
     speaker_of : (utterances,) int64
-    by : how labels were found
+    by : method of labelling
     excludes_silence : True when frames labelled `SILENCE` were left out
-    dropped : what was left out
+    dropped : counts of omitted frames
     """
 
     utterances: tuple[str, ...]

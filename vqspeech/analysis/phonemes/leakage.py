@@ -27,17 +27,17 @@ class SpeakerLeakage:
 
     Parameters
     ----------
-    utterance_codes : from the histogram of an utterance's codes, square root of the shares (so that distances are
+    utterance_codes : accuracy from the square root of an utterance's code histogram (so that distances are
         Hellinger's)
-    utterance_mfcc : from mean and deviation of its 13 MFCC
+    utterance_mfcc : accuracy from mean and deviation of the 13 MFCC of an utterance
     utterance_chance : share of the most frequent speaker's utterances
-    frame_codes : from one code
-    frame_mfcc : from the 13 MFCC of one frame
+    frame_codes : accuracy from one code
+    frame_mfcc : accuracy from the 13 MFCC of one frame
     frame_chance : share of the most frequent speaker's frames
     information_bits : I(code; speaker) less its mean when the speakers of frames are shuffled; the shuffled value is
         the bias of few frames
     speaker_entropy_bits : H(speaker), what full knowledge would be
-    speakers, utterances, frames : how many
+    speakers, utterances, frames : numbers of speakers, utterances and frames
     """
 
     utterance_codes: float
@@ -64,7 +64,7 @@ def speaker_leakage(
     mfcc : (frames, 13) of the same frames
     utterance : (frames,) int64
     speaker_of : (utterances,) int64, speaker of each utterance
-    seed : of the sample of frames and of the shuffles
+    seed : seed of the sample of frames and of the shuffles
     """
     present, inverse = np.unique(utterance, return_inverse=True)
     inverse = inverse.reshape(-1)

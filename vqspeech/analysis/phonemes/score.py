@@ -64,11 +64,11 @@ def score(
     table : codes of the utterances
     alignments : utterance id -> alignment; utterances without one are left out
     waveform_of : utterance id -> waveform (time,) float32 at ``table.sample_rate``, for the baselines
-    seed : of random codes, k-means, folds, ABX triples and the bootstrap
+    seed : seed of random codes, k-means, folds, ABX triples and the bootstrap
     exclude_silence : leave out silent frames
-    by : how frames get their phone, see `vqspeech.analysis.phonemes.frames.labels_of`
+    by : method of labelling frames, see `vqspeech.analysis.phonemes.frames.labels_of`
     inventory : see `vqspeech.alignment.inventories.fold_all`
-    model : what made the codes, for its code vectors and the untrained encoder
+    model : model of the codes, for its code vectors and an untrained encoder
     trained_on : waveforms (time,) that it was trained on, see `vqspeech.analysis.phonemes.training_audio`
 
     Raises

@@ -36,7 +36,7 @@ class Labelling:
     labels_by, excludes_silence : see `vqspeech.analysis.phonemes.frames.label_frames`
     inventory : the inventory that phones were folded by
     unknown_phones : label that the inventory does not know -> intervals; they are scored as written
-    dropped : what was left out
+    dropped : counts of omitted frames
     """
 
     labels_by: LabelBy
@@ -89,8 +89,8 @@ class AbxErrors:
 
     Parameters
     ----------
-    angle_within, angle_across : by the angle between code vectors; None without a model
-    mfcc_within, mfcc_across : of 13 MFCC at the same rate, which keep more than any code can
+    angle_within, angle_across : errors by the angle between code vectors; None without a model
+    mfcc_within, mfcc_across : errors of 13 MFCC at the same rate, which hold more information than codes
     """
 
     angle_within: float | None
@@ -138,7 +138,7 @@ class PhonemeScores:
     baselines, across_speakers, counts, labelling, abx, map : see their classes
     units : all scores of the codes and of each baseline, see `UnitScores`
     codebooks : accuracy of each codebook alone, where there are several
-    speaker : how much the codes reveal about the speaker; None where that cannot be measured
+    speaker : speaker information in the codes; None when it cannot be measured
     """
 
     accuracy: float

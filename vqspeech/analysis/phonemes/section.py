@@ -32,7 +32,7 @@ def section(scores: Mapping[str, Any], folder: Path | None) -> Section:
     Parameters
     ----------
     scores : `PhonemeScores.summary`
-    folder : with the figures as PNG; those that are missing are omitted, and all of them when None
+    folder : folder of the figures as PNG; missing figures are omitted, all of them when None
     """
     interval, silence = "", "excluded" if scores["excludes_silence"] else "included"
     if scores["ci95"]:

@@ -94,8 +94,8 @@ class FrameScorer:
     Parameters
     ----------
     frames : the scored frames
-    table, alignments : what they were made from
-    seed : of folds, triples and intervals
+    table, alignments : their codes and alignments
+    seed : seed of folds, triples and intervals
     """
 
     def __init__(
@@ -133,8 +133,8 @@ class FrameScorer:
         Parameters
         ----------
         codes : (all,) int64; below `n_codes` on scored frames
-        n_codes : how many there are
-        nominal_bits : of one frame; log2 of `n_codes` when None
+        n_codes : number of codes
+        nominal_bits : bits of one frame; log2 of `n_codes` when None
         """
         frames, n_phones, labels = self.frames, len(self.frames.phones), self.frames.label
         own = codes[frames.place]

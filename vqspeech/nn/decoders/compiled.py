@@ -22,7 +22,7 @@ _RECOMPILE_LIMIT = 256
 
 
 class Compiled:
-    """A function ``function(module, *tensors)``, compiled at the first call for each shape of its tensors.
+    """A function of a module and tensors, compiled at the first call for each shape.
 
     That call first runs the forward and the backward pass as a trial: PyTorch compiles the backward pass when gradients
     are first computed, where a failure could no longer be handled. After a failure, and for shapes beyond
@@ -45,7 +45,7 @@ class Compiled:
         return Compiled, (self.function,)
 
     def ready(self, module: nn.Module, *tensors: Tensor, required: bool = False) -> bool:
-        """Return whether a call with these tensors runs compiled code, after compiling it for a new shape.
+        """Return whether a call with these tensors runs compiled code; compile it for new shapes.
 
         Raises
         ------

@@ -130,7 +130,7 @@ class _GatedStack(torch.autograd.Function):
 
 
 def _taps(hidden: Tensor, count: int, dilation: int) -> Tensor:
-    """Concatenate what a causal dilated convolution sees: (batch, time, count * width), oldest tap first."""
+    """Concatenate the taps of a causal dilated convolution, (batch, time, count * width)."""
     batch, time, width = hidden.shape
     taps = hidden.new_empty(batch, time, count, width)
     for tap in range(count):

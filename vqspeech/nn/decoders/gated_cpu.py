@@ -1,4 +1,4 @@
-"""The gated layers of `vqspeech.nn.decoders.gated` with machine code between the products, in bfloat16 and float32.
+"""Gated layers with machine code between the products, in bfloat16 and float32.
 
 The taps of every layer are kept for the backward pass: reading them costs less than computing them again.
 """

@@ -1,4 +1,4 @@
-"""Mu-law companding with 256 levels (the continuous curve of ITU-T G.711), the alphabet of the WaveNet decoder."""
+"""Mu-law companding with 256 levels (the continuous curve of ITU-T G.711)."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Latents:
     ----------
     dim : channels of the latents
     hop_samples : samples of the encoded waveform per latent
-    sample_rate : of the encoded waveform, in Hz
+    sample_rate : rate of the encoded waveform, in Hz
     speakers : number of speakers; 0 for none
     """
 
@@ -39,11 +39,11 @@ class LatentFrames(Protocol):
     """Latents of one utterance, of any length, decoded from codes as they are needed."""
 
     def __len__(self) -> int:
-        """Number of frames."""
+        """Return the number of frames."""
         ...
 
     def __getitem__(self, frames: slice, /) -> Tensor:
-        """(dim, frames) of a stretch."""
+        """Return latents (dim, frames) of a slice."""
         ...
 
 
@@ -53,9 +53,9 @@ class SpeakOptions:
 
     Parameters
     ----------
-    seed : of random draws
+    seed : seed of random draws
     temperature : below 1 is less random; 0 takes the most likely value
-    engine : of autoregressive decoders: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"reference"``
+    engine : sampling engine of autoregressive decoders: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"reference"``
     weights : storage of weights in an engine: ``"fp32"`` or ``"bf16"``
     parts : parts of an utterance generated at the same time, or ``"auto"``; 1 is exact
     streams : random stream of each utterance; 0, 1, 2, ... when None
@@ -80,8 +80,8 @@ class Piece(NamedTuple):
     ----------
     utterance : index into what was asked for
     waveform : (time,) float32 in [-1, 1] at the decoder's rate
-    last : whether the utterance ends here
-    engine : what generated it, for the log
+    last : whether the piece is the utterance's last
+    engine : name of the engine, for the log
     """
 
     utterance: int
@@ -98,7 +98,7 @@ class Decoder(nn.Module):
 
     Attributes
     ----------
-    sample_rate : of the generated waveform, in Hz
+    sample_rate : rate of the generated waveform, in Hz
     hop_samples : generated samples per latent
     criterion : name of the term that is compared between checkpoints and with shuffled codes; lower is better.
         ``"nll"`` is in nats per sample
@@ -121,7 +121,7 @@ class Decoder(nn.Module):
         ----------
         z_q : (batch, dim, frames) quantized latents of the crops; detached for every group but ``"main"``
         batch : the crops; ``batch.share`` holds the normalisers with which terms of shares sum to those of the batch
-        generator : of noise in training; None in evaluation
+        generator : generator of noise in training; None in evaluation
         group : a key of `parameter_groups`
 
         Returns
@@ -141,7 +141,7 @@ class Decoder(nn.Module):
 
         Parameters
         ----------
-        latents : of each utterance
+        latents : latents of each utterance
         speakers : speaker index of each, None for a decoder without speakers
         lengths : samples wanted of each at the decoder's rate, at most frames * hop_samples
         options : how
@@ -165,4 +165,4 @@ class Decoder(nn.Module):
         return []
 
     def start(self, batch: SpeechBatch, generator: torch.Generator) -> None:
-        """Data-dependent initialisation; called once before the first step, with the same batch on every process."""
+        """Initialise from data; called once before the first step, with the same batch everywhere."""

@@ -1,4 +1,4 @@
-"""The cross-entropy of `vqspeech.nn.decoders.softmax` in bfloat16, with machine code around its products.
+"""Cross-entropy of a softmax in bfloat16, with machine code around its products.
 
 The forward pass stores the gradient with respect to the logits, so that the backward pass need not compute them again.
 """

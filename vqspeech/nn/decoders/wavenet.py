@@ -1,4 +1,4 @@
-"""The WaveNet decoder: dilated gated convolutions over past samples, conditioned on codes and on the speaker."""
+"""The WaveNet decoder: dilated causal convolutions, conditioned on codes and speaker."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PLAIN, FUSED, COMPILED = "plain", "fused cpu", "plain compiled"
 
 
 def dilated_taps(x: Tensor, count: int, dilation: int) -> Tensor:
-    """Concatenate what a causal dilated convolution sees: (batch, time, count * width), oldest tap first.
+    """Concatenate the taps of a causal dilated convolution, (batch, time, count * width).
 
     Before the first sample x, (batch, time, width), is zero.
     """
@@ -60,7 +60,7 @@ def residual_block(
 
 
 class WaveNet(Decoder):
-    """A WaveNet over mu-law levels (van den Oord et al. 2016, arXiv 1609.03499), conditioned on latents and speaker.
+    """A WaveNet over mu-law levels (van den Oord et al. 2016, arXiv 1609.03499).
 
     Each layer is a `residual_block`. The skip paths of all layers are one product over the concatenated z, followed by
     ReLU, a product, ReLU, and the logits of 256 levels. Tensors are (batch, time, channels) inside, and every
@@ -79,12 +79,12 @@ class WaveNet(Decoder):
     ----------
     dim : channels of the latents
     hop_samples : samples per latent
-    dilations : of each layer, in samples
+    dilations : dilations of each layer, in samples
     kernel_size : taps of each dilated convolution
     residual_channels, skip_channels : width of the residual and of the output path
     condition_channels, condition_kernel, condition_upsampling : see `Conditioner`; the upsampling must divide the hop
     speakers : number of speakers; 0 for none
-    sample_rate : of the waveform, in Hz
+    sample_rate : rate of the waveform, in Hz
     past_noise : most noise, in levels, on the past samples in training; see `vqspeech.nn.perturb.noisy`
 
     Attributes
@@ -143,7 +143,7 @@ class WaveNet(Decoder):
         return 1 + (self.kernel_size - 1) * sum(self.dilations)
 
     def hidden_matrices(self) -> list[nn.Parameter]:
-        """Return the weights of gates, residual and skip paths; the last dimension of gates is their output."""
+        """Return the weights of gates, residual and skip paths; gates have the output last."""
         mixes = [layer.weight for layer in self.residual if isinstance(layer, nn.Linear)]
         return [*self.gates, *mixes, self.skip.weight, self.hidden.weight]
 
@@ -196,7 +196,7 @@ class WaveNet(Decoder):
         Parameters
         ----------
         levels : (batch, time) int64 mu-law levels, time a multiple of ``condition_samples``
-        conditions : of these samples, as `conditions` gives them
+        conditions : conditions of these samples, as `conditions` gives them
         past : (batch, time) levels shifted by one; None shifts `levels`, with silence before the first sample
         computation : one of the three ways; chosen by device, dtype and `compilation` when None
 
@@ -227,7 +227,7 @@ class WaveNet(Decoder):
         return {"nll": nll.sum() / max(1, samples)}
 
     def window_nll(self, z_q: Tensor, batch: SpeechBatch, generator: torch.Generator | None = None) -> Tensor:
-        """Compute the negative log-likelihood (real samples,) of the windows, in nats; arguments as in `losses`."""
+        """Compute the negative log-likelihood (real samples,) of the windows, in nats."""
         hop, frames, margin = self.hop_samples, batch.window_frames, self.conditioner.margin
         rows = torch.arange(len(batch.waveform), device=z_q.device)[:, None]
         columns = batch.window_start[:, None] + torch.arange(-margin, frames + margin, device=z_q.device)
@@ -245,7 +245,7 @@ class WaveNet(Decoder):
         return nll[positions < batch.lengths[:, None]]
 
     def _inputs(self, past: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the input of the first layer, (batch, time, width), and conditions, in the dtype to compute in."""
+        """Return the input of the first layer, (batch, time, width), and the conditions."""
         x = self.embedding(past)
         if torch.is_autocast_enabled(past.device.type):
             x = x.to(torch.get_autocast_dtype(past.device.type))
@@ -260,14 +260,14 @@ class WaveNet(Decoder):
 
 
 def _plain_nll(decoder: WaveNet, x: Tensor, conditions: Tensor, levels: Tensor) -> Tensor:
-    """Compute the negative log-likelihood (batch, time) by the layers above; this function is compiled."""
+    """Compute the negative log-likelihood (batch, time) by the plain layers, to be compiled."""
     logits = decoder.head(decoder.stack(x, conditions)).flatten(0, 1)
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     return F.cross_entropy(logits, levels.flatten(), reduction="none").view(levels.shape)
 
 
 def _fused_nll(decoder: WaveNet, x: Tensor, conditions: Tensor, levels: Tensor) -> Tensor:
-    """Compute the negative log-likelihood (batch, time) by hand-written passes; `gated_stack` returns 2 z."""
+    """Compute the negative log-likelihood (batch, time) by fused passes."""
     residual = [(layer.weight, layer.bias) for layer in decoder.residual if isinstance(layer, nn.Linear)]
     doubled = gated_stack(x, conditions, list(decoder.gates), residual, decoder.dilations)
     skip = F.linear(doubled, 0.5 * decoder.skip.weight.to(x.dtype), decoder.skip.bias.to(x.dtype))

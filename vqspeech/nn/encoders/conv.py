@@ -110,7 +110,7 @@ class ConvEncoder(Encoder):
         return Span(before=before + reach, after=after + reach, hop=step)
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Latents of a batch.
+        """Encode a batch.
 
         Parameters
         ----------
@@ -140,7 +140,7 @@ class ConvEncoder(Encoder):
 
 
 def _cut(hidden: Tensor, ends: Tensor | None) -> Tensor:
-    """(batch, channels, time) with zeros from each row's end on."""
+    """Set (batch, channels, time) to zero from each row's end on."""
     if ends is None:
         return hidden
     inside = torch.arange(hidden.shape[-1], device=hidden.device) < ends[:, None]
@@ -148,7 +148,7 @@ def _cut(hidden: Tensor, ends: Tensor | None) -> Tensor:
 
 
 class _ResidualBlock(nn.Module):
-    """x + pointwise convolution of ReLU, dilated convolution of kernel 3, ReLU; (batch, channels, time)."""
+    """A residual block of a dilated convolution of kernel 3 and a pointwise one."""
 
     def __init__(self, channels: int, dilation: int) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ from vqspeech.nn.batch import SpeechBatch
 
 @dataclass(frozen=True)
 class Span:
-    """The samples that code t depends on: from ``t * hop - before`` (included) to ``t * hop + after`` (excluded)."""
+    """Samples on which code t depends, from ``t * hop - before`` to ``t * hop + after``."""
 
     before: int
     after: int
@@ -26,7 +26,7 @@ class Span:
 
     @property
     def delay_samples(self) -> float:
-        """Distance in samples from the span's centre to that of [t * hop, (t + 1) * hop), positive into the past."""
+        """Delay in samples of the span's centre behind the centre of the code, positive for past."""
         return (self.hop - (self.after - self.before)) / 2
 
 
@@ -69,10 +69,10 @@ class Encoder(nn.Module):
         raise NotImplementedError
 
     def start(self, batch: SpeechBatch, generator: torch.Generator) -> None:
-        """Data-dependent initialisation; called once before the first step, with the same batch on every process."""
+        """Initialise from data; called once before the first step, with the same batch everywhere."""
 
     def load_pretrained(self) -> Self:
-        """Load weights that do not come from this model's checkpoint; called before training and before use.
+        """Load weights that checkpoints do not store; called before training and use.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Spectral front ends: log-mel and MFCC frames of a waveform, framed so that they line up with codes."""
+"""Spectral front ends: log-mel and MFCC frames, aligned with codes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SpectralFeatures(nn.Module):
     Parameters
     ----------
     kind : ``"logmel"`` or ``"mfcc"``
-    sample_rate : in Hz
+    sample_rate : rate in Hz
     hop_samples, window_samples : frame step and analysis window; with a hop beyond the window, samples between windows
         are ignored
     n_mels : mel bands between 0 Hz and half the rate
@@ -111,7 +111,7 @@ class SpectralFeatures(nn.Module):
 
     @torch.no_grad()
     def fit(self, waveform: Tensor, mask: Tensor | None = None) -> None:
-        """Take mean and standard deviation of each channel from data; without a frame that counts nothing changes.
+        """Fit mean and standard deviation of each channel to the real frames, if any.
 
         Parameters
         ----------
@@ -125,7 +125,7 @@ class SpectralFeatures(nn.Module):
             self.std.copy_(frames.std(0, correction=0).clamp_min(1e-3)[:, None])
 
     def raw(self, waveform: Tensor, frames: Tensor | None = None) -> Tensor:
-        """Features before standardisation and weights; shapes as in `forward`."""
+        """Compute features before standardisation and weights; shapes as in `forward`."""
         with torch.autocast(waveform.device.type, enabled=False):
             margin = self.window_samples - self.hop_samples
             padded = F.pad(waveform.float(), (margin // 2, margin - margin // 2))
@@ -157,7 +157,7 @@ def _sliding_mean(features: Tensor, reach: int, frames: Tensor | None) -> Tensor
 
 
 def _difference(features: Tensor, frames: Tensor | None) -> Tensor:
-    """Compute the regression slope over five frames, ends repeated (Young et al., The HTK Book, eq. 5.16)."""
+    """Compute the regression slope over five frames (Young et al., The HTK Book, eq. 5.16)."""
     time = features.shape[-1]
     # The end is each row's own.
     if frames is not None:

@@ -1,4 +1,4 @@
-"""Encoders on self-supervised features: HuBERT and wav2vec 2.0 of torchaudio, frozen or trained further."""
+"""Encoders on self-supervised features of torchaudio: HuBERT and wav2vec 2.0."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Network:
 
     Parameters
     ----------
-    name : of the weights
-    build : makes the network with random weights, a ``torchaudio.models.Wav2Vec2Model``
+    name : name of the weights
+    build : function that builds the network with random weights, a ``torchaudio.models.Wav2Vec2Model``
     weights : loads the published weights from the user's cache, or downloads them
     width : channels of a layer
     layers : transformer layers
@@ -103,7 +103,7 @@ def hubert(
 def wav2vec2(
     sample_rate: int, *, size: str = "base", layer: int = 6, frozen: bool = True, dim: int = 64
 ) -> SelfSupervisedEncoder:
-    """Build the encoder of ``[model.encoder] name = "wav2vec2"`` (Baevski et al. 2020, arXiv 2006.11477).
+    """Build the encoder `wav2vec2` (Baevski et al. 2020, arXiv 2006.11477).
 
     Sizes are ``"base"``, ``"large"`` and ``"large-lv60k"``; other parameters and errors as in `hubert`.
     """

@@ -11,7 +11,7 @@ PLACES = 2
 
 
 def places(rows: int, columns: int, device: torch.device | str = "cpu") -> Tensor:
-    """(rows * columns, 2) rows and columns of a grid in raster order, each from -1/2 to just below 1/2."""
+    """Return rows and columns of a grid, (rows * columns, 2), from -1/2 to just below 1/2."""
     down = torch.arange(rows, device=device) / rows - 0.5
     right = torch.arange(columns, device=device) / columns - 0.5
     return torch.stack(torch.meshgrid(down, right, indexing="ij"), -1).flatten(0, 1)
@@ -24,7 +24,7 @@ def gate(both: Tensor, dim: int = 1) -> Tensor:
 
 
 class CausalAttention(nn.Module):
-    """The attention block of PixelSNAIL (Chen et al. 2018, arXiv 1712.09763, section 2.2), between two layers.
+    """The attention block of PixelSNAIL (Chen et al. 2018, arXiv 1712.09763, section 2.2).
 
     The query of position p is a function of the horizontal stack there, which depends on earlier positions only; key
     and value of position j < p are functions of its code and of the stack. All of them see row and column. The result
@@ -66,12 +66,12 @@ class CausalAttention(nn.Module):
         return self._by_head(keys), self._by_head(values)
 
     def merged(self, left: Tensor, attended: Tensor) -> Tensor:
-        """Add the attended values (batch, heads, positions, head_width) to the stack (batch, positions, width)."""
+        """Add attended values (batch, heads, positions, head_width) to the stack."""
         both = self.output(torch.cat([left, attended.transpose(1, 2).flatten(2)], 2))
         return left + self.residual(gate(both, 2))
 
     def forward(self, embedded: Tensor, left: Tensor) -> Tensor:
-        """Apply the block to the horizontal stack and the embedded codes, all (batch, width, rows, columns)."""
+        """Apply the block to the horizontal stack and the embedded codes."""
         rows, columns = left.shape[2:]
         place = places(rows, columns, left.device)
         codes, stack = embedded.flatten(2).transpose(1, 2), left.flatten(2).transpose(1, 2)

@@ -1,4 +1,4 @@
-"""Sampling with caches: the vertical stack once for each row, the horizontal stack once for each position.
+"""Sample with caches: vertical stack per row, horizontal stack per position.
 
 The outputs of a layer for earlier rows and columns do not change when later codes are drawn, so they are kept: the
 last rows of every layer's vertical input, and the current row of every layer's horizontal input. The cost of a code
@@ -52,7 +52,7 @@ def sample_cached(
 
     Parameters
     ----------
-    model : in evaluation mode, on the CPU
+    model : model in evaluation mode, on the CPU
     uniform : (batch, codebooks, rows, columns) in [0, 1), one number for each code
     condition : (batch,) int64 classes, or (batch, latents), for a model that is conditioned on them
     coarse : (batch, codebooks, rows, columns) codes of the coarser grid, for a model that is conditioned on them
@@ -62,7 +62,7 @@ def sample_cached(
 
 
 class _Memory:
-    """Keys and values (batch, heads, 1 + positions, head_width) of an attention block, the first of them zero."""
+    """Cached keys and values (batch, heads, 1 + positions, head_width) of an attention block."""
 
     def __init__(self, block: CausalAttention, batch: int, rows: int, columns: int) -> None:
         self.block = block
@@ -121,7 +121,7 @@ class _Sampler:
         return self.codes
 
     def _vertical(self, row: int) -> list[Tensor]:
-        """Run the vertical stack for a row; return its part of the gates, of each layer (columns, batch, 2 * width)."""
+        """Run the vertical stack for a row; return its part of the gates of each layer."""
         bases = []
         for number, layer in enumerate(self.layers):
             both = layer.vertical(self.above[number])

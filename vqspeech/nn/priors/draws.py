@@ -17,7 +17,7 @@ def uniform_grid(seed: int, images: range, codebooks: int, grid: tuple[int, int]
 
     Parameters
     ----------
-    seed : of the samples
+    seed : seed of the samples
     images : their numbers
     codebooks, grid : codes of one image
     level : number of the level; numbers of different levels are independent
@@ -31,7 +31,7 @@ def uniform_grid(seed: int, images: range, codebooks: int, grid: tuple[int, int]
 
 
 def draw(logits: Tensor, uniform: Tensor, temperature: float) -> Tensor:
-    """Draw codes (batch,) int64: the inverse of the distribution function at uniform numbers (batch,), in float64.
+    """Draw codes (batch,) int64 by inverting the distribution function, in float64.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The gated PixelCNN over a grid of codes: a distribution of each code given those before it in raster order."""
+"""The gated PixelCNN: distributions of codes given previous codes in raster order."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class GatedLayer(nn.Module):
     first : mask A: the horizontal stack does not see (i, j) itself, and there is no residual connection
     classes : number of classes that shift the gates; 0 for none
     latents : channels of a vector that shifts the gates instead; 0 for none
-    mapped : whether features of the grid shift them too, each position by its own
+    mapped : whether each position is also shifted by features of the grid
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class CodeMap(nn.Module):
 
 
 class GatedPixelCNN(nn.Module):
-    """p(codes) = product over positions in raster order, then codebooks, of p(code | codes before it).
+    """The gated PixelCNN: p(codes) = product of p(code | previous codes).
 
     The stacks summarise the positions before; each codebook then has a hidden layer that also sees the codes of the
     codebooks before it at the same position.
@@ -129,8 +129,8 @@ class GatedPixelCNN(nn.Module):
     head_width : channels between the stacks and the logits
     classes : number of classes that it is conditioned on; 0 for none
     latents : channels of a vector that it is conditioned on instead of a class; 0 for none
-    attention_blocks : of `CausalAttention`, spread evenly behind the layers; 0 for none
-    attention_heads, attention_width : of each block, and channels of each head
+    attention_blocks : number of `CausalAttention` blocks, at even distances between the layers; 0 for none
+    attention_heads, attention_width : heads of each block, and channels of each head
     coarse_sizes : codes of each codebook of a coarser grid that it is conditioned on; empty for none
     coarse_blocks : residual blocks over them
     """
@@ -190,7 +190,7 @@ class GatedPixelCNN(nn.Module):
         return [layer.shift(condition, features) for layer in self.layers]  # type: ignore[operator]
 
     def features(self, codes: Tensor, condition: Tensor | None = None, coarse: Tensor | None = None) -> Tensor:
-        """Summarise what comes before each position: (batch, rows, columns, width); arguments as in `forward`."""
+        """Compute features of the codes before each position, (batch, rows, columns, width)."""
         shifts = self.shifts((codes.shape[2], codes.shape[3]), condition, coarse)
         codes = vertical = horizontal = self.embedded(codes)
         for number, (layer, shift) in enumerate(zip(self.layers, shifts, strict=True)):
@@ -228,7 +228,7 @@ class GatedPixelCNN(nn.Module):
         return [self.book_logits(features, books[:book]) for book in range(len(books))]
 
     def nll(self, codes: Tensor, condition: Tensor | None = None, coarse: Tensor | None = None) -> Tensor:
-        """Compute -log p in nats of every code, (batch, codebooks, rows, columns); arguments as in `forward`."""
+        """Compute -log p in nats of every code, (batch, codebooks, rows, columns)."""
         parts = []
         for book, logits in enumerate(self(codes, condition, coarse)):
             losses = F.cross_entropy(logits.float().flatten(0, 2), codes[:, book].flatten(), reduction="none")
@@ -237,6 +237,6 @@ class GatedPixelCNN(nn.Module):
 
 
 def embedded(embeddings: nn.ModuleList, codes: Tensor) -> Tensor:
-    """Sum the embeddings of codes (batch, codebooks, rows, columns) over codebooks: (batch, width, rows, columns)."""
+    """Sum embeddings of codes over codebooks, to (batch, width, rows, columns)."""
     parts = [embedding(codes[:, book]) for book, embedding in enumerate(embeddings)]
     return torch.stack(parts).sum(0).permute(0, 3, 1, 2)

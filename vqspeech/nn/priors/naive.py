@@ -1,4 +1,4 @@
-"""Sampling with the whole network for every code: slow, the reference that the cached sampler is compared with."""
+"""Sample with the whole network for every code, a slow reference for the cached sampler."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def sample_naive(
 
     Parameters
     ----------
-    model : in evaluation mode
+    model : model in evaluation mode
     uniform : (batch, codebooks, rows, columns) in [0, 1), one number for each code
     condition : (batch,) int64 classes, or (batch, latents), for a model that is conditioned on them
     coarse : (batch, codebooks, rows, columns) codes of the coarser grid, for a model that is conditioned on them

@@ -1,4 +1,4 @@
-"""The prior ``pixelcnn``: a gated PixelCNN over codes on grids, and over sequences as grids of one row."""
+"""The prior ``pixelcnn``: a gated PixelCNN over grids, and over sequences as one row."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vqspeech.nn.priors.protocol import CodeSpace, Prior
 
 @dataclass(frozen=True, kw_only=True)
 class Attention(Strict):
-    """Causal self-attention in a PixelCNN: `blocks` (0 for none) of `heads` with `head_width` channels each."""
+    """Attention of a PixelCNN: number of `blocks`, `heads` per block, channels per head."""
 
     blocks: int = 0
     heads: int = 4
@@ -52,7 +52,7 @@ class Stacks:
 
 
 class PixelCNN(GatedPixelCNN, Prior):
-    """A gated PixelCNN as a prior over codes (batch, codebooks, rows, columns) or (batch, codebooks, frames).
+    """A gated PixelCNN as a prior over codes on grids or in sequences.
 
     Frames are the columns of a single row: code t sees first_kernel // 2 + (layers - 1) * (kernel // 2) frames before
     it.
@@ -81,7 +81,7 @@ class PixelCNN(GatedPixelCNN, Prior):
 
     @torch.no_grad()
     def shuffled(self, batch: CodeBatch) -> Tensor | None:
-        """Compute `criterion` given the condition and the coarser codes of the next row; None without any."""
+        """Compute `criterion` with condition and coarser codes of the next row, or None."""
         if batch.condition is None and batch.above is None:
             return None
         condition = None if batch.condition is None else batch.condition.roll(1, 0)
@@ -98,7 +98,7 @@ class PixelCNN(GatedPixelCNN, Prior):
         seed: int = 0,
         temperature: float = 1.0,
     ) -> Tensor:
-        """Draw codes; see `Prior.sample`. The cost of a code does not depend on the number of codes before it."""
+        """Draw codes, at constant cost per code; see `Prior.sample`."""
         grid = self.space.grid or (frames or 0,)
         rows, columns = grid if len(grid) == 2 else (1, *grid)
         uniform = uniform_grid(seed, range(count), len(self.codebook_sizes), (rows, columns), level=self.space.depth)
@@ -107,7 +107,7 @@ class PixelCNN(GatedPixelCNN, Prior):
         return codes.view(count, len(self.codebook_sizes), *grid)
 
     def _nats(self, batch: CodeBatch) -> Tensor:
-        """-log p of every code, in the shape of the codes."""
+        """Compute -log p of every code, in the shape of the codes."""
         above = None if batch.above is None else _as_grid(batch.above)
         return self.nll(_as_grid(batch.codes), batch.condition, above).view(batch.codes.shape)
 

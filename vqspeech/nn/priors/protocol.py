@@ -92,7 +92,7 @@ class Prior(nn.Module):
         frames : length of each, where the space has no grid
         condition : (count,) int64 speakers or classes
         above : (count, codebooks, *grid) codes of the level above
-        seed : of the draws
+        seed : seed of the draws
         temperature : divides the logits; at 0 each code is the likeliest given those before it
 
         Returns
@@ -102,7 +102,7 @@ class Prior(nn.Module):
         raise NotImplementedError
 
     def shuffled(self, batch: CodeBatch) -> Tensor | None:
-        """`criterion` given the conditions of the next row; None for a prior without conditions."""
+        """Compute `criterion` with the conditions of the next row; None without conditions."""
         return None
 
     def start(self, batch: CodeBatch, generator: torch.Generator) -> None:

@@ -14,7 +14,7 @@ from vqspeech.nn.quantize.vq import VectorQuantizer
 
 
 class SphereQuantizer(VectorQuantizer):
-    """The paper's VQ layer with unit-length codes, so that the nearest code has the greatest cosine similarity."""
+    """The paper's VQ layer with unit-length codes: the nearest code has maximal cosine similarity."""
 
     @property
     def codebook(self) -> Tensor:

@@ -18,7 +18,7 @@ LEAST_COUNT = 2.0**-20
 
 
 class _Pending(NamedTuple):
-    """Sums since the last update: frames per code (codes,), their sums (codes, dim), and frames for revival."""
+    """Sums since the last update: frames per code, their sums, and frames for revival."""
 
     counts: Tensor
     sums: Tensor
@@ -26,7 +26,7 @@ class _Pending(NamedTuple):
 
 
 class EMAVectorQuantizer(VectorQuantizer):
-    """A codebook of moving averages of the latents assigned to each code (van den Oord et al. 2017, eq. 6-8).
+    """A codebook of moving averages of the assigned latents (van den Oord et al. 2017, eq. 6-8).
 
     The state holds the count of each code and the sum of its latents, both averaged with `decay`; a code is their
     ratio. Deviations from the paper's appendix A.1:
@@ -92,7 +92,7 @@ class EMAVectorQuantizer(VectorQuantizer):
         return {"commitment": self.beta * mean_square(frames, chosen, valid)}
 
     def _more_stats(self, device: torch.device) -> dict[str, Tensor]:
-        """In training ``revived``: the number of codes that the last update restarted."""
+        """Return ``revived``, the number of codes that the last update restarted."""
         if not self.training:
             return {}
         return {"revived": torch.zeros((), device=device) if self._revived is None else self._revived}

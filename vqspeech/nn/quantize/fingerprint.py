@@ -20,7 +20,7 @@ def codebook_hash(model: nn.Module) -> str:
 
     Parameters
     ----------
-    model : of any kind, on any device
+    model : model of any kind, on any device
 
     Returns
     -------

@@ -99,7 +99,7 @@ def grouped_vq(
     revive_below: float = 0.1,
     revive_every: int = 10,
 ) -> GroupedQuantizer:
-    """Make `groups` moving-average codebooks for equal parts of the channels; see `EMAVectorQuantizer`.
+    """Make `groups` moving-average codebooks for equal groups of channels.
 
     Raises
     ------

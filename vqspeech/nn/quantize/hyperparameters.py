@@ -8,6 +8,6 @@ from vqspeech.errors import ConfigError
 
 
 def require(holds: bool, name: str, value: Any, allowed: str) -> None:
-    """Raise a `ConfigError` that names the hyper-parameter, its value and the allowed values, unless `holds`."""
+    """Raise `ConfigError` with name, value and allowed values, unless `holds`."""
     if not holds:
         raise ConfigError(f"quantizer.{name} = {value!r} cannot be used; {allowed}")

@@ -9,7 +9,7 @@ from vqspeech.nn.quantize.nearest import code_statistics, nearest_code
 
 
 def k_means(frames: Tensor, codes: int, generator: torch.Generator, *, iterations: int = 20) -> Tensor:
-    """Lloyd's algorithm from randomly drawn frames; an empty cluster restarts at a random frame.
+    """Run Lloyd's algorithm from random frames; empty clusters restart at random frames.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ CHUNK_BYTES = 4 * 2**20
 
 
 def nearest_code(frames: Tensor, codebook: Tensor, *, chunk_bytes: int = CHUNK_BYTES) -> Tensor:
-    """Return the index of each frame's nearest code in Euclidean distance, in float32 (ties: the lowest index).
+    """Return each frame's nearest code in Euclidean distance, in float32 (ties: lowest index).
 
     argmin |z - e|^2 = argmin (|e|^2 / 2 - z.e): the norm of the frame is irrelevant.
 
@@ -38,7 +38,7 @@ def nearest_code(frames: Tensor, codebook: Tensor, *, chunk_bytes: int = CHUNK_B
 
 
 def _least(scores: Tensor) -> Tensor:
-    """Argmin of each row; NumPy's search is vectorised on CPUs, where PyTorch's takes ten times as long."""
+    """Return the argmin of each row, by NumPy on CPUs, where it is ten times as fast."""
     if scores.device.type == "cpu" and not torch.compiler.is_compiling():
         return torch.from_numpy(scores.numpy().argmin(1))
     return scores.argmin(1)

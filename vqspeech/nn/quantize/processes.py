@@ -24,12 +24,12 @@ class Piece(NamedTuple):
 
 
 def together() -> bool:
-    """Whether several processes share a job."""
+    """Return whether several processes share a job."""
     return dist.is_available() and dist.is_initialized()
 
 
 def sum_over_processes(*tensors: Tensor) -> None:
-    """Sum tensors over the processes of a job, in place, to the same bits on each; does nothing in a single process."""
+    """Sum tensors over the processes of a job in place, with the same bits on each."""
     if together():
         for tensor in tensors:
             dist.all_reduce(tensor)
@@ -37,7 +37,7 @@ def sum_over_processes(*tensors: Tensor) -> None:
 
 @torch.no_grad()
 def draw_frames(pieces: Sequence[Piece], count: int, generator: torch.Generator) -> Tensor | None:
-    """Draw frames with replacement from the whole batch of a step: (count, dim), equal on every process.
+    """Draw frames (count, dim) with replacement from the whole batch, equal on every process.
 
     Batches are divided by row: pass j of A passes of process r of n has rows r + n j, r + n j + n A, ... of the whole
     batch. Frames are numbered in the order of the whole batch, so the result does not depend on the division.

@@ -1,4 +1,4 @@
-"""The contract of quantizers, on which the model, training, the command line and `vqspeech.testing` rely."""
+"""The contract of quantizers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Quantized:
 
 
 class Quantizer(nn.Module):
-    """The protocol of quantizers, api 1: latents (batch, dim, time) to codes (batch, codebooks, time) and back.
+    """Quantizers, api 1: latents (batch, dim, time) to codes (batch, codebooks, time) and back.
 
     Masks are (batch, time) bool, True for real frames; None means that all frames are real. Masked values change
     nothing: neither codes, losses, stats, gradients nor state, even where they are not finite. Batches and masks may be
@@ -83,7 +83,7 @@ class Quantizer(nn.Module):
         Parameters
         ----------
         z, mask : as in `forward`
-        generator : of noise, on the CPU; None for no noise
+        generator : generator of noise, on the CPU; None for no noise
         share : position of these rows in the global batch; None when they are the whole batch
         """
         if self.stochastic:

@@ -17,7 +17,7 @@ from vqspeech.nn.share import Share
 
 
 class ResidualQuantizer(Quantizer):
-    """Residual vector quantization with any quantizers (Zeghidour et al. 2021, arXiv 2107.03312, algorithm 1).
+    """Residual vector quantization (Zeghidour et al. 2021, arXiv 2107.03312, algorithm 1).
 
     After Juang and Gray (1982): r_1 = z, e_l = Q_l(r_l), r_{l+1} = r_l - sg[e_l], z_q = sum e_l. The stop-gradient
     applies to e_l only, so the commitment loss of every level reaches the latents; with r_l - Q_l(r_l) and a

@@ -1,4 +1,4 @@
-"""Shared by quantizers: the straight-through gradient, projections in float32, and terms of losses and stats."""
+"""Straight-through gradient, projections in float32, and terms of losses and stats."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _StraightThrough(torch.autograd.Function):
 
 
 def straight_through(z: Tensor, quantized: Tensor) -> Tensor:
-    """Return the quantized values with the straight-through gradient to `z` (van den Oord et al. 2017, section 3.2).
+    """Return quantized values with the straight-through gradient (van den Oord et al. 2017, 3.2).
 
     ``z + (quantized - z).detach()`` does the same with rounding errors and two more tensors.
     """
@@ -41,7 +41,7 @@ def mean_square(one: Tensor, other: Tensor, valid: Tensor | None) -> Tensor:
 
 @torch.no_grad()
 def fidelity(z: Tensor, z_q: Tensor, valid: Tensor | None) -> dict[str, Tensor]:
-    """Return ``distortion``, the mean of |z - z_q|^2 per dimension, and ``energy``, that of |z|^2, for comparison.
+    """Return ``distortion``, the mean of |z - z_q|^2, and ``energy``, the mean of |z|^2.
 
     Both are means, which can be averaged over processes; their ratio cannot. Arguments as in `mean_square`.
     """

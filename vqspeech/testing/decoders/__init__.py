@@ -33,7 +33,7 @@ def decoder_checks(
     Parameters
     ----------
     decoders : registered names, or callables that make a decoder as the target of a `DecoderSpec` does
-    dim, hop_samples, sample_rate : of the latents; see `vqspeech.nn.decoders.protocol.Latents`
+    dim, hop_samples, sample_rate : as in `vqspeech.nn.decoders.protocol.Latents`
     options : keys of ``[model.decoder]`` for all of them; small networks keep the checks fast
     expected_failures : check, or ``decoder-check`` -> reason; such a check must fail
 

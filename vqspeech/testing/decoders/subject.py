@@ -48,7 +48,7 @@ class DecoderSubject:
     Parameters
     ----------
     decoder : the name, or ``make(latents, **options)``
-    dim, hop_samples, sample_rate, speakers : of the latents
+    dim, hop_samples, sample_rate, speakers : as in `vqspeech.nn.decoders.protocol.Latents`
     options : keys of ``[model.decoder]``
     """
 

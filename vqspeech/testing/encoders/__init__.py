@@ -31,7 +31,7 @@ def encoder_checks(
     Parameters
     ----------
     encoders : registered names, or callables that make an encoder as the target of an `EncoderSpec` does
-    sample_rate : of the waveforms, in Hz
+    sample_rate : rate of the waveforms, in Hz
     options : keys of ``[model.encoder]`` for all of them; small networks keep the checks fast
     expected_failures : check, or ``encoder-check`` -> reason; such a check must fail
 

@@ -24,7 +24,7 @@ class EncoderSubject:
     Parameters
     ----------
     encoder : the name, or ``make(sample_rate, **options)``
-    sample_rate : of the waveforms, in Hz
+    sample_rate : rate of the waveforms, in Hz
     options : keys of ``[model.encoder]``
     """
 

@@ -31,7 +31,7 @@ def prior_checks(
     Parameters
     ----------
     priors : registered names, or callables that make a prior as the target of a `PriorSpec` does
-    space : of the codes; small, for checks draw many items. Some checks use a smaller one of the same kind
+    space : space of the codes; small, for checks draw many items. Some checks use a smaller one of the same kind
     options : keys of ``[model]`` for all of them; small networks keep the checks fast
     expected_failures : check, or ``prior-check`` -> reason; such a check must fail
 

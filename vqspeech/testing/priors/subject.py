@@ -37,7 +37,7 @@ class PriorSubject:
     Parameters
     ----------
     prior : the name, or ``make(space, **options)``
-    space : of the codes
+    space : space of the codes
     options : keys of ``[model]``
     frames : length of sequences, where the space has no grid
     """

@@ -1,4 +1,4 @@
-"""CIFAR-10 (Krizhevsky 2009) in its original batches, ``cifar-10-batches-py``, or a subset in that layout."""
+"""CIFAR-10 (Krizhevsky 2009) in its original batches, or a subset in that layout."""
 
 from __future__ import annotations
 

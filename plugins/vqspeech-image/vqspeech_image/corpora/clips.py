@@ -36,8 +36,8 @@ def blocks_of_clips(
 
     Parameters
     ----------
-    clips : gives clips (frames, height, width, channels) uint8, always in the same order
-    splits : of the frames of each clip
+    clips : iterable of clips (frames, height, width, channels) uint8, in a fixed order
+    splits : splits of the frames of each clip
     """
 
     def blocks() -> Iterator[Block]:

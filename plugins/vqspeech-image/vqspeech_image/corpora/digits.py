@@ -1,4 +1,4 @@
-"""The digits that come with scikit-learn, enlarged to MNIST's size: real handwriting without a download."""
+"""scikit-learn's digits, enlarged to MNIST's size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SIDE = 28
 
 
 def read(root: Path | str | None = None, *, valid: float = 0.05, test: float = 0.1) -> ImageCorpus:
-    """Read 1,797 digits of 43 writers, 8 x 8 in 17 grey levels, enlarged to 28 x 28 by cubic interpolation.
+    """Read 1,797 digits of 43 writers, enlarged to 28 x 28 by cubic interpolation.
 
     Parameters
     ----------

@@ -111,7 +111,7 @@ def image_files(inputs: Sequence[Path]) -> list[Path]:
 
 
 def _probed(folder: Path) -> tuple[list[Path], dict[str, str], list[tuple[int, int]]]:
-    """List images, unusable files with reasons, and sizes (width, height), in order of path without hidden files."""
+    """List images, unusable files with reasons, and sizes (width, height), by path."""
     images: list[tuple[str, Path, tuple[int, int]]] = []
     skipped: dict[str, str] = {}
     seen: set[str] = set()

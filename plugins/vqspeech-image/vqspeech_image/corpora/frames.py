@@ -17,7 +17,7 @@ SUFFIX = ".npy"
 
 
 def read(root: Path | str | None, *, valid: float = 0.05, test: float = 0.1) -> ImageCorpus:
-    """Read the clips below a folder: ``.npy`` files of (frames, height, width[, 1 or 3]) uint8, all of one size.
+    """Read clips: ``.npy`` files of (frames, height, width[, 1 or 3]) uint8, of one size.
 
     Headers are read first, frames later. Whole clips are held out.
 

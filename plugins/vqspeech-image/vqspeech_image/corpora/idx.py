@@ -1,4 +1,4 @@
-"""MNIST and data sets of its form (Kuzushiji-MNIST): idx files, plain or gzipped, and npz archives."""
+"""MNIST and similar data sets: idx files, plain or gzipped, and npz archives."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ Half = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
 
 
 def read_mnist(root: Path | str | None, *, valid: float = 0.05) -> ImageCorpus:
-    """Read MNIST: ``train-images-idx3-ubyte`` ..., or with ``.gz``, or Keras's ``mnist.npz``; see `read_idx`."""
+    """Read MNIST from idx files or Keras's ``mnist.npz``; see `read_idx`."""
     return read_idx(root, "mnist", tuple("0123456789"), valid)
 
 
 def read_kmnist(root: Path | str | None, *, valid: float = 0.05) -> ImageCorpus:
-    """Read Kuzushiji-MNIST: idx files named as MNIST's, or ``kmnist-train-imgs.npz`` ...; see `read_idx`."""
+    """Read Kuzushiji-MNIST from idx files or ``kmnist-*.npz``; see `read_idx`."""
     return read_idx(root, "kmnist", KMNIST_CLASSES, valid)
 
 

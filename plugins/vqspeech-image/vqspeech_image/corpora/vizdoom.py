@@ -1,4 +1,4 @@
-"""First-person views of ViZDoom's rooms (Kempka et al. 2016, arXiv 1605.02097), in place of DeepMind Lab.
+"""First-person views of ViZDoom's rooms (Kempka et al. 2016, arXiv 1605.02097).
 
 Nothing is downloaded: the game's free levels come with the package (``pip install 'vqspeech-image[vizdoom]'``). The
 engine writes into its working directory, prints on standard output, and takes the process with it when it fails; so it
@@ -36,7 +36,7 @@ def read(
     valid: float = 0.05,
     test: float = 0.1,
 ) -> ImageCorpus:
-    """Render clips of a walk through a scenario, each from another room; equal options give equal frames.
+    """Render clips of walks through a scenario; equal options give equal frames.
 
     The walker keeps its action with probability 0.75, else it draws one: forward (0.6), left (0.2), right (0.2), each
     held for four tics of 1/35 s, of which the last is shown.

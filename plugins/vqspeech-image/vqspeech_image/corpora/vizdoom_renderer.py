@@ -1,4 +1,4 @@
-"""The process of ViZDoom: ``python -m vqspeech_image.corpora.vizdoom_renderer JSON`` writes frames to stdout."""
+"""Render frames in a separate process, and write them to stdout."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROOMS = 100
 
 
 def render(wanted: dict[str, Any], write: Any) -> None:
-    """Render the clips of `vqspeech_image.corpora.vizdoom.read` and pass the bytes of each to `write`."""
+    """Render the clips of `read`, and pass the bytes of each to `write`."""
     game = _game(wanted["config"])
     try:
         for clip in range(wanted["clips"]):

@@ -1,1 +1,1 @@
-"""Measures of a model: exact bits per dimension, fidelity of reconstructions, code use; yardsticks without a model."""
+"""Measures of a model: bits per dimension, fidelity, code use; references without a model."""

@@ -30,12 +30,12 @@ class Accounting:
 
     Parameters
     ----------
-    model : its name
+    model : name of the model
     images, dimensions : their number, and height * width * channels of each
     total_nats : the bound
-    reconstruction_nats, latent_nats : its two terms; None where it has none
+    reconstruction_nats, latent_nats : its two terms, or None
     latent_words : origin of the second term, in words
-    standard_error : of the bits per dimension, over images; None where it was not measured
+    standard_error : standard error of the bits per dimension over images, or None
     """
 
     model: str
@@ -95,8 +95,8 @@ def account(
     Parameters
     ----------
     model : a model of `vqspeech_image.models`, in evaluation mode
-    name : its name in the listing
-    rows : which images
+    name : name in the listing
+    rows : indices of images
     at_once : images in memory at a time
     """
     totals, reconstructions, latents = [], [], []
@@ -135,7 +135,7 @@ def _words(model: Any) -> str:
 
 
 def uniform_words(levels: Sequence[Level]) -> str:
-    """Describe the cost of codes under a uniform prior: ``8 x 8 x 8 codes x log 128``, and so on for each level."""
+    """Describe the cost of codes under a uniform prior, for each level."""
     parts = []
     for level in levels:
         sizes = level.codebook_sizes
@@ -147,7 +147,7 @@ def uniform_words(levels: Sequence[Level]) -> str:
 
 
 def with_prior(uniform: Accounting, prior_nats: float, words: str) -> Accounting:
-    """Replace the uniform prior's cost of the codes by a learned prior's, with the same reconstruction.
+    """Replace the cost of codes under the uniform prior by that under a learned prior.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How codes are used, and their cost under a uniform prior, by frequency, and under a learned prior."""
+"""Use of codes, and their cost under a uniform prior, by frequency, and under a learned one."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ def prior_nats(model: Prior, level: LevelCodes, rows: npt.NDArray[np.int64], *, 
 
     Parameters
     ----------
-    model : in evaluation mode
+    model : model in evaluation mode
     level : the codes that it was trained on
-    rows : which images
-    conditioned : whether it is given the classes
+    rows : indices of images
+    conditioned : whether it is conditioned on classes
     """
     total, grids = 0.0, grids_of(level)
     for begin in range(0, len(rows), AT_ONCE):
@@ -89,13 +89,13 @@ def grids_of(level: LevelCodes) -> npt.NDArray[np.int32]:
 def swapped_bits(
     model: DiscreteVAE, images: ImageStore, codes: CodeStore, rows: npt.NDArray[np.int64]
 ) -> dict[str, float]:
-    """Measure whether each level is used: the reconstruction when its codes are those of the next image.
+    """Measure the reconstruction with each level's codes of the next image.
 
     Parameters
     ----------
-    model : in evaluation mode
+    model : model in evaluation mode
     images, codes : pixels of some images, and their codes by this model
-    rows : which images, at least two
+    rows : indices of images, at least two
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Whether a second stage uses its latents: the cost of codes given their own latents and another image's."""
+"""Use of a second stage's latents: cost of codes given their own or other latents."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LatentUse:
     Parameters
     ----------
     true_nats, shuffled_nats : mean cost of a code given the latents of its image, and those of another
-    entropy_bits : of each latent over the images
+    entropy_bits : entropy of each latent over the images, in bits
     used : values of each latent that occur
     """
 
@@ -42,10 +42,10 @@ def latent_use(model: TwoStage, level: LevelCodes, rows: npt.NDArray[np.int64], 
 
     Parameters
     ----------
-    model : in evaluation mode
+    model : model in evaluation mode
     level : the codes that the model was trained on
-    rows : which images, at least two
-    seed : of the other images
+    rows : indices of images, at least two
+    seed : seed of the choice of other images
     """
     codes = [_codes(level, rows[begin : begin + AT_ONCE]) for begin in range(0, len(rows), AT_ONCE)]
     latents = torch.cat([model.encode(piece) for piece in codes])

@@ -1,4 +1,4 @@
-"""Bits per dimension without any network: densities fitted on training pixels, measured on held-out ones."""
+"""Bits per dimension of densities without latents, fitted on training pixels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def histogram_bits(train: npt.NDArray[np.uint8], test: npt.NDArray[np.uint8]) ->
 
 
 def gaussian_bits(train: npt.NDArray[np.uint8], test: npt.NDArray[np.uint8], seed: int = 0) -> float | None:
-    """Compute bits per dimension of one Gaussian with full covariance, on pixels with uniform noise in [0, 1).
+    """Compute bits per dimension of a full-covariance Gaussian on dequantised pixels.
 
     The density of noisy pixels bounds the probability of the pixels (Theis et al. 2016, arXiv 1511.01844, section 3.1).
     On all of CIFAR-10 this gives about the paper's 4.67 without any latents. Returns None for too many dimensions, or
@@ -51,6 +51,6 @@ def gaussian_bits(train: npt.NDArray[np.uint8], test: npt.NDArray[np.uint8], see
 
 
 def psnr_db(original: npt.NDArray[np.uint8], rebuilt: npt.NDArray[np.uint8]) -> float:
-    """10 log10(255^2 / mean squared error), a mean over all pixels of all images; infinite for equal images."""
+    """Compute 10 log10(255^2 / mean squared error) over all images; infinite if equal."""
     error = float(((original.astype(np.float64) - rebuilt) ** 2).mean())
     return float(10 * np.log10(255**2 / error)) if error else float("inf")

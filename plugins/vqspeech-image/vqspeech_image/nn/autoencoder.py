@@ -1,4 +1,4 @@
-"""The paper's encoder and decoder of images (van den Oord et al. 2017, section 4.1), shared by all models here."""
+"""The paper's encoder and decoder of images (van den Oord et al. 2017, section 4.1)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class ResidualBlock(nn.Module):
-    """x + (ReLU, 3 x 3 convolution, ReLU, 1 x 1 convolution)(x), with optional BatchNorm after each convolution.
+    """A residual block of 3 x 3 and 1 x 1 convolutions, with optional BatchNorm.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class ResidualBlock(nn.Module):
 
 
 class ConvEncoder(nn.Module):
-    """Maps images to a grid of latents: 4 x 4 convolutions of stride 2, residual blocks, a 1 x 1 convolution.
+    """Maps images to a grid of latents by strided convolutions and residual blocks.
 
     Deviation from the paper: BatchNorm (as in bshall/VectorQuantizedVAE), without which the codes of 8 x 8 x 10 latents
     barely learn in the first thousand steps.
@@ -45,7 +45,7 @@ class ConvEncoder(nn.Module):
     width, downsamplings, residual_blocks : as in `vqspeech_image.config.ImageModelConfig`
     outputs : channels of latents
     normalised : whether to use BatchNorm
-    single : whether to make one latent of the whole image
+    single : whether to encode the whole image to one latent
     edge_width : as in `vqspeech_image.config.ImageModelConfig`
     """
 
@@ -77,7 +77,7 @@ class ConvEncoder(nn.Module):
 
 
 class ConvDecoder(nn.Module):
-    """Maps a grid of latents to features per pixel: 1 x 1 convolution, residual blocks, transposed 4 x 4 convolutions.
+    """Maps a grid of latents to features per pixel by residual blocks and transposed convolutions.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ class ConvDecoder(nn.Module):
 
 
 def strided(inputs: int, width: int, count: int, normalised: bool, edge_width: int = 0) -> list[nn.Module]:
-    """Stack 4 x 4 convolutions of stride 2 with BatchNorm and ReLU between; the first gives `edge_width` channels."""
+    """Stack 4 x 4 convolutions of stride 2 with BatchNorm and ReLU between."""
     widths = [inputs, *[width] * count]
     if edge_width and count > 1:
         widths[1] = edge_width
@@ -126,7 +126,7 @@ def strided(inputs: int, width: int, count: int, normalised: bool, edge_width: i
 
 
 def transposed(width: int, count: int, normalised: bool, edge_width: int = 0) -> list[nn.Module]:
-    """Stack ReLU, transposed 4 x 4 convolution of stride 2, BatchNorm; the last gives `edge_width` channels."""
+    """Stack ReLU, transposed 4 x 4 convolution of stride 2, BatchNorm."""
     layers: list[nn.Module] = []
     for before, after in pairwise([*[width] * count, edge_width or width]):
         layers += [nn.ReLU(), nn.ConvTranspose2d(before, after, 4, 2, 1, bias=not normalised), *norm(after, normalised)]

@@ -15,7 +15,7 @@ class Level(NamedTuple):
     ----------
     name : ``top`` or ``bottom``; empty for a single level
     grid : (rows, columns)
-    codebook_sizes : of the codebooks at each position
+    codebook_sizes : sizes of the codebooks at each position
     """
 
     name: str
@@ -34,7 +34,7 @@ class Level(NamedTuple):
         return self.grid[0] * self.grid[1] * len(self.codebook_sizes)
 
     def __str__(self) -> str:
-        """``8 x 8 x 10``: rows, columns, codebooks."""
+        """Return ``8 x 8 x 10`` for rows, columns and codebooks."""
         return f"{self.grid[0]} x {self.grid[1]} x {len(self.codebook_sizes)}"
 
 
@@ -46,6 +46,6 @@ class TwoLevels(NamedTuple):
 
 
 def codes_of(model: Any, pixels: Tensor) -> tuple[Tensor, ...]:
-    """Encode pixels (batch, height, width, channels) uint8 to codes of each level, in the order of ``model.levels``."""
+    """Encode pixels (batch, height, width, channels) uint8 to the codes of each level."""
     codes = model.encode(pixels)
     return (codes,) if isinstance(codes, Tensor) else tuple(codes)

@@ -1,4 +1,4 @@
-"""Likelihoods of 8-bit pixels: distributions over the integers 0 to 255, so that -log2 p is a number of bits."""
+"""Likelihoods of 8-bit pixels: distributions over the integers 0 to 255."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LEVELS = 256
 
 
 class Likelihood(nn.Module):
-    """A distribution of a pixel's channels given its features; computed in float32, even under autocast.
+    """A distribution of a pixel's channels given features, computed in float32.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Likelihood(nn.Module):
             return F.linear(features.float(), self.head.weight.float(), self.head.bias.float())
 
     def nll(self, features: Tensor, pixels: Tensor) -> Tensor:
-        """Compute -log p in nats, summed over channels, of features (..., width), pixels (..., channels) uint8."""
+        """Compute -log p in nats, summed over channels, of pixels (..., channels) uint8."""
         raise NotImplementedError
 
     def mean(self, features: Tensor) -> Tensor:
@@ -41,7 +41,7 @@ class Likelihood(nn.Module):
 
 
 class Softmax256(Likelihood):
-    """A probability for each of a channel's 256 values (van den Oord et al. 2016, arXiv 1601.06759, section 2.2).
+    """A softmax over 256 values per channel (van den Oord et al. 2016, arXiv 1601.06759, 2.2).
 
     The paper's 4.67 bits use it.
     """
@@ -65,7 +65,7 @@ class Softmax256(Likelihood):
 
 
 class DiscretisedLogistic(Likelihood):
-    """A mixture of discretised logistics (Salimans et al. 2017, arXiv 1701.05517, eq. 2); channels share its weights.
+    """A mixture of discretised logistics (Salimans et al. 2017, arXiv 1701.05517, eq. 2).
 
     A value has the probability of its bin of width 1 under the logistic; 0 and 255 get the tails. Within a component,
     the location of a channel depends linearly on the channels before it (eq. 3). Log-probabilities of bins are exact in
@@ -88,7 +88,7 @@ class DiscretisedLogistic(Likelihood):
             bias[:, 1 + channels : 1 + 2 * channels] = -1.5
 
     def _split(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return log-weights (..., mixtures), locations and log-scales (..., mixtures, channels), and links.
+        """Return log-weights, locations, log-scales and links of the mixtures.
 
         The unit is 127.5 levels.
         """
@@ -130,7 +130,7 @@ class DiscretisedLogistic(Likelihood):
 
 
 class DiscretisedGaussian(Likelihood):
-    """A normal distribution per channel, in bins of width 1, with one learned standard deviation per channel.
+    """A normal distribution per channel with a learned deviation, in bins of width 1.
 
     This is the mean squared error as a likelihood, with a scale that cannot be chosen freely.
     """
@@ -161,7 +161,7 @@ class DiscretisedGaussian(Likelihood):
 
 
 class Bernoulli(Likelihood):
-    """Binary pixels: values of 128 and more are 1. Bits are those of the binarised image, not of the 8-bit image."""
+    """A Bernoulli distribution of binarised pixels (128 and more are 1), in bits of these."""
 
     def __init__(self, width: int, channels: int) -> None:
         super().__init__(width, channels, channels)

@@ -1,4 +1,4 @@
-"""The continuous VAE of the paper's comparison: the same encoder and decoder, Gaussian latents on the same grid."""
+"""The continuous VAE of the paper's comparison, with the same encoder and decoder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vqspeech_image.nn.vqvae import pixel_nll, to_pixels
 
 
 class GaussianVAE(nn.Module):
-    """A VAE with a diagonal Gaussian posterior and a standard normal prior (Kingma and Welling 2014, appendix B).
+    """A VAE with Gaussian posterior and prior (Kingma and Welling 2014, appendix B).
 
     loss = (-log p(x | z) + KL(q(z | x) || N(0, 1))) per dimension, with one sample of z.
 
@@ -40,10 +40,10 @@ class GaussianVAE(nn.Module):
         self.pixel_share = pixel_share
 
     def start(self, batch: ImageBatch, generator: torch.Generator) -> None:
-        """No data-dependent initialisation."""
+        """Do nothing: there is no data-dependent initialisation."""
 
     def update(self, generator: torch.Generator) -> None:
-        """No state to update."""
+        """Do nothing: there is no state to update."""
 
     def loss(self, batch: ImageBatch, generator: torch.Generator | None = None) -> LossTerms:
         """Compute the negative evidence lower bound in nats per dimension.

@@ -1,4 +1,4 @@
-"""The VIMCO baseline of the paper: categorical latents, an independent uniform prior and a multi-sample bound."""
+"""The VIMCO baseline: categorical latents, a uniform prior and a multi-sample bound."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ class CategoricalVIMCO(nn.Module):
         return (Level("", self.encoder.grid, self.codebook_sizes),)
 
     def start(self, batch: ImageBatch, generator: torch.Generator) -> None:
-        """No data-dependent initialisation."""
+        """Do nothing: there is no data-dependent initialisation."""
 
     def update(self, generator: torch.Generator) -> None:
-        """No state to update."""
+        """Do nothing: there is no state to update."""
 
     def loss(self, batch: ImageBatch, generator: torch.Generator | None = None) -> LossTerms:
         """Compute the bound of S samples; ``nll`` and ``bound_nll`` are its nats per dimension.
@@ -92,7 +92,7 @@ class CategoricalVIMCO(nn.Module):
 
     @torch.no_grad()
     def shuffled(self, batch: ImageBatch) -> Tensor:
-        """Compute mean nats per dimension of the reconstruction from the most likely latents of the next image."""
+        """Compute nats per dimension given the most likely latents of the next image."""
         codes = self.encode(batch.pixels).roll(1, 0)
         return pixel_nll(self.likelihood, self.decoder(self._embedded(codes)), batch.pixels, None).mean()
 
@@ -108,7 +108,7 @@ class CategoricalVIMCO(nn.Module):
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
-        """Return expected pixels (batch, height, width, channels) uint8 of codes (batch, variables, rows, columns)."""
+        """Return expected pixels uint8 of codes (batch, variables, rows, columns)."""
         return to_pixels(self.likelihood, self.decoder(self._embedded(codes)))
 
     def reconstruct(self, pixels: Tensor) -> Tensor:
@@ -125,7 +125,7 @@ class CategoricalVIMCO(nn.Module):
         return torch.stack(parts).sum(0).permute(0, 3, 1, 2)
 
     def _nll(self, pixels: Tensor, codes: Tensor, positions: Tensor | None) -> Tensor:
-        """Return nats per dimension (samples, batch) of pixels given codes (samples, batch, variables, *grid)."""
+        """Return nats per dimension (samples, batch) of pixels given codes."""
         features = self.decoder(self._embedded(codes.flatten(0, 1)))
         repeated = pixels.repeat(len(codes), 1, 1, 1)
         return pixel_nll(self.likelihood, features, repeated, positions).view(len(codes), -1)

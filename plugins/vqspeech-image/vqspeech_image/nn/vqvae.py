@@ -1,4 +1,4 @@
-"""VQ-VAEs of images: their loss, codes, reconstructions, and the bound behind their bits per dimension."""
+"""VQ-VAEs of images: loss, codes, reconstructions, and bits per dimension."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Latents(NamedTuple):
     Parameters
     ----------
     decoder_input : (batch, channels, rows, columns), input of the decoder
-    losses, stats : of the quantizers; see `vqspeech.nn.quantize.Quantized`
+    losses, stats : losses and stats of the quantizers; see `vqspeech.nn.quantize.Quantized`
     codes : (batch, codebooks of all levels, positions) int64, for counts of used codes
     """
 
@@ -63,7 +63,7 @@ class DiscreteVAE(nn.Module, ABC):
 
     @abstractmethod
     def encode(self, pixels: Tensor) -> Tensor | TwoLevels:
-        """Encode pixels (batch, height, width, channels) uint8; each level (batch, codebooks, rows, columns) int64."""
+        """Encode pixels uint8 to levels of codes (batch, codebooks, rows, columns) int64."""
 
     @abstractmethod
     def decoder_input(self, *codes: Tensor) -> Tensor:
@@ -106,7 +106,7 @@ class DiscreteVAE(nn.Module, ABC):
 
     @torch.no_grad()
     def bound(self, batch: ImageBatch) -> Bound:
-        """Compute -log p(x | z_q(x)) and the codes' cost under a uniform prior, which bound -log p(x) (section 3.2)."""
+        """Compute reconstruction and code costs, which bound -log p(x) (section 3.2)."""
         reconstruction = self.nll_of(batch.pixels, *codes_of(self, batch.pixels)) * batch.pixels[0].numel()
         latent = torch.full_like(reconstruction, self.latent_nats)
         return Bound(reconstruction + latent, reconstruction, latent)
@@ -175,7 +175,7 @@ class VQVAE(DiscreteVAE):
 
     @torch.no_grad()
     def encode(self, pixels: Tensor) -> Tensor:
-        """Return codes (batch, codebooks, rows, columns) int64 of pixels (batch, height, width, channels) uint8."""
+        """Return codes (batch, codebooks, rows, columns) int64 of pixels uint8."""
         return self.quantizer.encode(self.encoder(pixels).flatten(2)).unflatten(2, self.encoder.grid)
 
     def decoder_input(self, *codes: Tensor) -> Tensor:
@@ -184,12 +184,12 @@ class VQVAE(DiscreteVAE):
 
 
 def frames_of(latents: Tensor) -> Tensor:
-    """Reshape latents (batch, dim, rows, columns) to (batch * rows * columns, dim) float32, to start a codebook."""
+    """Reshape latents (batch, dim, rows, columns) to frames (frames, dim) float32."""
     return latents.flatten(2).transpose(1, 2).flatten(0, 1).float()
 
 
 def pixel_nll(likelihood: Likelihood, features: Tensor, pixels: Tensor, positions: Tensor | None) -> Tensor:
-    """Compute (batch,) mean nats per dimension of pixels given features (batch, height, width, width).
+    """Compute mean nats per dimension (batch,) of pixels given features.
 
     Parameters
     ----------
@@ -202,5 +202,5 @@ def pixel_nll(likelihood: Likelihood, features: Tensor, pixels: Tensor, position
 
 
 def to_pixels(likelihood: Likelihood, features: Tensor) -> Tensor:
-    """Compute the uint8 pixels nearest to the expected ones; an image at a time, since softmaxes are large."""
+    """Compute the uint8 pixels nearest to the expected ones, one image at a time."""
     return torch.cat([likelihood.mean(row).round().to(torch.uint8) for row in features.split(1)])

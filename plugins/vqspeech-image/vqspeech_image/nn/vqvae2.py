@@ -1,4 +1,4 @@
-"""The VQ-VAE of two levels (Razavi et al. 2019, arXiv 1906.00446): a coarse grid of codes and a fine one."""
+"""The VQ-VAE of two levels (Razavi et al. 2019, arXiv 1906.00446)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vqspeech_image.nn.vqvae import DiscreteVAE, Latents, frames_of
 
 
 class VQVAE2(DiscreteVAE):
-    """Two quantizers, of which the finer one receives the coarse codes (Razavi et al. 2019, algorithm 1).
+    """A VQ-VAE with two quantizers, coarse and fine (Razavi et al. 2019, algorithm 1).
 
     The encoder's features are halved again and quantized: the top codes. They are decoded to the finer grid and,
     together with the encoder's features, quantized again: the bottom codes. The decoder receives the bottom codes and
@@ -25,11 +25,11 @@ class VQVAE2(DiscreteVAE):
 
     Parameters
     ----------
-    encoder : of the finer grid; returns `width` channels
-    decoder : of the finer grid; takes twice the quantizers' dim
-    top_quantizer, quantizer : of the coarse and of the fine grid, of equal dim
+    encoder : encoder of the finer grid; returns `width` channels
+    decoder : decoder of the finer grid; takes twice the quantizers' dim
+    top_quantizer, quantizer : quantizers of the coarse and the fine grid, of equal dim
     likelihood, pixel_share : as in `DiscreteVAE`
-    width, residual_blocks, normalised : of the layers between the grids, as in `ConvEncoder`
+    width, residual_blocks, normalised : options of the layers between the grids, as in `ConvEncoder`
     top_downsamplings : halvings between them
     """
 
@@ -103,7 +103,7 @@ class VQVAE2(DiscreteVAE):
         self.quantizer.update(generator)
 
     def latents(self, pixels: Tensor) -> Latents:
-        """See `DiscreteVAE.latents`; top codes are repeated to the finer grid, which keeps their frequencies."""
+        """Compute latents as `DiscreteVAE.latents`; top codes are repeated to the finer grid."""
         features = self.encoder(pixels)
         top = self.top_quantizer(self.top_encoder(features).flatten(2))
         coarse = self._top_grid(top.z_q)

@@ -1,4 +1,4 @@
-"""The section on bits per dimension: every bound with its terms, references without a model, the paper's figures."""
+"""The section on bits per dimension: bounds with their terms, references, the paper's figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the stages `reconstruct` and `evaluate` measure: bounds, costs of codes, references without a model."""
+"""The stages `reconstruct` and `evaluate`: bounds, costs of codes, references."""
 
 from __future__ import annotations
 

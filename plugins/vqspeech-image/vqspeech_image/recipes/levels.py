@@ -1,4 +1,4 @@
-"""The recipes on images level by level: priors over the codes, samples from them, and the cost of the codes."""
+"""Stages by level of codes: priors, samples, and costs of codes."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def costs(
     train: npt.NDArray[np.int64],
     held: npt.NDArray[np.int64],
 ) -> list[dict[str, Any]]:
-    """Return the cost of a held-out code in nats for each level: uniform, by frequency, and under the learned prior.
+    """Return the cost in nats of a held-out code of each level under three priors.
 
     Parameters
     ----------
@@ -108,8 +108,8 @@ def with_priors(uniform: Accounting, costs: list[dict[str, Any]], condition: str
     Parameters
     ----------
     uniform : the first of them
-    costs : of `costs`
-    condition : of the learned priors, in words
+    costs : result of `costs`
+    condition : condition of the learned priors, in words
     """
     words = {"unigram": "by frequency", "prior": f"learned prior{condition}"}
     accounts = [uniform]

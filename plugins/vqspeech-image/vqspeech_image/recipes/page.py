@@ -1,4 +1,4 @@
-"""The report page of the recipes on images, from the results of their stages and the pictures that they made."""
+"""The report of recipes of images, from results and pictures of their stages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def page(run: RunDirectory, made: Results, results: Result, settings: ImageSetti
 
     Parameters
     ----------
-    run : with the pictures of the stages
+    run : run directory with the pictures of the stages
     made : results of the stages
     results : the contents of ``results.json``
     """

@@ -17,22 +17,22 @@ COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
 
 
 def side_by_side(rows: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
-    """Join versions of the same images, (count, height, width, channels) each, for `grid`: one row per version."""
+    """Join versions of images (count, height, width, channels), a row per version for `grid`."""
     return np.concatenate(list(rows))
 
 
 def spread(count: int, wanted: int) -> npt.NDArray[np.int64]:
-    """Return at most `wanted` of `count` indices, evenly spread: neighbours may belong to one clip or class."""
+    """Return at most `wanted` evenly spread indices below `count`."""
     return np.linspace(0, count - 1, min(count, wanted)).round().astype(np.int64)
 
 
 def draw_curves(runs: Mapping[str, RunDirectory], key: str, unit: str, path: Path) -> Path:
-    """Draw a validation figure over seconds of training as PNG, a line for each run; returns the path.
+    """Draw a validation figure over training time as PNG, a line per run; return the path.
 
     Parameters
     ----------
     runs : name -> run directory
-    key : of the figure in its metrics
+    key : key of the figure in its metrics
     unit : for the axis
     """
     figure = new_figure(3.2)

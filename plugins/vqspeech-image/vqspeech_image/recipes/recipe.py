@@ -1,4 +1,4 @@
-"""The recipes on images: prepare, train, baselines, reconstruct, encode, prior, second, sample, evaluate, report."""
+"""The stages of recipes of images, from data to report."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def run_image_recipe(
 
     Parameters
     ----------
-    package : of the recipe, with its presets
+    package : package of the recipe and its presets
     corpus : name of the corpus
-    title : of the page
-    choices : what the recipe has chosen for the user
+    title : title of the page
+    choices : choices of the recipe for the user
 
     Raises
     ------
@@ -60,9 +60,9 @@ class ImageRecipe:
 
     Parameters
     ----------
-    run : its directory
-    settings : what it depends on
-    title : of the page
+    run : its run directory
+    settings : settings that it depends on
+    title : title of the page
     """
 
     def __init__(self, run: RunDirectory, settings: ImageSettings, title: str) -> None:

@@ -1,4 +1,4 @@
-"""The second stage of the recipes on images: a few latents for a whole image (van den Oord et al. 2017, 4.2)."""
+"""The second stage of recipes of images: a few latents per image (section 4.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings of a recipe on images: corpus, model, priors, baselines, and how much to sample and to measure."""
+"""Settings of recipes of images: corpus, model, priors, baselines, sampling, evaluation."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class ImageSettings:
     priors : directory -> checked configuration of the prior over its codes, one per level, the coarsest first
     second : checked configuration of a second stage over the codes, or None
     baselines : name -> checked configuration; each is trained on the same images
-    sample, evaluate : how much
+    sample, evaluate : amounts of sampling and evaluation
     data_dir : folder of the corpus, or None
     preset : the preset that this is based on; empty for a file of the user's
     choices : sentences on what was chosen for the user, and how to choose otherwise
@@ -86,9 +86,9 @@ def resolve_settings(request: RecipeRequest, package: str, corpus: str, choices:
 
     Parameters
     ----------
-    package : with ``small.toml``, ``paper.toml`` and other presets
+    package : package of ``small.toml``, ``paper.toml`` and other presets
     corpus : name of the corpus
-    choices : what was chosen so far
+    choices : previous choices
 
     Raises
     ------
@@ -122,7 +122,7 @@ def resolve_settings(request: RecipeRequest, package: str, corpus: str, choices:
 
 
 def _priors(levels: tuple[str, ...], seed: int, values: dict[str, Any]) -> dict[str, RunConfig]:
-    """The priors of ``[prior]``; with several levels, ``[prior.top]`` and ``[prior.bottom]`` change it."""
+    """Return the priors of ``[prior]``, changed by tables such as ``[prior.top]``."""
     if not levels:
         return {"prior": _of_codes("prior", "pixelcnn", seed, values)}
     _only("prior", values, ("model", "train", *levels))
@@ -137,7 +137,7 @@ def _priors(levels: tuple[str, ...], seed: int, values: dict[str, Any]) -> dict[
 
 
 def _of_codes(table: str, prior: str, seed: int, values: dict[str, Any]) -> RunConfig:
-    """The configuration of a prior over codes; without classes, unless it says so."""
+    """Return the configuration of a prior over codes, by default without classes."""
     _only(table, values, ("model", "train"))
     model = {"name": prior, "conditioned": False, **values.get("model", {})}
     return runs.checked({**values, "modality": "codes", "seed": seed, "model": model})

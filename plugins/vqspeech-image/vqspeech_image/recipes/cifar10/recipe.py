@@ -1,4 +1,4 @@
-"""CIFAR-10: VQ-VAE, VAE and VIMCO in bits per dimension, and a prior over the codes (van den Oord 2017, 4.1)."""
+"""CIFAR-10: VQ-VAE, VAE and VIMCO, and a prior (van den Oord et al. 2017, section 4.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames of a first-person walk: 84 x 84 x 3 pixels as 21 x 21 codes of 512, and three latents for a whole frame.
+"""Frames of a first-person walk, as 21 x 21 codes of 512 and as three latents.
 
 After van den Oord et al. 2017, section 4.2.
 """

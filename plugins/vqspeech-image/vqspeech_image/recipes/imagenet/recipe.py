@@ -1,4 +1,4 @@
-"""ImageNet, or any folder of photographs: 128 x 128 x 3 pixels as 32 x 32 codes of 512 (van den Oord 2017, 4.2)."""
+"""ImageNet, or a folder of photographs, as 32 x 32 codes of 512 (section 4.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""KMNIST, MNIST, or scikit-learn's digits where there is no data: a few codes per character and a prior by class."""
+"""KMNIST, MNIST or scikit-learn's digits: a few codes per character, a prior by class."""
 
 from __future__ import annotations
 
