@@ -198,7 +198,7 @@ def stream_number(key: str) -> int:
 
 
 def _complete(pieces: Iterable[Piece], lengths: Sequence[int], decoder: str) -> Iterator[Piece]:
-    """The pieces, as many samples of each utterance as were asked for."""
+    """Yield the pieces; check the number of samples of each utterance."""
     done, ended = [0] * len(lengths), [length == 0 for length in lengths]
 
     def fail(utterance: int) -> PluginError:

@@ -50,7 +50,7 @@ def open_run(run: Path, config: RunConfig, *, fresh: bool = False) -> None:
 
 
 def _is_run(directory: RunDirectory) -> bool:
-    """Whether a directory holds a run; many programs have a config.json, and so has a checkpoint directory."""
+    """Return whether a directory holds a run, not another program's config.json or a checkpoint."""
     try:
         values = json.loads(directory.config.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -145,7 +145,7 @@ class RowTask(ABC):
         return self._share(self._train.training(step), TRAIN, step, rank, ranks)
 
     def validation_batch(self, number: int, rank: int, ranks: int) -> Any:
-        """Make a share of a validation batch of two rows or more, to shuffle; of training rows if none are held out."""
+        """Make a share of a validation batch of at least two rows; else of training rows."""
         rows = self._valid.fixed(number, max(2, self.config.train.batch_size))
         return self._share(rows, VALID, number, rank, ranks)
 

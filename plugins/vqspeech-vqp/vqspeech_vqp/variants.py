@@ -88,7 +88,10 @@ def bsq(
 
 
 class Rotation(PeerQuantizer):
-    """A codebook with rotated gradients (Fifty et al. 2024, arXiv 2410.06424)."""
+    """A codebook with rotated gradients (Fifty et al. 2024, arXiv 2410.06424).
+
+    Its loss trains the codebook; the peer's moving averages are off.
+    """
 
     def quantize_frames(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See `PeerQuantizer.quantize_frames`."""
