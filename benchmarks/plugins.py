@@ -2,7 +2,7 @@
 
     python benchmarks/plugins.py [--json FILE] [--runs 10]
 
-Each run is a process of its own.
+Each run is a separate process.
 """
 
 from __future__ import annotations

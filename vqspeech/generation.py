@@ -75,14 +75,13 @@ def generate(
 
     Parameters
     ----------
-    loaded : the model whose codes they are
+    loaded : model of the codes
     priors : result of `require_priors`
-    count : items to draw
-    frames : length of each, for sequences
-    conditions : speakers or classes, taken in turn; all in turn when empty. Without a conditioned prior they only say
-        who speaks
+    count : number of items
+    frames : length of each item, for sequences
+    conditions : speakers or classes, in turn; all when empty. Unconditioned priors use them for decoding only
     seed, temperature : see `vqspeech.nn.priors.protocol.Prior.sample`
-    name : ids of the rows begin with it
+    name : prefix of the rows' ids
 
     Raises
     ------
@@ -91,7 +90,7 @@ def generate(
     """
     first = priors[0]
     if not 0 <= temperature < math.inf:
-        raise InputError(f"temperature {temperature:g}: at least 0; 1 draws from the prior as it is")
+        raise InputError(f"temperature {temperature:g}: at least 0; 1 draws from the unchanged prior")
     if first.space.grid is None and frames is None:
         raise InputError(f"the prior {first.path} draws sequences of any length; give --seconds or --frames")
     known = first.conditions

@@ -145,7 +145,7 @@ class LoadedModel(Protocol):
 class Modality(Protocol):
     """A kind of data: the target of a `vqspeech.registry.specs.ModalitySpec`.
 
-    A modality whose training has keys of its own has an attribute ``train_config``, a subclass of
+    A modality with further keys of training has an attribute ``train_config``, a subclass of
     `vqspeech.config.TrainConfig` that adds them; ``config.train`` is then of that class.
     """
 

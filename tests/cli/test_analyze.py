@@ -77,7 +77,7 @@ def test_a_table_with_its_baselines_figures_and_json(corpus: Path, runs: list[Pa
     assert {
         f"{name}.{kind}" for name in ("codebook", "confusion", "durations", "recall") for kind in ("png", "svg")
     } <= names
-    assert "Codes against phonemes" in (tmp_path / "report" / "index.html").read_text()
+    assert "Codes and phonemes" in (tmp_path / "report" / "index.html").read_text()
     found = json.loads((tmp_path / "result.json").read_text())
     # Three tones.
     assert found["kmeans_mfcc"] == 1.0

@@ -115,7 +115,7 @@ def test_the_report_needs_no_data_and_no_model(run):
     result = recipe(run, "--stages", "report")
     assert result.exit_code == 0, result.output
     page = (run / "report" / "index.html").read_text()
-    assert "Codes against phonemes" in page
+    assert "Codes and phonemes" in page
     assert page.count("<audio") == 8
 
 
@@ -184,7 +184,7 @@ def test_no_analyses_leave_the_figures_of_phonemes_empty(run):
     results = json.loads((run / "results.json").read_text())
     assert results["phonemes"] is None
     assert "not requested" in results["phonemes_reason"]
-    assert "Codes against phonemes" not in (run / "report" / "index.html").read_text()
+    assert "Codes and phonemes" not in (run / "report" / "index.html").read_text()
 
 
 def test_info_and_speakers(finished):

@@ -89,7 +89,7 @@ def adaptive_bits(sequences: Sequence[np.ndarray], n_codes: int, *, order: int) 
     Parameters
     ----------
     sequences : code ids (frames,) int64 in ``[0, n_codes)`` of each utterance
-    order : 0, or 1: codes are coded after the one before them, the first of an utterance after a sign of its own
+    order : 0, or 1: codes are conditioned on the previous one, the first of an utterance on a boundary symbol
     """
     from scipy.special import gammaln
 

@@ -27,11 +27,11 @@ class AnalysisContext:
     Parameters
     ----------
     table : the codes
-    codec : the loaded model that made them; None where there are only codes
+    codec : the loaded model of the codes, or None
     alignments : utterance id -> phone alignment, for utterances that have one
     waveform_of : utterance id -> waveform (time,) float32 at ``table.sample_rate``; raises InputError for other media
-    trained_on : waveforms (time,) that the model was trained on, in random order; None where they are not available
-    out : existing folder for figures and other files; None when none are wanted
+    trained_on : waveforms (time,) of the training data, in random order; None if unavailable
+    out : existing folder for figures and other files, or None
     seed : seed of all random numbers
     """
 

@@ -31,7 +31,7 @@ Report = Callable[[int, int], None]
 
 
 def find_analysis(name: str) -> Entry[AnalysisSpec]:
-    """Find a registered analysis; raise UnknownNameError for a name that nobody registers."""
+    """Find a registered analysis; raise UnknownNameError for an unregistered name."""
     return lookup.find(AnalysisSpec, name)
 
 
@@ -41,7 +41,7 @@ def check_options(entry: Entry[AnalysisSpec], values: Mapping[str, Any], prefix:
     Parameters
     ----------
     values : option -> plain value
-    prefix : stands before names in messages
+    prefix : prefix of names in messages
 
     Raises
     ------

@@ -202,8 +202,8 @@ def _complete(pieces: Iterable[Piece], lengths: Sequence[int], decoder: str) -> 
     done, ended = [0] * len(lengths), [length == 0 for length in lengths]
 
     def fail(utterance: int) -> PluginError:
-        given = f"{done[utterance]} samples of utterance {utterance}, and {lengths[utterance]} were wanted"
-        return PluginError(f"the decoder {decoder} generated {given}, the last piece marked as such")
+        given = f"{done[utterance]} samples of utterance {utterance} instead of {lengths[utterance]}"
+        return PluginError(f"the decoder {decoder} generated {given}, or did not mark the last piece")
 
     for piece in pieces:
         done[piece.utterance] += len(piece.waveform)

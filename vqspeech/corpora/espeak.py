@@ -2,7 +2,7 @@
 
 espeak-ng keeps state between utterances (flutter, echo, noise) that no call resets, not even ``espeak_Terminate``. So
 each request loads and unloads the library, which costs 4 ms. That is safe only where nothing else uses the library, so
-it happens in a process of its own: `synthesise` starts this module's `_serve` there, which imports the standard library
+it happens in a separate process: `synthesise` starts this module's `_serve` there, which imports the standard library
 only.
 """
 
@@ -83,7 +83,7 @@ def installed_version() -> str:
 
 
 def synthesise(requests: Iterable[Request]) -> Iterator[Speech]:
-    """Synthesise requests in order, in a process of its own.
+    """Synthesise requests in order, in a separate process.
 
     Raises
     ------

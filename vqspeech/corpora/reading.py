@@ -21,7 +21,7 @@ def check_corpus(config: CorpusConfig, media: str) -> None:
 
     Raises
     ------
-    UnknownNameError : when nobody registers the corpus, or its reader has no such option
+    UnknownNameError : when the corpus is not registered, or its reader has no such option
     ConfigError : when it holds something else, or for an option of another type
     """
     entry = lookup.find(CorpusSpec, config.name)

@@ -155,8 +155,8 @@ def prepare(
 ) -> AudioStore:
     """Decode a corpus into a store; undecodable and silent files are listed in ``corpus.skipped``.
 
-    Works shard by shard in a hidden folder beside the store. A call that was killed or ran out of disk leaves its
-    finished shards there; the next one with the same corpus and settings verifies their checksums and continues.
+    Shards are written to a hidden folder beside the store. After a kill or a full disk, the next call with the same
+    corpus and settings verifies the checksums of finished shards and continues.
 
     Parameters
     ----------

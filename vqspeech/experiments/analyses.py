@@ -87,7 +87,7 @@ def analysis_stages(
 def _source(spec: AnalysisSpec) -> str:
     """Return a hash of the analysis's code: of its module, and of those beside it in a package.
 
-    An analysis whose code has changed runs again, although its version has not.
+    It repeats an analysis whose code has changed without a new version.
     """
     module = spec.target.partition(":")[0] if isinstance(spec.target, str) else spec.target.__module__
     module_spec = importlib.util.find_spec(module)

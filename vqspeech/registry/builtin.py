@@ -31,7 +31,7 @@ def register_modalities() -> list[ModalitySpec]:
         ModalitySpec(
             name="codes",
             target="vqspeech.training.codes:CodesModality",
-            summary="codes of any run: a registered prior over them, drawn from with vqspeech sample",
+            summary="codes of any run, for a registered prior; vqspeech sample draws from it",
             media="other",
         ),
     ]
@@ -76,7 +76,7 @@ def register_quantizers() -> list[QuantizerSpec]:
         QuantizerSpec(
             name="rvq",
             target="vqspeech.nn.quantize.residual:residual_vq",
-            summary="residual: several ema codebooks, each for what the ones before it left",
+            summary="residual: several ema codebooks, each for the residual of the previous ones",
         ),
         QuantizerSpec(
             name="grouped",
@@ -91,7 +91,7 @@ def register_quantizers() -> list[QuantizerSpec]:
         QuantizerSpec(
             name="cosine",
             target="vqspeech.nn.quantize.cosine:CosineQuantizer",
-            summary="factorised codes on a sphere: looked up by direction, in a few dimensions",
+            summary="factorised codes: nearest by cosine similarity in a few dimensions",
         ),
     ]
 
@@ -115,7 +115,7 @@ def register_priors() -> list[PriorSpec]:
         PriorSpec(
             name="pixelcnn",
             target="vqspeech.nn.priors.pixelcnn:pixelcnn",
-            summary="gated PixelCNN over codes on grids or in sequences, given speakers, classes or coarser codes",
+            summary="gated PixelCNN over grids or sequences, conditioned on speakers, classes or coarser codes",
         )
     ]
 
@@ -134,7 +134,7 @@ def register_corpora() -> list[CorpusSpec]:
         CorpusSpec(
             name="timit",
             target="vqspeech.corpora.timit:read",
-            summary="TIMIT (LDC tree or NLTK sample): 630 speakers, hand-made phone alignments",
+            summary="TIMIT (LDC tree or NLTK sample): 630 speakers, manual phone alignments",
             licence="LDC User Agreement",
             homepage="https://catalog.ldc.upenn.edu/LDC93S1",
         ),
@@ -154,7 +154,7 @@ def register_corpora() -> list[CorpusSpec]:
         CorpusSpec(
             name="demo",
             target="vqspeech.corpora.demo:read",
-            summary="synthetic speech made on the spot, with exact phone alignments; nothing to download",
+            summary="synthetic speech with exact phone alignments; no download",
             licence="synthetic (espeak-ng, GPL-3.0 engine)",
             homepage="https://github.com/espeak-ng/espeak-ng",
             needs_data_dir=False,
@@ -189,13 +189,13 @@ def register_analyses() -> list[AnalysisSpec]:
         AnalysisSpec(
             name="phonemes",
             target="vqspeech.analysis.phonemes.analysis:analyse",
-            summary="codes against phonemes, beside chance and k-means on the same frames",
+            summary="codes compared with phonemes, with chance and k-means on the same frames",
             media=("audio",),
         ),
         AnalysisSpec(
             name="boundaries",
             target="vqspeech.analysis.phonemes.aspects:boundaries",
-            summary="changes of code against changes of phone",
+            summary="agreement of code changes and phone changes",
             media=("audio",),
         ),
         AnalysisSpec(
@@ -207,13 +207,13 @@ def register_analyses() -> list[AnalysisSpec]:
         AnalysisSpec(
             name="speakers",
             target="vqspeech.analysis.phonemes.aspects:speakers",
-            summary="how much codes reveal about the speaker, beside MFCC",
+            summary="speaker information in codes and in MFCC",
             media=("audio",),
         ),
         AnalysisSpec(
             name="codebook",
             target="vqspeech.analysis.codebook:analyse",
-            summary="how many codes are used, how evenly, and what they cost in bits",
+            summary="use of codes, their entropy and their bit rate",
         ),
     ]
 

@@ -19,20 +19,20 @@ def register_commands() -> list[CommandSpec]:
         CommandSpec(
             name="info",
             target="vqspeech.cli.runs:info",
-            summary="What a run or checkpoint is: configuration, steps, speakers, plugins.",
+            summary="Describe a run or checkpoint: configuration, steps, speakers, plugins.",
         ),
-        CommandSpec(name="speakers", target="vqspeech.cli.runs:speakers", summary="The speakers that a model knows."),
-        CommandSpec(name="encode", target="vqspeech.cli.codes:encode", summary="Turn recordings into codes."),
-        CommandSpec(name="decode", target="vqspeech.cli.codes:decode", summary="Turn codes back into speech."),
+        CommandSpec(name="speakers", target="vqspeech.cli.runs:speakers", summary="List the speakers of a run."),
+        CommandSpec(name="encode", target="vqspeech.cli.codes:encode", summary="Encode recordings to codes."),
+        CommandSpec(name="decode", target="vqspeech.cli.codes:decode", summary="Decode codes to speech."),
         CommandSpec(
             name="sample",
             target="vqspeech.cli.sample:sample",
-            summary="Draw new codes from a prior, and decode them.",
+            summary="Draw codes from a prior and decode them.",
         ),
         CommandSpec(
             name="convert",
             target="vqspeech.cli.convert:convert",
-            summary="Say a recording again in another speaker's voice.",
+            summary="Convert recordings to another speaker's voice.",
         ),
         CommandSpec(name="analyze", target="vqspeech.cli.analyze:analyze", summary="Analyse the codes of a run."),
         CommandSpec(
@@ -41,6 +41,6 @@ def register_commands() -> list[CommandSpec]:
         CommandSpec(
             name="plugins",
             target="vqspeech.cli.plugins:app",
-            summary="What is registered, by whom, and what is broken.",
+            summary="List, show, diagnose and create plugins.",
         ),
     ]

@@ -60,7 +60,7 @@ class Probe:
 
 
 def probe(candidates: Sequence[Candidate], limit_s: float, environ: Mapping[str, str]) -> list[Probe | None]:
-    """Import each candidate in a process of its own; None for those whose metadata cannot be read.
+    """Import each candidate in a separate process; None for those whose metadata cannot be read.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def probe(candidates: Sequence[Candidate], limit_s: float, environ: Mapping[str,
 def target_problems(
     candidates: Sequence[Candidate], limit_s: float, environ: Mapping[str, str]
 ) -> list[tuple[str, ...]]:
-    """Import every target of each candidate in a process of its own, and check how it can be called.
+    """Import every target of each candidate in a separate process, and check how it can be called.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def _targets(candidate: Candidate, limit_s: float, environment: Mapping[str, str
 def _run(
     code: str, arguments: Sequence[str], environment: Mapping[str, str], limit_s: float
 ) -> subprocess.CompletedProcess[str] | None:
-    """Run Python code in a process of its own; None when it did not end in time."""
+    """Run Python code in a separate process; None when it did not end in time."""
     try:
         return subprocess.run(
             [sys.executable, "-c", code, *arguments],

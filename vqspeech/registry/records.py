@@ -33,7 +33,7 @@ class Entry(Generic[S_co]):
 
     @property
     def qualified(self) -> str:
-        """The name that is unambiguous whatever is installed: ``distribution/name``."""
+        """The unambiguous name ``distribution/name``."""
         return f"{self.provider.distribution}/{self.spec.name}"
 
 

@@ -22,8 +22,8 @@ def product(x, at, stride, rows, count, w, panel, y, to, pitch, vectors, widest,
 
     W lies in `w` from `panel` on, in panels of up to `widest` vectors as `packing.panels` makes them.
 
-    Every output is summed over k in order, whatever the number of rows, so a stream's result does not depend on the
-    others.
+    Every output is summed over k in order, independently of the number of rows, so a stream's result does not depend on
+    the others.
     """
     while vectors > 0:
         size = widest

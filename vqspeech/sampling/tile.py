@@ -1,8 +1,8 @@
 """Register tiles: the inner loop of sampling on a CPU, built as LLVM vector instructions.
 
 A tile adds the product of a few input rows and a panel of weights to a few output rows. Its accumulators are values of
-vector type, so they stay in registers for the whole sum, whatever the shape; a compiler's own vectorisation of the same
-loops stores and reloads them.
+vector type, so they stay in registers for the whole sum, independently of the shape; a compiler's own vectorisation of
+the same loops stores and reloads them.
 """
 
 from __future__ import annotations

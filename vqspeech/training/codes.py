@@ -206,7 +206,7 @@ class CodesModality:
         Raises
         ------
         CheckpointError : when it is damaged
-        PluginError : when nobody registers the prior
+        PluginError : when the prior is not registered
         """
         try:
             about, model_values = facts["codes"], dict(facts["model"])

@@ -161,7 +161,7 @@ def two_stage(
     Raises
     ------
     ConfigError : for sizes out of range, a grid that cannot be halved as often, classes, or a level above
-    UnknownNameError : when nobody registers the quantizer
+    UnknownNameError : when the quantizer is not registered
     """
     if space.grid is None or len(space.grid) != 2:
         raise ConfigError(f"model.name = 'two-stage' is a prior over codes of images; these are codes of {space.grid}")

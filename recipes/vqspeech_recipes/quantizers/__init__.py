@@ -1,1 +1,1 @@
-"""Registered quantizers beside each other: the demo model under one budget, several seeds."""
+"""Comparison of registered quantizers in the demo model, with equal steps and several seeds."""

@@ -16,7 +16,7 @@ from vqspeech.registry.specs import QuantizerSpec
 from vqspeech.training import run as runs
 
 PLACEHOLDER = "vq"
-"""The quantizer of the shared configuration, which none of the runs uses as it is."""
+"""Placeholder quantizer of the shared configuration; every run replaces it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class QuantizersSettings:
     data_dir: Path | None
 
     def configuration(self, quantizer: str, seed: int) -> RunConfig:
-        """Return the checked configuration of one run; raises whatever building the quantizer raises."""
+        """Return the checked configuration of one run; raises the errors of building its quantizer."""
         own = {"name": quantizer, **self.options.get(quantizer, {})}
         return runs.checked(merge(self.values, {"seed": seed, "model": {"quantizer": own}}))
 

@@ -1,1 +1,1 @@
-"""The paper's VCTK experiments: reconstruction, voice conversion, codes against phonemes."""
+"""The paper's VCTK experiments: reconstruction, voice conversion, codes and phonemes."""

@@ -32,7 +32,7 @@ def page(run: RunDirectory, made: Results, results: Result, settings: VctkSettin
     pictures = [run.pictures / name for name in coded["pictures"]]
     return Report(
         title="Discrete codes from raw speech",
-        subtitle="VQ-VAE with a speaker-conditioned decoder: reconstruction, voice conversion, codes against phonemes",
+        subtitle="VQ-VAE with a speaker-conditioned decoder: reconstruction, voice conversion, codes and phonemes",
         warning=SYNTHETIC if results["corpus"]["synthetic"] else "",
         facts=facts(results, coded, settings.choices),
         headlines=headlines(results),

@@ -74,16 +74,18 @@ def summary(results: Result) -> list[str]:
     nll, shuffled = results["nll_bits_per_sample"], results["nll_shuffled_codes_bits_per_sample"]
     criterion = results["criterion"]
     if nll is not None:
-        beside = f", {shuffled:.3f} with the codes shuffled" if shuffled is not None else ""
-        lines.append(f"negative log-likelihood: {nll:.3f} bit/sample{beside}")
+        reference = f", {shuffled:.3f} with the codes shuffled" if shuffled is not None else ""
+        lines.append(f"negative log-likelihood: {nll:.3f} bit/sample{reference}")
     elif criterion is not None:
-        beside = f"{criterion['shuffled_codes']:.3f} with the codes shuffled"
-        lines.append(f"{criterion['name']}: {criterion['value']:.3f}, {beside}")
+        reference = f"{criterion['shuffled_codes']:.3f} with the codes shuffled"
+        lines.append(f"{criterion['name']}: {criterion['value']:.3f}, {reference}")
     rebuilt = results["reconstruction"]
     if rebuilt:
         other = rebuilt["other_utterance_db"]
-        beside = f", to another utterance {other:.1f} dB" if other is not None else ""
-        lines.append(f"reconstruction (free-running): log-mel distance {rebuilt['log_mel_distance_db']:.1f} dB{beside}")
+        reference = f", to another utterance {other:.1f} dB" if other is not None else ""
+        lines.append(
+            f"reconstruction (free-running): log-mel distance {rebuilt['log_mel_distance_db']:.1f} dB{reference}"
+        )
     converted = results["conversion"]
     if converted and converted.get("target_speaker_accuracy") is not None:
         lines.append(

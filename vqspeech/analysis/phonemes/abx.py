@@ -3,9 +3,9 @@
 Is a token X of a phone nearer to another token A of it than to a token B of another phone?
 
 A and B come from one speaker; X from the same one (within) or from another (across). Tokens are compared by dynamic
-time warping with the mean dissimilarity along the path, ties count half. The phones around a token are not held fixed,
-which the triphone tasks of ZeroSpeech do: a few minutes of aligned speech hold too few equal contexts. So errors here
-are higher than theirs; compare them with those of the baselines.
+time warping with the mean dissimilarity along the path, ties count half. Unlike in the triphone tasks of ZeroSpeech,
+contexts differ, since a few minutes of aligned speech have too few equal ones. Errors are therefore higher; compare
+them with those of the baselines.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 
 PER_PAIR = 12
-"""Triples drawn for each ordered pair of phones; the cost is bounded by phones^2 whatever the length of the corpus."""
+"""Triples for each ordered pair of phones; the cost is bounded by phones^2, for any length of the corpus."""
 
 MAX_PHONES = 60
 """Only the most frequent phones are compared."""
 
 MAX_TOKEN_S = 0.4
-"""Longer tokens are left out, in seconds."""
+"""Longer tokens are omitted, in seconds."""
 
 Dissimilarity = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """From frames of two batches of tokens, (pairs, n) and (pairs, m) codes or features, to (pairs, n, m)."""

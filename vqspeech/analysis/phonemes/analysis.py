@@ -37,7 +37,7 @@ def analyse(
     include_silence: bool = False,
     train_data: Path | None = None,
 ) -> AnalysisResult:
-    """Score codes against phones; with ``context.out``, write every figure as PNG and SVG.
+    """Compare codes with phones; with ``context.out``, write every figure as PNG and SVG.
 
     Parameters
     ----------

@@ -115,14 +115,14 @@ def rivals(
 ) -> dict[str, dict[str, np.ndarray]]:
     """Cluster the frames of a table, with as many clusters as it has codes.
 
-    `KMEANS_TRAINING` and `NORMALISED_TRAINING` are there where there is training audio, those of scored audio always,
-    `UNTRAINED` where there is a model, fitted on the training audio if there is any.
+    `KMEANS_TRAINING` and `NORMALISED_TRAINING` need training audio, and `UNTRAINED` needs a model; it is fitted on the
+    training audio, if any.
 
     Parameters
     ----------
     features : `mfcc_of` the aligned utterances
     waveform_of : utterance id -> waveform (time,)
-    training : waveforms (time,) of what the model was trained on, whole codes each
+    training : waveforms (time,) of the training data, multiples of the hop
     """
     hop, n_codes = table.hop_samples, frames.n_codes
     pieces = [(str(index), len(waveform) // hop) for index, waveform in enumerate(training)]

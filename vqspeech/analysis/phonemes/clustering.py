@@ -45,7 +45,7 @@ def information_bits(counts: np.ndarray) -> float:
 
 
 def cluster_scores(codes: np.ndarray, labels: np.ndarray, counts: np.ndarray, seed: int) -> ClusterScores:
-    """Compute scores of codes against phones.
+    """Compute scores of codes compared with phones.
 
     Parameters
     ----------

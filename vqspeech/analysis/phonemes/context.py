@@ -1,8 +1,8 @@
 """N-gram maps: the phone of a code given its neighbours.
 
-van den Oord et al. 2017, section 4.3, footnote: a code may mean different things after different codes, so a map from
-bi- or trigrams names more phones. Such a map has so many cells that fitting it on the frames it is scored on says
-little; across speakers it backs off to shorter contexts.
+van den Oord et al. 2017, section 4.3, footnote: the phone of a code may depend on preceding codes, so a map of bigrams
+or trigrams is more accurate. Such a map has too many cells to be fitted on the scored frames; across speakers it backs
+off to shorter contexts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _BLOCK = 8192
 def context_ids(codes: np.ndarray, utterance: np.ndarray, places: tuple[int, ...]) -> np.ndarray:
     """Return an id for the n-gram around every frame, (all,) int64; equal ids mean equal n-grams.
 
-    Beyond the ends of an utterance stands a symbol of its own.
+    Positions outside the utterance have a boundary symbol.
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ def codebook_projection(vectors: np.ndarray, counts: np.ndarray, phones: Sequenc
     Parameters
     ----------
     vectors : (codes, dim) what the decoder is given for each code
-    counts : (codes, phones) joint counts; codes that never occur are left out
+    counts : (codes, phones) joint counts; codes that never occur are omitted
     phones : names of the columns of `counts`
     """
     from sklearn.decomposition import PCA

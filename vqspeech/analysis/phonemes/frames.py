@@ -62,7 +62,7 @@ class LabelledFrames:
     code_names : (n_codes,) ``"17"``, or ``"3,14"`` for a joint code
     speaker_of : (utterances,) int64
     by : method of labelling
-    excludes_silence : True when frames labelled `SILENCE` were left out
+    excludes_silence : True when frames labelled `SILENCE` were omitted
     dropped : counts of omitted frames
     """
 
@@ -156,8 +156,8 @@ def label_frames(
     Parameters
     ----------
     table : codes of the utterances; codes of several codebooks are scored jointly, see `one_codebook`
-    alignments : utterance id -> alignment; utterances without one are counted and left out
-    exclude_silence : leave out frames labelled `SILENCE`
+    alignments : utterance id -> alignment; utterances without one are counted and omitted
+    exclude_silence : omit frames labelled `SILENCE`
     by : see `labels_of`
 
     Raises

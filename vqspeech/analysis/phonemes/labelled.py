@@ -1,4 +1,4 @@
-"""Alignments and labelled frames of a context, for the analyses of codes against phones."""
+"""Alignments and labelled frames of a context, for analyses of codes and phones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def aligned_only(context: AnalysisContext) -> Mapping[str, Alignment]:
 
     Raises
     ------
-    InputError : when there is none; says how to get them
+    InputError : without alignments; the message explains how to get them
     """
     if not context.alignments:
         raise InputError(NO_ALIGNMENTS)

@@ -57,15 +57,15 @@ def score(
     model: SpeechCodec | None = None,
     trained_on: Iterable[np.ndarray] | None = None,
 ) -> PhonemeScores:
-    """Score codes against phones, with baselines on the same frames.
+    """Compare codes with phones, with baselines on the same frames.
 
     Parameters
     ----------
     table : codes of the utterances
-    alignments : utterance id -> alignment; utterances without one are left out
+    alignments : utterance id -> alignment; utterances without one are omitted
     waveform_of : utterance id -> waveform (time,) float32 at ``table.sample_rate``, for the baselines
     seed : seed of random codes, k-means, folds, ABX triples and the bootstrap
-    exclude_silence : leave out silent frames
+    exclude_silence : omit silent frames
     by : method of labelling frames, see `vqspeech.analysis.phonemes.frames.labels_of`
     inventory : see `vqspeech.alignment.inventories.fold_all`
     model : model of the codes, for its code vectors and an untrained encoder

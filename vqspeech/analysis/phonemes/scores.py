@@ -1,4 +1,4 @@
-"""The scores of codes against phones, in parts, and their flat summary."""
+"""The scores of codes compared with phones, in parts, and their flat summary."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Counts:
 
 @dataclass(frozen=True, kw_only=True)
 class Labelling:
-    """How frames got their phones, and what was left out.
+    """How frames got their phones, and what was omitted.
 
     Parameters
     ----------

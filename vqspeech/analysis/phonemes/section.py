@@ -10,10 +10,10 @@ from vqspeech.analysis.phonemes.baselines import RANDOM
 from vqspeech.analysis.phonemes.scores import CODES
 from vqspeech.report import Picture, Section, Table
 
-PAPER = "van den Oord et al. 2017 report 49.3 % on VCTK with 128 codes at 25 Hz and 41 phones, against 7.2 % by chance."
+PAPER = "van den Oord et al. 2017 report 49.3 % on VCTK with 128 codes at 25 Hz and 41 phones; chance is 7.2 %."
 
 PICTURES = (
-    ("code-phone-matrix", "P(phone | code); codes ordered by their phone", "matrix of phones against codes"),
+    ("code-phone-matrix", "P(phone | code); codes ordered by their phone", "matrix of phones and codes"),
     (
         "codebook",
         "the codebook in the plane; each code is named by its phone, its area is its share of frames",
@@ -48,7 +48,7 @@ def section(scores: Mapping[str, Any], folder: Path | None) -> Section:
     ]
     rows.append(("most frequent phone", _percent(scores["prior"]), _percent(scores["prior_other_speakers"])))
     return Section(
-        title="Codes against phonemes",
+        title="Codes and phonemes",
         text="Each code is mapped to the phone it falls on most often, and the map is scored on the same "
         f"{scores['frames']} frames, silence {silence}{interval}. k-means has as many clusters at the same rate; "
         "fitted on the training audio it is a fair baseline, fitted on the scored audio it has an advantage. "

@@ -61,7 +61,7 @@ def table(result: Result) -> list[str]:
 
 
 def scored(result: Result) -> list[str]:
-    """Return lines on which frames were scored, how they were labelled, and what was left out."""
+    """Return lines on which frames were scored, how they were labelled, and what was omitted."""
     dropped = result["dropped"]
     by = "at its centre" if result["labels_by"] == "centre" else "that covers most of it"
     lines = [

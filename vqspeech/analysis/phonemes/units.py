@@ -70,7 +70,7 @@ class UnitScores:
     accuracy_other_speakers : map fitted on other speakers
     bigram, trigram : accuracy of maps from a code with the one before it, and with both neighbours
     clusters : purity, PNMI, V-measure, AMI
-    boundaries_20ms, boundaries_frame : changes of code against changes of phone, within 20 ms and within one frame
+    boundaries_20ms, boundaries_frame : agreement of code changes and phone changes, within 20 ms and within one frame
     abx_within, abx_across : ABX error, codes compared as equal or not
     bits_per_second : see `BitRate`
     """

@@ -2,7 +2,7 @@
 
 The outputs of a layer for earlier rows and columns do not change when later codes are drawn, so they are kept: the
 last rows of every layer's vertical input, and the current row of every layer's horizontal input. The cost of a code
-is that of one column of one row, whatever the size of the grid (Ramachandran et al. 2017, arXiv 1704.06001).
+is that of one column of one row, independently of the size of the grid (Ramachandran et al. 2017, arXiv 1704.06001).
 Attention keeps keys and values of the positions before and attends to all of them, so that this part, and only this
 part, grows with the grid.
 """

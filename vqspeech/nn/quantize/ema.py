@@ -32,7 +32,7 @@ class EMAVectorQuantizer(VectorQuantizer):
     ratio. Deviations from the paper's appendix A.1:
 
     - Counts start at 1 and sums at the codes: with zero counts, a code not chosen at the first step is destroyed.
-    - The state is float32 whatever the module is cast to: in bfloat16 an average with decay 0.999 never moves.
+    - The state is float32 in any dtype of the module: in bfloat16 an average with decay 0.999 never moves.
     - A code whose count falls below `revive_below` times the mean count restarts at a random latent of the last batch,
       *with its count and sum*; otherwise the next average undoes it.
 

@@ -57,7 +57,7 @@ def _values(z: Tensor, valid: Tensor | None) -> Tensor:
 
 
 def linear(values: Tensor, layer: nn.Linear) -> Tensor:
-    """Apply a linear layer in float32, whatever the layer is cast to."""
+    """Apply a linear layer in float32, in any dtype of the module."""
     return F.linear(values, layer.weight.float(), layer.bias.float())
 
 
