@@ -76,9 +76,7 @@ class Trainer(Stepper):
         self.steps = -1
         self.criterion: str = getattr(self.model, "criterion", "")
         if not self.criterion:
-            raise PluginError(
-                f"{type(self.model).__name__} has no criterion, the name of the term of its loss to compare"
-            )
+            raise PluginError(f"{type(self.model).__name__} has no criterion, the name of a term of its loss")
         self.checkpoints = Checkpoints(run, self.train.keep_last)
         self.average = WeightAverage(self.model, self.train.weight_average)
         self.validated = -1, math.inf
