@@ -125,3 +125,13 @@ def test_a_table_of_one_level_is_that_level(tmp_path):
     assert made.all_levels == (CodeLevel(codebook_sizes=(512, 8)),)
     (only,) = made.split_levels(made.rows[0].codes)
     assert np.array_equal(only, made.rows[0].codes)
+
+
+def test_each_row_has_a_file(tmp_path):
+    assert table(row("a", 3), row("ü b.c", 3)).files(tmp_path, ".wav") == [tmp_path / "a.wav", tmp_path / "ü b.c.wav"]
+
+
+@pytest.mark.parametrize("ids", [["a", "b", "a"], ["../a"], ["/etc/a"], ["a/b"], ["a\\b"], [""], [".."], ["a\0"]])
+def test_rows_that_would_be_written_over_each_other_or_elsewhere_are_refused(tmp_path, ids):
+    with pytest.raises(InputError, match=repr(ids[0]).replace("\\", r"\\")):
+        table(*(row(name, 3) for name in ids)).files(tmp_path, ".wav")

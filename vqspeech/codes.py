@@ -99,6 +99,22 @@ class CodeTable:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def files(self, folder: Path, suffix: str) -> list[Path]:
+        """Return a file for each row in a folder, named after its id.
+
+        Raises
+        ------
+        InputError : for an id that is no file name, or that several rows have
+        """
+        ids = [row.id for row in self.rows]
+        for name in ids:
+            if not name or name in (".", "..") or set(name) & {"/", "\\", "\0"}:
+                raise InputError(f"the table of codes has a row {name!r}, which cannot be the name of a file")
+        if len(set(ids)) < len(ids):
+            again = next(name for name in ids if ids.count(name) > 1)
+            raise InputError(f"the table of codes has several rows {again!r}, which would be the same file")
+        return [folder / f"{name}{suffix}" for name in ids]
+
     def split_levels(self, codes: np.ndarray) -> tuple[np.ndarray, ...]:
         """Separate codes (..., codebooks, *grid) into those of each level, each on its own grid."""
         parts, first = [], 0

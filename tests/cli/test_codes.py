@@ -1,6 +1,7 @@
 """`vqspeech encode` as a user meets it: shares, what it says, exit codes."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -83,3 +84,14 @@ def test_nothing_readable_exits_with_2(invoke, tmp_path):
     assert result.exit_code == 2
     assert "none of 1 files could be read" in result.stderr
     assert not (tmp_path / "codes.parquet").exists()
+
+
+def test_a_table_never_writes_outside_its_folder(invoke, tmp_path):
+    invoke("--out", "codes.parquet")
+    table = CodeTable.read(tmp_path / "codes.parquet")
+    rows = (replace(table.rows[0], id="../outside"),)
+    replace(table, rows=rows).write(tmp_path / "odd.parquet")
+    result = CliRunner().invoke(app, ["decode", "run", "odd.parquet", "--speaker", "a", "--out", "spoken"])
+    assert result.exit_code == 2
+    assert "'../outside'" in result.stderr
+    assert not (tmp_path / "outside.wav").exists() and not (tmp_path / "spoken").exists()

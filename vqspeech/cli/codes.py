@@ -137,8 +137,8 @@ def decode(
         for path in modality.decode(loaded, table, out, {"seed": seed, "temperature": temperature}):
             typer.echo(str(path))
         return
-    if speaker is None:
+    if speaker is None and loaded.speakers:
         raise InputError("speech needs a voice; give --speaker ID, `vqspeech speakers RUN` lists them")
-    targets = [out / f"{row.id}.wav" for row in table]
+    targets = table.files(out, ".wav")
     work = partial(decode_table, loaded, table, speaker)
     speak_to_files("decode", targets, loaded.output_rate, chosen, work)

@@ -34,7 +34,7 @@ def convert(
 
     chosen = options(seed, temperature, engine, weights, parts)
     codec = load_speech(run)
-    codec.speaker_index(speaker)
+    codec.voice(speaker)
     files = audio.find_audio(audio_files)
     to_file = out.suffix.lower() in (".wav", ".flac")
     if to_file and len(files) > 1:

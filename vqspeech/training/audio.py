@@ -161,11 +161,10 @@ class AudioModality:
 
     def decode(self, loaded: SpeechCodec, table: CodeTable, out: Path, options: Mapping[str, Any]) -> list[Path]:
         """Write a wav file per row; options: ``speaker`` (None: each row's own) and `SpeakOptions`."""
-        speaker = options.get("speaker")
+        speaker, paths = options.get("speaker"), table.files(out, ".wav")
         speech = decode_table(
             loaded, table, speaker, SpeakOptions(**{k: v for k, v in options.items() if k != "speaker"})
         )
-        paths = [out / f"{row.id}.wav" for row in table]
         for path, waveform in zip(paths, speech.waveforms, strict=True):
             audio.write(path, waveform, loaded.output_rate)
         return paths
@@ -173,7 +172,7 @@ class AudioModality:
     def preview(self, loaded: SpeechCodec, table: CodeTable, path: Path) -> Path:
         """Write the first row, in its own voice or the model's first, as a wav file."""
         row = table.rows[0]
-        speaker = row.speaker if row.speaker in loaded.speakers else loaded.speakers[0]
+        speaker = row.speaker if row.speaker in loaded.speakers else next(iter(loaded.speakers), "")
         speech = decode_table(loaded, dataclasses.replace(table, rows=(row,)), speaker)
         path = path.with_suffix(".wav")
         audio.write(path, speech.waveforms[0], loaded.output_rate)

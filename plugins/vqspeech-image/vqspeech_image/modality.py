@@ -121,9 +121,9 @@ class ImageModality:
 
     def decode(self, loaded: LoadedImages, table: CodeTable, out: Path, options: Mapping[str, Any]) -> list[Path]:
         """Write a PNG file of the expected pixels for each row."""
-        blocks = models.decode(loaded, table)
+        paths, blocks = table.files(out, ".png"), models.decode(loaded, table)
         images = (image for block in blocks for image in block)
-        return [save_image(image, out / f"{row.id}.png") for row, image in zip(table, images, strict=True)]
+        return [save_image(image, path) for path, image in zip(paths, images, strict=True)]
 
     def preview(self, loaded: LoadedImages, table: CodeTable, path: Path) -> Path:
         """Draw the first images of a table as one picture."""

@@ -109,7 +109,7 @@ class Gestures:
         if table.codebook != codebook_hash(loaded.model):
             raise InputError(f"the table holds codes of another model than {loaded.path}")
         out.mkdir(parents=True, exist_ok=True)
-        paths = [out / f"{row.id}.npy" for row in table]
+        paths = table.files(out, ".npy")
         for path, row in zip(paths, table, strict=True):
             np.save(path, self._clip(loaded, row))
         return paths
