@@ -46,6 +46,32 @@ def test_a_model_says_what_it_is(model):
     assert "8 x 8 codes at 62.5 Hz, 2 speakers" in repr(model)
 
 
+def test_a_batch_without_rows_gives_none(model):
+    assert model.encode(np.zeros((0, 100), np.float32)).shape == (0, 2, 0)
+    assert model.encode(np.zeros((0, 100), np.float32)).dtype == np.int64
+    assert model.decode(torch.zeros(0, 2, 5, dtype=torch.int64), "ann").shape == (0, 0)
+
+
+def test_tensors_of_half_precision_are_audio(model, waveforms):
+    x = torch.from_numpy(waveforms[0])
+    for dtype in (torch.float16, torch.bfloat16):
+        assert torch.equal(model.encode(x.to(dtype)), model.encode(x.to(dtype).float()))
+
+
+def test_waveforms_are_at_the_rate_of_the_decoder(model, waveforms, monkeypatch):
+    monkeypatch.setattr(model.codec.model.decoder, "sample_rate", 24_000)
+    assert (vqspeech.api.Model(model.codec).sample_rate, vqspeech.api.Model(model.codec).output_rate) == (
+        16_000,
+        24_000,
+    )
+
+
+@pytest.mark.parametrize("device", ["nowhere", "cuda:99"])
+def test_a_device_that_is_not_there_is_named(model, device):
+    with pytest.raises(InputError, match=f"device '{device}'"):
+        vqspeech.load(model.codec.path, device=device)
+
+
 def test_results_have_the_form_of_what_is_given(model, waveforms):
     x = waveforms[1]
     codes = model.encode(x)

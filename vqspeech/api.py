@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -33,7 +34,8 @@ class Model:
     Attributes
     ----------
     speakers : speaker ids
-    sample_rate : rate of waveforms, in Hz
+    sample_rate : rate of the waveforms that it encodes, in Hz
+    output_rate : rate of the waveforms that it decodes to, in Hz; usually the same
     frame_rate_hz : codes per second and codebook
     codebook_sizes : number of codes of each codebook
     codec : the underlying codec, see `vqspeech.codec.SpeechCodec`
@@ -43,6 +45,7 @@ class Model:
         self.codec = codec
         self.speakers = codec.speakers
         self.sample_rate = codec.sample_rate
+        self.output_rate = codec.output_rate
         self.frame_rate_hz = codec.sample_rate / codec.hop_samples
         self.codebook_sizes = codec.codebook_sizes
 
@@ -71,7 +74,7 @@ class Model:
         AudioError : for empty audio, or samples that are not finite
         InputError : for other shapes
         """
-        rows, restore = _rows(audio, 1, "audio")
+        rows, restore = _rows(audio, 1, "audio", np.zeros((0, len(self.codebook_sizes), 0), np.int64))
         waveforms = [self._waveform(row, sample_rate) for row in rows]
         by_row = {number: codes for number, _, codes in self.codec.encode_all(enumerate(waveforms))}
         return restore([by_row[number] for number in range(len(rows))])
@@ -94,14 +97,14 @@ class Model:
 
         Returns
         -------
-        (time,), (batch, time) or a list of (time,), float32 in [-1, 1]
+        (time,), (batch, time) or a list of (time,), float32 in [-1, 1] at `output_rate`
 
         Raises
         ------
         UnknownNameError : for a speaker that the model does not have
         InputError : for codes of other shapes, or outside the codebooks
         """
-        rows, restore = _rows(codes, 2, "codes")
+        rows, restore = _rows(codes, 2, "codes", np.zeros((0, 0), np.float32))
         hop = self.codec.hop_samples
         utterances = [
             Utterance(codes=_integers(row), speaker=speaker, n_samples=row.shape[1] * hop, key=str(number))
@@ -127,11 +130,11 @@ class Model:
     def convert(
         self, audio: Any, sample_rate: int | None = None, *, speaker: str, seed: int = 0, temperature: float = 1.0
     ) -> Any:
-        """Convert waveforms to a speaker's voice, at the model's rate: `encode`, then `decode`.
+        """Convert waveforms to a speaker's voice: `encode`, then `decode`; results are at `output_rate`.
 
         Parameters, errors and shapes as in `encode` and `decode`; the result covers whole frames.
         """
-        self.codec.speaker_index(speaker)
+        self.codec.voice(speaker)
         codes = self.encode(audio, sample_rate)
         return self.decode(codes, speaker, seed=seed, temperature=temperature)
 
@@ -144,7 +147,7 @@ class Model:
             raise AudioError(f"audio of {len(row)} samples that are empty or not finite")
         samples = row.astype(np.float32)
         if sample_rate is not None and sample_rate != self.sample_rate:
-            if sample_rate < 1:
+            if not 1 <= sample_rate < math.inf:
                 raise InputError(f"sample_rate = {sample_rate}; give the rate of the audio in Hz")
             samples = resample(samples, sample_rate, self.sample_rate)
         return samples
@@ -233,25 +236,33 @@ def score(
     return dict(run_analysis(find_analysis("phonemes"), context, options).summary)
 
 
-def _rows(given: Any, dimensions: int, what: str) -> tuple[list[npt.NDArray[Any]], Any]:
-    """Return the items of the input as arrays, and a function that restores its type."""
+def _rows(
+    given: Any, dimensions: int, what: str, nothing: npt.NDArray[Any]
+) -> tuple[list[npt.NDArray[Any]], Callable[[list[npt.NDArray[Any]]], Any]]:
+    """Return the items of the input as arrays, and a function that restores its type.
+
+    `nothing` is the result for a batch without rows.
+    """
     import torch
 
     if isinstance(given, list | tuple):
-        parts = [_rows(item, dimensions, what) for item in given]
+        parts = [_rows(item, dimensions, what, nothing) for item in given]
         if any(len(rows) != 1 or np.ndim(item) != dimensions for (rows, _), item in zip(parts, given, strict=True)):
             raise InputError(f"a list of {what} holds items of {dimensions} dimensions each")
         return [rows[0] for rows, _ in parts], lambda results: [
             restore([item]) for (_, restore), item in zip(parts, results, strict=True)
         ]
     tensor = isinstance(given, torch.Tensor)
+    if isinstance(given, torch.Tensor) and given.dtype == torch.bfloat16:
+        # NumPy has no such type.
+        given = given.float()
     array = given.detach().cpu().numpy() if isinstance(given, torch.Tensor) else np.asarray(given)
     if array.ndim not in (dimensions, dimensions + 1):
         raise InputError(f"{what} of shape {array.shape}; give {dimensions} dimensions, or one more for a batch")
     batch = array.ndim > dimensions
 
     def restore(results: list[npt.NDArray[Any]]) -> Any:
-        result = (np.stack(results) if results else np.zeros(0)) if batch else results[0]
+        result = (np.stack(results) if results else nothing) if batch else results[0]
         return torch.from_numpy(result) if tensor else result
 
     return list(array) if batch else [array], restore

@@ -62,7 +62,7 @@ def convert(
 
     def waveforms() -> Iterable[tuple[int, Waveform]]:
         for item in conversions:
-            codec.speaker_index(item.speaker)
+            codec.voice(item.speaker)
             items.append(item)
             yield len(items) - 1, item.waveform
 

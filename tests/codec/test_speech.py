@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from vqspeech.errors import PluginError
+from vqspeech.codec.speech import Utterance
+from vqspeech.conversion import Conversion, convert
+from vqspeech.errors import InputError, PluginError
+from vqspeech.model import build
 from vqspeech.nn.decoders.protocol import Piece
 
 ZEROS = np.zeros(64, np.float32)
@@ -43,3 +48,20 @@ def test_a_decoder_has_a_rate_and_a_hop_of_its_own(checkpoint, monkeypatch):
     assert checkpoint.output_rate == 24000
     assert checkpoint.decode(torch.zeros(2, 1, 3, dtype=torch.int64), "p225").shape == (2, 3 * 96)
     assert asked == [288, 288]
+
+
+def test_a_model_without_speakers_speaks_and_converts(checkpoint):
+    """Whoever is named: there is one voice."""
+    config = checkpoint.config
+    codec = replace(checkpoint, model=build(config, ()).eval(), speakers=())
+    codes = torch.zeros(1, 1, 2, dtype=torch.int64)
+    assert torch.equal(codec.decode(codes, "anybody"), codec.decode(codes, ""))
+    item = Conversion(waveform=np.zeros(100, np.float32), speaker="anybody", key="a")
+    assert [len(waveform) for waveform in convert(codec, [item]).waveforms] == [100]
+
+
+@pytest.mark.parametrize("n_samples", [-1, 129])
+def test_a_length_that_codes_do_not_cover_is_named(checkpoint, n_samples):
+    one = Utterance(codes=np.zeros((1, 2), np.int64), speaker="p225", n_samples=n_samples, key="a")
+    with pytest.raises(InputError, match=rf"'a' has 2 codes of 64 samples.* {n_samples} samples"):
+        checkpoint.speak([one])

@@ -10,7 +10,7 @@ import torch
 
 from vqspeech.checkpoints.store import describe
 from vqspeech.codec.speech import SpeechCodec
-from vqspeech.errors import CheckpointError, PluginError, UnknownNameError
+from vqspeech.errors import CheckpointError, InputError, PluginError, UnknownNameError
 from vqspeech.registry import contracts, lookup
 from vqspeech.registry.records import Entry
 from vqspeech.registry.specs import ModalitySpec
@@ -33,12 +33,14 @@ def load(run: Path | str, which: str = "last", device: torch.device | str = "cpu
     ------
     CheckpointError : for a missing or damaged checkpoint, a newer format, or weights that do not fit
     PluginError : names the plugin that the model needs and that is not installed
+    InputError : for a device that is not there
     """
     return load_with_modality(run, which, device)[1]
 
 
 def load_with_modality(run: Path | str, which: str = "last", device: torch.device | str = "cpu") -> tuple[Any, Any]:
     """Load a trained model; return its modality and the model. Arguments and errors as in `load`."""
+    _require_device(device)
     path, facts = describe(Path(run), which)
     entries = require_plugins(path, facts)
     entry = entries.get("modality") or lookup.find(ModalitySpec, "audio")
@@ -60,6 +62,14 @@ def load_speech(run: Path | str, which: str = "last", device: torch.device | str
         name = modality_of(loaded.facts)
         raise CheckpointError(f"{loaded.path} is a model of the modality {name!r}; this needs a model of speech")
     return loaded
+
+
+def _require_device(device: torch.device | str) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).partition("\n")[0].partition(". ")[0]
+        raise InputError(f"the device {str(device)!r} cannot be used here: {reason}") from error
 
 
 def modality_of(facts: dict[str, Any]) -> str:

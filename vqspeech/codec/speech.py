@@ -106,6 +106,10 @@ class SpeechCodec:
             raise unknown_name("speaker", speaker, self.speakers, "`vqspeech speakers RUN` lists all.")
         return self.speakers.index(speaker)
 
+    def voice(self, speaker: str) -> int | None:
+        """Index of a speaker id, None for a model without speakers; errors as `speaker_index`."""
+        return self.speaker_index(speaker) if self.speakers else None
+
     def encode(self, waveforms: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Encode waveforms, with the result of `vqspeech encode`; see `Codec.encode`.
 
@@ -168,7 +172,7 @@ class SpeechCodec:
         PluginError : when the decoder generates another number of samples
         """
         decoder = self.model.decoder
-        voices = [self.speaker_index(one.speaker) if self.speakers else None for one in utterances]
+        voices = [self.voice(one.speaker) for one in utterances]
         for one in utterances:
             self._require_codes(one)
         latents = [CodeLatents(self.model.quantizer, torch.from_numpy(one.codes).to(self.device)) for one in utterances]
@@ -185,9 +189,9 @@ class SpeechCodec:
             )
         if any(book.min(initial=0) < 0 or book.max(initial=0) >= size for book, size in zip(codes, sizes, strict=True)):
             raise InputError(f"{utterance.key!r} has codes outside the codebooks of {self.path}, {sizes}")
-        if utterance.n_samples > codes.shape[1] * self.hop_samples:
+        if not 0 <= utterance.n_samples <= codes.shape[1] * self.hop_samples:
             raise InputError(
-                f"{utterance.key!r} has {codes.shape[1]} codes of {self.hop_samples} samples, too few for "
+                f"{utterance.key!r} has {codes.shape[1]} codes of {self.hop_samples} samples, which are not "
                 f"{utterance.n_samples} samples"
             )
 
