@@ -94,3 +94,32 @@ def test_what_cannot_be_encoded(checkpoint):
         ChunkEncoder(checkpoint.model, 16000, 0)
     with pytest.raises(InputError, match="7: a waveform without samples"):
         list(ChunkEncoder(checkpoint.model, 16000).encode([(7, np.zeros(0, np.float32))]))
+
+
+def whole(checkpoint, monkeypatch):
+    """The model with an encoder that says that a code may depend on the whole utterance."""
+    monkeypatch.setattr(type(checkpoint.model.encoder), "span", None)
+    return ChunkEncoder(checkpoint.model, 16000)
+
+
+def test_an_encoder_without_a_span_gets_a_recording_in_one_piece(checkpoint, monkeypatch):
+    waveform = np.random.default_rng(0).normal(size=200_001).astype(np.float32)
+    ((_, n_samples, codes),) = whole(checkpoint, monkeypatch).encode([("a", iter(np.array_split(waveform, 7)))])
+    ((_, _, same),) = whole(checkpoint, monkeypatch).encode([("a", waveform)])
+    assert n_samples == len(waveform)
+    np.testing.assert_array_equal(codes, same)
+    with pytest.raises(InputError, match="without samples"):
+        list(whole(checkpoint, monkeypatch).encode([("a", iter([]))]))
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("no"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_a_recording_too_long_for_an_encoder_without_a_span_is_bad_input(checkpoint, monkeypatch, error):
+    def full(*given):
+        raise error
+
+    encoder = whole(checkpoint, monkeypatch)
+    monkeypatch.setattr(checkpoint.model.encoder, "forward", full)
+    with pytest.raises(InputError, match=r"as a whole, and 2 s do not fit in memory"):
+        list(encoder.encode([("a", np.zeros(32_000, np.float32))]))

@@ -80,6 +80,9 @@ def cut(
     """
     # `held` starts at frame `start`; frames before `first` are in earlier chunks
     held, start, first = np.zeros(0, np.float32), 0, 0
+    if longest is None:
+        # Joined once: block by block, the time would grow with the square of the length.
+        blocks = [np.concatenate([held, *blocks])]
     for block in blocks:
         held = np.concatenate([held, block])
         while longest is not None and len(held) > longest * hop:
@@ -111,13 +114,13 @@ class ChunkEncoder(Generic[Key]):
 
     Raises
     ------
-    InputError : for `rows` below 1
+    InputError : for `rows` below 1; from `encode`, for a recording too long for an encoder without a `span`
     """
 
     def __init__(self, model: VQVAE, sample_rate: int, rows: int | None = None) -> None:
         if rows is not None and rows < 1:
             raise InputError(f"a batch needs at least 1 row, got {rows}")
-        self.model, self.device = model, next(model.parameters()).device
+        self.model, self.device, self.sample_rate = model, next(model.parameters()).device, sample_rate
         self.rows = rows or default_rows(self.device)
         self.hop = model.hop_samples
         span = model.encoder.span
@@ -162,7 +165,15 @@ class ChunkEncoder(Generic[Key]):
             for row, (_, _, samples) in enumerate(queue):
                 waveform[row, : len(samples)] = torch.from_numpy(np.array(samples, dtype=np.float32))
                 lengths[row] = len(samples)
-            latents = self.model.encoder(waveform.to(self.device), lengths.to(self.device))
+            try:
+                latents = self.model.encoder(waveform.to(self.device), lengths.to(self.device))
+            except RuntimeError as error:
+                if self.longest is None and _out_of_memory(error):
+                    raise InputError(
+                        f"the encoder takes a recording as a whole, and {int(lengths.max()) / self.sample_rate:.0f} s "
+                        "do not fit in memory; cut it into shorter recordings"
+                    ) from error
+                raise
         finished = []
         for row, (key, chunk, _) in enumerate(queue):
             kept = slice(chunk.first - chunk.start, chunk.last - chunk.start)
@@ -178,3 +189,7 @@ class ChunkEncoder(Generic[Key]):
         whole = torch.cat([pending.latents[first] for first in sorted(pending.latents)], 1)
         codes: npt.NDArray[np.int64] = self.model.quantizer.encode(whole[None])[0].cpu().numpy()
         return key, pending.n_samples, codes
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
