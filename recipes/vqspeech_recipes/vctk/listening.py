@@ -66,6 +66,16 @@ def write_clip(folder: Path, name: str, waveform: np.ndarray, sample_rate: int) 
     return files
 
 
+def _at_rate(waveforms: Sequence[np.ndarray], given: int, wanted: int) -> list[np.ndarray]:
+    """Return waveforms at the rate of the recordings that they are compared with."""
+    return [waveform if given == wanted else audio.resample(waveform, given, wanted) for waveform in waveforms]
+
+
+def _pairs(originals: Sequence[np.ndarray], compared: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Pair recordings with what is compared; resampling may have added a sample."""
+    return [(one, other[: len(one)]) for one, other in zip(originals, compared, strict=True)]
+
+
 def _options(listen: ListenConfig, seed: int, progress: Show) -> SpeakOptions:
     return SpeakOptions(seed=seed, temperature=listen.temperature, engine=listen.engine, progress=progress)
 
@@ -81,6 +91,7 @@ def reconstruct(
         for index, waveform in zip(rows, originals, strict=True)
     ]
     sampling = convert(checkpoint, items, _options(listen, seed, show))
+    compared = _at_rate(sampling.waveforms, checkpoint.output_rate, rate)
     clips = []
     for item, waveform, generated in zip(items, originals, sampling.waveforms, strict=True):
         row = store.rows[store.by_id(item.key)]
@@ -91,10 +102,10 @@ def reconstruct(
                 "split": row.split,
                 "text": row.text or "",
                 "original": write_clip(folder, item.key, waveform, rate),
-                "reconstruction": write_clip(folder, f"{item.key}-reconstruction", generated, rate),
+                "reconstruction": write_clip(folder, f"{item.key}-reconstruction", generated, checkpoint.output_rate),
             }
         )
-    scores = dataclasses.asdict(compare_all(list(zip(originals, sampling.waveforms, strict=True)), rate))
+    scores = dataclasses.asdict(compare_all(_pairs(originals, compared), rate))
     for clip, comparison in zip(clips, scores.pop("each"), strict=True):
         clip["measured"] = comparison
     return {
@@ -102,7 +113,7 @@ def reconstruct(
         "scores": scores,
         "sampling": {
             "samples_per_second": sampling.samples_per_second,
-            "real_time_factor": sampling.samples_per_second / rate,
+            "real_time_factor": sampling.samples_per_second / checkpoint.output_rate,
             "engine": sampling.engine,
             "streams": len(items),
         },
@@ -126,6 +137,7 @@ def convert_voices(
         for index, target in pairs
     ]
     sampling = convert(checkpoint, items, _options(listen, seed, show))
+    compared = _at_rate(sampling.waveforms, checkpoint.output_rate, rate)
     clips = []
     for (index, target), item, generated in zip(pairs, items, sampling.waveforms, strict=True):
         clips.append(
@@ -133,14 +145,14 @@ def convert_voices(
                 "id": store.rows[index].id,
                 "source": store.rows[index].speaker,
                 "target": target,
-                "converted": write_clip(folder, item.key, generated, rate),
-                "f0": dataclasses.asdict(f0_statistics(generated, rate)),
-                "level": dataclasses.asdict(level(generated, rate)),
+                "converted": write_clip(folder, item.key, generated, checkpoint.output_rate),
+                "f0": dataclasses.asdict(f0_statistics(generated, checkpoint.output_rate)),
+                "level": dataclasses.asdict(level(generated, checkpoint.output_rate)),
                 "source_f0_hz": voices.f0(store.rows[index].speaker),
                 "target_f0_hz": voices.f0(target),
             }
         )
-    return {"clips": clips, "scores": _score(voices, sampling.waveforms, clips), "reason": None}
+    return {"clips": clips, "scores": _score(voices, compared, clips), "reason": None}
 
 
 def _score(voices: _Voices, waveforms: Sequence[np.ndarray], clips: Sequence[dict[str, Any]]) -> dict[str, Any]:
