@@ -57,6 +57,8 @@ def test_sequences_have_the_length_that_is_asked_for(trained):
 
 def test_conditions_are_taken_in_turn_all_of_them_when_none_is_given(trained):
     model, priors = trained("grids")
+    with pytest.raises(InputError, match="--frames"):
+        generate(model, priors, 1, frames=4)
     drawn = generate(model, priors, 5)
     assert [row.speaker for row in drawn] == ["a", "b", "c", "a", "b"] and drawn.grid == (3, 4)
     assert [row.speaker for row in generate(model, priors, 3, conditions=["c", "a"])] == ["c", "a", "c"]

@@ -93,6 +93,8 @@ def generate(
         raise InputError(f"temperature {temperature:g}: at least 0; 1 draws from the unchanged prior")
     if first.space.grid is None and frames is None:
         raise InputError(f"the prior {first.path} draws sequences of any length; give --seconds or --frames")
+    if first.space.grid is not None and frames is not None:
+        raise InputError(f"the prior {first.path} draws grids of one size; omit --frames")
     known = first.conditions
     for one in conditions:
         if one not in known:

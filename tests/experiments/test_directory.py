@@ -33,3 +33,11 @@ def test_other_files_and_a_file_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"thesis\.tex is a file"):
         open_directory(tmp_path / "thesis.tex", "tiny")
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_the_run_of_another_recipe_is_refused(tmp_path):
+    open_directory(tmp_path, "tiny")
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(InputError, match="recipe 'tiny', not of 'other'"):
+        open_directory(tmp_path, "other", contents=["runs"], fresh=True)
+    assert (tmp_path / "runs").is_dir()

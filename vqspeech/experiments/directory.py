@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -32,6 +33,8 @@ def open_directory(out: Path, recipe: str, *, contents: Iterable[str] = (), fres
     marker = out / MARKER
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; --out needs a directory")
+    if marker.exists() and (found := _recipe_of(marker)) != recipe:
+        raise InputError(f"{out} holds a run of the recipe {found!r}, not of {recipe!r}; give another directory")
     if not marker.exists() and not RunDirectory(out).is_empty():
         raise InputError(f"{out} holds files but no run of the recipe {recipe!r}; give an empty or a new directory")
     if fresh:
@@ -42,3 +45,10 @@ def open_directory(out: Path, recipe: str, *, contents: Iterable[str] = (), fres
             else:
                 path.unlink(missing_ok=True)
     write_json(marker, {"recipe": recipe})
+
+
+def _recipe_of(marker: Path) -> str | None:
+    try:
+        return str(json.loads(marker.read_text(encoding="utf-8"))["recipe"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
