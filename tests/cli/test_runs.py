@@ -35,3 +35,13 @@ def test_a_model_without_speakers_says_so(checkpoint):
     assert result.exit_code == 2
     assert path in result.stderr and "has no speakers" in result.stderr
     assert json.loads(CliRunner().invoke(app, ["speakers", path, "--json"]).stdout) == []
+
+
+def test_a_checkpoint_of_a_run_has_the_validation_of_the_run(tmp_path):
+    path = tmp_path / "run" / "checkpoints" / "step-00000001"
+    save(path, {"weight": torch.zeros(1)}, config=ModelConfig(), speakers=("a",), step=1)
+    row = {"step": 1, "seconds": 2.0, "split": "valid", "nll_bits": 2.5}
+    (tmp_path / "run" / "metrics.jsonl").write_text(json.dumps(row) + "\n")
+    for given in (path, tmp_path / "run"):
+        shown = json.loads(CliRunner().invoke(app, ["info", str(given), "--json"]).stdout)
+        assert shown["validation"]["nll_bits"] == 2.5

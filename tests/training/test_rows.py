@@ -9,6 +9,7 @@ import torch
 from vqspeech.config import RunConfig, TrainConfig
 from vqspeech.corpora.base import CorpusFacts
 from vqspeech.corpora.rows import RowStore
+from vqspeech.errors import CorpusError
 from vqspeech.nn.share import Share
 from vqspeech.training.rows import RowBatches, Rows, RowTask
 
@@ -28,6 +29,11 @@ def test_a_batch_depends_on_seed_and_step_and_not_on_what_was_drawn_before():
     assert np.array_equal(two.training(13), before[13])
     assert not np.array_equal(RowBatches(np.arange(50), seed=4, batch_size=8).training(13), before[13])
     assert one.steps_per_epoch == 6
+
+
+def test_no_rows_are_no_batches():
+    with pytest.raises(CorpusError, match="split is empty"):
+        RowBatches(np.arange(0), seed=0, batch_size=2)
 
 
 def test_fixed_batches_go_through_the_rows_and_start_again():

@@ -19,7 +19,7 @@ def info(run: Run, as_json: AsJson = False) -> None:
     from vqspeech.training.metrics import read_metrics
 
     path, facts = describe(run)
-    rows = [row for row in read_metrics(RunDirectory(run).metrics) if row["split"] == "valid"]
+    rows = [row for row in read_metrics(RunDirectory.of_checkpoint(path).metrics) if row["split"] == "valid"]
     facts = {"checkpoint": str(path), **facts, "validation": rows[-1] if rows else None}
     if as_json:
         typer.echo(json.dumps(facts, indent=1))

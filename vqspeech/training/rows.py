@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from vqspeech.checkpoints import store as checkpoints
 from vqspeech.config import RunConfig, plain
 from vqspeech.corpora.rows import RowStore
+from vqspeech.errors import CorpusError
 from vqspeech.nn.share import Share
 from vqspeech.training.draws import START, TRAIN, VALID, generator
 
@@ -49,9 +50,15 @@ class RowBatches:
     indices : (rows,) int64, rows to draw from
     seed : seed of the run
     batch_size : rows of a training batch
+
+    Raises
+    ------
+    CorpusError : when there are no rows
     """
 
     def __init__(self, indices: npt.NDArray[np.int64], *, seed: int, batch_size: int) -> None:
+        if not len(indices):
+            raise CorpusError("no rows to draw batches from; the split is empty")
         self.indices = indices
         self.seed = seed
         self.batch_size = batch_size
