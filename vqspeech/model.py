@@ -21,19 +21,29 @@ if TYPE_CHECKING:
     from vqspeech.nn.quantize import Quantizer
 
 
-def check(config: ModelConfig) -> ModelConfig:
-    """Check the options of a model's parts and fill in their defaults.
+def complete(config: ModelConfig) -> ModelConfig:
+    """Check the names and types of a model's options and fill in their defaults, without building it.
 
     Raises
     ------
     UnknownNameError : for an unregistered part, or an option that it does not have
-    ConfigError : for values that a part rejects, or parts that do not fit each other
+    ConfigError : for a value of a wrong type
     """
     tables: dict[str, Any] = {kind: parts.complete(kind, getattr(config, kind)) for kind in PARTS}
-    checked = replace(config, **tables)
+    return replace(config, **tables)
+
+
+def check(config: ModelConfig) -> ModelConfig:
+    """Complete a configuration, and build it once to see that its parts take their values and fit each other.
+
+    Raises
+    ------
+    UnknownNameError, ConfigError : as `complete` and `build`
+    """
+    completed = complete(config)
     with torch.random.fork_rng(devices=[]):
-        build(checked, ("any",))
-    return checked
+        build(completed, ("any",))
+    return completed
 
 
 def build(config: ModelConfig, speakers: Sequence[str]) -> VQVAE:

@@ -104,10 +104,10 @@ class AudioModality:
 
     def check(self, config: RunConfig) -> RunConfig:
         """Check the model against the presets and the registered parts, and fill in all defaults."""
-        model = models.check(parse_model(config.model))
+        model = models.complete(parse_model(config.model))
         check_corpus(config.corpus, "audio")
         with torch.random.fork_rng(devices=[]):
-            hop = models.build(model, ()).hop_samples
+            hop = models.build(model, ("any",)).hop_samples
         if config.train.crop_samples < hop:
             raise ConfigError(f"train.crop_samples = {config.train.crop_samples} is less than one code, {hop} samples")
         return dataclasses.replace(config, model=plain(model))
