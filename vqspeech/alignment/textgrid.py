@@ -154,13 +154,13 @@ def _without_gaps(path: Path, tier: Tier, end_s: float) -> tuple[tuple[float, fl
     return tuple(rows)
 
 
-def _choose(path: Path, tiers: tuple[Tier, ...], wanted: str | None) -> Tier:
+def _choose(path: Path, tiers: tuple[Tier, ...], tier_name: str | None) -> Tier:
     names = ", ".join(repr(tier.name) for tier in tiers) or "none"
-    if wanted is not None:
+    if tier_name is not None:
         for tier in tiers:
-            if tier.name == wanted:
+            if tier.name == tier_name:
                 return tier
-        raise InputError(f"{path}: no interval tier named {wanted!r}; there are: {names}")
+        raise InputError(f"{path}: no interval tier named {tier_name!r}; there are: {names}")
     for known in PHONE_TIERS:
         matches = [tier for tier in tiers if re.split(r"\s+-\s+", tier.name.strip().lower())[-1] == known]
         if len(matches) > 1:

@@ -103,9 +103,9 @@ def resample(samples: npt.NDArray[np.float32], source_rate: int, target_rate: in
         return np.ascontiguousarray(samples, dtype=np.float32)
     import soxr
 
-    wanted = math.ceil(len(samples) * target_rate / source_rate)
-    resampled = soxr.resample(np.asarray(samples, dtype=np.float32), source_rate, target_rate, quality="HQ")[:wanted]
-    return np.pad(resampled, (0, wanted - len(resampled))).astype(np.float32, copy=False)
+    length = math.ceil(len(samples) * target_rate / source_rate)
+    resampled = soxr.resample(np.asarray(samples, dtype=np.float32), source_rate, target_rate, quality="HQ")[:length]
+    return np.pad(resampled, (0, length - len(resampled))).astype(np.float32, copy=False)
 
 
 def probe(path: str | Path) -> AudioInfo:

@@ -27,7 +27,7 @@ def write(directory: Path, files: Mapping[str, bytes | memoryview]) -> None:
 
     Raises
     ------
-    InputError : a full disk or one that refuses; nothing is left behind, and an existing directory is kept
+    InputError : when the disk is full or cannot be written; an existing directory is kept
     """
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     try:

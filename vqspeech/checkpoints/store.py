@@ -18,7 +18,7 @@ from vqspeech.registry import lookup
 from vqspeech.runs import RunDirectory
 
 FORMAT = 1
-"""Format of checkpoint directories that this release writes; newer ones are refused."""
+"""Format of checkpoint directories that this release writes; newer ones are rejected."""
 
 
 PART_KINDS = ("encoder", "quantizer", "decoder")

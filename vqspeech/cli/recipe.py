@@ -110,10 +110,10 @@ def _check_data(corpus: str, data_dir: Path | None) -> None:
 def _checked_stages(spec: RecipeSpec, text: str | None) -> tuple[str, ...] | None:
     if text is None:
         return None
-    wanted = [stage.strip() for stage in text.split(",") if stage.strip()]
-    if not wanted:
+    requested = [stage.strip() for stage in text.split(",") if stage.strip()]
+    if not requested:
         raise InputError(f"--stages names no stage; stages of recipe {spec.name!r}: {', '.join(spec.stages)}")
-    for stage in wanted:
+    for stage in requested:
         if stage not in spec.stages:
             raise unknown_name(
                 f"stage of recipe {spec.name!r}:",
@@ -121,7 +121,7 @@ def _checked_stages(spec: RecipeSpec, text: str | None) -> tuple[str, ...] | Non
                 spec.stages,
                 f"Running order: {', '.join(spec.stages)}.",
             )
-    return tuple(stage for stage in spec.stages if stage in wanted)
+    return tuple(stage for stage in spec.stages if stage in requested)
 
 
 def _checked_settings(settings: list[str]) -> list[str]:

@@ -1,1 +1,1 @@
-"""Where speech comes from: readers of corpora, and the 16 kHz store that training reads."""
+"""Readers of corpora, and the 16 kHz store of prepared audio."""

@@ -1,4 +1,4 @@
-"""What corpora give to everything that uses speech: `Utterance`, `Corpus`, splits by hash."""
+"""Corpora: `Utterance`, `Corpus`, and splits by hash."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Corpus:
     ----------
     name : registered name of the reader, for example ``"vctk"``
     root : the corpus folder
-    variant : a description of what was found, for example ``"VCTK 0.92, mic1"``
+    variant : a description of the data, for example ``"VCTK 0.92, mic1"``
     utterances : sorted by id
     skipped : path -> reason for every file that could not be used
     synthetic : whether the speech is synthetic (the demo corpus); reports say so

@@ -122,7 +122,7 @@ def write_codes(
     Raises
     ------
     CorpusError : when there are no training rows
-    InputError : when the disk is full or refuses
+    InputError : when the disk is full or cannot be written
     """
     names = list(condition_names) or sorted({row.speaker for row in table} - {""})
     place = {name: number for number, name in enumerate(names)}

@@ -93,7 +93,7 @@ def read(
     by_id = {voice.id: voice for voice in voices()}
     chosen = sorted(choose_speakers(list(by_id), speakers))
     if isinstance(speakers, int) and speakers > len(by_id):
-        raise InputError(f"the demo corpus has {len(by_id)} speakers, {speakers} were asked for")
+        raise InputError(f"the demo corpus has {len(by_id)} speakers, {speakers} were requested")
     count = utterances_per_speaker if max_utterances is None else min(utterances_per_speaker, max_utterances)
     if count < 1:
         raise InputError(f"utterances per speaker must be at least 1, got {count}")
@@ -111,7 +111,7 @@ def read(
         f"seed {seed}" + (f", intonation {intonation:g}" if intonation != 1 else ""),
         utterances=utterances,
         synthetic=True,
-        notes=("All speech is synthetic (espeak-ng); no human speaks in this corpus.",),
+        notes=("All speech is synthetic (espeak-ng).",),
     )
 
 

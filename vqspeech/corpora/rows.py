@@ -214,7 +214,7 @@ def write_rows(directory: Path) -> Iterator[RowWriter]:
 
     Raises
     ------
-    InputError : when the disk is full or refuses
+    InputError : when the disk is full or cannot be written
     """
     try:
         with whole_directory(directory) as partial:
@@ -272,8 +272,8 @@ def _opened(directory: Path, name: str, rows: int, about: Mapping[str, Any]) -> 
 
 
 def _mapped(path: Path, dtype: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    wanted = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-    if path.stat().st_size != wanted:
-        raise ValueError(f"{path.name} has {path.stat().st_size} bytes instead of {wanted}")
+    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    if path.stat().st_size != size:
+        raise ValueError(f"{path.name} has {path.stat().st_size} bytes instead of {size}")
     # an empty file cannot be mapped
-    return np.memmap(path, dtype, "r", shape=shape) if wanted else np.zeros(shape, dtype)
+    return np.memmap(path, dtype, "r", shape=shape) if size else np.zeros(shape, dtype)

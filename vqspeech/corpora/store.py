@@ -161,7 +161,7 @@ def prepare(
     Parameters
     ----------
     corpus : a corpus as a reader returns it
-    directory : the store; an earlier store there is replaced when the new one is complete, anything else is refused
+    directory : the store; an earlier store is replaced when the new one is complete; other contents are an error
     sample_rate : rate in Hz
     workers : decoding processes, None for one per core, without effect on the result; one shard needs no other process
     trim_db : cut leading and trailing silence, see `vqspeech.audio.trim_silence`

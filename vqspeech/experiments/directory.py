@@ -12,7 +12,7 @@ from vqspeech.files import write_json
 from vqspeech.runs import RunDirectory
 
 MARKER = "experiment.json"
-"""Names the recipe; a directory with other files and without it is refused."""
+"""File that names the recipe; other directories with files are rejected."""
 
 
 def open_directory(out: Path, recipe: str, *, contents: Iterable[str] = (), fresh: bool = False) -> None:

@@ -143,20 +143,20 @@ class _Run:
     def is_last(self, stage: Stage) -> bool:
         """Return whether no requested stage follows this one."""
         names = [other.command_name for other in self.experiment.stages] + [REPORT]
-        wanted = [index for index, name in enumerate(names) if self.request.wants(name)]
+        requested = [index for index, name in enumerate(names) if self.request.wants(name)]
         here = len(names) - 1 if stage.name == REPORT else self.experiment.stages.index(stage)
-        return not wanted or here >= wanted[-1]
+        return not requested or here >= requested[-1]
 
     def run(self, stage: Stage) -> None:
         """Run a stage, or read its result; a stage that is not requested may have none."""
         path = self.experiment.run.stages / f"{stage.name}.json"
         before = self.experiment.members(stage.after)
-        wanted, stored = self.request.wants(stage.command_name), read_stamped(path)
-        if wanted:
+        requested, stored = self.request.wants(stage.command_name), read_stamped(path)
+        if requested:
             self._require(before)
         inputs = {name: self.made[name] for name in before if name in self.made}
         stamp = stamp_of({"config": stage.config, "from": inputs})
-        if not wanted:
+        if not requested:
             if stored is not None:
                 self.made[stage.name] = stored.result
                 if stored.stamp != stamp and len(inputs) == len(before):

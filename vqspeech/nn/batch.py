@@ -1,4 +1,4 @@
-"""What models are given and what their losses return."""
+"""Batches of models, and the result of their losses."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class SpeechBatch(NamedTuple):
     waveform : (batch, time) float in [-1, 1]; zeros beyond an utterance's end; time is a multiple of the hop
     lengths : (batch,) int64, real samples of each crop
     speaker : (batch,) int64 speaker indices
-    window_start : (batch,) int64, first code frame of the stretch that the decoder is trained on
-    window_frames : length of that stretch in code frames, the same for all rows
+    window_start : (batch,) int64, first code frame of the window that the decoder is trained on
+    window_frames : length of the window in code frames, equal for all rows
     share : position of these crops in a global batch; None when they are the whole batch
     """
 
@@ -46,12 +46,12 @@ class SpeechBatch(NamedTuple):
 
 
 class CodeBatch(NamedTuple):
-    """Codes of utterances, images or anything else, for a prior.
+    """Codes of items of any modality, for a prior.
 
     Parameters
     ----------
     codes : (batch, codebooks, *grid) int64; the grid is (frames,) for speech, (rows, columns) for images
-    lengths : (batch,) int64, frames that count of sequences of different lengths, zeros beyond; None when all count
+    lengths : (batch,) int64, number of real frames of each sequence, zeros beyond; None when all are real
     condition : (batch,) int64 speaker or class of each row, -1 where unknown; None when the prior has no conditions
     above : (batch, codebooks, *grid) int64, codes of the level above, for a prior that is conditioned on them
     share : position of these rows in a global batch; None when they are the whole batch

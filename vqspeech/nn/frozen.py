@@ -18,9 +18,9 @@ UNKNOWN = 0
 
 
 class Frozen(nn.Module, Generic[Network]):
-    """Holds a network whose weights come from elsewhere.
+    """Holds a network whose weights checkpoints do not store.
 
-    Its parameters are not among the model's, so no optimiser, average or checkpoint sees them; a fingerprint of them is
+    Its parameters are not parameters of the model, so they are not optimised, averaged or stored; a fingerprint is
     stored instead. The network stays in evaluation mode.
 
     Parameters
@@ -51,7 +51,7 @@ class Frozen(nn.Module, Generic[Network]):
 
         Raises
         ------
-        CheckpointError : when the model was trained with other weights
+        CheckpointError : for other weights than in training
         """
         loaded, known = fingerprint(state), int(self.fingerprint)
         if known not in (UNKNOWN, loaded):

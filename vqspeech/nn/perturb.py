@@ -14,8 +14,8 @@ def jitter(
 ) -> Tensor:
     """Replace frames of (batch, dim, frames) by their left or right neighbours at random.
 
-    The first frame has no left neighbour and the last one that counts no right one; they stay where they would take it.
-    The numbers of a share are those that its rows have in the whole batch.
+    The first frame has no left neighbour and the last real one no right neighbour; they are then unchanged. A share
+    draws the numbers of its rows in the whole batch.
     """
     batch, _, frames = z_q.shape
     rows = slice(None) if share is None else slice(share.rank, None, share.ranks)
@@ -30,9 +30,9 @@ def jitter(
 def noisy(levels: Tensor, most: float, generator: torch.Generator, share: Share | None = None) -> Tensor:
     """Add Gaussian noise to mu-law levels (batch, time), of up to `most` levels per row.
 
-    A decoder that runs freely hears its own mistakes, which no recording holds; trained on clean pasts only it takes
-    its own noise for whispering and goes on whispering (cf. the injected noise of FFTNet, Jin et al. 2018). The numbers
-    of a share are those that its rows have in the whole batch.
+    In free-running generation a decoder is conditioned on its own errors, which recordings do not contain; trained on
+    clean pasts only, it continues its own noise as whispered speech (cf. the noise injection of FFTNet, Jin et al.
+    2018). A share draws the numbers of its rows in the whole batch.
     """
     batch, time = levels.shape
     rows = slice(None) if share is None else slice(share.rank, None, share.ranks)

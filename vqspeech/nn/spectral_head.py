@@ -37,6 +37,6 @@ class SpectralHead(nn.Module):
         """Mean squared error over valid frames, a scalar; mask (batch, frames) as in `LossTerms`."""
         predicted = self.output(self.conditioner(z_q, speaker)).float()
         valid = mask.repeat_interleave(self.conditioner.upsampling, 1)
-        wanted = self.features(waveform, valid.sum(1)).transpose(1, 2)
-        error = (predicted - wanted).square().mean(-1)
+        target = self.features(waveform, valid.sum(1)).transpose(1, 2)
+        error = (predicted - target).square().mean(-1)
         return (error * valid).sum() / valid.sum().clamp_min(1)

@@ -85,18 +85,18 @@ def find(kind: type[Spec] | str, name: str, distribution: str = "") -> Entry[Spe
     PluginError : a name that several distributions register; the message lists them
     """
     kind = _kind(kind)
-    wanted, _, plain = name.rpartition("/")
-    wanted = canonical(wanted or distribution)
+    from_distribution, _, plain = name.rpartition("/")
+    from_distribution = canonical(from_distribution or distribution)
     host = hosts.current()
-    if wanted in ("", "vqspeech"):
+    if from_distribution in ("", "vqspeech"):
         for entry in host.builtin_entries(kind):
             if entry.spec.name == plain:
                 return entry
     matches = [entry for entry in _loaded().entries(kind) if entry.spec.name == plain]
-    if wanted:
-        matches = [entry for entry in matches if canonical(entry.provider.distribution) == wanted]
+    if from_distribution:
+        matches = [entry for entry in matches if canonical(entry.provider.distribution) == from_distribution]
     if not matches:
-        raise _unknown(host, kind, name, wanted)
+        raise _unknown(host, kind, name, from_distribution)
     if len(matches) > 1:
         providers = " and ".join(str(entry.provider) for entry in matches)
         choices = " or ".join(sorted({entry.qualified for entry in matches}))
@@ -167,22 +167,22 @@ def _loaded() -> Host:
     return host
 
 
-def _unknown(host: Host, kind: str, name: str, wanted: str) -> UnknownNameError | PluginError:
+def _unknown(host: Host, kind: str, name: str, from_distribution: str) -> UnknownNameError | PluginError:
     plain = name.rpartition("/")[2]
-    suspects = {wanted} if wanted else {canonical(plain), f"vqspeech-{canonical(plain)}"}
+    names = {from_distribution} if from_distribution else {canonical(plain), f"vqspeech-{canonical(plain)}"}
     for failure in host.failures:
-        if suspects & {canonical(failure.provider.plugin), canonical(failure.provider.distribution)}:
+        if names & {canonical(failure.provider.plugin), canonical(failure.provider.distribution)}:
             return PluginError(f"{kind} {name!r} is not available: {failure.line}")
     for off in host.disabled:
-        if suspects & {canonical(off.plugin), canonical(off.distribution)}:
+        if names & {canonical(off.plugin), canonical(off.distribution)}:
             return PluginError(
                 f"{kind} {name!r} is not available: its plugin ({off}) is switched off by VQSPEECH_PLUGINS or "
                 "VQSPEECH_DISABLE_PLUGINS"
             )
     here = {canonical(plugin.provider.distribution) for plugin in host.plugins} | {"vqspeech"}
-    if wanted and wanted not in here:
+    if from_distribution and from_distribution not in here:
         return PluginError(
-            f"{kind} {plain!r} comes from the plugin {wanted}, which is not installed: pip install {wanted}"
+            f"{kind} {plain!r} comes from the plugin {from_distribution}, which is not installed: pip install {from_distribution}"
         )
     known = [entry.spec.name for entry in host.entries(kind)]
     hint = MORE

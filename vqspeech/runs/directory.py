@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """The names of everything in a run directory; the only place that knows them.
+    """Paths of all files and folders of a run directory.
 
     Parameters
     ----------

@@ -78,7 +78,7 @@ class SpeechBatches:
         Parameters
         ----------
         step, stream : which batch
-        rank, ranks : rank r of n gets rows r, r + n, ... of the same global batch
+        rank, ranks : rank r of n receives rows r, r + n, ... of the same global batch
         crops : rows of the global batch; None for `batch_size`
         """
         rng = generator(self.seed, stream, step)

@@ -109,7 +109,7 @@ class Trainer(Stepper):
     def validate(self) -> dict[str, float]:
         """Compute the figures of held-out batches with the averaged weights, and set `validated`.
 
-        The criterion with shuffled codes stands beside the true one. Each process takes whole batches in turn, since
+        The criterion with shuffled codes is recorded as well. Each process takes whole batches in turn, since
         codes are shuffled within one.
         """
         usage, means = CodebookUsage(self.task.codebook_sizes), StepMeans()
@@ -212,7 +212,7 @@ class Trainer(Stepper):
             self._best = Best(self.criterion, state["best"], state["best_name"])
 
     def _load(self, path: Path) -> None:
-        """Continue from a checkpoint; one that is whole and does not fit is no reason to start again."""
+        """Continue from a checkpoint; raise an error for an intact one that does not fit."""
         state = self.checkpoints.read(path, self.fabric.device)
         try:
             self.load_state_dict(state)
@@ -292,7 +292,7 @@ class Trainer(Stepper):
             )
 
     def _fail(self, what: str, remedy: str = "") -> NoReturn:
-        """Raise that something is no longer finite, and which checkpoint there is."""
+        """Raise the error of values that are not finite, with the last checkpoint."""
         kept = self.run.list_checkpoints()
         left = f"the last checkpoint, {kept[-1].name}, is kept" if kept else "there is no checkpoint yet"
         raise self.processes.shared_error(

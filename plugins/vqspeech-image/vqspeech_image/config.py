@@ -87,12 +87,12 @@ class ImageModelConfig(Strict):
                 f"model.grid = {self.grid!r} makes one latent; model.kind = 'vqvae2' has two grids of them"
             )
         if self.network == "tfp":
-            wanted = {"kind": "vqvae", "grid": "single", "downsamplings": 2, "likelihood": "bernoulli"}
-            for name, value in wanted.items():
+            required = {"kind": "vqvae", "grid": "single", "downsamplings": 2, "likelihood": "bernoulli"}
+            for name, value in required.items():
                 if getattr(self, name) != value:
                     raise ConfigError(
                         f"model.{name} = {getattr(self, name)!r}; model.network = 'tfp' is one latent of black and "
-                        f"white pixels: {', '.join(f'{key} = {one!r}' for key, one in wanted.items())}"
+                        f"white pixels: {', '.join(f'{key} = {one!r}' for key, one in required.items())}"
                     )
 
     @property

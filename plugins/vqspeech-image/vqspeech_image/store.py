@@ -52,7 +52,7 @@ def prepare(corpus: ImageCorpus, directory: Path, progress: Callable[[int, int],
     Raises
     ------
     CorpusError : when fewer than two images can be decoded, or none is left to train on
-    InputError : when the disk is full or refuses
+    InputError : when the disk is full or cannot be written
     """
     total, done, skipped = sum(corpus.counts.values()), 0, dict(corpus.skipped)
     with write_rows(directory) as writer:

@@ -123,7 +123,7 @@ def score(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Compared:
-    """Codes and baselines scored alike.
+    """Scores of codes and of baselines.
 
     Parameters
     ----------

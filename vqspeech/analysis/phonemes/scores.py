@@ -29,7 +29,7 @@ class Counts:
 
 @dataclass(frozen=True, kw_only=True)
 class Labelling:
-    """How frames got their phones, and what was omitted.
+    """Labelling of frames, and counts of omitted ones.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ class BitRate:
     ----------
     nominal : codes per second times log2 of the number of codes
     entropy : the least without regard to order, with the frequencies of codes known
-    adaptive : what an adaptive coder spends that knows nothing beforehand, see
+    adaptive : bits of an adaptive coder without a trained model, see
         `vqspeech.analysis.codebook.adaptive_bits`; codes one by one
     adaptive_order_1 : the same, each code after the one before it
     codes_used : codes that occur

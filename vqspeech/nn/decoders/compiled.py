@@ -86,10 +86,10 @@ class Compiled:
         if self._compiled is None:
             self._compiled = torch.compile(self.function, dynamic=False, fullgraph=True, backend=BACKEND)
         inputs = [tensor.detach().requires_grad_(tensor.requires_grad) for tensor in tensors]
-        wanted = [tensor for tensor in (*inputs, *module.parameters()) if tensor.requires_grad]
+        inputs_with_gradient = [tensor for tensor in (*inputs, *module.parameters()) if tensor.requires_grad]
         with torch._dynamo.config.patch(recompile_limit=_RECOMPILE_LIMIT):
             result = self._compiled(module, *inputs)
-        torch.autograd.grad(result.sum(), wanted, allow_unused=True)
+        torch.autograd.grad(result.sum(), inputs_with_gradient, allow_unused=True)
 
     def _warn(self, message: str) -> None:
         if not self._warned:

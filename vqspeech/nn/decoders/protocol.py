@@ -19,7 +19,7 @@ MAIN = "main"
 
 @dataclass(frozen=True, kw_only=True)
 class Latents:
-    """What a decoder is built for.
+    """Description of the latents that a decoder is built for.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class LatentFrames(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class SpeakOptions:
-    """How speech is generated; a decoder ignores what it has no use for.
+    """Options of speech generation; a decoder ignores those that it does not use.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class SpeakOptions:
     temperature : below 1 is less random; 0 takes the most likely value
     engine : sampling engine of autoregressive decoders: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"reference"``
     weights : storage of weights in an engine: ``"fp32"`` or ``"bf16"``
-    parts : parts of an utterance generated at the same time, or ``"auto"``; 1 is exact
+    parts : number of parts of an utterance to generate in parallel, or ``"auto"``; 1 is exact
     streams : random stream of each utterance; 0, 1, 2, ... when None
     progress : called with (samples generated, samples to generate), of all utterances or of the longest
     own : further options of a plugin's decoder, by name
@@ -78,7 +78,7 @@ class Piece(NamedTuple):
 
     Parameters
     ----------
-    utterance : index into what was asked for
+    utterance : index of the utterance
     waveform : (time,) float32 in [-1, 1] at the decoder's rate
     last : whether the piece is the utterance's last
     engine : name of the engine, for the log
@@ -143,8 +143,8 @@ class Decoder(nn.Module):
         ----------
         latents : latents of each utterance
         speakers : speaker index of each, None for a decoder without speakers
-        lengths : samples wanted of each at the decoder's rate, at most frames * hop_samples
-        options : how
+        lengths : number of samples of each at the decoder's rate, at most frames * hop_samples
+        options : options of generation
 
         Yields
         ------

@@ -90,7 +90,7 @@ def hubert(
     sample_rate : must be 16,000 Hz
     size : ``"base"``, ``"large"`` or ``"xlarge"``
     layer : transformer layer whose output is used, from 1
-    frozen : keep the published weights; otherwise they are trained further
+    frozen : keep the published weights; otherwise they are fine-tuned
     dim : channels of the latents
 
     Raises
@@ -143,7 +143,7 @@ class SelfSupervisedEncoder(Encoder):
 
     Parameters
     ----------
-    network : which
+    network : network and weights
     layer : transformer layer whose output is used, from 1
     frozen : keep the published weights, which checkpoints then do not hold
     dim : channels of the latents

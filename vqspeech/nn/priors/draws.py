@@ -13,7 +13,7 @@ def uniform_grid(seed: int, images: range, codebooks: int, grid: tuple[int, int]
     """Draw uniform numbers (images, codebooks, rows, columns) float64 in [0, 1).
 
     They depend on (seed, level, number of the image) alone: Philox (Salmon et al. 2011) with key (seed, image) and
-    counter level * 2^192. So the n-th image is the same whatever else is drawn with it.
+    counter level * 2^192. So the n-th image does not depend on the others.
 
     Parameters
     ----------

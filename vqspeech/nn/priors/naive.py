@@ -28,7 +28,7 @@ def sample_naive(
     condition : (batch,) int64 classes, or (batch, latents), for a model that is conditioned on them
     coarse : (batch, codebooks, rows, columns) codes of the coarser grid, for a model that is conditioned on them
     temperature : see `draw`
-    positions : stop after so many positions, leaving zeros, for benchmarks
+    positions : number of positions to draw, for benchmarks; the others are zero
     """
     checked_temperature(temperature)
     batch, books, rows, columns = uniform.shape

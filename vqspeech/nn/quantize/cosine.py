@@ -69,13 +69,13 @@ class CosineQuantizer(Quantizer):
     def decode(self, codes: Tensor) -> Tensor:
         """See `Quantizer.decode`."""
         with torch.autocast(codes.device.type, enabled=False):
-            return self._raised(self.sphere.decode(codes))
+            return self._expand(self.sphere.decode(codes))
 
     def forward(self, z: Tensor, mask: Tensor | None = None) -> Quantized:
         """See `Quantizer.forward`; stats are those of `fidelity` for the directions."""
         with torch.autocast(z.device.type, enabled=False):
             inner = self.sphere(self._directions(z, mask), mask)
-            z_q = self._raised(inner.z_q)
+            z_q = self._expand(inner.z_q)
             if mask is not None:
                 z_q = z_q.masked_fill(~mask[:, None], 0)
             return Quantized(z_q, inner.codes, inner.losses, inner.stats)
@@ -87,5 +87,5 @@ class CosineQuantizer(Quantizer):
         frames, _ = to_frames(z, mask)
         return from_frames(self._direction(frames), len(z), z.shape[2])
 
-    def _raised(self, directions: Tensor) -> Tensor:
+    def _expand(self, directions: Tensor) -> Tensor:
         return linear(directions.transpose(1, 2), self.up).transpose(1, 2)

@@ -81,7 +81,7 @@ class FiniteScalarQuantizer(Quantizer):
         """See `Quantizer.decode`."""
         with torch.autocast(codes.device.type, enabled=False):
             digits = codes[:, 0, :, None] // self.radix % self.sizes - self.sizes // 2
-            return self._raised(digits.float()).transpose(1, 2)
+            return self._expand(digits.float()).transpose(1, 2)
 
     def forward(self, z: Tensor, mask: Tensor | None = None) -> Quantized:
         """See `Quantizer.forward`; stats are those of `fidelity` for the bounded channels, in steps."""
@@ -89,12 +89,12 @@ class FiniteScalarQuantizer(Quantizer):
             frames, valid = to_frames(z, mask)
             bounded = self._bounded(frames)
             digits = bounded.round()
-            raised = self._raised(straight_through(bounded, digits))
+            expanded = self._expand(straight_through(bounded, digits))
             if valid is not None:
-                raised = raised.masked_fill(~valid[:, None], 0)
+                expanded = expanded.masked_fill(~valid[:, None], 0)
                 bounded, digits = (part.masked_fill(~valid[:, None], 0) for part in (bounded, digits))
             codes = self._codes(digits, valid).view(len(z), 1, z.shape[2])
-            z_q = from_frames(raised, len(z), z.shape[2])
+            z_q = from_frames(expanded, len(z), z.shape[2])
             return Quantized(z_q, codes, {}, fidelity(bounded, digits, valid))
 
     def _bounded(self, frames: Tensor) -> Tensor:
@@ -105,6 +105,6 @@ class FiniteScalarQuantizer(Quantizer):
         codes = ((digits.long() + self.sizes // 2) * self.radix).sum(-1)
         return codes if valid is None else codes * valid
 
-    def _raised(self, digits: Tensor) -> Tensor:
+    def _expand(self, digits: Tensor) -> Tensor:
         """Convert integers (..., levels), scaled to [-1, 1], to all channels (..., dim)."""
         return linear(digits / (self.sizes // 2), self.up)

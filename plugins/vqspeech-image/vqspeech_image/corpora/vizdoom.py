@@ -65,10 +65,10 @@ def read(
         raise ConfigError(f"corpus.options.scenario = {scenario!r}; one of {', '.join(known)}")
     keys = [f"vizdoom/{scenario}/{seed}/{number}" for number in range(clips)]
     splits = splits_of_frames(keys, [clip_frames] * clips, valid, test)
-    wanted = {"config": str(folder / f"{scenario}.cfg"), "clips": clips, "clip_frames": clip_frames, "size": size}
+    settings = {"config": str(folder / f"{scenario}.cfg"), "clips": clips, "clip_frames": clip_frames, "size": size}
 
     def rendered() -> Iterator[npt.NDArray[np.uint8]]:
-        return _rendered({**wanted, "seed": seed}, clips, (clip_frames, size, size, CHANNELS))
+        return _rendered({**settings, "seed": seed}, clips, (clip_frames, size, size, CHANNELS))
 
     return ImageCorpus(
         name="vizdoom",
@@ -92,12 +92,12 @@ def _scenarios() -> Path:
 
 
 def _rendered(
-    wanted: dict[str, object], clips: int, shape: tuple[int, int, int, int]
+    settings: dict[str, object], clips: int, shape: tuple[int, int, int, int]
 ) -> Iterator[npt.NDArray[np.uint8]]:
     """Read clips from the renderer's pipe."""
     with tempfile.TemporaryDirectory(prefix="vqspeech-vizdoom-") as scratch:
         log_path = Path(scratch) / "said"
-        command = [sys.executable, "-m", "vqspeech_image.corpora.vizdoom_renderer", json.dumps(wanted)]
+        command = [sys.executable, "-m", "vqspeech_image.corpora.vizdoom_renderer", json.dumps(settings)]
         with log_path.open("wb") as errors:
             process = subprocess.Popen(command, cwd=scratch, stdout=subprocess.PIPE, stderr=errors)
         assert process.stdout is not None

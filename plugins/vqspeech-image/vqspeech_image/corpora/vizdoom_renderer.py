@@ -21,13 +21,13 @@ ROOMS = 100
 """Rooms to try for one clip."""
 
 
-def render(wanted: dict[str, Any], write: Any) -> None:
+def render(settings: dict[str, Any], write: Any) -> None:
     """Render the clips of `read`, and pass the bytes of each to `write`."""
-    game = _game(wanted["config"])
+    game = _game(settings["config"])
     try:
-        for clip in range(wanted["clips"]):
-            draw = np.random.Generator(np.random.Philox(key=[wanted["seed"] % 2**64, clip]))
-            write(_clip(game, draw, wanted["clip_frames"], wanted["size"]).tobytes())
+        for clip in range(settings["clips"]):
+            draw = np.random.Generator(np.random.Philox(key=[settings["seed"] % 2**64, clip]))
+            write(_clip(game, draw, settings["clip_frames"], settings["size"]).tobytes())
     finally:
         game.close()
 

@@ -195,10 +195,10 @@ def pixel_nll(likelihood: Likelihood, features: Tensor, pixels: Tensor, position
     ----------
     positions : indices into the flattened height and width; None for all
     """
-    flat, wanted = features.flatten(1, 2), pixels.flatten(1, 2)
+    flat, targets = features.flatten(1, 2), pixels.flatten(1, 2)
     if positions is not None:
-        flat, wanted = flat[:, positions], wanted[:, positions]
-    return likelihood.nll(flat, wanted).mean(1) / pixels.shape[-1]
+        flat, targets = flat[:, positions], targets[:, positions]
+    return likelihood.nll(flat, targets).mean(1) / pixels.shape[-1]
 
 
 def to_pixels(likelihood: Likelihood, features: Tensor) -> Tensor:

@@ -21,9 +21,9 @@ def side_by_side(rows: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]
     return np.concatenate(list(rows))
 
 
-def spread(count: int, wanted: int) -> npt.NDArray[np.int64]:
-    """Return at most `wanted` evenly spread indices below `count`."""
-    return np.linspace(0, count - 1, min(count, wanted)).round().astype(np.int64)
+def spread(count: int, most: int) -> npt.NDArray[np.int64]:
+    """Return at most `most` evenly spread indices below `count`."""
+    return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)
 
 
 def draw_curves(runs: Mapping[str, RunDirectory], key: str, unit: str, path: Path) -> Path:
