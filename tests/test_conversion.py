@@ -122,11 +122,11 @@ def test_converting_is_encoding_and_then_decoding_bit_for_bit(encoder, cuts, tmp
 def test_what_is_delivered_is_what_is_returned(checkpoint):
     items = [item("a", 3000), item("b", 64, seed=1)]
     whole = convert(checkpoint, items).waveforms
-    heard = [[], []]
+    delivered = [[], []]
 
     def deliver(utterance, waveform, last):
-        assert not (heard[utterance] and heard[utterance][-1][1])
-        heard[utterance].append((waveform, last))
+        assert not (delivered[utterance] and delivered[utterance][-1][1])
+        delivered[utterance].append((waveform, last))
 
     pieces = [
         Conversion(waveform=iter(np.split(one.waveform, [50])), speaker=one.speaker, key=one.key) for one in items
@@ -134,7 +134,7 @@ def test_what_is_delivered_is_what_is_returned(checkpoint):
     result = convert(checkpoint, iter(pieces), deliver=deliver)
     assert [len(waveform) for waveform in result.waveforms] == [0, 0]
     assert result.samples_per_second > 0
-    for said, waveform in zip(heard, whole, strict=True):
-        assert np.array_equal(np.concatenate([piece for piece, _ in said]), waveform)
-        assert [last for _, last in said] == [False] * (len(said) - 1) + [True]
-    assert len(heard[0]) > 1
+    for parts, waveform in zip(delivered, whole, strict=True):
+        assert np.array_equal(np.concatenate([piece for piece, _ in parts]), waveform)
+        assert [last for _, last in parts] == [False] * (len(parts) - 1) + [True]
+    assert len(delivered[0]) > 1

@@ -107,19 +107,19 @@ def test_ctrl_c_before_anything_was_sampled_leaves_nothing(run, tmp_path, monkey
 @pytest.mark.parametrize("command", ["convert", "decode"])
 def test_options_of_sampling_arrive(command, run, tmp_path):
     arguments, target = prepared(command, run, tmp_path, "a.wav", 0.5)
-    said = {}
+    results = {}
     for options in ("", "--engine reference", "--engine cpu --weights bf16", "--seed 1", "--temperature 0"):
         result = invoke(*arguments, *options.split())
         assert result.exit_code == 0, result.stderr
         assert "x real time (" in result.stderr
-        said[options] = result.stderr, audio.read(target, RATE)
+        results[options] = result.stderr, audio.read(target, RATE)
         assert result.stdout == f"{target}\n"
-        assert len(said[options][1]) == 8000
-    assert "(reference engine)" in said["--engine reference"][0]
-    assert "(cpu engine)" in said["--engine cpu --weights bf16"][0]
-    assert np.array_equal(said[""][1][:4000], said["--engine reference"][1][:4000])
+        assert len(results[options][1]) == 8000
+    assert "(reference engine)" in results["--engine reference"][0]
+    assert "(cpu engine)" in results["--engine cpu --weights bf16"][0]
+    assert np.array_equal(results[""][1][:4000], results["--engine reference"][1][:4000])
     for options in ("--seed 1", "--temperature 0"):
-        assert not np.array_equal(said[""][1], said[options][1])
+        assert not np.array_equal(results[""][1], results[options][1])
 
 
 @pytest.mark.parametrize("command", ["convert", "decode"])

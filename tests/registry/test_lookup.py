@@ -89,9 +89,7 @@ def test_a_name_of_a_plugin_that_is_switched_off_says_so(fake_dist, isolated_reg
 @pytest.mark.parametrize("arguments", [("quantizer", "vqspeech-lfq/lfq"), ("quantizer", "lfq", "vqspeech-lfq")])
 def test_a_plugin_that_is_not_installed_says_what_to_install(arguments, isolated_registry):
     isolated_registry()
-    with pytest.raises(
-        PluginError, match=r"quantizer 'lfq' comes from the plugin vqspeech-lfq.*pip install vqspeech-lfq"
-    ):
+    with pytest.raises(PluginError, match=r"quantizer 'lfq' .* vqspeech-lfq.*pip install vqspeech-lfq"):
         lookup.get(*arguments)
 
 

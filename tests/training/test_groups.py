@@ -138,8 +138,8 @@ def test_a_resumed_run_has_the_same_bits(tmp_path):
     ours, theirs = state(tmp_path / "run", 8), state(tmp_path / "whole", 8)
     for name in ("model", "average"):
         assert all(torch.equal(ours[name][key], theirs[name][key]) for key in theirs[name])
-    for mine, other in zip(ours["optimizers"], theirs["optimizers"], strict=True):
-        assert all(torch.equal(mine["state"][key]["exp_avg"], other["state"][key]["exp_avg"]) for key in other["state"])
+    for own, other in zip(ours["optimizers"], theirs["optimizers"], strict=True):
+        assert all(torch.equal(own["state"][key]["exp_avg"], other["state"][key]["exp_avg"]) for key in other["state"])
 
 
 class TwiceTask(CopyTask):

@@ -70,10 +70,10 @@ def torchrun(tmp_path_factory, config, write_toml):
 def ended(child, timeout=120):
     """The exit code of a started command, and what it said."""
     try:
-        said = child.communicate(timeout=timeout)[0]
+        output = child.communicate(timeout=timeout)[0]
     finally:
         child.kill()
-    return child.returncode, said
+    return child.returncode, output
 
 
 @pytest.fixture(scope="module")
@@ -88,9 +88,9 @@ def one(tmp_path_factory, config, prepared_run, store):
 def two(tmp_path_factory, config, prepared_run, torchrun):
     """The run of two processes, with what they said."""
     run = prepared_run(tmp_path_factory.mktemp("two") / "run", config)
-    code, said = ended(torchrun(run))
-    assert code == 0, said
-    return run, said
+    code, output = ended(torchrun(run))
+    assert code == 0, output
+    return run, output
 
 
 def state(run, step):
@@ -138,13 +138,13 @@ def test_a_process_that_dies_ends_the_job_with_a_message_and_two_go_on_where_one
     shutil.copytree(one, tmp_path / "run")
     for step in (16, 20):
         shutil.rmtree(tmp_path / "run" / "checkpoints" / f"step-{step:08}")
-    code, said = ended(torchrun(tmp_path / "run", RANK_1_DIES_AT="17"))
+    code, output = ended(torchrun(tmp_path / "run", RANK_1_DIES_AT="17"))
     assert code == 1
-    assert "Error: another process of this job ended or cannot be reached" in said
-    assert "Run the same command again to continue from the last checkpoint" in said
+    assert "Error: another process of this job ended or cannot be reached" in output
+    assert "Run the same command again to continue from the last checkpoint" in output
     assert sorted((tmp_path / "run" / "checkpoints").glob("step-*"))[-1].name == "step-00000016"
-    code, said = ended(torchrun(tmp_path / "run"))
-    assert code == 0, said
+    code, output = ended(torchrun(tmp_path / "run"))
+    assert code == 0, output
     assert_same_training(tmp_path / "run", one)
 
 
@@ -156,11 +156,11 @@ def test_a_signal_stops_all_processes_at_the_same_step(one, tmp_path, config, pr
     while not read_metrics(run / "metrics.jsonl") and child.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     child.send_signal(signal.SIGTERM)
-    code, said = ended(child)
+    code, output = ended(child)
     assert code != 0
     stopped = [row["step"] for row in read_metrics(run / "metrics.jsonl") if row["split"] == "interrupted"]
-    assert len(stopped) == 1, said
-    assert said.count("Run the same command again") == 1
+    assert len(stopped) == 1, output
+    assert output.count("Run the same command again") == 1
     assert state(run, stopped[0])["step"] == stopped[0]
 
 

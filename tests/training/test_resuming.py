@@ -147,11 +147,11 @@ def test_the_command_stopped_by_sigterm_and_run_again_is_as_never_stopped(tmp_pa
         while not rows(tmp_path / "run", "train") and child.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
         child.send_signal(signal.SIGTERM)
-        said = child.communicate(timeout=60)[1]
+        errors = child.communicate(timeout=60)[1]
     finally:
         child.kill()
-    assert child.returncode == 130, said
-    assert "Run the same command again" in said
+    assert child.returncode == 130, errors
+    assert "Run the same command again" in errors
     (stopped,) = rows(tmp_path / "run", "interrupted")
     assert 0 < stopped["step"] < 150
     assert subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0

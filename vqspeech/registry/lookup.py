@@ -182,7 +182,8 @@ def _unknown(host: Host, kind: str, name: str, from_distribution: str) -> Unknow
     here = {canonical(plugin.provider.distribution) for plugin in host.plugins} | {"vqspeech"}
     if from_distribution and from_distribution not in here:
         return PluginError(
-            f"{kind} {plain!r} comes from the plugin {from_distribution}, which is not installed: pip install {from_distribution}"
+            f"{kind} {plain!r} is part of the plugin {from_distribution}, which is not installed: "
+            f"pip install {from_distribution}"
         )
     known = [entry.spec.name for entry in host.entries(kind)]
     hint = MORE

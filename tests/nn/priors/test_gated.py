@@ -88,12 +88,12 @@ def test_attention_is_its_formula():
     for here in range(rows * columns):
         answers = []
         for head in range(2):
-            mine = slice(3 * head, 3 * head + 3)
+            channels = slice(3 * head, 3 * head + 3)
             # The weight of "nothing before".
             weights = [torch.zeros((), dtype=torch.float64)]
-            weights += [asked[here, mine] @ known[before, :6][mine] / 3**0.5 for before in range(here)]
+            weights += [asked[here, channels] @ known[before, :6][channels] / 3**0.5 for before in range(here)]
             shares = torch.stack(weights).softmax(0)[1:]
-            answers.append(sum((w * known[b, 6:][mine] for b, w in enumerate(shares)), torch.zeros(3).double()))
+            answers.append(sum((w * known[b, 6:][channels] for b, w in enumerate(shares)), torch.zeros(3).double()))
         left = seen[here, :4]
         first, second = block.output(torch.cat([left, *answers])).chunk(2)
         wanted.append(left + block.residual(first.tanh() * second.sigmoid()))
