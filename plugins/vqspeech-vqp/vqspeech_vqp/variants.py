@@ -112,7 +112,7 @@ class Rotation(PeerQuantizer):
 def rotation(dim: int, *, codebook_size: int = 512, beta: float = 1.0) -> Rotation:
     """Make a codebook with the rotation trick; `beta` weights both losses, as in the peer."""
     _at_least(1, codebook_size=codebook_size)
-    require(beta > 0, "beta", beta, "above 0; nothing else teaches the codebook")
+    require(beta > 0, "beta", beta, "above 0; no other loss trains the codebook")
     require(dim >= 2, "dim", dim, "at least 2; one dimension has no rotations")
     peer = peer_class("VectorQuantize")(
         dim=dim,
