@@ -101,8 +101,8 @@ def test_signs_are_one_bit_each():
     [
         ("vqp-lfq", {"codebook_size": 12}, r"codebook_size = 12 cannot be used; a power of two"),
         ("vqp-bsq", {"codebook_size": 2**15}, r"at most 16384"),
-        ("vqp-simvq", {"beta": -1}, rr"beta = -1(\.0)? cannot be used; at least 0"),
-        ("vqp-rotation", {"beta": 0}, rr"beta = 0(\.0)? cannot be used; above 0"),
+        ("vqp-simvq", {"beta": -1}, r"beta = -1(\.0)? cannot be used; at least 0"),
+        ("vqp-rotation", {"beta": 0}, r"beta = 0(\.0)? cannot be used; above 0"),
         ("vqp-random-projection", {"code_dim": 1}, r"code_dim = 1 cannot be used; at least 2"),
     ],
 )
