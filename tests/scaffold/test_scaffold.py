@@ -188,7 +188,7 @@ def test_the_command_writes_into_the_working_folder_and_says_what_to_do_next(tmp
     result = CliRunner().invoke(app, ["plugins", "new", "quantizer", "my-vq"])
     assert result.exit_code == 0, result.stderr
     assert (tmp_path / "vqspeech-my-vq" / "vqspeech_my_vq.py").is_file()
-    assert "pip install -e vqspeech-my-vq" in result.stdout
+    assert "pip install -e 'vqspeech-my-vq[dev]'" in result.stdout
     again = CliRunner().invoke(app, ["plugins", "new", "quantizer", "my-vq"])
     assert again.exit_code == 2
     assert "exists already" in again.stderr

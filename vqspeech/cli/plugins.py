@@ -20,7 +20,7 @@ from vqspeech.registry.specs import Spec
 
 app = typer.Typer(help="List, show, diagnose and create plugins.", add_completion=False, no_args_is_help=True)
 
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("list")
@@ -85,7 +85,7 @@ def new(
     if not out.is_dir():
         raise InputError(f"--out {str(out)!r} is not a folder; give an existing one, vqspeech-NAME is created inside")
     folder = write_plugin(kind, name, out)
-    print(f"wrote {folder}. Next:\n  pip install -e {folder}\n  pytest {folder}")
+    print(f"wrote {folder}. Next:\n  pip install -e '{folder}[dev]'\n  pytest {folder}")
 
 
 def _shown(entry: Entry[Spec], clashing: set[tuple[str, str]]) -> str:
