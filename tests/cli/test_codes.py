@@ -79,6 +79,13 @@ def test_what_cannot_be_used_exits_with_2(invoke, arguments, message):
     assert message in result.stderr
 
 
+def test_no_folder_is_made_of_the_name_of_another_kind_of_table(invoke, tmp_path):
+    result = invoke("--out", "codes.csv")
+    assert result.exit_code == 2
+    assert "'codes.csv'" in result.stderr and ".parquet" in result.stderr
+    assert not (tmp_path / "codes.csv").exists()
+
+
 def test_nothing_readable_exits_with_2(invoke, tmp_path):
     result = invoke("--out", "codes.parquet", source="recordings/broken.wav")
     assert result.exit_code == 2

@@ -162,6 +162,14 @@ def test_many_files_go_to_a_folder_and_none_replaces_its_source(run, tmp_path):
     assert "is the input itself" in result.stderr
 
 
+def test_no_folder_is_made_of_the_name_of_another_kind_of_audio(run, tmp_path):
+    speech(tmp_path, "a.wav", 0.1)
+    result = invoke("convert", run, tmp_path / "a.wav", "--speaker", "p226", "--out", tmp_path / "b.mp3")
+    assert result.exit_code == 2
+    assert "b.mp3" in result.stderr and ".flac" in result.stderr
+    assert not (tmp_path / "b.mp3").exists()
+
+
 def test_a_file_that_breaks_off_leaves_no_output(run, tmp_path):
     source = speech(tmp_path, "a.wav", 1)
     source.write_bytes(source.read_bytes()[:20000])

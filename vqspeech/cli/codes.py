@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Run or checkpoint directory.")]
 
+_OTHER_TABLES = frozenset({".csv", ".json", ".jsonl", ".npy", ".npz", ".pkl", ".pt", ".tsv", ".txt"})
+
 
 def encode(
     run: Run,
@@ -38,7 +40,10 @@ def encode(
     from vqspeech.codec.load import load_with_modality
     from vqspeech.codec.speech import SpeechCodec
     from vqspeech.encoding.plan import Shard
+    from vqspeech.errors import InputError
 
+    if out.suffix.lower() in _OTHER_TABLES and not out.is_dir():
+        raise InputError(f"--out {str(out)!r}: codes are written as .parquet; give such a file, or a folder")
     chosen = Shard.of_rank() if shard is None else Shard.parse(shard)
     modality, loaded = load_with_modality(run, device=_device(device))
     if isinstance(loaded, SpeechCodec):
@@ -64,7 +69,8 @@ def _encode_speech(
         typer.echo(f"skipped {path}: {reason}", err=True)
     encoded = result.encoded
     rate = codec.sample_rate / codec.hop_samples
-    facts = [f"{encoded.utterances} files, {encoded.seconds:.1f} s of speech, {rate:g} codes per second"]
+    files = f"{encoded.utterances} file{'' if encoded.utterances == 1 else 's'}"
+    facts = [f"{files}, {encoded.seconds:.1f} s of speech, {rate:g} codes per second"]
     if encoded.skipped:
         facts.append(f"{len(encoded.skipped)} skipped")
     if result.before:

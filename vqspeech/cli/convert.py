@@ -25,6 +25,7 @@ def convert(
     from functools import partial
 
     from vqspeech import audio
+    from vqspeech.audio.find import AUDIO_SUFFIXES
     from vqspeech.audio.stream import blocks
     from vqspeech.codec.load import load_speech
     from vqspeech.conversion import Conversion
@@ -37,6 +38,8 @@ def convert(
     codec.voice(speaker)
     files = audio.find_audio(audio_files)
     to_file = out.suffix.lower() in (".wav", ".flac")
+    if not to_file and out.suffix.lower() in AUDIO_SUFFIXES and not out.is_dir():
+        raise InputError(f"--out {str(out)!r}: speech is written as .wav or .flac; give such a file, or a folder")
     if to_file and len(files) > 1:
         raise InputError(f"{len(files)} files cannot all go to {out}; give a folder as --out")
     names = unique_names(files)
