@@ -166,7 +166,7 @@ def test_a_group_runs_under_one_name_and_a_failure_is_tried_again(recipe):
 
 def test_interruption_is_no_failure_of_a_stage(recipe):
     def work(name):
-        raise Interrupted("stopped by signal 2")
+        raise Interrupted("SIGINT")
 
     with pytest.raises(Interrupted):
         recipe.run(stages=grouped(recipe, work))

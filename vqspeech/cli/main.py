@@ -125,7 +125,9 @@ def report(error: Exception) -> int:
     message, code = _explain(error)
     if _debugging():
         traceback.print_exception(error)
-    print(f"Error: {' '.join(message.split(chr(10)))}", file=sys.stderr)
+    # Training that a signal stopped has saved its work: no error.
+    prefix = "Interrupted" if code == 130 else "Error"
+    print(f"{prefix}: {' '.join(message.split(chr(10)))}", file=sys.stderr)
     return code
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -250,7 +251,7 @@ class Trainer(Stepper):
             if stop and not last:
                 log.write(self._row("interrupted", log))
                 saved = f"saved {self.run.checkpoint(self.steps)}. Run the same command again to continue"
-                stopped = Interrupted(f"stopped by signal {stop} at step {self.steps} of {train.steps}; {saved}")
+                stopped = Interrupted(f"{signal.Signals(stop).name} at step {self.steps} of {train.steps}; {saved}")
                 raise self.processes.shared_error(stopped)
 
     def _count(self, terms: dict[str, Tensor], passes: list[Pass]) -> None:
