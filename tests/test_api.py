@@ -115,6 +115,7 @@ def test_audio_of_another_rate_is_resampled(model, waveforms):
         (np.zeros(0, np.float32), AudioError, "0 samples"),
         (np.full(8, np.nan, np.float32), AudioError, "not finite"),
         ([np.zeros((2, 8), np.float32)], InputError, "1 dimensions"),
+        ("hello.wav", InputError, "'hello.wav'.*not a path"),
     ],
 )
 def test_audio_that_cannot_be_encoded_is_named(model, given, error, message):

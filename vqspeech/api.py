@@ -143,8 +143,10 @@ class Model:
 
         if not np.issubdtype(row.dtype, np.floating):
             raise AudioError(f"audio of type {row.dtype}; give floating-point samples in [-1, 1]")
-        if not len(row) or not np.isfinite(row).all():
-            raise AudioError(f"audio of {len(row)} samples that are empty or not finite")
+        if not len(row):
+            raise AudioError("audio of 0 samples; give at least one")
+        if not np.isfinite(row).all():
+            raise AudioError("audio with samples that are not finite (NaN or infinite)")
         samples = row.astype(np.float32)
         if sample_rate is not None and sample_rate != self.sample_rate:
             if not 1 <= sample_rate < math.inf:
@@ -245,6 +247,8 @@ def _rows(
     """
     import torch
 
+    if isinstance(given, str | Path):
+        raise InputError(f"{what} = {str(given)!r}; give an array, not a path: read files with soundfile or librosa")
     if isinstance(given, list | tuple):
         parts = [_rows(item, dimensions, what, nothing) for item in given]
         if any(len(rows) != 1 or np.ndim(item) != dimensions for (rows, _), item in zip(parts, given, strict=True)):
@@ -258,7 +262,9 @@ def _rows(
         given = given.float()
     array = given.detach().cpu().numpy() if isinstance(given, torch.Tensor) else np.asarray(given)
     if array.ndim not in (dimensions, dimensions + 1):
-        raise InputError(f"{what} of shape {array.shape}; give {dimensions} dimensions, or one more for a batch")
+        raise InputError(
+            f"{what} of shape {array.shape}; give an array of {dimensions} or, for a batch, {dimensions + 1} dimensions"
+        )
     batch = array.ndim > dimensions
 
     def restore(results: list[npt.NDArray[Any]]) -> Any:

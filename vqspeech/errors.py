@@ -61,8 +61,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str], hint: str = "") -> 
     hint : a closing sentence that says what to do
     """
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    shown = names if len(names) <= 12 else (difflib.get_close_matches(name, names, n=12, cutoff=0.0) or names[:12])
+    near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
+    shown = names if len(names) <= 12 else (difflib.get_close_matches(str(name), names, n=12, cutoff=0.0) or names[:12])
     listing = ", ".join(shown) + (f", ... ({len(names)} in all)" if len(shown) < len(names) else "")
     parts = [f"unknown {kind} {name!r}; known: {listing or 'none'}."]
     if near:

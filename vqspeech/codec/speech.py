@@ -188,7 +188,9 @@ class SpeechCodec:
                 f"{utterance.key!r} has codes of shape {codes.shape}; {self.path} has ({len(sizes)} codebooks, frames)"
             )
         if any(book.min(initial=0) < 0 or book.max(initial=0) >= size for book, size in zip(codes, sizes, strict=True)):
-            raise InputError(f"{utterance.key!r} has codes outside the codebooks of {self.path}, {sizes}")
+            raise InputError(
+                f"utterance {utterance.key!r} has codes outside the codebooks of {self.path}, of sizes {sizes}"
+            )
         if not 0 <= utterance.n_samples <= codes.shape[1] * self.hop_samples:
             raise InputError(
                 f"{utterance.key!r} has {codes.shape[1]} codes of {self.hop_samples} samples, which are not "
