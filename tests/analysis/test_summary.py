@@ -48,8 +48,9 @@ def test_every_value_of_a_summary_is_in_its_text():
     assert lines[:3] == ["n      3", "share  0.2500", "by speaker"]
     assert lines[3:5] == ["  anna", "    mean  1e-05"]
     assert lines[5] == "long"
-    assert lines[6:46] == [f"  - {number}" for number in range(40)]
-    assert lines[46] == "none   -"
+    assert " ".join(lines[6:-1]).split() == [str(number) for number in range(40)]
+    assert all(line.startswith("  ") and len(line) <= 100 for line in lines[6:-1])
+    assert lines[-1] == "none   -"
 
 
 def test_numbers_have_dotted_names_and_skip_what_is_none():

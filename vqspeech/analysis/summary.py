@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,9 @@ def _lines(values: Mapping[str, Any], indent: str) -> Iterator[str]:
         deeper = f"{indent}  "
         if isinstance(value, Mapping):
             yield from _lines(value, deeper)
+            continue
+        if all(isinstance(item, int | float) for item in value):
+            yield from textwrap.wrap(" ".join(map(_short, value)), 100, initial_indent=deeper, subsequent_indent=deeper)
             continue
         for item in value:
             if isinstance(item, Mapping):
@@ -142,4 +146,4 @@ def table_lines(table: Table) -> list[str]:
 
 
 def _cell(value: float | None) -> str | None:
-    return None if value is None else _short(float(value))
+    return None if value is None else _short(value)
