@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import textwrap
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Run or checkpoint directory.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def info(run: Run, as_json: AsJson = False) -> None:
@@ -37,16 +39,30 @@ def info(run: Run, as_json: AsJson = False) -> None:
     # Models of any modality: a line per table, and one for all single values.
     for name, value in facts["model"].items():
         if isinstance(value, dict):
-            lines[name] = json.dumps(value)
+            lines[name] = _settings(value)
     single = {name: value for name, value in facts["model"].items() if not isinstance(value, dict)}
-    lines["model"] = json.dumps(single)
+    lines["model"] = _settings(single)
     for kind, origin in plugins.items():
         lines[kind] = f"{lines.get(kind, origin['name'])} by {origin['distribution']} {origin['version']}"
     if facts.get("decoder_path"):
         lines["decoder path"] = facts["decoder_path"]
-    lines["validation"] = json.dumps(facts["validation"])
+    lines["validation"] = _settings(facts["validation"]) if facts["validation"] else "none"
     for name, text in lines.items():
-        typer.echo(f"{name:12} {text}")
+        wrapped = textwrap.wrap(text, 100, break_long_words=False, break_on_hyphens=False)
+        typer.echo(f"{name:12} " + ("\n" + 13 * " ").join(wrapped))
+
+
+def _settings(table: Mapping[str, Any]) -> str:
+    """Format a table as ``key=value, ...``; keys of nested tables are dotted."""
+    return ", ".join(_pairs(table, ""))
+
+
+def _pairs(table: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _pairs(value, f"{prefix}{key}.")
+        elif value not in (None, ""):
+            yield f"{prefix}{key}={value:.4g}" if isinstance(value, float) else f"{prefix}{key}={value}"
 
 
 def speakers(run: Run, as_json: AsJson = False) -> None:
