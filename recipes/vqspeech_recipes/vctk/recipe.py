@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
 from vqspeech.analysis.contract import AnalysisContext
@@ -36,6 +37,8 @@ def run(request: RecipeRequest) -> RecipeOutcome:
     for sentence in settings.choices:
         say(sentence)
     runs.open_run(request.out, settings.run, fresh=request.fresh)
+    # The page's command repeats the run wherever VQSPEECH_DATA points.
+    request = replace(request, corpus=settings.run.corpus.name)
     return run_experiment(request, VctkRecipe(RunDirectory(request.out), settings).experiment())
 
 
