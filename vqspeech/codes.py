@@ -190,7 +190,7 @@ class CodeTable:
             )
         except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
             raise InputError(
-                f"{path} is not a table of codes ({error}); `vqspeech encode RUN AUDIO --out {path}` writes one"
+                f"{path} is not a table of codes ({error}); `vqspeech encode RUN AUDIO --out CODES.parquet` writes one"
             ) from error
 
 

@@ -50,7 +50,7 @@ def analyze(
     include_silence: Annotated[bool, typer.Option("--include-silence", hidden=True)] = False,
     train_data: Annotated[Path | None, typer.Option(hidden=True)] = None,
     seed: Annotated[int, typer.Option(help="Seed of baselines and intervals.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Analyse the codes of a run; several runs are compared with mean and standard deviation."""
     from vqspeech.analysis.running import check_media, check_options, find_analysis, run_analysis

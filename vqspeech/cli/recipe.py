@@ -18,7 +18,7 @@ app = typer.Typer(help="Run a whole experiment, from corpus to report.", add_com
 
 
 @app.command("list")
-def list_recipes(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+def list_recipes(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List the recipes."""
     entries = lookup.entries(RecipeSpec)
     if as_json:

@@ -17,7 +17,7 @@ def train(
     setting: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one value, e.g. train.steps=2000.")
     ] = None,
-    fresh: Annotated[bool, typer.Option(help="Start over: delete the earlier run in OUT.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete the earlier run in OUT, and start over.")] = False,
 ) -> None:
     """Train a model, or continue training when OUT exists.
 

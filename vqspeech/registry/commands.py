@@ -19,7 +19,7 @@ def register_commands() -> list[CommandSpec]:
         CommandSpec(
             name="info",
             target="vqspeech.cli.runs:info",
-            summary="Describe a run or checkpoint: configuration, steps, speakers, plugins.",
+            summary="Describe the model, data and state of a run.",
         ),
         CommandSpec(name="speakers", target="vqspeech.cli.runs:speakers", summary="List the speakers of a run."),
         CommandSpec(name="encode", target="vqspeech.cli.codes:encode", summary="Encode recordings to codes."),

@@ -14,8 +14,8 @@ from vqspeech.errors import InputError
 
 NO_ALIGNMENTS = (
     "no utterance of this corpus has a phone alignment. Align it with the Montreal Forced Aligner and give its "
-    "TextGrids with --alignments DIR, or put .TextGrid, .phn, .lab or .ctm files beside the audio; "
-    "see docs/alignments.md"
+    "TextGrids to `vqspeech analyze phonemes RUN --alignments DIR`, or put .TextGrid, .phn, .lab or .ctm files beside "
+    "the audio; see docs/alignments.md"
 )
 
 
