@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -26,6 +27,12 @@ class Interrupted(TrainingError):  # noqa: N818
     """Training that a signal stopped, after saving (exit code 130, as for Ctrl-C)."""
 
     exit_code = 130
+
+
+def interrupted(number: int, step: int, steps: int, checkpoint: Path) -> Interrupted:
+    """Return the exception for a run that signal `number` stopped at a step of `steps`, saved in `checkpoint`."""
+    saved = f"saved {checkpoint}. Run the same command again to continue"
+    return Interrupted(f"{signal.Signals(number).name} at step {step} of {steps}; {saved}")
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from vqspeech.training.means import StepMeans
 from vqspeech.training.metrics import MetricsLog, Stopwatch, in_bits, logged_name
 from vqspeech.training.processes import Processes
 from vqspeech.training.stepper import Pass, Stepper
-from vqspeech.training.stopping import DUPLICATE_SIGNAL_S, Interrupted, TrainingError, deferred_signals, described
+from vqspeech.training.stopping import DUPLICATE_SIGNAL_S, TrainingError, deferred_signals, described, interrupted
 from vqspeech.training.usage import CodebookUsage
 from vqspeech.training.weights import WeightAverage
 
@@ -250,8 +249,7 @@ class Trainer(Stepper):
                     self.save()
             if stop and not last:
                 log.write(self._row("interrupted", log))
-                saved = f"saved {self.run.checkpoint(self.steps)}. Run the same command again to continue"
-                stopped = Interrupted(f"{signal.Signals(stop).name} at step {self.steps} of {train.steps}; {saved}")
+                stopped = interrupted(stop, self.steps, train.steps, self.run.checkpoint(self.steps))
                 raise self.processes.shared_error(stopped)
 
     def _count(self, terms: dict[str, Tensor], passes: list[Pass]) -> None:
