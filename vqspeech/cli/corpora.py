@@ -47,7 +47,10 @@ def check(
     deep: Annotated[bool, typer.Option("--deep", help="Decode every file, not only its header.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read a corpus and show its variant, speakers, utterances, hours and skipped files."""
+    """Read a corpus and describe it.
+
+    Shows its variant, speakers, utterances, hours and skipped files.
+    """
     from vqspeech.config import CorpusConfig
     from vqspeech.corpora.reading import read_corpus
     from vqspeech.errors import CorpusError
@@ -80,7 +83,10 @@ def prepare(
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default one per core.")] = None,
 ) -> None:
-    """Decode a corpus once, for `vqspeech encode`; an interrupted call resumes."""
+    """Decode a corpus once, for `vqspeech encode`.
+
+    An interrupted call resumes.
+    """
     from vqspeech.config import CorpusConfig
     from vqspeech.corpora.reading import read_corpus
     from vqspeech.corpora.store import prepare as prepare_store
@@ -125,7 +131,10 @@ def download(
     data_dir: Annotated[Path, typer.Option(help="Folder for the corpus.")],
     keep_archive: Annotated[bool, typer.Option("--keep-archive", help="Keep the zip beside the corpus.")] = False,
 ) -> None:
-    """Download VCTK 0.92 (11 GB, CC BY 4.0); an interrupted download resumes."""
+    """Download VCTK 0.92 (11 GB, CC BY 4.0).
+
+    An interrupted download resumes.
+    """
     from vqspeech.corpora import download as downloads
     from vqspeech.errors import unknown_name
 

@@ -63,7 +63,10 @@ def show(name: Annotated[str, typer.Argument(help="A name, or distribution/name.
 
 @app.command("doctor")
 def doctor(as_json: AsJson = False) -> None:
-    """Show import time and failures of each plugin; exit with code 1 after any failure."""
+    """Show import time and failures of each plugin.
+
+    Exits with code 1 after any failure.
+    """
     host = hosts.current()
     host.probe()
     host.probe_targets()
@@ -79,7 +82,10 @@ def new(
     name: Annotated[str, typer.Argument(help="Its registered name, for example my-vq.")],
     out: Annotated[Path, typer.Option(help="Existing folder to write vqspeech-NAME into.")] = Path("."),
 ) -> None:
-    """Create a plugin: a complete distribution with a module, its tests and a README."""
+    """Create a plugin.
+
+    It is a complete distribution with a module, its tests and a README.
+    """
     from vqspeech.scaffold import write_plugin
 
     if not out.is_dir():

@@ -32,7 +32,10 @@ def list_recipes(as_json: Annotated[bool, typer.Option("--json", help="Print JSO
 
 @app.command("show")
 def show(name: Annotated[str, typer.Argument(help="The recipe.")]) -> None:
-    """Show the stages and presets of a recipe; presets hold the settings that --set changes."""
+    """Show the stages and presets of a recipe.
+
+    Presets hold the settings that --set changes.
+    """
     entry = lookup.find(RecipeSpec, name)
     spec = entry.spec
     print(f"{spec.name}: {spec.summary}\nfrom: {entry.provider}\nstages: {', '.join(spec.stages)}")
