@@ -15,7 +15,7 @@ def now(monkeypatch):
 
 def test_progress_prints_plain_lines_seldom_and_at_the_end(capsys):
     progress = Progress("train", 100, done=40, every_s=1000)
-    progress._spoken = progress.started
+    progress._shown_at = progress.started
     for done in range(41, 101):
         progress.update(done, "nll 3.00 bit")
     (line,) = capsys.readouterr().err.splitlines()
