@@ -91,9 +91,10 @@ def test_a_failure_to_compile_either_pass_is_one_warning_with_the_reason(backend
             found = call(module, torch.ones(rows, 3))
             found.sum().backward()
             assert torch.equal(found, product(module, torch.ones(rows, 3)))
-    assert len(caught) == 1
-    assert "RuntimeError: no working compiler" in str(caught[0].message)
-    assert "many more lines" not in str(caught[0].message)
+    # PyTorch has warnings of its own, such as a RuntimeWarning about guards on Python 3.13.0.
+    (said,) = (str(warning.message) for warning in caught if warning.category is UserWarning)
+    assert "RuntimeError: no working compiler" in said
+    assert "many more lines" not in said
 
 
 def test_too_little_memory_is_no_failure_to_compile(graphs):
