@@ -5,7 +5,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from vqspeech.cli.corpora import app
-from vqspeech.errors import CheckpointError, CorpusError, InputError, UnknownNameError, VQSpeechError
+from vqspeech.errors import CheckpointError, ConfigError, CorpusError, InputError, UnknownNameError, VQSpeechError
 
 
 def run(*arguments):
@@ -45,6 +45,17 @@ def test_check_says_what_is_there_and_what_was_skipped(data):
     assert "VCTK 0.80" in text
     assert "skipped     1 files (headers only; --deep decodes every file)" in text
     assert "p226_002.wav: not audio" in text
+
+
+def test_check_reads_the_corpus_of_a_configuration(data, tmp_path):
+    config = tmp_path / "run.toml"
+    part = '{corpus = "vctk", folder = ".", without = ["p226"]}'
+    config.write_text(f'[corpus]\nname = "mixture"\noptions = {{parts = [{part}]}}\n')
+    facts = json.loads(run("check", config, "--data-dir", data, "--json"))
+    assert (facts["corpus"], facts["speakers"]) == ("mixture", ["p225"])
+    config.write_text('[corpus]\nnme = "mixture"\n')
+    with pytest.raises(ConfigError, match=r"corpus\.nme"):
+        run("check", config)
 
 
 def test_deep_decodes_every_file(data):

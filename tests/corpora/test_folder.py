@@ -104,3 +104,17 @@ def test_real_speechocean(real_data):
     corpus = folder.read(real_data("speechocean"))
     assert (len(corpus.utterances), len(corpus.speakers), len(corpus.skipped)) == (670, 67, 0)
     assert corpus.utterances[0].text
+
+
+def test_splits_by_text_put_no_sentence_into_two_splits(tmp_path, tone):
+    rows = ["path,speaker,text"]
+    for number in range(30):
+        for speaker, text in (("ann", f"Sentence, {number}!"), ("bob", f"SENTENCE {number}")):
+            rows.append(f'{speaker}/{number}.wav,{speaker},"{text}"')
+            tone(tmp_path / speaker / f"{number}.wav")
+    (tmp_path / "metadata.csv").write_text("\n".join(rows) + "\n")
+    splits: dict[str, set[str]] = {}
+    for utterance in folder.read(tmp_path, split_by="text").utterances:
+        splits.setdefault(utterance.id.split("_")[1], set()).add(utterance.split)
+    assert all(len(found) == 1 for found in splits.values())
+    assert len(set.union(*splits.values())) > 1

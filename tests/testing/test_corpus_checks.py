@@ -11,6 +11,7 @@ import pytest
 from vqspeech import audio
 from vqspeech.alignment.base import Alignment, Interval
 from vqspeech.corpora import folder as folder_corpus
+from vqspeech.corpora.mixture import Part
 from vqspeech.registry import lookup
 from vqspeech.testing import corpus_checks
 from vqspeech.testing.corpora import CHECKS, CorpusSubject
@@ -74,6 +75,20 @@ def test_librispeech(check):
 
 @corpus_checks("timit", write_timit)
 def test_timit(check):
+    check()
+
+
+def write_parts(root: Path) -> None:
+    for name, write in (("own", write_folders), ("libri", write_librispeech)):
+        (root / name).mkdir()
+        write(root / name)
+
+
+PARTS = [{"corpus": "folder", "folder": "own"}, {"corpus": "librispeech", "folder": "libri"}]
+
+
+@corpus_checks("mixture", write_parts, options={"parts": [Part(**part) for part in PARTS]})
+def test_mixture(check):
     check()
 
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from vqspeech.config import CorpusConfig
     from vqspeech.corpora.base import Corpus
 
 app = typer.Typer(help="List, check, prepare and download corpora.", add_completion=False, no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Named = Annotated[
+    str, typer.Argument(help="A registered corpus (vqspeech corpora list), or CONFIG.toml with a table corpus.")
+]
 _SHOWN_FILES = 20
 
 
@@ -37,11 +42,11 @@ def list_corpora(as_json: AsJson = False) -> None:
 
 @app.command("check")
 def check(
-    name: Annotated[str, typer.Argument(help="A registered corpus: vqspeech corpora list.")],
-    data_dir: Annotated[Path | None, typer.Option(help="Folder of the corpus.")] = None,
+    name: Named,
+    data_dir: Annotated[Path | None, typer.Option(envvar="VQSPEECH_DATA", help="Folder of the corpus.")] = None,
     mic: Annotated[str | None, typer.Option(help="VCTK 0.92 only: mic1 or mic2.")] = None,
     split_by: Annotated[
-        str | None, typer.Option(help="utterance (seen speakers; default) or speaker (disjoint speakers).")
+        str | None, typer.Option(help="utterance (default), speaker (disjoint speakers) or text (disjoint sentences).")
     ] = None,
     speakers: Annotated[str | None, typer.Option(help="A number, or names with commas.")] = None,
     deep: Annotated[bool, typer.Option("--deep", help="Decode every file, not only its header.")] = False,
@@ -51,20 +56,20 @@ def check(
 
     Shows its variant, speakers, utterances, hours and skipped files.
     """
-    from vqspeech.config import CorpusConfig
     from vqspeech.corpora.reading import read_corpus
     from vqspeech.errors import CorpusError
 
-    media = _media(name)
+    config = _config(name)
+    media = _media(config.name)
     if media != "audio":
-        _check_other_media(read_corpus(CorpusConfig(name=name), data_dir, media), as_json)
+        _check_other_media(read_corpus(config, data_dir, media), as_json)
         return
     options: dict[str, Any] = {"split_by": split_by} if split_by is not None else {}
     if mic is not None:
         options["mic"] = mic
     if speakers is not None:
         options["speakers"] = int(speakers) if speakers.isdigit() else [s.strip() for s in speakers.split(",")]
-    corpus = read_corpus(CorpusConfig(name=name, options=options), data_dir)
+    corpus = read_corpus(replace(config, options=config.options | options), data_dir)
     undecodable = _decode_everything(corpus) if deep else {}
     facts = _facts(corpus, undecodable, deep)
     print(json.dumps(facts, indent=2, ensure_ascii=False) if as_json else _described(facts))
@@ -74,7 +79,7 @@ def check(
 
 @app.command("prepare")
 def prepare(
-    name: Annotated[str, typer.Argument(help="A registered corpus: vqspeech corpora list.")],
+    name: Named,
     out: Annotated[Path, typer.Option(help="Folder of the prepared corpus.")],
     data_dir: Annotated[Path | None, typer.Option(envvar="VQSPEECH_DATA", help="Folder of the recordings.")] = None,
     sample_rate: Annotated[int, typer.Option(min=1, help="Sample rate in Hz.")] = 16000,
@@ -87,25 +92,25 @@ def prepare(
 
     An interrupted call resumes.
     """
-    from vqspeech.config import CorpusConfig
     from vqspeech.corpora.reading import read_corpus
     from vqspeech.corpora.store import prepare as prepare_store
     from vqspeech.errors import CorpusError
     from vqspeech.progress import Progress
 
-    if _media(name) != "audio":
+    config = _config(name)
+    if (media := _media(config.name)) != "audio":
         raise CorpusError(
-            f"the corpus {name!r} holds {_media(name)}, not recordings; "
+            f"the corpus {config.name!r} holds {media}, not recordings; "
             "`vqspeech train` prepares it in the run's folder"
         )
-    corpus = read_corpus(CorpusConfig(name=name), data_dir)
+    corpus = read_corpus(config, data_dir)
     progress = Progress("prepare", len(corpus.utterances))
     store = prepare_store(
         corpus,
         out,
         sample_rate=sample_rate,
         workers=workers,
-        trim_db=trim_db,
+        trim_db=config.trim_db if trim_db is None else trim_db,
         progress=lambda done, total: progress.update(done),
     )
     for path, reason in store.corpus.skipped.items():
@@ -144,6 +149,15 @@ def download(
         )
     target = downloads.download_vctk(data_dir, progress=_download_progress(), keep_archive=keep_archive)
     print(target)
+
+
+def _config(name: str) -> CorpusConfig:
+    """Return the configuration of a named corpus, or the table ``corpus`` of a TOML file."""
+    from vqspeech.config import CorpusConfig, parse, read_toml
+
+    if not name.endswith(".toml"):
+        return CorpusConfig(name=name)
+    return parse(CorpusConfig, read_toml(Path(name)).get("corpus", {}), "corpus.")
 
 
 def _media(name: str) -> str:

@@ -30,7 +30,7 @@ from vqspeech.corpora import espeak
 from vqspeech.corpora.base import Corpus, Utterance, split_of
 from vqspeech.corpora.demo_text import sentences_for
 from vqspeech.corpora.demo_voices import Voice, voices
-from vqspeech.corpora.selection import Speakers, SplitBy, choose_speakers
+from vqspeech.corpora.selection import Speakers, SplitBy, choose_speakers, require_split_by, split_key
 from vqspeech.errors import CorpusError, InputError
 
 SAMPLE_RATE = 16000
@@ -88,8 +88,7 @@ def read(
     InputError : espeakng-loader is missing, an option out of range, an unwritable folder
     UnknownNameError : an unknown speaker
     """
-    if split_by not in ("utterance", "speaker"):
-        raise InputError(f"split_by {split_by!r} is not allowed; choose 'utterance' or 'speaker'")
+    require_split_by(split_by)
     by_id = {voice.id: voice for voice in voices()}
     chosen = sorted(choose_speakers(list(by_id), speakers))
     if isinstance(speakers, int) and speakers > len(by_id):
@@ -253,7 +252,7 @@ def _utterances(folder: Path, split_by: SplitBy) -> Iterator[Utterance]:
             path=folder / row["speaker"] / f"{row['id']}.flac",
             speaker=row["speaker"],
             text=row["text"],
-            split=split_of(row["speaker"] if split_by == "speaker" else row["id"]),
+            split=split_of(split_key(row["id"], row["speaker"], row["text"], split_by)),
             duration_s=row["samples"] / SAMPLE_RATE,
             alignment=Alignment(tuple(Interval(*phone) for phone in row["phones"])),
         )

@@ -7,14 +7,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from vqspeech import audio
 from vqspeech.alignment.base import Alignment
 from vqspeech.corpora.base import Corpus, Split, Utterance, split_of
 from vqspeech.errors import AudioError, CorpusError, InputError, VQSpeechError, unknown_name
 
-SplitBy = Literal["utterance", "speaker"]
+SplitBy = Literal["utterance", "speaker", "text"]
 Speakers = int | Sequence[str] | None
 
 
@@ -53,7 +53,8 @@ def assemble(
     ----------
     corpus : name, root, variant, notes and files skipped so far; its utterances are ignored
     recordings : everything found, in any order, ids unique
-    split_by : ``"utterance"`` splits every speaker's utterances; ``"speaker"`` puts no speaker into two splits
+    split_by : ``"utterance"`` splits every speaker's utterances; ``"speaker"`` puts no speaker into two splits,
+        ``"text"`` no sentence, whoever says it (letters and digits count; without a text as by utterance)
     speakers : names, or n for the first n in sorted order, or None for all
     max_utterances : number of readable utterances per speaker, by id; None for all
 
@@ -63,8 +64,7 @@ def assemble(
     InputError : an option out of range
     UnknownNameError : an unknown speaker
     """
-    if split_by not in ("utterance", "speaker"):
-        raise InputError(f"split_by {split_by!r} is not allowed; choose 'utterance' or 'speaker'")
+    require_split_by(split_by)
     if max_utterances is not None and max_utterances < 1:
         raise InputError(f"max_utterances must be at least 1, got {max_utterances}")
     by_speaker: dict[str, list[Recording]] = defaultdict(list)
@@ -89,6 +89,25 @@ def assemble(
         )
     utterances.sort(key=lambda utterance: utterance.id)
     return replace(corpus, utterances=tuple(utterances), skipped=skipped)
+
+
+def require_split_by(split_by: str) -> None:
+    """Raise `InputError` unless the value is a `SplitBy`."""
+    if split_by not in get_args(SplitBy):
+        raise InputError(f"split_by {split_by!r} is not allowed; choose {', '.join(map(repr, get_args(SplitBy)))}")
+
+
+def split_key(utterance: str, speaker: str, text: str | None, split_by: SplitBy) -> str:
+    """Return what the split of an utterance is the hash of, see `assemble`.
+
+    Parameters
+    ----------
+    utterance : its id
+    speaker, text, split_by : as in `Utterance` and `assemble`
+    """
+    if split_by == "text" and text is not None:
+        return f"text {spoken}" if (spoken := re.sub(r"[\W_]+", " ", text.casefold()).strip()) else utterance
+    return speaker if split_by == "speaker" else utterance
 
 
 def choose_speakers(available: Sequence[str], wanted: Speakers) -> list[str]:
@@ -165,7 +184,7 @@ def _utterance(recording: Recording, split_by: SplitBy, skipped: dict[str, str])
         path=recording.path,
         speaker=recording.speaker,
         text=recording.text,
-        split=recording.split or split_of(recording.speaker if split_by == "speaker" else recording.id),
+        split=recording.split or split_of(split_key(recording.id, recording.speaker, recording.text, split_by)),
         duration_s=duration_s,
         alignment=alignment,
     )

@@ -57,7 +57,7 @@ def read(
             continue
         layouts.add(layout)
         siblings = {p.suffix.lower(): p for p in path.parent.glob(f"{path.name.split('.')[0]}.*")}
-        split = _split(part, speaker if split_by == "speaker" else key)
+        split = None if split_by == "text" else _split(part, speaker if split_by == "speaker" else key)
         recordings[key] = Recording(
             id=key, path=path, speaker=speaker, text=_text(siblings), split=split, alignment=siblings.get(".phn")
         )

@@ -152,6 +152,12 @@ def register_corpora() -> list[CorpusSpec]:
             licence="yours",
         ),
         CorpusSpec(
+            name="mixture",
+            target="vqspeech.corpora.mixture:read",
+            summary="several corpora as one: a table per part, read by any corpus here",
+            licence="of its parts",
+        ),
+        CorpusSpec(
             name="demo",
             target="vqspeech.corpora.demo:read",
             summary="synthetic speech with exact phone alignments; no download",

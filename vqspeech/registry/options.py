@@ -150,12 +150,23 @@ def _type_name(kind: Any) -> str:
 
 def _issues(error: Any, kind: Any, key: str) -> list[str]:
     """Return a sentence per distinct mistake of a pydantic error."""
+    tables = _tables(kind)
+    named = dataclasses.is_dataclass(tables) or not typing.get_args(kind)
     lines = []
     for issue in error.errors():
-        place = [str(part) for part in issue["loc"] if not typing.get_args(kind) or not isinstance(part, str)]
+        # Texts in the place of a union's mistake name its members.
+        place = [str(part) for part in issue["loc"] if named or not isinstance(part, str)]
         name = ".".join([key, *place])
-        if issue["type"] == "unexpected_keyword_argument" and dataclasses.is_dataclass(kind):
-            lines.append(str(unknown_name("key", name, [f"{key}.{field.name}" for field in dataclasses.fields(kind)])))
+        if issue["type"] == "unexpected_keyword_argument" and dataclasses.is_dataclass(tables):
+            parent = name.rpartition(".")[0]
+            lines.append(
+                str(unknown_name("key", name, [f"{parent}.{field.name}" for field in dataclasses.fields(tables)]))
+            )
         else:
             lines.append(f"{name} = {issue['input']!r}: {issue['msg']}.")
     return list(dict.fromkeys(lines))
+
+
+def _tables(kind: Any) -> Any:
+    """Return the type of a table, also of each in a list of tables."""
+    return typing.get_args(kind)[0] if typing.get_origin(kind) is list else kind
