@@ -78,6 +78,7 @@ def build(config: ModelConfig, speakers: Sequence[str]) -> VQVAE:
         decoder_gradient=config.decoder_gradient,
         spectral_head=head,
         spectral_weight=head_config.weight,
+        frozen_codes=config.codes_from is not None,
     )
 
 

@@ -53,7 +53,8 @@ def test_free_keys_may_change(run):
 
 
 def test_every_free_key_is_a_key():
-    assert {f"train.{name}" for name in plain(config())["train"]} >= FREE_KEYS
+    values = plain(config())
+    assert {f"{table}.{name}" for table in ("model", "train") for name in values[table]} >= FREE_KEYS
 
 
 def test_a_run_that_failed_before_its_first_checkpoint_takes_another_configuration(run):

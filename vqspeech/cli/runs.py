@@ -34,6 +34,9 @@ def info(run: Run, as_json: AsJson = False) -> None:
     if "codes" in facts:
         source = facts["codes"]["source"]
         lines["codes of"] = f"{source['run']} (codebook {source['codebook'][:12]})"
+    if "codes_from" in facts:
+        source = facts["codes_from"]
+        lines["codes from"] = f"{source['model']} (codebook {source['codebook'][:12]})"
     if facts["speakers"]:
         lines["speakers"] = f"{len(facts['speakers'])}, see `vqspeech speakers {run}`"
     # Models of any modality: a line per table, and one for all single values.

@@ -70,10 +70,12 @@ class ModelConfig(Strict):
     """A VQ-VAE on speech.
 
     `encoder`, `quantizer` and `decoder` each hold ``name`` and the options of the registered part of that name;
-    `vqspeech.model.check` checks them.
+    `vqspeech.model.check` checks them. With `codes_from`, the name or directory of a trained model, encoder and
+    quantizer are that model's, frozen; see `vqspeech.training.codes_from`.
     """
 
     preset: str | None = None
+    codes_from: str | None = None
     sample_rate: int = 16_000
     encoder: dict[str, Any] = field(default_factory=lambda: {"name": PARTS["encoder"]})
     quantizer: dict[str, Any] = field(default_factory=lambda: {"name": PARTS["quantizer"]})
@@ -94,6 +96,10 @@ class ModelConfig(Strict):
             self.decoder_gradient > 0 or self.spectral.weight > 0,
             "model.decoder_gradient: above 0 without a spectral head, since nothing else trains the encoder",
         )
+        if self.codes_from is not None:
+            frozen = "with model.codes_from, whose codes are frozen"
+            require(self.spectral.weight == 0, f"model.spectral.weight: 0 {frozen}")
+            require(self.decoder_gradient == 1, f"model.decoder_gradient: 1 {frozen}")
 
 
 def presets() -> tuple[str, ...]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from typing import Self
+
 import torch
 from torch import Tensor, nn
 
@@ -33,6 +36,8 @@ class VQVAE(nn.Module):
         codes to the spectral head
     spectral_head : auxiliary prediction, or None
     spectral_weight : weight of its loss
+    frozen_codes : keep encoder and quantizer as they are: neither trained, started nor updated, always in evaluation
+        mode and full precision; only the decoder's losses are computed
     """
 
     def __init__(
@@ -45,6 +50,7 @@ class VQVAE(nn.Module):
         decoder_gradient: float = 1.0,
         spectral_head: SpectralHead | None = None,
         spectral_weight: float = 0.0,
+        frozen_codes: bool = False,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -54,6 +60,19 @@ class VQVAE(nn.Module):
         self.decoder_gradient = decoder_gradient
         self.spectral_head = spectral_head
         self.spectral_weight = spectral_weight
+        self.frozen_codes = frozen_codes
+        if frozen_codes:
+            assert spectral_head is None, "nothing learns from a spectral head on frozen codes"
+            encoder.eval().requires_grad_(False)
+            quantizer.eval().requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training mode; frozen codes stay in evaluation mode."""
+        super().train(mode)
+        if self.frozen_codes:
+            self.encoder.eval()
+            self.quantizer.eval()
+        return self
 
     @property
     def hop_samples(self) -> int:
@@ -75,7 +94,10 @@ class VQVAE(nn.Module):
 
     @torch.no_grad()
     def start(self, batch: SpeechBatch, generator: torch.Generator) -> None:
-        """Initialise encoder, spectral head, decoder and codebook from a large batch."""
+        """Initialise encoder, spectral head, decoder and codebook from a large batch; with frozen codes the decoder."""
+        if self.frozen_codes:
+            self.decoder.start(batch, generator)
+            return
         self.encoder.start(batch, generator)
         if self.spectral_head is not None:
             features = self.spectral_head.features
@@ -86,8 +108,9 @@ class VQVAE(nn.Module):
         self.quantizer.start(latents.transpose(1, 2)[batch.frame_mask(self.hop_samples)], generator)
 
     def update(self, generator: torch.Generator) -> None:
-        """Update the quantizer; called once after each optimiser step."""
-        self.quantizer.update(generator)
+        """Update the quantizer, unless it is frozen; called once after each optimiser step."""
+        if not self.frozen_codes:
+            self.quantizer.update(generator)
 
     def loss(self, batch: SpeechBatch, generator: torch.Generator | None = None, *, group: str = MAIN) -> LossTerms:
         """Compute the loss of a parameter group.
@@ -100,16 +123,16 @@ class VQVAE(nn.Module):
         """
         generator = generator if self.training else None
         mask = batch.frame_mask(self.hop_samples)
-        if group != MAIN:
+        if group != MAIN or self.frozen_codes:
+            codes = self._codes(batch, mask)
             with torch.no_grad():
-                codes = self.quantizer.encode(self.encoder(batch.waveform, batch.lengths), mask)
                 z_q = self.quantizer.decode(codes).masked_fill(~mask[:, None], 0)
+            if group == MAIN:
+                z_q = self._jittered(z_q, batch, mask, generator)
             return _sum(self.decoder.losses(z_q, batch, generator, group=group), {}, codes, mask)
         z = self.encoder(batch.waveform, batch.lengths)
         quantized = self.quantizer.quantize(z, mask, generator, batch.share)
-        z_q = quantized.z_q
-        if self.jitter > 0 and generator is not None:
-            z_q = jitter(z_q, self.jitter, generator, mask, batch.share)
+        z_q = self._jittered(quantized.z_q, batch, mask, generator)
         # the value of z_q, with a share of its gradient
         scaled = z_q if self.decoder_gradient == 1 else z_q.detach() + self.decoder_gradient * (z_q - z_q.detach())
         losses = self.decoder.losses(scaled, batch, generator)
@@ -129,7 +152,7 @@ class VQVAE(nn.Module):
 
         A decoder that ignores its codes shows no rise over the true codes.
         """
-        z_q = self.quantizer.decode(self.quantizer.encode(self.encoder(batch.waveform, batch.lengths)))
+        z_q = self.quantizer.decode(self._codes(batch))
         return self.decoder.losses(z_q.roll(1, 0), batch)[self.decoder.criterion]
 
     def encode(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -143,6 +166,18 @@ class VQVAE(nn.Module):
             return self.quantizer.encode(z)
         frames = torch.arange(z.shape[-1], device=z.device)
         return self.quantizer.encode(z, frames * self.hop_samples < lengths[:, None])
+
+    @torch.no_grad()
+    def _codes(self, batch: SpeechBatch, mask: Tensor | None = None) -> Tensor:
+        """Encode crops; frozen codes in full precision, as after training."""
+        with torch.autocast(batch.waveform.device.type, enabled=False) if self.frozen_codes else nullcontext():
+            return self.quantizer.encode(self.encoder(batch.waveform, batch.lengths), mask)
+
+    def _jittered(self, z_q: Tensor, batch: SpeechBatch, mask: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Replace some codes by their neighbours', in training."""
+        if self.jitter == 0 or generator is None:
+            return z_q
+        return jitter(z_q, self.jitter, generator, mask, batch.share)
 
 
 def _sum(terms: dict[str, Tensor], stats: dict[str, Tensor], codes: Tensor, mask: Tensor) -> LossTerms:

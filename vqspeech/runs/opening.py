@@ -16,8 +16,10 @@ FREE_KEYS = frozenset(
     f"train.{name}"
     for name in ("log_every", "validate_every", "validation_batches", "checkpoint_every", "keep_last", "tensorboard",
                  "accelerator", "devices", "nodes", "accumulate", "compile")
-)  # fmt: skip
-"""Keys that may change when a run continues: what is logged and kept, how a batch is divided and computed."""
+) | {"model.codes_from"}  # fmt: skip
+"""Keys that may change when a run continues: what is logged and kept, how a batch is divided and computed.
+
+The model of ``codes_from`` may be moved; that its codes are the same is checked by their fingerprint."""
 
 
 def open_run(run: Path, config: RunConfig, *, fresh: bool = False) -> None:

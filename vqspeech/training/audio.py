@@ -16,6 +16,7 @@ from torch import Tensor
 from vqspeech import audio
 from vqspeech import model as models
 from vqspeech.checkpoints import store
+from vqspeech.codec.load import load_speech
 from vqspeech.codec.speech import SpeechCodec
 from vqspeech.codes import CodeTable
 from vqspeech.config import RunConfig, parse_model, plain
@@ -25,6 +26,7 @@ from vqspeech.encoding import decode_table, encode_files, encode_store
 from vqspeech.errors import CheckpointError, ConfigError
 from vqspeech.nn.batch import SpeechBatch
 from vqspeech.nn.decoders.protocol import SpeakOptions
+from vqspeech.training import codes_from
 from vqspeech.training.batches import SpeechBatches
 from vqspeech.training.draws import START, VALID
 
@@ -40,6 +42,9 @@ class AudioTask:
         self.model_config = parse_model(config.model)
         self.model = models.build(self.model_config, store.speakers)
         self.model.decoder.compilation = config.train.compile
+        self.codes = None
+        if self.model_config.codes_from is not None:
+            self.codes = codes_from.copy_codes(load_speech(self.model_config.codes_from), self.model)
         self.model.encoder.load_pretrained()
         self.codebook_sizes = self.model.quantizer.codebook_sizes
         train = config.train
@@ -61,7 +66,7 @@ class AudioTask:
         self._valid = crops(held_out if len(held_out) else store.indices("train"), 0)
         self.steps_per_epoch = self._train.steps_per_epoch
         self.samples_per_step = train.batch_size * self._train.crop_frames * self.model.hop_samples
-        self.fingerprint = store.fingerprint
+        self.fingerprint = store.fingerprint if self.codes is None else f"{store.fingerprint}/{self.codes.fingerprint}"
 
     def batch(self, step: int, rank: int, ranks: int) -> SpeechBatch:
         """Draw crops of the training split."""
@@ -83,6 +88,7 @@ class AudioTask:
     def save(self, directory: Path, weights: Mapping[str, Tensor], step: int, state: Mapping[str, Any]) -> None:
         """Write a checkpoint directory; see `vqspeech.checkpoints.store.save`."""
         corpus = self.store.corpus
+        codes = {} if self.codes is None else {"codes_from": dataclasses.asdict(self.codes)}
         store.save(
             directory,
             weights,
@@ -93,8 +99,9 @@ class AudioTask:
             facts={
                 "run": plain(self.config),
                 "corpus": {"name": corpus.name, "variant": corpus.variant, "synthetic": corpus.synthetic},
-                "data": self.fingerprint,
+                "data": self.store.fingerprint,
                 "decoder_path": self.model.decoder.computation,
+                **codes,
             },
         )
 
@@ -104,7 +111,7 @@ class AudioModality:
 
     def check(self, config: RunConfig) -> RunConfig:
         """Check the model against the presets and the registered parts, and fill in all defaults."""
-        model = models.complete(parse_model(config.model))
+        model = models.complete(parse_model(codes_from.with_codes(config.model)))
         check_corpus(config.corpus, "audio")
         with torch.random.fork_rng(devices=[]):
             hop = models.build(model, ("any",)).hop_samples

@@ -204,8 +204,8 @@ class Trainer(Stepper):
         self._means.load_state_dict(state.get("means", StepMeans().state_dict()), counts=first)
         if state.get("fingerprint", self.task.fingerprint) != self.task.fingerprint:
             raise CheckpointError(
-                f"{self.run.path} was trained on other data than its store now holds; give another --out, or start "
-                "over with --fresh"
+                f"{self.run.path} was trained on other data than its store now holds, or on codes of another model; "
+                "give another --out, or start over with --fresh"
             )
         self.steps = state["step"]
         if state.get("best_criterion", "nll") == self.criterion:
