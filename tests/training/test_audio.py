@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from vqspeech.codec.load import load_speech
 from vqspeech.config import RunConfig, parse
+from vqspeech.corpora import folder
+from vqspeech.corpora.store import prepare
 from vqspeech.errors import ConfigError, CorpusError, InputError, UnknownNameError
 from vqspeech.training import run as runs
 from vqspeech.training.audio import AudioModality
@@ -63,6 +66,46 @@ def test_the_task_gives_batches_of_its_splits(make_config, store):
         assert set(task.validation_batch(number, 0, 1).speaker.tolist()) <= valid
     assert len(task.start_batch().waveform) == 6
     assert torch.equal(task.batch(3, 1, 2).waveform, task.batch(3, 0, 1).waveform[1::2])
+
+
+@pytest.fixture
+def partly_trained(tmp_path, tone):
+    """A store of two speakers with training utterances, one with validation and one with test utterances only."""
+    rows = ["path,speaker,split"]
+    for speaker, split, seconds in (
+        ("ann", "train", 0.5),
+        ("bob", "valid", 0.3),
+        ("cid", "train", 1.0),
+        ("cid", "valid", 0.4),
+        ("dan", "test", 0.3),
+    ):
+        tone(tmp_path / "data" / f"{speaker}-{split}.wav", seconds=seconds)
+        rows.append(f"{speaker}-{split}.wav,{speaker},{split}")
+    (tmp_path / "data/metadata.csv").write_text("\n".join(rows) + "\n")
+    return prepare(folder.read(tmp_path / "data"), tmp_path / "made", workers=1)
+
+
+def test_voices_are_the_speakers_of_the_training_split(make_config, partly_trained, tmp_path):
+    with pytest.warns(UserWarning, match="validation without 1 of 2 utterances"):
+        task = AudioModality().task(make_config(), partly_trained)
+    assert task.model.decoder.conditioner.speaker.num_embeddings == 2
+    assert set(task.validation_batch(0, 0, 1).speaker.tolist()) == {1}
+    task.save(tmp_path / "made.checkpoint", task.model.state_dict(), 0, {})
+    codec = load_speech(tmp_path / "made.checkpoint")
+    assert codec.speakers == codec.heard_speakers == ("ann", "cid")
+    assert codec.speaker_notes == {"ann": "0.00833 min of speech", "cid": "0.0167 min of speech"}
+
+
+def test_validation_of_unknown_speakers_only_falls_back_to_training_utterances(make_config, tmp_path, tone):
+    rows = ["path,speaker,split"]
+    for speaker, split in (("ann", "train"), ("bob", "valid")):
+        tone(tmp_path / "data" / f"{speaker}.wav")
+        rows.append(f"{speaker}.wav,{speaker},{split}")
+    (tmp_path / "data/metadata.csv").write_text("\n".join(rows) + "\n")
+    store = prepare(folder.read(tmp_path / "data"), tmp_path / "made", workers=1)
+    with pytest.warns(UserWarning, match="1 of 1 utterances.*training utterances are used instead"):
+        task = AudioModality().task(make_config(), store)
+    assert set(task.validation_batch(0, 0, 1).speaker.tolist()) == {0}
 
 
 def test_the_run_keeps_the_data_it_was_made_of(make_config, store, tmp_path):

@@ -154,3 +154,9 @@ def test_every_seed_has_its_own_batches(seed):
 def test_streams_and_steps_are_independent():
     draws = {tuple(generator(0, stream, step).random(3)) for stream in (TRAIN, VALID, START) for step in range(50)}
     assert len(draws) == 150
+
+
+def test_rows_of_speakers_that_the_model_lacks_are_refused(store):
+    options = {"seed": 0, "batch_size": 2, "crop_samples": 2560, "window_samples": 0, "hop_samples": HOP}
+    with pytest.raises(CorpusError, match="'ann', whom the model lacks"):
+        SpeechBatches(store, store.indices("train"), store.speakers[1:], **options)

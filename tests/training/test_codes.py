@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 import torch
+from stores import corpus_of, utterance
+from tiny import save_codec
 from toy import SOURCE, toy_run
 
 from vqspeech.checkpoints.store import describe
 from vqspeech.config import RunConfig
 from vqspeech.corpora.code_store import CodeStore
+from vqspeech.corpora.store import prepare
 from vqspeech.errors import CheckpointError, ConfigError, InputError, UnknownNameError
 from vqspeech.nn.priors.protocol import CodeSpace
 from vqspeech.testing.modalities import CHECKS, ModalitySubject
@@ -194,3 +198,13 @@ def test_a_damaged_description_is_an_error(tmp_path):
     with pytest.raises(CheckpointError, match="prior"):
         CodesModality().load(path, facts)
     assert math.isfinite(task.samples_per_step)
+
+
+def test_held_out_rows_of_speakers_without_a_voice_are_omitted(tmp_path, tone):
+    rows = [utterance(tone(tmp_path / "a.wav"), "p225"), utterance(tone(tmp_path / "b.wav"), "p226")]
+    rows.append(dataclasses.replace(utterance(tone(tmp_path / "c.wav"), "p300"), split="test"))
+    save_codec(tmp_path / "run")
+    prepare(corpus_of(tmp_path, rows), tmp_path / "run" / "store", workers=1)
+    config = runs.checked({"modality": "codes", "model": MODEL, "train": {**TRAIN, "crop_samples": 200}})
+    store = runs.prepare(config, tmp_path / "prior", tmp_path / "run")
+    assert store.conditions.tolist() == [0, 1]

@@ -167,3 +167,13 @@ def test_a_source_that_is_not_there_is_an_error_before_any_work(make_config, tmp
 def test_a_relative_directory_is_kept_absolute(whole, make_config, monkeypatch):
     monkeypatch.chdir(whole.parent)
     assert make_config(model={"codes_from": whole.name, **DECODER}).model["codes_from"] == str(whole)
+
+
+def test_speakers_of_both_trainings_were_heard(whole, make_config, store, tmp_path):
+    source = tmp_path / "source"
+    shutil.copytree(list_checkpoints(whole)[-1], source)
+    facts = json.loads((source / "config.json").read_text())
+    (source / "config.json").write_text(json.dumps({**facts, "heard_speakers": ["ann", "zoe"]}))
+    task = AudioTask(make_config(model={"codes_from": str(source), **DECODER}), store)
+    task.save(tmp_path / "made", task.model.state_dict(), 0, {})
+    assert load_speech(tmp_path / "made").heard_speakers == (*store.speakers, "zoe")

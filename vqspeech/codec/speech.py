@@ -90,6 +90,17 @@ class SpeechCodec:
         """Number of codes of each codebook."""
         return self.model.quantizer.codebook_sizes
 
+    @property
+    def heard_speakers(self) -> tuple[str, ...]:
+        """Speakers whose speech any part of the model was trained on, those of removed voices too."""
+        return tuple(self.facts.get("heard_speakers", self.speakers))
+
+    @property
+    def speaker_notes(self) -> dict[str, str]:
+        """Speaker id -> a line on the voice, where one is known."""
+        notes: dict[str, str] = self.facts.get("speaker_notes", {})
+        return {speaker: notes[speaker] for speaker in self.speakers if speaker in notes}
+
     @cached_property
     def codebook(self) -> str:
         """Hash of the codebooks; see `vqspeech.nn.quantize.fingerprint.codebook_hash`."""

@@ -29,6 +29,7 @@ from vqspeech.nn.decoders.protocol import SpeakOptions
 from vqspeech.training import codes_from
 from vqspeech.training.batches import SpeechBatches
 from vqspeech.training.draws import START, VALID
+from vqspeech.training.voices import Voices
 
 Progress = Callable[[int, int], None]
 
@@ -40,11 +41,15 @@ class AudioTask:
         self.config = config
         self.store = store
         self.model_config = parse_model(config.model)
-        self.model = models.build(self.model_config, store.speakers)
+        self.voices = Voices.of(store)
+        self.model = models.build(self.model_config, self.voices.speakers)
         self.model.decoder.compilation = config.train.compile
-        self.codes = None
+        self.codes, heard = None, set(self.voices.speakers)
         if self.model_config.codes_from is not None:
-            self.codes = codes_from.copy_codes(load_speech(self.model_config.codes_from), self.model)
+            source = load_speech(self.model_config.codes_from)
+            self.codes = codes_from.copy_codes(source, self.model)
+            heard |= set(source.heard_speakers)
+        self._heard = sorted(heard)
         self.model.encoder.load_pretrained()
         self.codebook_sizes = self.model.quantizer.codebook_sizes
         train = config.train
@@ -53,7 +58,7 @@ class AudioTask:
             return SpeechBatches(
                 store,
                 indices,
-                store.speakers,
+                self.voices.speakers,
                 seed=config.seed,
                 batch_size=train.batch_size,
                 crop_samples=train.crop_samples,
@@ -62,18 +67,31 @@ class AudioTask:
             )
 
         self._train = crops(store.indices("train"), train.window_samples)
-        held_out = store.indices("valid")
+        held_out = self._held_out()
         self._valid = crops(held_out if len(held_out) else store.indices("train"), 0)
         self.steps_per_epoch = self._train.steps_per_epoch
         self.samples_per_step = train.batch_size * self._train.crop_frames * self.model.hop_samples
         self.fingerprint = store.fingerprint if self.codes is None else f"{store.fingerprint}/{self.codes.fingerprint}"
+
+    def _held_out(self) -> npt.NDArray[np.int64]:
+        """Find the validation utterances of trained speakers; warn of the others, for which the decoder has no row."""
+        every = self.store.indices("valid")
+        known = self.voices.rows(self.store, every)
+        if len(known) < len(every):
+            instead = "" if len(known) else "; training utterances are used instead, so its figures are optimistic"
+            warnings.warn(
+                f"validation without {len(every) - len(known)} of {len(every)} utterances, whose speakers have no "
+                f"training utterance and so no voice{instead}",
+                stacklevel=2,
+            )
+        return known
 
     def batch(self, step: int, rank: int, ranks: int) -> SpeechBatch:
         """Draw crops of the training split."""
         return self._train(step, rank=rank, ranks=ranks)
 
     def validation_batch(self, number: int, rank: int, ranks: int) -> SpeechBatch:
-        """Make a batch of whole crops of the validation split, or else of the training split.
+        """Make a batch of whole crops of the validation split, or of the training split where it has no known speaker.
 
         There are at least two, so that codes can be swapped between them. The decoder sees them whole: at the start of
         a short window its past is empty, which would count against it.
@@ -93,13 +111,15 @@ class AudioTask:
             directory,
             weights,
             config=self.model_config,
-            speakers=self.store.speakers,
+            speakers=self.voices.speakers,
             step=step,
             state=state,
             facts={
                 "run": plain(self.config),
                 "corpus": {"name": corpus.name, "variant": corpus.variant, "synthetic": corpus.synthetic},
                 "data": self.store.fingerprint,
+                "speaker_notes": self.voices.notes(),
+                "heard_speakers": self._heard,
                 "decoder_path": self.model.decoder.computation,
                 **codes,
             },

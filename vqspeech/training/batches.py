@@ -35,7 +35,7 @@ class SpeechBatches:
 
     Raises
     ------
-    CorpusError : when there is nothing to draw from
+    CorpusError : when there is nothing to draw from, or an utterance of another speaker among the rows
     """
 
     def __init__(
@@ -62,8 +62,11 @@ class SpeechBatches:
         self._lengths = store.lengths[self._indices]
         self._ends = np.cumsum(self._lengths)
         place = {speaker: number for number, speaker in enumerate(speakers)}
-        places = np.array([place[speaker] for speaker in store.speakers])
+        places = np.array([place.get(speaker, -1) for speaker in store.speakers])
         self._speakers = places[store.speaker_numbers[self._indices]]
+        if (self._speakers < 0).any():
+            stranger = store.rows[int(self._indices[self._speakers < 0][0])]
+            raise CorpusError(f"{stranger.id} in {store.directory} is of {stranger.speaker!r}, whom the model lacks")
 
     @property
     def steps_per_epoch(self) -> int:

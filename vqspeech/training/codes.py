@@ -189,6 +189,10 @@ class CodesModality:
             "codebook": codebook_hash(loaded.model),
         }
         names = getattr(loaded, "speakers", ()) or getattr(loaded, "conditions", ())
+        if voices := getattr(loaded, "speakers", ()):
+            # Omits held-out rows only: the speakers of training rows are the model's.
+            rows = tuple(row for row in table if not row.speaker or row.speaker in voices)
+            table = dataclasses.replace(table, rows=rows)
         kinds = " and ".join(_described(level) for level in table.all_levels)
         return write_codes(directory, table, source, names, f"{kinds} of {store.corpus.variant}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +31,15 @@ STRIP_BYTES = 45_000
 Show = Callable[[int, int], None]
 
 
-def held_out(store: AudioStore, listen: ListenConfig) -> list[int]:
+def held_out(store: AudioStore, listen: ListenConfig, speakers: Collection[str] | None = None) -> list[int]:
     """Return rows to listen to, in an order drawn by hash.
 
     Held-out utterances (test, then valid, then any) of as many speakers as possible; those below a second come last.
+
+    Parameters
+    ----------
+    store, listen : the corpus, and how much to listen to
+    speakers : speakers to choose from; None for all
     """
 
     def order(index: int) -> tuple[bool, int, str]:
@@ -42,7 +47,8 @@ def held_out(store: AudioStore, listen: ListenConfig) -> list[int]:
         rank = ("test", "valid", "train").index(row.split)
         return row.n_samples < store.sample_rate, rank, hashlib.sha256(row.id.encode()).hexdigest()
 
-    ranked = sorted(range(len(store.rows)), key=order)
+    choice = [n for n, row in enumerate(store.rows) if speakers is None or row.speaker in speakers]
+    ranked = sorted(choice, key=order)
     firsts: list[int] = []
     others: list[int] = []
     seen: set[str] = set()
@@ -83,8 +89,8 @@ def _options(listen: ListenConfig, seed: int, progress: Show) -> SpeakOptions:
 def reconstruct(
     checkpoint: SpeechCodec, store: AudioStore, listen: ListenConfig, folder: Path, seed: int, show: Show
 ) -> dict[str, Any]:
-    """Resynthesise held-out utterances for their own speakers, free-running."""
-    rate, rows = store.sample_rate, held_out(store, listen)
+    """Resynthesise held-out utterances of the model's speakers in their own voices, free-running."""
+    rate, rows = store.sample_rate, held_out(store, listen, checkpoint.speakers)
     originals = [original(store, index, listen) for index in rows]
     items = [
         Conversion(waveform=waveform, speaker=store.rows[index].speaker, key=store.rows[index].id)
@@ -124,9 +130,9 @@ def convert_voices(
     checkpoint: SpeechCodec, store: AudioStore, listen: ListenConfig, folder: Path, seed: int, show: Show
 ) -> dict[str, Any]:
     """Convert held-out utterances to other speakers, free-running; score the speakers."""
-    if len(store.speakers) < 2 or listen.conversions < 1:
+    if len(checkpoint.speakers) < 2 or listen.conversions < 1:
         return {"clips": [], "scores": None, "reason": "conversion needs two speakers and listen.conversions >= 1"}
-    rate, voices = store.sample_rate, _Voices(store)
+    rate, voices = store.sample_rate, _Voices(store, checkpoint.speakers)
     pairs = [
         (index, target)
         for index in held_out(store, listen)
@@ -173,10 +179,11 @@ def _score(voices: _Voices, waveforms: Sequence[np.ndarray], clips: Sequence[dic
 
 
 class _Voices:
-    """Statistics of each speaker's original recordings."""
+    """Statistics of each speaker's original recordings, and the choice of targets among the model's voices."""
 
-    def __init__(self, store: AudioStore) -> None:
+    def __init__(self, store: AudioStore, speakers: Sequence[str]) -> None:
         self.store = store
+        self.speakers = speakers
         self._f0: dict[str, dict[str, float] | None] = {}
         self._rows: dict[str, list[int]] = {speaker: [] for speaker in store.speakers}
         for index, row in enumerate(store.rows):
@@ -205,7 +212,7 @@ class _Voices:
     def targets(self, source: str, count: int) -> list[str]:
         """Return target speakers: alternately one with a distant F0, and one drawn by hash."""
         others = sorted(
-            (speaker for speaker in self.store.speakers if speaker != source),
+            (speaker for speaker in self.speakers if speaker != source),
             key=lambda speaker: hashlib.sha256(f"{source}>{speaker}".encode()).hexdigest(),
         )[: max(8, count)]
         own = self.f0(source)
