@@ -104,6 +104,8 @@ class Decoder(nn.Module):
         ``"nll"`` is in nats per sample
     compilation : ``train.compile``, set by training; a decoder without compiled code ignores it
     computation : name of what computed the last loss with gradients, kept in checkpoints; may stay empty
+    speaker_embedding : the table of speakers, one row each and nothing else that depends on a speaker except the
+        buffers of `speaker_buffers`; absent or None for a decoder whose voices cannot be added or removed
     """
 
     sample_rate: int
@@ -159,6 +161,10 @@ class Decoder(nn.Module):
         Each has its own loss, optimiser and backward pass.
         """
         return {}
+
+    def speaker_buffers(self) -> list[str]:
+        """Return the names of buffers with one row per speaker, beside `speaker_embedding`; none by default."""
+        return []
 
     def hidden_matrices(self) -> list[nn.Parameter]:
         """Return the matrices that the optimiser Muon may orthogonalise; none by default."""

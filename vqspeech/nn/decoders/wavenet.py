@@ -142,6 +142,11 @@ class WaveNet(Decoder):
         """Past samples that the distribution of one sample depends on."""
         return 1 + (self.kernel_size - 1) * sum(self.dilations)
 
+    @property
+    def speaker_embedding(self) -> nn.Embedding | None:
+        """The table of speakers (speakers, condition_channels); None without speakers."""
+        return self.conditioner.speaker
+
     def hidden_matrices(self) -> list[nn.Parameter]:
         """Return the weights of gates, residual and skip paths; gates have the output last."""
         mixes = [layer.weight for layer in self.residual if isinstance(layer, nn.Linear)]
