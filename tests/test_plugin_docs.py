@@ -13,7 +13,7 @@ from vqspeech.experiments import Experiment, Stage
 from vqspeech.registry.hookspecs import HOOKS
 from vqspeech.registry.reference import reference
 from vqspeech.scaffold import write_plugin
-from vqspeech.testing import alignments, corpora, decoders, encoders, modalities, priors, quantizers
+from vqspeech.testing import alignments, corpora, decoders, encoders, modalities, pretrained, priors, quantizers
 
 DOCS = Path(__file__).parents[1] / "docs"
 INDEX = (DOCS / "plugins.md").read_text(encoding="utf-8")
@@ -70,6 +70,12 @@ def test_the_recipe_of_the_docs_is_what_plugins_new_writes(tmp_path):
     assert len([line for line in files[-1].read_text(encoding="utf-8").splitlines() if line.strip()]) <= 70
 
 
+def test_the_trained_model_of_the_docs_is_what_plugins_new_writes(tmp_path):
+    folder = write_plugin("pretrained", "my-voices", tmp_path)
+    names = ("vqspeech_my_voices/__init__.py", "pyproject.toml", "tests/test_vqspeech_my_voices.py")
+    assert blocks(page("pretrained.md")) == [(folder / name).read_text(encoding="utf-8") for name in names]
+
+
 @pytest.mark.parametrize("element", report.__all__)
 def test_every_element_of_a_report_is_documented(element):
     assert f"`{element}`" in page("recipe.md") or f".{element}(" in page("recipe.md")
@@ -81,7 +87,9 @@ def test_every_field_of_stages_and_experiments_is_documented(kind):
         assert re.search(rf"\| `{field.name}[`(]", page("recipe.md")) or field.name in ("out", "stages")
 
 
-@pytest.mark.parametrize("module", [encoders, quantizers, decoders, priors, corpora, alignments, modalities])
+@pytest.mark.parametrize(
+    "module", [encoders, quantizers, decoders, priors, pretrained, corpora, alignments, modalities]
+)
 def test_every_check_is_listed_as_its_docstring_says(module):
     for check in module.CHECKS:
         first = " ".join(check.__doc__.strip().split("\n\n")[0].split()).replace("``", "`")

@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vqspeech.api import Model, load, score, train
+    from vqspeech.api import Model, from_pretrained, load, score, train
     from vqspeech.codes import CodeTable
     from vqspeech.conversion import convert_file as convert
     from vqspeech.corpora.base import Corpus, Utterance
@@ -22,6 +22,7 @@ _PUBLIC = {
     "Utterance": "vqspeech.corpora.base:Utterance",
     "VQSpeechError": "vqspeech.errors:VQSpeechError",
     "convert": "vqspeech.conversion:convert_file",
+    "from_pretrained": "vqspeech.api:from_pretrained",
     "hookimpl": "vqspeech.registry.hookspecs:hookimpl",
     "load": "vqspeech.api:load",
     "score": "vqspeech.api:score",
@@ -36,6 +37,7 @@ __all__ = [
     "VQSpeechError",
     "__version__",
     "convert",
+    "from_pretrained",
     "hookimpl",
     "load",
     "score",

@@ -14,6 +14,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from published import write_model
 from typer.testing import CliRunner
 
 from vqspeech import audio
@@ -45,6 +46,7 @@ def installed(generated: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
     options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-compile", "--no-index", "--target", str(site)]
     # Pip leaves build/ behind.
     copies = shutil.copytree(generated, site / "sources")
+    write_model(copies.parent).rename(copies / "vqspeech-demo-pretrained" / "vqspeech_demo_pretrained" / "model")
     sources = [str(folder) for folder in sorted(copies.iterdir())]
     done = subprocess.run([sys.executable, "-m", "pip", "install", *options, *sources], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -128,6 +130,9 @@ def test_a_plugin_is_pyproject_module_tests_and_readme(kind, generated):
     if kind == "recipe":
         # A package, whose TOML files are the recipe's presets.
         code = {f"{module}/{name}" for name in ("__init__.py", "recipe.py", "small.toml")}
+    if kind == "pretrained":
+        # A package, beside whose module the weights lie.
+        code = {f"{module}/__init__.py"}
     if kind == "modality":
         code = {f"{module}/{name}" for name in ("__init__.py", "corpus.py", "model.py", "modality.py")}
     assert files == {"pyproject.toml", "README.md", f"tests/test_{module}.py", *code}

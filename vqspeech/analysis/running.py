@@ -20,7 +20,7 @@ from vqspeech.config import CorpusConfig, plain
 from vqspeech.corpora.base import Corpus
 from vqspeech.corpora.store import AudioStore
 from vqspeech.encoding import encode_files
-from vqspeech.errors import InputError, PluginError
+from vqspeech.errors import CheckpointError, InputError, PluginError
 from vqspeech.modality import Modality, checked
 from vqspeech.registry import contracts, lookup
 from vqspeech.registry.records import Entry
@@ -144,7 +144,10 @@ def run_context(
     CheckpointError : when the run has no readable store of its data
     PluginError : when the modality does not encode stores
     """
-    store = modality.open(RunDirectory.of_checkpoint(codec.path).store)
+    directory = RunDirectory.of_checkpoint(codec.path)
+    if not directory.store.exists():
+        raise CheckpointError(f"{codec.path} has no store of its training data; give a corpus: --corpus NAME")
+    store = modality.open(directory.store)
     return store_context(codec, store, _encode_store(modality, codec, store, progress), out=out, seed=seed)
 
 

@@ -16,6 +16,9 @@ CONFIG, WEIGHTS, TRAIN_STATE = "config.json", "model.safetensors", "train_state.
 CHECKSUMS = "checksums.json"
 """The file of sha256 checksums."""
 
+CARD, VOICES = "README.md", "voices.json"
+"""Further files of a published model: its card, and speaker embeddings of its voices."""
+
 
 def write(directory: Path, files: Mapping[str, bytes | memoryview]) -> None:
     """Write a directory of files atomically, whenever the process dies.

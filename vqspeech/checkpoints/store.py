@@ -1,4 +1,4 @@
-"""Checkpoints of models of any modality: write, find and describe them, and load their weights."""
+"""Checkpoints of models of any modality: write them, and load their weights."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ from typing import Any
 import torch
 
 import vqspeech
+from vqspeech.checkpoints.description import FORMAT as FORMAT
+from vqspeech.checkpoints.description import describe as describe
+from vqspeech.checkpoints.description import list_checkpoints as list_checkpoints
 from vqspeech.checkpoints.directory import CONFIG, TRAIN_STATE, WEIGHTS, damage, write
 from vqspeech.config import plain
-from vqspeech.errors import CheckpointError, unknown_name
+from vqspeech.errors import CheckpointError
 from vqspeech.registry import lookup
-from vqspeech.runs import RunDirectory
-
-FORMAT = 1
-"""Format of checkpoint directories that this release writes; newer ones are rejected."""
-
 
 PART_KINDS = ("encoder", "quantizer", "decoder")
 """Tables of a model's configuration that name a registered part."""
@@ -97,60 +95,3 @@ def load_weights(path: Path, model: torch.nn.Module) -> None:
         model.load_state_dict(load_file(path / WEIGHTS), strict=True)
     except (OSError, SafetensorError, RuntimeError) as error:
         raise CheckpointError(f"{path / WEIGHTS} cannot be loaded, another checkpoint may: {error}") from error
-
-
-def list_checkpoints(run: Path) -> list[Path]:
-    """Checkpoint directories of a run, oldest first."""
-    return RunDirectory(run).list_checkpoints()
-
-
-def describe(run: Path, which: str = "last") -> tuple[Path, dict[str, Any]]:
-    """Find a checkpoint and read its config.json.
-
-    Parameters
-    ----------
-    run : a run directory, or a checkpoint directory itself
-    which : ``"last"``, ``"best"`` (lowest validation loss), or a name such as ``"step-00002000"``
-
-    Raises
-    ------
-    CheckpointError : when there is none, it is torn, or of a newer format
-    """
-    if not run.is_dir():
-        raise CheckpointError(f"there is no run directory {run}; `vqspeech train` and `vqspeech recipe run` make one")
-    if (run / WEIGHTS).exists():
-        path = run
-    else:
-        checkpoints = list_checkpoints(run)
-        if not checkpoints:
-            raise CheckpointError(f"{run} holds no checkpoint (looked for {run}/checkpoints/step-*); train it first")
-        names = [item.name for item in checkpoints]
-        if which == "last":
-            path = checkpoints[-1]
-        elif which == "best":
-            path = _best(run) or checkpoints[-1]
-        elif which in names:
-            path = checkpoints[names.index(which)]
-        else:
-            raise unknown_name("checkpoint", which, ["last", "best", *names])
-    try:
-        facts = json.loads((path / CONFIG).read_text(encoding="utf-8"))
-        version = int(facts["format"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} is not a readable checkpoint: {error}") from error
-    if version > FORMAT:
-        raise CheckpointError(
-            f"{path} has format {version}, written by vqspeech {facts.get('vqspeech')}; this is vqspeech "
-            f"{vqspeech.__version__}, which reads formats up to {FORMAT}. Upgrade: pip install -U vqspeech"
-        )
-    return path, facts
-
-
-def _best(run: Path) -> Path | None:
-    path = RunDirectory(run).best
-    if not path.exists():
-        return None
-    try:
-        return path.parent / str(json.loads(path.read_text(encoding="utf-8"))["checkpoint"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} is damaged ({error}); name a checkpoint, or take the last one") from error

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vqspeech.cli.arguments import MODEL
+
 if TYPE_CHECKING:
     from vqspeech.alignment.base import Alignment
     from vqspeech.analysis.contract import AnalysisContext, AnalysisResult
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 def analyze(
     name: Annotated[str, typer.Argument(metavar="ANALYSIS", help="A registered analysis, for example phonemes.")],
     runs: Annotated[
-        list[Path],
-        typer.Argument(metavar="RUN...", help="Run or checkpoint directories; several (seeds) are compared."),
+        list[str],
+        typer.Argument(metavar="RUN...", help=f"The model: {MODEL}. Several (seeds) are compared."),
     ],
     corpus: Annotated[
         str | None, typer.Option(help="Corpus to encode and analyse; omit it for the data that the run was trained on.")
@@ -54,7 +56,7 @@ def analyze(
 ) -> None:
     """Analyse the codes of a run; several runs are compared with mean and standard deviation."""
     from vqspeech.analysis.running import check_media, check_options, find_analysis, run_analysis
-    from vqspeech.checkpoints.store import describe
+    from vqspeech.checkpoints.description import describe
     from vqspeech.codec.load import modality_of, require_plugins
     from vqspeech.config import override
 
@@ -86,7 +88,7 @@ def analyze(
         {"analysis": name, "run": str(run), "corpus": source.variant, **result.summary}
         for run, result in zip(runs, results, strict=True)
     ]
-    labels = [folder.name if folder else run.name for run, folder in zip(runs, folders, strict=True)]
+    labels = [folder.name if folder else Path(run).name for run, folder in zip(runs, folders, strict=True)]
     if out is not None:
         _write(out, folders, labels, head, rows, results, source)
     if as_json:
@@ -145,7 +147,7 @@ class _Source:
             self.variant = corpus
 
     @contextmanager
-    def context(self, run: Path, out: Path | None, seed: int) -> Iterator[AnalysisContext]:
+    def context(self, run: str, out: Path | None, seed: int) -> Iterator[AnalysisContext]:
         """Encode the data by one run; yield the context of its analysis."""
         from vqspeech.analysis.running import corpus_context, prepared_context, run_context
         from vqspeech.codec.load import load_with_modality
@@ -202,17 +204,15 @@ def _alignments(speech: Corpus, place: Path | None, aligner: str | None, out: Pa
     return aligned
 
 
-def _folders(runs: list[Path], out: Path | None) -> list[Path | None]:
+def _folders(runs: list[str], out: Path | None) -> list[Path | None]:
     """Return the folder of each run's results: OUT for one run, OUT/NAME for several."""
     if out is None:
         return [None] * len(runs)
     if len(runs) == 1:
         return [out]
-    twice = Counter(run.absolute().name for run in runs)
-    names = [
-        run.absolute().name if twice[run.absolute().name] == 1 else f"{run.absolute().name}-{number}"
-        for number, run in enumerate(runs, start=1)
-    ]
+    plain = [Path(run).absolute().name for run in runs]
+    twice = Counter(plain)
+    names = [name if twice[name] == 1 else f"{name}-{number}" for number, name in enumerate(plain, start=1)]
     return [out / name for name in names]
 
 

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vqspeech.cli.arguments import Run
 from vqspeech.cli.sampling import EngineName, Parts, Seed, Temperature, Weights, options, speak_to_files
 
 if TYPE_CHECKING:
     from vqspeech.codec.speech import SpeechCodec
     from vqspeech.encoding.plan import Shard
-
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="Run or checkpoint directory.")]
 
 _OTHER_TABLES = frozenset({".csv", ".json", ".jsonl", ".npy", ".npz", ".pkl", ".pt", ".tsv", ".txt"})
 

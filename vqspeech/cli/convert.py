@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from vqspeech.cli.arguments import Run
 from vqspeech.cli.sampling import EngineName, Parts, Seed, Temperature, Weights, options, speak_to_files
 
 
 def convert(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run or checkpoint directory.")],
+    run: Run,
     audio_files: Annotated[list[Path], typer.Argument(metavar="AUDIO...", help="Files and folders to convert.")],
     speaker: Annotated[str, typer.Option(help="Target speaker id; `vqspeech speakers RUN` lists them.")],
     out: Annotated[Path, typer.Option(help="A .wav or .flac file for one input; else a folder.")],

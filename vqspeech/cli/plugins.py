@@ -63,13 +63,14 @@ def show(name: Annotated[str, typer.Argument(help="A name, or distribution/name.
 
 @app.command("doctor")
 def doctor(as_json: AsJson = False) -> None:
-    """Show import time and failures of each plugin.
+    """Show import time and failures of each plugin; load every registered model.
 
     Exits with code 1 after any failure.
     """
     host = hosts.current()
     host.probe()
     host.probe_targets()
+    _probe_models(host)
     conflicts = host.conflicts()
     print(json.dumps(_diagnosis(host), indent=2) if as_json else "\n".join(_findings(host)))
     if host.failures or conflicts:
@@ -92,6 +93,20 @@ def new(
         raise InputError(f"--out {str(out)!r} is not a folder; give an existing one, vqspeech-NAME is created inside")
     folder = write_plugin(kind, name, out)
     print(f"wrote {folder}. Next:\n  pip install -e '{folder}[dev]'\n  pytest {folder}")
+
+
+def _probe_models(host: Host) -> None:
+    """Load every registered model, and record those that cannot be used."""
+    for plugin in host.plugins:
+        # Targets that cannot be imported are known, and importing them may hang.
+        if any(failure.stage == "target" for failure in plugin.failures):
+            continue
+        for entry in plugin.entries.get("pretrained", ()):
+            # Loading imports torch.
+            from vqspeech.codec.pretrained import problem
+
+            if found := problem(entry):
+                plugin.fail("target", "PluginError", found)
 
 
 def _shown(entry: Entry[Spec], clashing: set[tuple[str, str]]) -> str:

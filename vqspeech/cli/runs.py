@@ -5,23 +5,26 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="Run or checkpoint directory.")]
+from vqspeech.cli.arguments import Run
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def info(run: Run, as_json: AsJson = False) -> None:
     """Describe a checkpoint: configuration, steps, speakers, plugins, validation."""
-    from vqspeech.checkpoints.store import describe
+    from vqspeech.checkpoints.description import describe
     from vqspeech.runs import RunDirectory
     from vqspeech.training.metrics import read_metrics
 
     path, facts = describe(run)
-    rows = [row for row in read_metrics(RunDirectory.of_checkpoint(path).metrics) if row["split"] == "valid"]
+    run_directory = RunDirectory.of_checkpoint(path)
+    # A published model is in no run; what lies beside it is not its own.
+    metrics = read_metrics(run_directory.metrics) if path.absolute().parent == run_directory.checkpoints else []
+    rows = [row for row in metrics if row["split"] == "valid"]
     facts = {"checkpoint": str(path), **facts, "validation": rows[-1] if rows else None}
     if as_json:
         typer.echo(json.dumps(facts, indent=1))
@@ -70,7 +73,7 @@ def _pairs(table: Mapping[str, Any], prefix: str) -> Iterator[str]:
 
 def speakers(run: Run, as_json: AsJson = False) -> None:
     """List the speakers of a run."""
-    from vqspeech.checkpoints.store import describe
+    from vqspeech.checkpoints.description import describe
     from vqspeech.errors import InputError
 
     path, facts = describe(run)

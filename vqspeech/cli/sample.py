@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vqspeech.cli.arguments import Run
 from vqspeech.cli.sampling import Seed, Temperature
 
 if TYPE_CHECKING:
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def sample(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run or checkpoint directory of the model.")],
+    run: Run,
     prior: Annotated[
-        list[Path], typer.Option(metavar="PRIOR", help="Run of a prior over the codes of RUN; one for each level.")
+        list[str], typer.Option(metavar="PRIOR", help="Run of a prior over the codes of RUN; one for each level.")
     ],
     out: Annotated[Path, typer.Option(help="Folder to write to; or a file, when --count is 1.")],
     count: Annotated[int, typer.Option(min=1, help="Items to draw.")] = 1,

@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from vqspeech.checkpoints.store import describe
+from vqspeech.checkpoints.description import describe
+from vqspeech.checkpoints.hub import HubOptions
 from vqspeech.codec.speech import SpeechCodec
 from vqspeech.errors import CheckpointError, InputError, PluginError, UnknownNameError
 from vqspeech.registry import contracts, lookup
@@ -16,14 +17,18 @@ from vqspeech.registry.records import Entry
 from vqspeech.registry.specs import ModalitySpec
 
 
-def load(run: Path | str, which: str = "last", device: torch.device | str = "cpu") -> Any:
+def load(
+    run: Path | str, which: str = "last", device: torch.device | str = "cpu", options: HubOptions | None = None
+) -> Any:
     """Load a trained model through its modality.
 
     Parameters
     ----------
-    run : a run directory, or a checkpoint directory itself
+    run : in this order, a run directory or a checkpoint directory, the name of an installed model, or a repository
+        ``OWNER/NAME[@REVISION]`` of huggingface.co (extra ``hub``)
     which : ``"last"``, ``"best"``, or a name such as ``"step-00002000"``
     device : device of the model
+    options : how a repository is fetched
 
     Returns
     -------
@@ -33,15 +38,17 @@ def load(run: Path | str, which: str = "last", device: torch.device | str = "cpu
     ------
     CheckpointError : for a missing or damaged checkpoint, a newer format, or weights that do not fit
     PluginError : names the plugin that the model needs and that is not installed
-    InputError : for a device that is not there
+    InputError : for a device that is not there, or a repository that cannot be fetched
     """
-    return load_with_modality(run, which, device)[1]
+    return load_with_modality(run, which, device, options)[1]
 
 
-def load_with_modality(run: Path | str, which: str = "last", device: torch.device | str = "cpu") -> tuple[Any, Any]:
+def load_with_modality(
+    run: Path | str, which: str = "last", device: torch.device | str = "cpu", options: HubOptions | None = None
+) -> tuple[Any, Any]:
     """Load a trained model; return its modality and the model. Arguments and errors as in `load`."""
     _require_device(device)
-    path, facts = describe(Path(run), which)
+    path, facts = describe(run, which, options)
     entries = require_plugins(path, facts)
     entry = entries.get("modality") or lookup.find(ModalitySpec, "audio")
     name, modality, facts = entry.spec.name, contracts.call(entry), _qualified(facts, entries)
@@ -50,14 +57,16 @@ def load_with_modality(run: Path | str, which: str = "last", device: torch.devic
     return modality, modality.load(path, facts, device)
 
 
-def load_speech(run: Path | str, which: str = "last", device: torch.device | str = "cpu") -> SpeechCodec:
+def load_speech(
+    run: Path | str, which: str = "last", device: torch.device | str = "cpu", options: HubOptions | None = None
+) -> SpeechCodec:
     """Load a model of speech; arguments and errors as in `load`.
 
     Raises
     ------
     CheckpointError : also for a model of another modality
     """
-    loaded = load(run, which, device)
+    loaded = load(run, which, device, options)
     if not isinstance(loaded, SpeechCodec):
         name = modality_of(loaded.facts)
         raise CheckpointError(f"{loaded.path} is a model of the modality {name!r}; this needs a model of speech")

@@ -55,6 +55,7 @@ CONTRACTS: dict[str, Contract] = {
         has=("sample_rate", "hop_samples", "criterion"),
     ),
     "prior": Contract(positional=("space",), returns="vqspeech.nn.priors.protocol:Prior"),
+    "pretrained": Contract(returns="pathlib:Path", options=False),
     "corpus": Contract(positional=("root",), returns="vqspeech.corpora.base:Corpus"),
     "recipe": Contract(positional=("request",), returns="vqspeech.experiments.request:RecipeOutcome", options=False),
     "analysis": Contract(positional=("context",), returns="vqspeech.analysis.contract:AnalysisResult"),

@@ -15,6 +15,7 @@ from vqspeech.registry.specs import (
     DecoderSpec,
     EncoderSpec,
     ModalitySpec,
+    PretrainedSpec,
     PriorSpec,
     QuantizerSpec,
     RecipeSpec,
@@ -54,6 +55,11 @@ class Hooks:
         return ()
 
     @hookspec
+    def register_pretrained(self) -> Iterable[PretrainedSpec]:
+        """Register trained models, by the name for RUN: ``vqspeech convert NAME ...``."""
+        return ()
+
+    @hookspec
     def register_corpora(self) -> Iterable[CorpusSpec]:
         """Register corpora, by the name for ``--corpus``."""
         return ()
@@ -90,6 +96,7 @@ HOOKS: dict[str, str] = {
     "quantizer": "register_quantizers",
     "decoder": "register_decoders",
     "prior": "register_priors",
+    "pretrained": "register_pretrained",
     "corpus": "register_corpora",
     "recipe": "register_recipes",
     "analysis": "register_analyses",

@@ -116,6 +116,23 @@ class QuantizerSpec(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PretrainedSpec(Spec):
+    """A trained model.
+
+    The target is called without arguments and returns the `pathlib.Path` of a directory that `vqspeech export` wrote:
+    config.json, model.safetensors, checksums.json, README.md. The name is used wherever a run directory is.
+
+    Parameters
+    ----------
+    licence, homepage : terms of the weights, and where they come from
+    """
+
+    kind: ClassVar[str] = "pretrained"
+    licence: str
+    homepage: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class CorpusSpec(Spec):
     """A corpus.
 
@@ -209,6 +226,7 @@ KINDS: tuple[type[Spec], ...] = (
     QuantizerSpec,
     DecoderSpec,
     PriorSpec,
+    PretrainedSpec,
     CorpusSpec,
     RecipeSpec,
     AnalysisSpec,

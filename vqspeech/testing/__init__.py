@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vqspeech.testing.encoders import encoder_checks
     from vqspeech.testing.light import assert_light_import
     from vqspeech.testing.modalities import modality_checks
+    from vqspeech.testing.pretrained import pretrained_checks
     from vqspeech.testing.priors import prior_checks
     from vqspeech.testing.quantizers import quantizer_checks
 
@@ -34,6 +35,7 @@ PUBLIC: dict[str, str] = {
     "decoder_checks": "vqspeech.testing.decoders",
     "encoder_checks": "vqspeech.testing.encoders",
     "modality_checks": "vqspeech.testing.modalities",
+    "pretrained_checks": "vqspeech.testing.pretrained",
     "prior_checks": "vqspeech.testing.priors",
     "quantizer_checks": "vqspeech.testing.quantizers",
 }
@@ -47,6 +49,7 @@ __all__ = [
     "decoder_checks",
     "encoder_checks",
     "modality_checks",
+    "pretrained_checks",
     "prior_checks",
     "quantizer_checks",
 ]
