@@ -9,6 +9,9 @@ from torch import Tensor
 
 from vqspeech.nn.share import Share
 
+PITCH_RATE = 100
+"""Frames of F0 per second."""
+
 
 class SpeechBatch(NamedTuple):
     """Crops of utterances.
@@ -21,6 +24,8 @@ class SpeechBatch(NamedTuple):
     window_start : (batch,) int64, first code frame of the window that the decoder is trained on
     window_frames : length of the window in code frames, equal for all rows
     share : position of these crops in a global batch; None when they are the whole batch
+    f0 : (batch, frames) F0 in Hz, 0 for unvoiced, at `PITCH_RATE`: frame t covers t / 100 s to (t + 1) / 100 s of the
+        crop; None when the decoder needs no pitch
     """
 
     waveform: Tensor
@@ -29,6 +34,7 @@ class SpeechBatch(NamedTuple):
     window_start: Tensor
     window_frames: int
     share: Share | None = None
+    f0: Tensor | None = None
 
     def to(self, device: torch.device) -> SpeechBatch:
         """Copy the batch to a device."""
@@ -37,6 +43,7 @@ class SpeechBatch(NamedTuple):
             lengths=self.lengths.to(device),
             speaker=self.speaker.to(device),
             window_start=self.window_start.to(device),
+            f0=None if self.f0 is None else self.f0.to(device),
         )
 
     def frame_mask(self, hop_samples: int) -> Tensor:

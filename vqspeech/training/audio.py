@@ -20,6 +20,7 @@ from vqspeech.codec.load import load_speech
 from vqspeech.codec.speech import SpeechCodec
 from vqspeech.codes import CodeTable
 from vqspeech.config import RunConfig, parse_model, plain
+from vqspeech.corpora.contours import Contours, contours
 from vqspeech.corpora.reading import check_corpus, read_corpus
 from vqspeech.corpora.store import AudioStore, prepare
 from vqspeech.encoding import decode_table, encode_files, encode_store
@@ -53,6 +54,7 @@ class AudioTask:
         self.model.encoder.load_pretrained()
         self.codebook_sizes = self.model.quantizer.codebook_sizes
         train = config.train
+        self.contours = self._pitch()
 
         def crops(indices: npt.NDArray[np.int64], window_samples: int) -> SpeechBatches:
             return SpeechBatches(
@@ -64,6 +66,7 @@ class AudioTask:
                 crop_samples=train.crop_samples,
                 window_samples=window_samples,
                 hop_samples=self.model.hop_samples,
+                contours=self.contours,
             )
 
         self._train = crops(store.indices("train"), train.window_samples)
@@ -85,6 +88,16 @@ class AudioTask:
                 stacklevel=2,
             )
         return known
+
+    def _pitch(self) -> Contours | None:
+        """Open the contours of the store, and fit the decoder to its speakers, where it needs pitch."""
+        decoder = self.model.decoder
+        if not decoder.needs_pitch:
+            return None
+        made = contours(self.store)
+        mean, std = made.statistics(self.store, self.store.indices("train"), self.store.speakers)
+        decoder.fit_pitch(torch.from_numpy(mean), torch.from_numpy(std))
+        return made
 
     def batch(self, step: int, rank: int, ranks: int) -> SpeechBatch:
         """Draw crops of the training split."""
@@ -144,8 +157,15 @@ class AudioModality:
     ) -> AudioStore:
         """Read the corpus and decode it into an `AudioStore`."""
         corpus = read_corpus(config.corpus, data_dir)
-        sample_rate = parse_model(config.model).sample_rate
-        return prepare(corpus, directory, sample_rate=sample_rate, trim_db=config.corpus.trim_db, progress=progress)
+        model = parse_model(config.model)
+        store = prepare(
+            corpus, directory, sample_rate=model.sample_rate, trim_db=config.corpus.trim_db, progress=progress
+        )
+        with torch.random.fork_rng(devices=[]):
+            decoder = models.build(model, ("any",)).decoder
+        if decoder.needs_pitch:
+            contours(store, progress=progress)
+        return store
 
     def open(self, directory: Path) -> AudioStore:
         """Open an `AudioStore`."""

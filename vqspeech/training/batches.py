@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from vqspeech.audio.pitch import PITCH_RATE
+from vqspeech.corpora.contours import Contours
 from vqspeech.corpora.store import AudioStore
 from vqspeech.errors import CorpusError
 from vqspeech.nn.batch import SpeechBatch
@@ -32,6 +34,7 @@ class SpeechBatches:
     crop_samples : length of a crop, rounded up to a multiple of the hop
     window_samples : stretch of the crop that the decoder is trained on, rounded up likewise; 0 for all of it
     hop_samples : samples per code
+    contours : F0 of the store's rows, for decoders that need it
 
     Raises
     ------
@@ -49,10 +52,12 @@ class SpeechBatches:
         crop_samples: int,
         window_samples: int,
         hop_samples: int,
+        contours: Contours | None = None,
     ) -> None:
         if not len(indices):
             raise CorpusError(f"no utterances to draw crops from in {store.directory}; the split is empty")
         self.store = store
+        self.contours = contours
         self.seed = seed
         self.batch_size = batch_size
         self.hop_samples = hop_samples
@@ -113,4 +118,22 @@ class SpeechBatches:
             window_start=torch.from_numpy(starts),
             window_frames=self.window_frames,
             share=share,
+            f0=self._f0(chosen, offsets, lengths, crop),
         )
+
+    def _f0(
+        self,
+        chosen: npt.NDArray[np.int64],
+        offsets: npt.NDArray[np.int64],
+        lengths: npt.NDArray[np.int64],
+        crop: int,
+    ) -> torch.Tensor | None:
+        """Read F0 (crops, frames) of the crops, 0 beyond their ends."""
+        if self.contours is None:
+            return None
+        rate = self.store.sample_rate
+        f0 = np.zeros((len(chosen), -(-crop * PITCH_RATE // rate)), np.float32)
+        for row, (which, offset, length) in enumerate(zip(chosen, offsets, lengths, strict=True)):
+            count = -(-int(length) * PITCH_RATE // rate)
+            f0[row, :count] = self.contours.crop(int(self._indices[which]), int(offset), count)
+        return torch.from_numpy(f0)

@@ -59,6 +59,8 @@ class SpeakOptions:
     weights : storage of weights in an engine: ``"fp32"`` or ``"bf16"``
     parts : number of parts of an utterance to generate in parallel, or ``"auto"``; 1 is exact
     streams : random stream of each utterance; 0, 1, 2, ... when None
+    pitch : of each utterance F0 in Hz, (frames,) at `vqspeech.nn.batch.PITCH_RATE`, 0 for unvoiced, or None to predict
+        it from codes and speaker; None for all. For decoders with `Decoder.needs_pitch`
     progress : called with (samples generated, samples to generate), of all utterances or of the longest
     own : further options of a plugin's decoder, by name
     """
@@ -69,6 +71,7 @@ class SpeakOptions:
     weights: str = "fp32"
     parts: int | str = 1
     streams: tuple[int, ...] | None = None
+    pitch: tuple[npt.NDArray[np.float32] | None, ...] | None = None
     progress: Callable[[int, int], None] | None = None
     own: dict[str, Any] = field(default_factory=dict)
 
@@ -102,6 +105,7 @@ class Decoder(nn.Module):
     hop_samples : generated samples per latent
     criterion : name of the term that is compared between checkpoints and with shuffled codes; lower is better.
         ``"nll"`` is in nats per sample
+    needs_pitch : whether `losses` needs ``batch.f0`` and `speak` takes ``options.pitch``
     compilation : ``train.compile``, set by training; a decoder without compiled code ignores it
     computation : name of what computed the last loss with gradients, kept in checkpoints; may stay empty
     speaker_embedding : the table of speakers, one row each and nothing else that depends on a speaker except the
@@ -111,6 +115,7 @@ class Decoder(nn.Module):
     sample_rate: int
     hop_samples: int
     criterion: str = "nll"
+    needs_pitch: bool = False
     compilation: Literal["auto", True, False] = False
     computation: str = ""
 
@@ -169,6 +174,9 @@ class Decoder(nn.Module):
     def hidden_matrices(self) -> list[nn.Parameter]:
         """Return the matrices that the optimiser Muon may orthogonalise; none by default."""
         return []
+
+    def fit_pitch(self, mean: Tensor, std: Tensor) -> None:
+        """Take mean and standard deviation of log F0 over voiced frames, each (speakers,), before training."""
 
     def start(self, batch: SpeechBatch, generator: torch.Generator) -> None:
         """Initialise from data; called once before the first step, with the same batch everywhere."""

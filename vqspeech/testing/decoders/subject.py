@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from vqspeech.nn.batch import SpeechBatch
+from vqspeech.nn.batch import PITCH_RATE, SpeechBatch
 from vqspeech.nn.decoders.protocol import MAIN, Decoder, Latents, Piece, SpeakOptions
 from vqspeech.nn.share import Share
 from vqspeech.registry.specs import DecoderSpec
@@ -100,13 +100,17 @@ class DecoderSubject:
         waveform = waveform * (torch.arange(samples) < lengths[:, None])
         z_q = torch.randn(rows, self.dim, FRAMES, generator=generator(seed + 2))
         z_q = z_q * (torch.arange(FRAMES) * self.hop_samples < lengths[:, None])[:, None]
+        contour = torch.arange(-(-samples * PITCH_RATE // self.sample_rate)) * self.sample_rate
+        f0 = pitch_hz * (contour < lengths[:, None] * PITCH_RATE)
         more = frames - FRAMES
+        missing = -(-frames * self.hop_samples * PITCH_RATE // self.sample_rate) - f0.shape[1]
         return nn.functional.pad(z_q, (0, more)), SpeechBatch(
             waveform=nn.functional.pad(waveform, (0, more * self.hop_samples)),
             lengths=lengths,
             speaker=torch.arange(rows) % max(1, self.speakers),
             window_start=(5 + torch.arange(rows)) % (FRAMES - WINDOW),
             window_frames=WINDOW,
+            f0=nn.functional.pad(f0, (0, missing)),
         )
 
     def share(self, z_q: Tensor, batch: SpeechBatch, rank: int, ranks: int) -> tuple[Tensor, SpeechBatch]:
@@ -122,6 +126,7 @@ class DecoderSubject:
             window_start=batch.window_start[rows],
             window_frames=batch.window_frames,
             share=Share(rank, ranks, len(batch.waveform), int(samples), int(frames)),
+            f0=None if batch.f0 is None else batch.f0[rows],
         )
 
     def speak(

@@ -1,0 +1,186 @@
+"""The decoder `harmonic` keeps the contract of decoders."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from vqspeech.errors import ConfigError, InputError
+from vqspeech.nn.decoders import harmonic
+from vqspeech.nn.decoders.contour import continuous, on_frames
+from vqspeech.nn.decoders.excitation import OVERLAP, NoiseStream, pulses, shaped
+from vqspeech.nn.decoders.harmonic_decoder import harmonic_decoder
+from vqspeech.nn.decoders.protocol import Latents, SpeakOptions
+from vqspeech.testing.decoders import decoder_checks
+from vqspeech.testing.decoders.subject import DecoderSubject, Frames
+
+SMALL = {"channels": 24, "frame_channels": 16, "dilations": [1, 2], "pitch_channels": 16, "pitch_dilations": [1]}
+
+
+@decoder_checks("harmonic", options=SMALL)
+def test_it_keeps_the_contract(check):
+    check()
+
+
+def made(dim=8, hop=320, rate=16000, speakers=2, **options):
+    torch.manual_seed(0)
+    latents = Latents(dim=dim, hop_samples=hop, sample_rate=rate, speakers=speakers)
+    return harmonic_decoder(latents, **{**SMALL, **options}).eval()
+
+
+def spoken(decoder, frames, length, speaker=0, **options):
+    pieces = list(decoder.speak([frames], [speaker], [length], SpeakOptions(**options)))
+    return np.concatenate([piece.waveform for piece in pieces]), pieces
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_blocks_give_the_same_samples_as_one_piece(monkeypatch, given):
+    decoder, frames = made(), Frames(8, 203, seed=1)
+    f0 = 120 + 40 * np.sin(np.arange(406) / 20).astype(np.float32)
+    f0[100:140] = 0
+    pitch = (f0,) if given else None
+    monkeypatch.setattr(harmonic, "BLOCK_S", 100.0)
+    whole, pieces = spoken(decoder, frames, 203 * 320 - 50, pitch=pitch)
+    assert len(pieces) == 1 and np.abs(whole).max() > 0.01
+    for seconds in (0.5, 0.13):
+        monkeypatch.setattr(harmonic, "BLOCK_S", seconds)
+        parts, pieces = spoken(decoder, frames, 203 * 320 - 50, pitch=pitch)
+        assert len(pieces) > 7
+        np.testing.assert_allclose(parts, whole, atol=2e-5)
+
+
+def test_only_the_latents_of_a_block_are_read(monkeypatch):
+    monkeypatch.setattr(harmonic, "BLOCK_S", 0.5)
+    decoder, frames, read = made(), Frames(8, 1000, seed=1), []
+
+    class Watched(Frames):
+        def __getitem__(self, part):
+            read.append(part.stop - part.start)
+            return super().__getitem__(part)
+
+    spoken(decoder, Watched(8, 1000, seed=1), 320_000)
+    assert max(read) == 25 + 2 * decoder.margin < len(frames) / 5
+
+
+def test_it_sings_the_given_melody():
+    """Pulses have the F0 that is given, to a hundredth, and none where it is unvoiced."""
+    decoder = made()
+    with torch.no_grad():
+        decoder.spectra.output.weight.zero_()
+        decoder.spectra.output.bias[: decoder.spectra.bins] = -3
+        decoder.spectra.output.bias[decoder.spectra.bins :] = -14
+    for hertz in (70.0, 200.0, 400.0):
+        f0 = np.full(200, hertz, np.float32)
+        f0[:50] = 0
+        waveform, _ = spoken(decoder, Frames(8, 100, seed=1), 32000, pitch=(f0,))
+        assert np.abs(waveform[:7600]).max() < 1e-4
+        spectrum = np.abs(np.fft.rfft(waveform[-16000:] * np.hanning(16000)))
+        power = np.square(spectrum[:4000])
+        at_harmonics = sum(power[int(hertz) + offset :: int(hertz)].sum() for offset in (-2, -1, 0, 1, 2))
+        assert at_harmonics > 0.999 * power.sum()
+
+
+def test_pulses_have_every_harmonic_and_nothing_else():
+    f0 = torch.full((1, 402), 130.0, dtype=torch.float64)
+    made = pulses(f0, 80, 16000)
+    assert made.waveform.square().mean() == pytest.approx(1, rel=0.02)
+    spectrum = torch.fft.rfft(made.waveform[0, :16000]).abs() / 8000
+    harmonics = spectrum[130:7800:130].clone()
+    assert harmonics.std() < 1e-3 * harmonics.mean()
+    spectrum[0:8001:130] = 0
+    assert spectrum.max() < 1e-3 * harmonics.mean()
+
+
+def test_a_sweep_has_no_steps():
+    """The second difference of a smooth filter's output shows no click where a harmonic crosses half the rate."""
+    f0 = torch.linspace(100, 300, 402, dtype=torch.float64)[None]
+    waveform = pulses(f0, 80, 16000).waveform
+    high = torch.fft.rfft(waveform.unfold(1, 400, 80) * torch.hann_window(400, dtype=torch.float64))[..., -10:].abs()
+    ratio = high.amax(2)[:, 1:-1]
+    assert ratio.max() < 6 * ratio.median()
+
+
+def test_unit_spectra_give_back_their_source():
+    noise = torch.randn(2, (30 + OVERLAP - 1) * 80)
+    ones = torch.ones(2, 30, 201)
+    window = torch.hann_window(400)
+    returned = shaped((noise, noise), (ones, torch.zeros_like(ones)), window)
+    torch.testing.assert_close(returned, noise[:, (OVERLAP - 1) * 80 : -(OVERLAP - 1) * 80], atol=1e-5, rtol=0)
+
+
+def test_noise_is_the_same_however_it_is_read():
+    def stream():
+        return NoiseStream(torch.Generator().manual_seed(3))
+
+    whole = stream().read(0, 50_000)
+    parts = stream()
+    for start in range(0, 49_000, 777):
+        torch.testing.assert_close(parts.read(start, start + 1000), whole[start : start + 1000], rtol=0, atol=0)
+
+
+def test_a_contour_is_continuous_through_what_is_unvoiced():
+    f0 = torch.tensor([[0.0, 100, 0, 0, 0, 100 * np.e, 0], [0.0] * 7])
+    contour = continuous(f0, torch.tensor([5.0, 4.5]))
+    low = float(np.log(100))
+    expected = torch.tensor([low, low, low + 0.25, low + 0.5, low + 0.75, low + 1, low + 1])
+    torch.testing.assert_close(contour.log_f0[0], expected)
+    assert (contour.log_f0[1] == 4.5).all()
+    assert contour.voiced.tolist() == [[False, True, False, False, False, True, False], [False] * 7]
+
+
+def test_contours_are_read_at_the_centres_of_frames():
+    contour = continuous(torch.exp(torch.arange(5.0, 6.0, 0.1))[None], torch.zeros(1))
+    same = on_frames(contour, 0.01, 10)
+    torch.testing.assert_close(same.log_f0, contour.log_f0)
+    half = on_frames(contour, 0.005, 4, first=2)
+    torch.testing.assert_close(half.log_f0[0], torch.tensor([5.075, 5.125, 5.175, 5.225]))
+    assert on_frames(contour, 0.01, 3, first=30).log_f0[0].tolist() == pytest.approx([5.9] * 3)
+
+
+def test_statistics_of_pitch_follow_the_speakers():
+    decoder = made()
+    _, batch = DecoderSubject("harmonic", hop_samples=320, speakers=2, options=SMALL).batch()
+    decoder.start(batch, torch.Generator())
+    voiced = batch.f0[batch.speaker == 1]
+    assert decoder.pitch_mean[1] == pytest.approx(float(voiced[voiced > 0].log().mean()), abs=1e-4)
+    decoder.fit_pitch(torch.tensor([4.0, 5.0]), torch.tensor([0.1, 0.2]))
+    decoder.start(batch, torch.Generator())
+    assert decoder.pitch_mean.tolist() == [4.0, 5.0]
+    for name in decoder.speaker_buffers():
+        assert len(decoder.get_buffer(name)) == 2
+
+
+def test_codes_are_not_spent_on_pitch():
+    """The losses of predicted F0 do not reach the latents."""
+    decoder = made()
+    z_q, batch = DecoderSubject("harmonic", hop_samples=320, speakers=2, options=SMALL).batch()
+    z_q.requires_grad_()
+    named = decoder.losses(z_q, batch)
+    (named["pitch"] + named["voicing"]).backward()
+    assert z_q.grad is None
+    named = decoder.losses(z_q, batch)
+    named["spectral"].backward()
+    assert z_q.grad is not None
+
+
+def test_a_batch_without_f0_is_refused():
+    z_q, batch = DecoderSubject("harmonic", hop_samples=320, speakers=2).batch()
+    with pytest.raises(InputError, match="F0"):
+        made().losses(z_q, batch._replace(f0=None))
+
+
+@pytest.mark.parametrize("options", [{"channels": 0}, {"kernel": 4}, {"dilations": []}, {"loss_windows": [0]}])
+def test_options_are_checked(options):
+    with pytest.raises(ConfigError, match=next(iter(options))):
+        made(**options)
+
+
+@pytest.mark.parametrize(
+    ("hop", "rate"), [(64, 16000), (160, 16000), (640, 16000), (441, 22050), (960, 48000), (7, 16000)]
+)
+def test_every_hop_has_frames(hop, rate):
+    decoder = made(hop=hop, rate=rate)
+    assert decoder.frames * decoder.frame_samples == hop
+    waveform, _ = spoken(decoder, Frames(8, 30, seed=1), 30 * hop - 3)
+    assert len(waveform) == 30 * hop - 3 and np.isfinite(waveform).all()

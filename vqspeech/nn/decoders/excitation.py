@@ -1,0 +1,122 @@
+"""The sources of a source-filter decoder: pulses at F0, and noise; and the filter, a spectrum per frame."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+OVERLAP = 5
+"""Frames that cover a sample. Odd, so that frames begin and end on multiples of the hop."""
+
+MARGIN_FRAMES = OVERLAP // 2
+"""Frames before the first and after the last one that also shape their samples."""
+
+SOURCE_FRAMES = OVERLAP - 1
+"""Frames of excitation that are needed on either side of the frames of a stretch."""
+
+NOISE_SAMPLES = 1 << 14
+"""Samples that `NoiseStream` draws at a time."""
+
+
+class Pulses(NamedTuple):
+    """A stretch of pulses.
+
+    Parameters
+    ----------
+    waveform : (batch, time)
+    phase : (batch, time) float64, cycles since the start
+    """
+
+    waveform: Tensor
+    phase: Tensor
+
+
+def pulses(f0: Tensor, hop_samples: int, sample_rate: int, phase: Tensor | float = 0.0) -> Pulses:
+    """Make a band-limited train of pulses: all harmonics of F0 below half the sample rate, with equal amplitudes.
+
+    The closed form of sum_k cos(2 pi k phase) (Moorer 1976), of unit power. The harmonic next to the limit fades in and
+    out, so that a sweep has no steps.
+
+    Parameters
+    ----------
+    f0 : (batch, frames + 2) in Hz, at the centres of the frames, with one more on either side for interpolation
+    hop_samples : samples per frame
+    sample_rate : in Hz
+    phase : (batch, 1) float64 or 0, cycles before the first sample; see `Pulses`
+
+    Returns
+    -------
+    frames * hop_samples samples
+    """
+    exact = _interpolated(f0.double(), hop_samples)
+    cycles = phase + (exact / sample_rate).cumsum(1)
+    turn, each = (cycles - cycles.round()).to(f0.dtype), exact.to(f0.dtype)
+    limit = sample_rate / (2 * each)
+    whole = limit.floor()
+    full, part = (whole - 1).clamp_min(0), torch.where(whole >= 1, limit - whole, 0.0)
+    below = torch.sin(torch.pi * turn)
+    near = below.abs() < 1e-6
+    # 1 + 2 sum of the harmonics; at the pulse itself its limit, with the same precision as beside it
+    every = torch.where(
+        near,
+        2 * full + 1,
+        torch.sin(torch.pi * (2 * full + 1) * turn) / torch.where(near, torch.ones_like(below), below),
+    )
+    waveform = every - 1 + 2 * part * torch.cos(2 * torch.pi * (full + 1) * turn)
+    power = (2 * full + 2 * part.square()).clamp_min(1.0)
+    return Pulses(waveform * power.rsqrt(), cycles)
+
+
+def _interpolated(values: Tensor, hop_samples: int) -> Tensor:
+    """Interpolate (batch, frames + 2) linearly between the centres of frames: (batch, frames * hop_samples)."""
+    place = (torch.arange(hop_samples, device=values.device, dtype=values.dtype) + 0.5) / hop_samples - 0.5
+    weights = torch.stack([(-place).clamp_min(0), 1 - place.abs(), place.clamp_min(0)])
+    return (values.unfold(1, 3, 1) @ weights).flatten(1)
+
+
+def shaped(sources: tuple[Tensor, ...], gains: tuple[Tensor, ...], window: Tensor) -> Tensor:
+    """Filter sources by a spectrum per frame, and add them: analysis and synthesis with the same window.
+
+    Parameters
+    ----------
+    sources : each (batch, (frames + OVERLAP - 1) * hop), frame t covers OVERLAP hops from t * hop on
+    gains : for each source (batch, frames, bins), real
+    window : (OVERLAP * hop,) periodic Hann window
+
+    Returns
+    -------
+    (batch, (frames - OVERLAP + 1) * hop), the samples that OVERLAP frames cover
+    """
+    size = len(window)
+    hop = size // OVERLAP
+    spectrum = sum(
+        torch.fft.rfft(source.unfold(1, size, hop) * window) * gain for source, gain in zip(sources, gains, strict=True)
+    )
+    frames = (torch.fft.irfft(spectrum, size) * window).unflatten(-1, (OVERLAP, hop))
+    kept = frames.shape[1] - OVERLAP + 1
+    # Hann windows, squared, sum to 3/8 of their number.
+    total = sum(frames[:, OVERLAP - 1 - part : OVERLAP - 1 - part + kept, part] for part in range(OVERLAP))
+    return torch.as_tensor(total).flatten(1) / (0.375 * OVERLAP)
+
+
+class NoiseStream:
+    """White noise of unit power, read forward in stretches that may overlap; equal however it is read.
+
+    Parameters
+    ----------
+    generator : on the CPU; owned by the stream
+    """
+
+    def __init__(self, generator: torch.Generator) -> None:
+        self._generator = generator
+        self._held, self._start = torch.zeros(0), 0
+
+    def read(self, start: int, stop: int) -> Tensor:
+        """Return samples (stop - start,); what is before `start` is forgotten."""
+        while self._start + len(self._held) < stop:
+            self._held = torch.cat([self._held, torch.randn(NOISE_SAMPLES, generator=self._generator)])
+        self._held = self._held[start - self._start :]
+        self._start = start
+        return self._held[: stop - start]

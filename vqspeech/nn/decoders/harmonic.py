@@ -1,0 +1,273 @@
+"""The decoder `harmonic`: pulses at F0 plus noise, each shaped by spectra that a network predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vqspeech.errors import InputError
+from vqspeech.nn.batch import SpeechBatch
+from vqspeech.nn.decoders.contour import Contour, continuous, on_frames
+from vqspeech.nn.decoders.excitation import SOURCE_FRAMES, NoiseStream
+from vqspeech.nn.decoders.harmonic_network import PitchNetwork, SpectraNetwork
+from vqspeech.nn.decoders.protocol import MAIN, Decoder, LatentFrames, Latents, Piece, SpeakOptions
+from vqspeech.nn.decoders.source_filter import SourceFilter, limited
+from vqspeech.nn.decoders.spectral_loss import powers, spectral_distance
+
+FRAME_S = 0.005
+STEP_S = 0.02
+"""Wanted length of a frame, and of a step of the residual blocks; the nearest divisors of a latent are taken."""
+
+BLOCK_S = 8.0
+"""Speech is generated in blocks of about this length."""
+
+NOISE_BELOW = 1.5
+"""Difference, as a logarithm, of the first spectra of pulses and noise."""
+
+LOG_F0_RANGE = (3.9, 6.2)
+"""log F0 is kept within 49 and 493 Hz."""
+
+
+def divisor(number: int, wanted: float) -> int:
+    """Return the divisor of a number whose ratio to `wanted` is nearest to 1."""
+    return min(
+        (part for part in range(1, number + 1) if number % part == 0), key=lambda part: abs(np.log(part / wanted))
+    )
+
+
+class Harmonic(Decoder):
+    """A source-filter decoder, after DDSP (Engel et al. 2020) and NSF (Wang et al. 2019).
+
+    A band-limited train of pulses at F0 and white noise are each filtered by a spectrum per frame of about 5 ms, which
+    a small convolutional network predicts from latents, speaker, log F0 and voicing; the loss compares spectra at
+    several resolutions. F0 is a stream of its own: that of the recording in training; in generation a given contour,
+    or the prediction of a second network from latents and speaker, which does not train the latents.
+
+    Options as in `vqspeech.nn.decoders.harmonic_decoder`.
+
+    Attributes
+    ----------
+    speaker_embedding : (speakers, speaker_channels), or None without speakers
+    pitch_mean, pitch_std : (speakers,) mean and standard deviation of log F0 over voiced frames
+    """
+
+    criterion = "spectral"
+    needs_pitch = True
+
+    def __init__(
+        self,
+        latents: Latents,
+        *,
+        channels: int,
+        kernel: int,
+        dilations: Sequence[int],
+        frame_channels: int,
+        speaker_channels: int,
+        pitch_channels: int,
+        pitch_dilations: Sequence[int],
+        loss_windows: Sequence[int],
+        pitch_weight: float,
+    ) -> None:
+        super().__init__()
+        self.sample_rate, self.hop_samples = latents.sample_rate, latents.hop_samples
+        self.pitch_weight = pitch_weight
+        self.frame_samples = divisor(self.hop_samples, FRAME_S * self.sample_rate)
+        self.frames = self.hop_samples // self.frame_samples
+        steps = divisor(self.frames, self.hop_samples / (STEP_S * self.sample_rate))
+        self.speaker_embedding = nn.Embedding(latents.speakers, speaker_channels) if latents.speakers else None
+        self.source_filter = SourceFilter(self.frame_samples, self.sample_rate)
+        self.spectra = SpectraNetwork(
+            latents.dim,
+            frames=self.frames,
+            steps=steps,
+            channels=channels,
+            kernel=kernel,
+            dilations=dilations,
+            frame_channels=frame_channels,
+            bins=self.source_filter.bins,
+            speaker_channels=speaker_channels,
+        )
+        self.pitch = PitchNetwork(
+            latents.dim,
+            frames=self.frames,
+            channels=pitch_channels,
+            dilations=pitch_dilations,
+            speaker_channels=speaker_channels,
+        )
+        self.margin = max(self.spectra.margin + -(-SOURCE_FRAMES // self.frames), self.pitch.margin) + 1
+        """Latents on either side on which the samples of a latent depend, at most, without their phase."""
+        self.register_buffer("pitch_mean", torch.full((max(1, latents.speakers),), 5.0))
+        self.register_buffer("pitch_std", torch.full((max(1, latents.speakers),), 0.25))
+        sizes = [4 * round(window * self.sample_rate / 4000) for window in loss_windows]
+        for number, size in enumerate(sizes):
+            self.register_buffer(f"loss_window_{number}", torch.hann_window(size), persistent=False)
+        self._loss_windows = len(sizes)
+        self._pitch_given = False
+
+    pitch_mean: Tensor
+    pitch_std: Tensor
+
+    @property
+    def window(self) -> Tensor:
+        """Window of a frame; its type and device are those of the decoder."""
+        return self.source_filter.window
+
+    def speaker_buffers(self) -> list[str]:
+        """Return the names of buffers with one row per speaker."""
+        return ["pitch_mean", "pitch_std"]
+
+    def fit_pitch(self, mean: Tensor, std: Tensor) -> None:
+        """Set `pitch_mean` and `pitch_std`, each (speakers,); `start` then leaves them as they are."""
+        self.pitch_mean.copy_(mean)
+        self.pitch_std.copy_(std.clamp_min(0.02))
+        self._pitch_given = True
+
+    @torch.no_grad()
+    def start(self, batch: SpeechBatch, generator: torch.Generator) -> None:
+        """Begin with the mean log spectrum of the crops, less for noise; estimate the speakers' F0, see `fit_pitch`."""
+        hop = self.frame_samples
+        power = powers(batch.waveform.to(self.window.dtype), self.window, hop)
+        real = torch.arange(power.shape[1], device=power.device) * hop < batch.lengths[:, None]
+        # A source of unit power has the power of the window in every bin.
+        level = 0.5 * ((power[real] + 1e-6) / self.window.square().sum()).log().mean(0)
+        bias = self.spectra.output.bias
+        assert bias is not None
+        bias.copy_(torch.cat([level, level - NOISE_BELOW]))
+        if batch.f0 is None or self._pitch_given or not bool((batch.f0 > 0).any()):
+            return
+        everybody = batch.f0[batch.f0 > 0].log()
+        for speaker in range(len(self.pitch_mean)):
+            own = batch.f0[batch.speaker == speaker]
+            voiced = own[own > 0].log() if (own > 0).sum() > 1 else everybody
+            self.pitch_mean[speaker] = voiced.mean()
+            self.pitch_std[speaker] = voiced.std(correction=0).clamp_min(0.02)
+
+    def losses(
+        self, z_q: Tensor, batch: SpeechBatch, generator: torch.Generator | None = None, *, group: str = MAIN
+    ) -> dict[str, Tensor]:
+        """Compute ``spectral``, ``pitch`` and ``voicing`` of whole crops; see `Decoder.losses`.
+
+        Each is a mean over rows, weighted by their real latents. The last two are those of predicted F0.
+
+        Raises
+        ------
+        InputError : for a batch without F0
+        """
+        if batch.f0 is None:
+            raise InputError("the decoder harmonic needs the F0 of its crops; SpeechBatch.f0 is None")
+        latents = -(-batch.lengths // self.hop_samples)
+        every = latents.sum().clamp_min(1) if batch.share is None else max(1, batch.share.frames)
+        weight = latents.to(self.window.dtype) / every
+        speaker = self._speaker(batch.speaker)
+        count = z_q.shape[2] * self.frames
+        mean, std = (self._of_speaker(values, batch.speaker) for values in (self.pitch_mean, self.pitch_std))
+        contour = on_frames(continuous(batch.f0.to(mean.dtype), mean), self.frame_samples / self.sample_rate, count)
+        made = self.source_filter(
+            self.spectra(z_q, speaker, contour), contour, self._noise(z_q, batch, generator)
+        ).waveform
+        windows = [getattr(self, f"loss_window_{number}") for number in range(self._loss_windows)]
+        spectral = spectral_distance(made, batch.waveform.to(made.dtype), batch.lengths, windows)
+        voicing, height = self.pitch(z_q.detach(), speaker)
+        real = torch.arange(count, device=z_q.device) * self.frame_samples < batch.lengths[:, None]
+        voiced = real & contour.voiced
+        wanted = (contour.log_f0 - mean[:, None]) / std[:, None]
+        pitch = _masked_mean(F.smooth_l1_loss(height.float(), wanted.float(), reduction="none"), voiced)
+        known = contour.voiced.float()
+        unsure = _masked_mean(F.binary_cross_entropy_with_logits(voicing.float(), known, reduction="none"), real)
+        return {
+            "spectral": (spectral * weight).sum(),
+            "pitch": self.pitch_weight * (pitch * weight).sum(),
+            "voicing": self.pitch_weight * (unsure * weight).sum(),
+        }
+
+    @torch.inference_mode()
+    def speak(
+        self,
+        latents: Sequence[LatentFrames],
+        speakers: Sequence[int | None],
+        lengths: Sequence[int],
+        options: SpeakOptions,
+    ) -> Iterator[Piece]:
+        """Generate utterances one after the other, in blocks; see `Decoder.speak`.
+
+        Only the phases of noise are random; at temperature 0 they do not depend on the seed.
+        """
+        done, every = 0, sum(lengths)
+        for number, (frames, speaker, length) in enumerate(zip(latents, speakers, lengths, strict=True)):
+            stream = number if options.streams is None else options.streams[number]
+            seed = 0 if options.temperature == 0 else options.seed
+            generator = torch.Generator().manual_seed((seed * 0x9E3779B97F4A7C15 + stream) % 2**63)
+            given = None if options.pitch is None else options.pitch[number]
+            left = length
+            for block in self._blocks(frames, speaker, given, NoiseStream(generator), max(length, 1)):
+                waveform = limited(block[0, :left]).float().cpu().numpy()
+                left -= len(waveform)
+                done += len(waveform)
+                if options.progress is not None:
+                    options.progress(done, every)
+                yield Piece(number, waveform, left == 0, "harmonic")
+                if left == 0:
+                    break
+
+    def _blocks(
+        self, latents: LatentFrames, speaker: int | None, pitch: np.ndarray | None, noise: NoiseStream, length: int
+    ) -> Iterator[Tensor]:
+        """Yield consecutive blocks (1, time); each is computed with the latents around it."""
+        device, dtype, per = self.window.device, self.window.dtype, self.frames
+        index = torch.tensor([speaker or 0], device=device)
+        mean, std = (self._of_speaker(values, index) for values in (self.pitch_mean, self.pitch_std))
+        given = None
+        if pitch is not None and len(pitch):
+            given = continuous(torch.as_tensor(pitch, dtype=dtype, device=device)[None], mean)
+        embedded = self._speaker(index)
+        count, size = len(latents), max(1, round(BLOCK_S * self.sample_rate / self.hop_samples))
+        phase: Tensor | float = 0.0
+        for first in range(0, -(-length // self.hop_samples), size):
+            last = min(first + size, count)
+            start, stop = max(0, first - self.margin), min(count, last + self.margin)
+            z_q = latents[start:stop][None].to(device, dtype)
+            if given is None:
+                contour = self._predicted(z_q, embedded, mean, std)
+            else:
+                seconds = self.frame_samples / self.sample_rate
+                contour = on_frames(given, seconds, (stop - start) * per, start * per)
+            contour = Contour(contour.log_f0.clamp(*LOG_F0_RANGE), contour.voiced)
+            made = self.source_filter(
+                self.spectra(z_q, embedded, contour),
+                contour,
+                noise,
+                phase,
+                kept=((first - start) * per, (last - start) * per),
+                first=first * per,
+            )
+            phase = made.phase
+            yield made.waveform
+
+    def _predicted(self, z_q: Tensor, speaker: Tensor | None, mean: Tensor, std: Tensor) -> Contour:
+        """Predict F0, to a third of a cent: the phase would carry finer rounding on through an utterance."""
+        voicing, height = self.pitch(z_q, speaker)
+        log_f0 = mean[:, None] + std[:, None] * height.clamp(-3, 3)
+        return Contour((log_f0 * 4096).round() / 4096, voicing > 0)
+
+    def _noise(self, z_q: Tensor, batch: SpeechBatch, generator: torch.Generator | None) -> Tensor:
+        """Draw noise for all rows of the global batch, and return that of these rows."""
+        generator = torch.Generator().manual_seed(0) if generator is None else generator
+        rows = len(z_q) if batch.share is None else batch.share.rows
+        time = self.source_filter.noise_samples(z_q.shape[2] * self.frames)
+        drawn = torch.randn(rows, time, generator=generator)
+        return (drawn if batch.share is None else batch.share.of(drawn)).to(z_q.device, self.window.dtype)
+
+    def _speaker(self, index: Tensor) -> Tensor | None:
+        return None if self.speaker_embedding is None else self.speaker_embedding(index)
+
+    def _of_speaker(self, values: Tensor, index: Tensor) -> Tensor:
+        return values[index if self.speaker_embedding is not None else torch.zeros_like(index)]
+
+
+def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean over masked frames of each row; 0 without any."""
+    return (values * mask).sum(1) / mask.sum(1).clamp_min(1)

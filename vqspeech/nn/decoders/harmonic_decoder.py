@@ -1,0 +1,69 @@
+"""The registered decoder `harmonic`: its options, their defaults and checks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vqspeech.config import at_least, require
+from vqspeech.nn.decoders.harmonic import Harmonic
+from vqspeech.nn.decoders.protocol import Latents
+
+TABLE = "model.decoder"
+
+
+def harmonic_decoder(
+    latents: Latents,
+    *,
+    channels: int = 224,
+    kernel: int = 5,
+    dilations: Sequence[int] = (1, 2, 4, 1, 2, 4),
+    frame_channels: int = 128,
+    speaker_channels: int = 64,
+    pitch_channels: int = 128,
+    pitch_dilations: Sequence[int] = (1, 2, 4),
+    loss_windows: Sequence[int] = (16, 32, 64),
+    pitch_weight: float = 0.5,
+) -> Harmonic:
+    """Build the decoder of ``[model.decoder] name = "harmonic"``.
+
+    Parameters
+    ----------
+    latents : description of the latents
+    channels, kernel, dilations, frame_channels : see `vqspeech.nn.decoders.harmonic_network.SpectraNetwork`
+    speaker_channels : channels of the speaker embedding
+    pitch_channels, pitch_dilations : see `vqspeech.nn.decoders.harmonic_network.PitchNetwork`
+    loss_windows : windows of the spectral loss, in milliseconds
+    pitch_weight : weight of the losses of predicted F0 and voicing
+
+    Raises
+    ------
+    ConfigError : for impossible values
+    """
+    counts = {
+        "channels": channels,
+        "kernel": kernel,
+        "frame_channels": frame_channels,
+        "speaker_channels": speaker_channels,
+        "pitch_channels": pitch_channels,
+    }
+    at_least(1, counts, TABLE, *counts)
+    at_least(0, {"pitch_weight": pitch_weight}, TABLE, "pitch_weight")
+    require(kernel % 2 == 1, f"{TABLE}.kernel: odd")
+    for name, values in (
+        ("dilations", dilations),
+        ("pitch_dilations", pitch_dilations),
+        ("loss_windows", loss_windows),
+    ):
+        require(len(values) > 0 and min(values) >= 1, f"{TABLE}.{name}: a list of numbers of at least 1")
+    return Harmonic(
+        latents,
+        channels=channels,
+        kernel=kernel,
+        dilations=dilations,
+        frame_channels=frame_channels,
+        speaker_channels=speaker_channels if latents.speakers else 0,
+        pitch_channels=pitch_channels,
+        pitch_dilations=pitch_dilations,
+        loss_windows=loss_windows,
+        pitch_weight=pitch_weight,
+    )
