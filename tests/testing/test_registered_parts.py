@@ -10,6 +10,7 @@ from vqspeech.testing import decoder_checks, encoder_checks
 CONV = {"strides": [[4, 2]] * 4, "channels": 32, "dim": 8, "residual_dilations": [1, 3]}
 MFCC = {"front_end": {"kind": "mfcc", "deltas": True, "mean_window_samples": 4000}, "strides": [[3, 1], [4, 2]]}
 WAVENET = {"cycles": 1, "layers_per_cycle": 4, "residual_channels": 8, "skip_channels": 16, "condition_channels": 8}
+HARMONIC = {"channels": 24, "frame_channels": 16, "dilations": [1, 2], "pitch_channels": 16, "pitch_dilations": [1]}
 
 
 @encoder_checks("conv", options=CONV)
@@ -32,9 +33,19 @@ def test_wavenet_with_several_conditions_per_code(check):
     check()
 
 
+@decoder_checks("harmonic", options=HARMONIC)
+def test_harmonic(check):
+    check()
+
+
+@decoder_checks("harmonic", hop_samples=320, options=HARMONIC)
+def test_harmonic_with_several_frames_per_code(check):
+    check()
+
+
 @pytest.mark.parametrize(
     ("kind", "checked"),
-    [("encoder", {"conv"}), ("decoder", {"wavenet"}), ("prior", {"pixelcnn"})],
+    [("encoder", {"conv"}), ("decoder", {"wavenet", "harmonic"}), ("prior", {"pixelcnn"})],
 )
 def test_nothing_that_ships_is_left_out(kind, checked):
     """`tests/nn/encoders/test_ssl.py` checks encoders that need weights, `tests/nn/priors` the prior."""

@@ -1,5 +1,3 @@
-"""The decoder `harmonic` keeps the contract of decoders."""
-
 from __future__ import annotations
 
 import numpy as np
@@ -12,15 +10,9 @@ from vqspeech.nn.decoders.contour import continuous, on_frames
 from vqspeech.nn.decoders.excitation import OVERLAP, NoiseStream, pulses, shaped
 from vqspeech.nn.decoders.harmonic_decoder import harmonic_decoder
 from vqspeech.nn.decoders.protocol import Latents, SpeakOptions
-from vqspeech.testing.decoders import decoder_checks
 from vqspeech.testing.decoders.subject import DecoderSubject, Frames
 
 SMALL = {"channels": 24, "frame_channels": 16, "dilations": [1, 2], "pitch_channels": 16, "pitch_dilations": [1]}
-
-
-@decoder_checks("harmonic", options=SMALL)
-def test_it_keeps_the_contract(check):
-    check()
 
 
 def made(dim=8, hop=320, rate=16000, speakers=2, **options):
