@@ -6,7 +6,8 @@ import soundfile
 import torch
 from tiny import MODEL, SPEAKERS, save_codec
 
-from vqspeech.codec import chunks
+from vqspeech.audio.pitch import track
+from vqspeech.codec import chunks, finish
 from vqspeech.codec.speech import SpeechCodec, stream_number
 from vqspeech.config import parse_model
 from vqspeech.conversion import Conversion, convert, convert_file
@@ -14,6 +15,9 @@ from vqspeech.encoding import decode_table, encode_files
 from vqspeech.errors import AudioError, UnknownNameError
 from vqspeech.model import build
 from vqspeech.nn.decoders.protocol import SpeakOptions
+from vqspeech.testing.speech import vowel
+
+HARMONIC = {"channels": 24, "frame_channels": 16, "dilations": [1, 2], "pitch_channels": 16, "pitch_dilations": [1]}
 
 
 @pytest.fixture
@@ -113,13 +117,14 @@ def test_converting_is_encoding_and_then_decoding_bit_for_bit(encoder, cuts, tmp
     assert len(np.unique(codes)) > 8
     np.testing.assert_array_equal(table.rows[0].codes, codes)
     blocks = Conversion(waveform=iter(np.split(waveform, cuts)), speaker="p226", key="a")
-    (converted,) = convert(codec, [blocks], SpeakOptions(seed=2)).waveforms
+    (converted,) = convert(codec, [blocks], SpeakOptions(seed=2), keep_level=False).waveforms
     (decoded,) = decode_table(codec, table, "p226", SpeakOptions(seed=2)).waveforms
     np.testing.assert_array_equal(converted, decoded)
     assert len(converted) == 12_001
 
 
-def test_what_is_delivered_is_what_is_returned(checkpoint):
+def test_what_is_delivered_is_what_is_returned(checkpoint, monkeypatch):
+    monkeypatch.setattr(finish, "MEASURED_S", 0.05)
     items = [item("a", 3000), item("b", 64, seed=1)]
     whole = convert(checkpoint, items).waveforms
     delivered = [[], []]
@@ -138,3 +143,93 @@ def test_what_is_delivered_is_what_is_returned(checkpoint):
         assert np.array_equal(np.concatenate([piece for piece, _ in parts]), waveform)
         assert [last for _, last in parts] == [False] * (len(parts) - 1) + [True]
     assert len(delivered[0]) > 1
+
+
+# level, silence and melody
+
+
+@pytest.fixture
+def harmonic(tmp_path):
+    """A codec with the decoder `harmonic`, its weights random, its voices two octaves apart."""
+    config = parse_model({**MODEL, "decoder": {"name": "harmonic", **HARMONIC}})
+    torch.manual_seed(0)
+    model = build(config, SPEAKERS).eval().requires_grad_(False)
+    model.decoder.fit_pitch(torch.tensor([100.0, 200.0]).log(), torch.tensor([0.2, 0.2]))
+    return SpeechCodec(model=model, config=config, speakers=SPEAKERS, step=0, path=tmp_path, facts={})
+
+
+def active_level(waveform):
+    power = np.square(waveform[: len(waveform) // 160 * 160].reshape(-1, 160)).mean(1)
+    return 10 * np.log10(power[power > power.max() / 1000].mean())
+
+
+@pytest.mark.parametrize("gain", [0.02, 0.2, 2.0])
+@pytest.mark.parametrize("decoder", ["wavenet", "harmonic"])
+def test_a_conversion_is_as_loud_as_its_source(decoder, gain, checkpoint, harmonic):
+    sound = np.concatenate([vowel(phone, 130, 0.4) for phone in "aiue"])
+    source = np.clip(gain * sound, -1, 1).astype(np.float32)
+    (made,) = convert(
+        checkpoint if decoder == "wavenet" else harmonic, [Conversion(waveform=source, speaker="p226", key="a")]
+    ).waveforms
+    assert np.abs(made).max() < 1
+    assert active_level(made) == pytest.approx(active_level(source), abs=1.5)
+
+
+def test_digital_silence_stays_silent_and_begins_without_a_click(harmonic):
+    source = np.concatenate([vowel("a", 130, 0.5), np.zeros(8000, np.float32), vowel("i", 130, 0.5)])
+    blocks = Conversion(waveform=iter(np.split(source, [777, 9000])), speaker="p226", key="a")
+    (made,) = convert(harmonic, [blocks]).waveforms
+    assert not made[8000:16000].any()
+    assert np.abs(made[:7900]).max() > 0.05
+    assert np.abs(made[7990:8000]).max() < 0.3 * np.abs(made[:7900]).max()
+    silence = Conversion(waveform=np.zeros(5000, np.float32), speaker="p226", key="a")
+    assert not convert(harmonic, [silence]).waveforms[0].any()
+
+
+def melody(waveform):
+    f0 = track(waveform, 16000)
+    return f0[f0 > 0]
+
+
+def test_intonation_moves_the_melody_to_the_targets_range(harmonic):
+    time = np.arange(32000) / 16000
+    hertz = 140 * 2 ** (0.25 * np.sin(2 * np.pi * time))
+    phase = np.cumsum(hertz) / 16000
+    sound = (0.05 * sum(np.cos(2 * np.pi * k * phase) / k for k in range(1, 20))).astype(np.float32)
+    decoder = harmonic.model.decoder
+    with torch.no_grad():
+        decoder.spectra.output.weight.zero_()
+        decoder.spectra.output.bias[:] = torch.tensor([-2.0, -8.0]).repeat_interleave(decoder.spectra.bins)
+
+    def spread(intonation, speaker):
+        item = Conversion(waveform=sound, speaker=speaker, key="a")
+        found = melody(convert(harmonic, [item], intonation=intonation).waveforms[0])
+        assert len(found) > 150
+        return np.exp(np.log(found).mean()), 12 * np.log2(found.max() / found.min())
+
+    for speaker, mean in (("p225", 100), ("p226", 200)):
+        centre, range_semitones = spread(None, speaker)
+        assert centre == pytest.approx(mean, rel=0.02)
+        assert range_semitones == pytest.approx(6, abs=0.7)
+        centre, range_semitones = spread("flat", speaker)
+        assert centre == pytest.approx(mean, rel=0.02)
+        assert range_semitones < 0.5
+
+
+def test_a_predicted_intonation_does_not_depend_on_the_sources_pitch(harmonic, monkeypatch):
+    monkeypatch.setattr("vqspeech.codec.source.PitchTracker", lambda *_: pytest.fail("F0 is measured"))
+    (made,) = convert(harmonic, [item("a", 3000)], intonation="predicted").waveforms
+    assert len(made) == 3000
+
+
+def test_an_intonation_is_refused_or_said_to_have_no_effect(checkpoint, harmonic):
+    with pytest.raises(UnknownNameError, match=r"sorce.*source"):
+        convert(harmonic, [item("a")], intonation="sorce")
+    with pytest.warns(UserWarning, match="'wavenet' takes no pitch"):
+        convert(checkpoint, [item("a")], intonation="flat")
+
+
+@pytest.mark.parametrize("time", [1, 64, 1600])
+def test_recordings_too_short_for_a_melody(harmonic, time):
+    (made,) = convert(harmonic, [item("a", time)]).waveforms
+    assert len(made) == time and np.isfinite(made).all()

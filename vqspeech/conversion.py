@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from vqspeech import audio
 from vqspeech.codec.chunks import Waveform
+from vqspeech.codec.finish import Finisher
+from vqspeech.codec.intonation import moved, require_intonation
 from vqspeech.codec.load import load_speech
+from vqspeech.codec.source import Source, SourceMeter
 from vqspeech.codec.speech import AS_TRAINED, SpeechCodec, Utterance
 from vqspeech.nn.decoders.protocol import SpeakOptions
 from vqspeech.speech import Deliver, Speech
@@ -35,11 +41,14 @@ def convert(
     conversions: Iterable[Conversion],
     options: SpeakOptions = AS_TRAINED,
     deliver: Deliver | None = None,
+    *,
+    intonation: str | None = None,
+    keep_level: bool = True,
 ) -> Speech:
     """Convert waveforms to target speakers (van den Oord et al. 2017, section 4.3).
 
-    The result equals `vqspeech encode` followed by `vqspeech decode`. With blocks and `deliver`, only latents are kept
-    in memory.
+    The result equals `vqspeech encode --pitch` followed by `vqspeech decode`, but for the level and for digital
+    silence, which are those of the source. With blocks and `deliver`, only codes and F0 are kept in memory.
 
     Parameters
     ----------
@@ -47,6 +56,9 @@ def convert(
     conversions : waveforms and target speakers
     options : options of sampling; `streams` is replaced by the streams of the keys
     deliver : receives pieces of speech, which are then not kept; see `vqspeech.speech.collect`
+    intonation : one of `vqspeech.codec.intonation.INTONATIONS`; None for ``"source"`` where the decoder takes pitch.
+        Other decoders follow their codes, and a given intonation is ignored with a warning
+    keep_level : whether the result is finished by `vqspeech.codec.finish.Finisher`
 
     Returns
     -------
@@ -54,28 +66,53 @@ def convert(
 
     Raises
     ------
-    UnknownNameError : for a speaker that the model does not know
+    UnknownNameError : for a speaker that the model does not know, or an unknown intonation
     InputError : for a waveform without samples
     SpeechInterrupted : at Ctrl-C; holds the speech generated until then
     """
+    chosen = _intonation(codec, intonation)
     items: list[Conversion] = []
+    sources: list[Source] = []
 
-    def waveforms() -> Iterable[tuple[int, Waveform]]:
+    def waveforms() -> Iterator[tuple[int, Waveform]]:
         for item in conversions:
             codec.voice(item.speaker)
             items.append(item)
-            yield len(items) - 1, item.waveform
+            blocks = [item.waveform] if isinstance(item.waveform, np.ndarray) else item.waveform
+            meter = SourceMeter(codec.sample_rate, pitch=codec.takes_pitch and chosen != "predicted")
+            yield len(items) - 1, meter.through(blocks)
+            sources.append(meter.finish())
 
     encoded = {number: (samples, codes) for number, samples, codes in codec.encode_all(waveforms())}
     utterances = []
-    for number, item in enumerate(items):
+    for number, (item, source) in enumerate(zip(items, sources, strict=True)):
         samples, codes = encoded[number]
-        utterances.append(Utterance(codes=codes, speaker=item.speaker, n_samples=samples, key=item.key))
-    return codec.speak(utterances, options, deliver)
+        pitch = moved(source.f0, codec.mean_log_f0(item.speaker), chosen)
+        utterances.append(Utterance(codes=codes, speaker=item.speaker, n_samples=samples, key=item.key, pitch=pitch))
+    finisher = Finisher(sources, codec.output_rate, codec.sample_rate)
+    return codec.speak(utterances, options, deliver, finisher if keep_level else None)
+
+
+def _intonation(codec: SpeechCodec, intonation: str | None) -> str:
+    """Check the name of an intonation; warn where it has no effect."""
+    if intonation is None:
+        return "source"
+    require_intonation(intonation)
+    if not codec.takes_pitch:
+        decoder = codec.config.decoder["name"]
+        warnings.warn(f"the decoder {decoder!r} takes no pitch: intonation {intonation!r} has no effect", stacklevel=3)
+    return intonation
 
 
 def convert_file(
-    run: Path | str, source: Path | str, speaker: str, target: Path | str, *, seed: int = 0, temperature: float = 1.0
+    run: Path | str,
+    source: Path | str,
+    speaker: str,
+    target: Path | str,
+    *,
+    seed: int = 0,
+    temperature: float = 1.0,
+    intonation: str | None = None,
 ) -> Speech:
     """Convert an audio file to a speaker of a trained run, and write the result.
 
@@ -86,10 +123,11 @@ def convert_file(
     speaker : speaker id of the run
     target : .wav or .flac file to write
     seed, temperature : see `SpeakOptions`
+    intonation : see `convert`
     """
     codec = load_speech(run)
     waveform = audio.read(Path(source), codec.sample_rate)
     item = Conversion(waveform=waveform, speaker=speaker, key=Path(source).stem)
-    speech = convert(codec, [item], SpeakOptions(seed=seed, temperature=temperature))
+    speech = convert(codec, [item], SpeakOptions(seed=seed, temperature=temperature), intonation=intonation)
     audio.write(Path(target), speech.waveforms[0], codec.output_rate)
     return speech

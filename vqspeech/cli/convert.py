@@ -16,6 +16,10 @@ def convert(
     audio_files: Annotated[list[Path], typer.Argument(metavar="AUDIO...", help="Files and folders to convert.")],
     speaker: Annotated[str, typer.Option(help="Target speaker id; `vqspeech speakers RUN` lists them.")],
     out: Annotated[Path, typer.Option(help="A .wav or .flac file for one input; else a folder.")],
+    intonation: Annotated[
+        str | None,
+        typer.Option(help="source: its melody in the target's range (the default); predicted from the codes; or flat."),
+    ] = None,
     seed: Seed = 0,
     temperature: Temperature = 1.0,
     engine: EngineName = "auto",
@@ -52,4 +56,6 @@ def convert(
         Conversion(waveform=blocks(path, codec.sample_rate), speaker=speaker, key=name)
         for path, name in zip(files, names, strict=True)
     )
-    speak_to_files("convert", targets, codec.output_rate, chosen, partial(convert_all, codec, items))
+    speak_to_files(
+        "convert", targets, codec.output_rate, chosen, partial(convert_all, codec, items, intonation=intonation)
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -36,12 +36,15 @@ class Utterance:
     speaker : speaker id
     n_samples : length of the encoded recording in samples; the result has the same duration
     key : name of the utterance, which selects its random stream, independently of other utterances
+    pitch : F0 in Hz at `vqspeech.audio.pitch.PITCH_RATE`, (frames,), 0 for unvoiced, in the speaker's range; None to
+        predict it. For decoders that take pitch
     """
 
     codes: npt.NDArray[np.int64]
     speaker: str
     n_samples: int
     key: str
+    pitch: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +120,16 @@ class SpeechCodec:
             raise unknown_name("speaker", speaker, self.speakers, "`vqspeech speakers RUN` lists all.")
         return self.speakers.index(speaker)
 
+    @property
+    def takes_pitch(self) -> bool:
+        """Whether the decoder generates speech at a given F0."""
+        return self.model.decoder.needs_pitch
+
+    def mean_log_f0(self, speaker: str) -> float | None:
+        """Mean log F0 of a speaker in training; None for a model without speakers or a decoder without pitch."""
+        voice = self.voice(speaker)
+        return None if voice is None or not self.takes_pitch else float(self.model.decoder.pitch_mean[voice])
+
     def voice(self, speaker: str) -> int | None:
         """Index of a speaker id, None for a model without speakers; errors as `speaker_index`."""
         return self.speaker_index(speaker) if self.speakers else None
@@ -165,15 +178,20 @@ class SpeechCodec:
         return torch.from_numpy(np.stack(waveforms))
 
     def speak(
-        self, utterances: Sequence[Utterance], options: SpeakOptions = AS_TRAINED, deliver: Deliver | None = None
+        self,
+        utterances: Sequence[Utterance],
+        options: SpeakOptions = AS_TRAINED,
+        deliver: Deliver | None = None,
+        finish: Callable[[Iterable[Piece]], Iterator[Piece]] | None = None,
     ) -> Speech:
         """Decode utterances, each for its speaker, to one waveform per utterance.
 
         Parameters
         ----------
         utterances : codes and speakers
-        options : options of sampling; `streams` is replaced by the utterances' streams
+        options : options of sampling; `streams` and `pitch` are replaced by those of the utterances
         deliver : receives pieces of speech, which are then not kept; see `vqspeech.speech.collect`
+        finish : changes the pieces on their way, for example `vqspeech.codec.finish.Finisher`
 
         Raises
         ------
@@ -188,9 +206,13 @@ class SpeechCodec:
             self._require_codes(one)
         latents = [CodeLatents(self.model.quantizer, torch.from_numpy(one.codes).to(self.device)) for one in utterances]
         lengths = [-(-one.n_samples * decoder.hop_samples // self.hop_samples) for one in utterances]
-        options = replace(options, streams=tuple(stream_number(one.key) for one in utterances))
+        options = replace(
+            options,
+            streams=tuple(stream_number(one.key) for one in utterances),
+            pitch=tuple(one.pitch for one in utterances) if self.takes_pitch else None,
+        )
         pieces = _complete(decoder.speak(latents, voices, lengths, options), lengths, type(decoder).__name__)
-        return collect(pieces, len(utterances), deliver)
+        return collect(pieces if finish is None else finish(pieces), len(utterances), deliver)
 
     def _require_codes(self, utterance: Utterance) -> None:
         codes, sizes = utterance.codes, self.codebook_sizes

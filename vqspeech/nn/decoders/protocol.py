@@ -106,6 +106,7 @@ class Decoder(nn.Module):
     criterion : name of the term that is compared between checkpoints and with shuffled codes; lower is better.
         ``"nll"`` is in nats per sample
     needs_pitch : whether `losses` needs ``batch.f0`` and `speak` takes ``options.pitch``
+    pitch_mean : (speakers,) mean log F0 of each, from `fit_pitch`; of decoders that need pitch
     compilation : ``train.compile``, set by training; a decoder without compiled code ignores it
     computation : name of what computed the last loss with gradients, kept in checkpoints; may stay empty
     speaker_embedding : the table of speakers, one row each and nothing else that depends on a speaker except the
@@ -116,6 +117,7 @@ class Decoder(nn.Module):
     hop_samples: int
     criterion: str = "nll"
     needs_pitch: bool = False
+    pitch_mean: Tensor
     compilation: Literal["auto", True, False] = False
     computation: str = ""
 
