@@ -47,8 +47,9 @@ def read(
     else:
         folder = existing_root(root, "folder")
         table = folder / "metadata.csv"
+    notes: list[str] = []
     if table.is_file():
-        recordings, notes = _from_table(table)
+        recordings = read_table(table)
         variant = f"table {table.name}"
     else:
         recordings, notes = _from_folders(folder)
@@ -84,7 +85,13 @@ def _from_folders(folder: Path) -> tuple[list[Recording], list[str]]:
     return recordings, notes
 
 
-def _from_table(table: Path) -> tuple[list[Recording], list[str]]:
+def read_table(table: Path) -> list[Recording]:
+    """Read a CSV table of recordings, without opening them; see the module's docstring.
+
+    Raises
+    ------
+    CorpusError : without a needed column or rows, or with an unknown split
+    """
     text = table.read_text(encoding="utf-8-sig", errors="replace")
     header = text.partition("\n")[0]
     delimiter = max(",;\t|", key=header.count)
@@ -130,7 +137,7 @@ def _from_table(table: Path) -> tuple[list[Recording], list[str]]:
     recordings = [
         replace(recording, alignment=recording.alignment or alignments.get(recording.path)) for recording in recordings
     ]
-    return recordings, []
+    return recordings
 
 
 def _unique(recordings: list[Recording]) -> list[Recording]:

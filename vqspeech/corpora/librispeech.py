@@ -54,7 +54,7 @@ def read(
     for path, match in matches:
         if path.parent not in read_folders:
             read_folders.add(path.parent)
-            texts.update(_texts(path.parent))
+            texts.update(transcripts(path.parent))
         own_split = (
             _SPLIT_OF_SUBSET[subsets[path].split("-")[0]]
             if split_by == "speaker" and len(kinds) > 1 and path in subsets
@@ -81,7 +81,8 @@ def read(
     )
 
 
-def _texts(folder: Path) -> dict[str, str]:
+def transcripts(folder: Path) -> dict[str, str]:
+    """Read the ``.trans.txt`` files of a folder: utterance -> text."""
     texts: dict[str, str] = {}
     for path in sorted(folder.glob("*.trans.txt")):
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():

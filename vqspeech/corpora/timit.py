@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from vqspeech.audio import audio_below
@@ -59,7 +60,7 @@ def read(
         siblings = {p.suffix.lower(): p for p in path.parent.glob(f"{path.name.split('.')[0]}.*")}
         split = None if split_by == "text" else _split(part, speaker if split_by == "speaker" else key)
         recordings[key] = Recording(
-            id=key, path=path, speaker=speaker, text=_text(siblings), split=split, alignment=siblings.get(".phn")
+            id=key, path=path, speaker=speaker, text=read_text(siblings), split=split, alignment=siblings.get(".phn")
         )
     if not recordings:
         raise CorpusError(
@@ -93,8 +94,13 @@ def _split(part: str | None, key: str) -> Split | None:
     return None if part is None else split_of(key, test=0.0)
 
 
-def _text(siblings: dict[str, Path]) -> str | None:
-    """Read the sentence from .txt (``0 46797 She had ...``), else the words of .wrd."""
+def read_text(siblings: Mapping[str, Path]) -> str | None:
+    """Read the sentence from .txt (``0 46797 She had ...``), else the words of .wrd; None without these.
+
+    Parameters
+    ----------
+    siblings : ending in lower case -> file beside the recording
+    """
     if path := siblings.get(".txt"):
         words = path.read_text(encoding="latin-1").split()
         return " ".join(words[2:] if len(words) > 2 and words[0].isdigit() and words[1].isdigit() else words) or None

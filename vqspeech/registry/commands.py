@@ -34,6 +34,11 @@ def register_commands() -> list[CommandSpec]:
             target="vqspeech.cli.convert:convert",
             summary="Convert recordings to another speaker's voice.",
         ),
+        CommandSpec(
+            name="evaluate",
+            target="vqspeech.cli.evaluate:evaluate",
+            summary="Judge conversions: words, voices, quality.",
+        ),
         CommandSpec(name="analyze", target="vqspeech.cli.analyze:analyze", summary="Analyse the codes of a run."),
         CommandSpec(
             name="corpora", target="vqspeech.cli.corpora:app", summary="List, check, prepare and download corpora."

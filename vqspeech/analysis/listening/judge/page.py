@@ -1,0 +1,127 @@
+"""The judged table for a page and for a terminal, and players of what was judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from vqspeech.analysis.listening.judge.clips import CONVERSION, MEASURES, ORIGINAL, RESYNTHESIS, UNCHANGED, Measure
+from vqspeech.report import Clip, PlayerRow, Section, Table
+
+PLAYED = 3
+"""Utterances with players."""
+
+HOW = (
+    "Words are those that a recogniser hears (WER, CER: errors per word and character, all clips of a row together); "
+    "similarity is the cosine of speaker embeddings; DNSMOS is a predicted opinion from 1 to 5. The originals are the "
+    "ceiling; the codes of another utterance, and the source without conversion, show what no model would score. "
+    "Intervals are of 95 %, by bootstrap over utterances."
+)
+
+
+def judged_section(results: Mapping[str, Any], folder: Path, title: str = "Judged speech") -> Section:
+    """Return the section of a page.
+
+    Parameters
+    ----------
+    results : contents of the evaluation's ``results.json``
+    folder : folder that the paths of its clips are relative to
+    """
+    tables = [judged_table(results["rows"])]
+    if results.get("differences"):
+        tables.append(difference_table(results["differences"]))
+    notes = [*results["notes"], *dict.fromkeys(results["judge"]["unavailable"].values())]
+    return Section(
+        title=title,
+        text="\n\n".join([HOW, *notes]),
+        tables=tuple(tables),
+        players=tuple(_players(results["clips"], folder)),
+    )
+
+
+def judged_table(rows: Sequence[Mapping[str, Any]], *, intervals: bool = True) -> Table:
+    """Return the table of `vqspeech.analysis.listening.judge.table.judged_rows`; columns without values are omitted."""
+    shown = _shown(row["measures"] for row in rows)
+    several = len({row["run"] for row in rows if row["run"]}) > 1
+    columns = (*(("run",) if several else ()), "speech", "voice", "clips", *(one.heading for one in shown))
+    return Table(
+        columns=columns,
+        rows=tuple(
+            (
+                *((row["run"] or None,) if several else ()),
+                row["kind"],
+                row["voice"] or ("all" if row["kind"] not in (ORIGINAL, RESYNTHESIS) else None),
+                row["clips"],
+                *(_cell(row["measures"][one.name], one, intervals) for one in shown),
+            )
+            for row in rows
+        ),
+        caption=_missing(rows),
+    )
+
+
+def difference_table(differences: Sequence[Mapping[str, Any]]) -> Table:
+    """Return the table of `vqspeech.analysis.listening.judge.table.differences`."""
+    shown = _shown(one["measures"] for one in differences)
+    return Table(
+        columns=("run", "less that of", "speech", *(one.heading for one in shown)),
+        rows=tuple(
+            (one["run"], one["against"], one["kind"], *(_cell(one["measures"][m.name], m, True) for m in shown))
+            for one in differences
+        ),
+        caption="Differences on the same utterances, with paired intervals.",
+    )
+
+
+def _shown(measures: Any) -> list[Measure]:
+    given = list(measures)
+    return [one for one in MEASURES if any((m[one.name] or {}).get("value") is not None for m in given)]
+
+
+def _cell(value: Mapping[str, Any] | None, measure: Measure, intervals: bool) -> str | None:
+    if value is None or value["value"] is None:
+        return None
+    text = f"{value['value']:.{measure.decimals}f}"
+    if not intervals or value["ci95"] is None:
+        return text
+    low, high = (f"{bound:.{measure.decimals}f}" for bound in value["ci95"])
+    return f"{text} ({low} to {high})"
+
+
+def _missing(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Say why columns have no value in any row."""
+    whys = []
+    for measure in MEASURES:
+        cells = [row["measures"][measure.name] for row in rows if row["kind"] != UNCHANGED]
+        if cells and all(cell["value"] is None for cell in cells):
+            reasons = [cell["reason"] for cell, row in zip(cells, rows, strict=False) if row["kind"] != ORIGINAL]
+            why = (reasons or [cells[0]["reason"]])[0]
+            whys.append(f"{measure.heading}: {why}.")
+    return f"Not measured: {' '.join(whys)}" if whys else ""
+
+
+def _players(clips: Sequence[Mapping[str, Any]], folder: Path) -> list[PlayerRow]:
+    rows = []
+    for original in [clip for clip in clips if clip["kind"] == ORIGINAL][:PLAYED]:
+        same = [
+            clip
+            for clip in clips
+            if clip["utterance"] == original["utterance"] and clip["kind"] in (RESYNTHESIS, CONVERSION)
+        ]
+        players = [_player(clip, folder) for clip in (original, *same)]
+        rows.append(PlayerRow(title=original["utterance"], text=original["text"] or "", clips=tuple(players)))
+    return rows
+
+
+def _player(clip: Mapping[str, Any], folder: Path) -> Clip:
+    label = f"{clip['run']}: {clip['kind']}" if clip["run"] else clip["kind"]
+    measures = [("heard", clip["heard"])] if clip["heard"] else []
+    if clip.get("wer"):
+        measures.append(("wrong words", f"{clip['wer'][0]} of {clip['wer'][1]}"))
+    return Clip(
+        label=label,
+        audio=folder / clip["path"],
+        speaker=clip["voice"] or clip["speaker"],
+        measures=tuple(measures),
+    )
