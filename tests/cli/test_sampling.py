@@ -90,9 +90,14 @@ def test_ctrl_c_leaves_a_valid_shorter_file(command, run, tmp_path):
     decoder = checkpoint.model.decoder
     conditions = LazyConditions(decoder, CodeLatents(checkpoint.model.quantizer, codes), torch.tensor([1]))
     beginning = next(stream(decoder, conditions, 4000, stream=stream_number("long"), engine="cpu"))
-    # A conversion has the level of its source.
-    gain = 1.0 if command == "decode" else np.linalg.norm(found[: len(beginning)]) / np.linalg.norm(beginning)
-    np.testing.assert_allclose(found[: len(beginning)], gain * beginning, atol=2 / 32768)
+    found = found[: len(beginning)]
+    if command == "decode":
+        assert np.array_equal(audio.to_int16(found), audio.to_int16(beginning))
+    else:
+        # The level is that of the source, and peaks are compressed.
+        quiet = np.abs(found) < 0.8
+        gain = np.linalg.norm(found[quiet]) / np.linalg.norm(beginning[quiet])
+        np.testing.assert_allclose(found[quiet], gain * beginning[quiet], atol=2 / 32768)
 
 
 def test_ctrl_c_before_anything_was_sampled_leaves_nothing(run, tmp_path, monkeypatch):
