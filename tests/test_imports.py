@@ -27,13 +27,13 @@ MODEL = BASE | {
     "runs",
     "speech",
 }
-WORK = {"analysis", "codec", "conversion", "encoding", "generation", "training", "sampling", "corpora"}
+WORK = {"analysis", "codec", "conversion", "encoding", "generation", "training", "sampling", "corpora", "publishing"}
 
 ALLOWED: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),
     # vqspeech/__init__.py: its names are strings, loaded on use; the imports are for type checkers
     "": {"registry", "api", "conversion", "corpora", *BASE},
-    "api": MODEL | WORK,
+    "api": MODEL | WORK | {"api"},
     "alignment": BASE | {"alignment"},
     "kernels": {"kernels"},
     "nn": {"nn", "kernels", "config", "errors"},

@@ -48,7 +48,8 @@ class FakeHub(ModuleType):
         super().__init__("huggingface_hub")
         self.cache, self.calls = cache, []
         self.repositories: dict[str, Path] = {}
-        self.reachable = True
+        self.created: dict[str, bool] = {}
+        self.reachable, self.refuses = True, ""
         self.errors = ModuleType("huggingface_hub.errors")
         self.errors.HfHubHTTPError = type("HfHubHTTPError", (OSError,), {})
         base = {"LocalEntryNotFoundError": FileNotFoundError, "HFValidationError": ValueError}
@@ -72,6 +73,31 @@ class FakeHub(ModuleType):
             if path.name in allow_patterns:
                 (target / path.name).write_bytes(path.read_bytes())
         return str(target)
+
+    def HfApi(self, token=None):  # noqa: N802
+        return FakeApi(self)
+
+
+class FakeApi:
+    """What `vqspeech.publishing.push` calls of `huggingface_hub.HfApi`."""
+
+    def __init__(self, hub: FakeHub) -> None:
+        self.hub = hub
+
+    def create_repo(self, repo_id, *, private, exist_ok):
+        if self.hub.refuses:
+            raise self.hub.errors.HfHubHTTPError(self.hub.refuses)
+        assert exist_ok
+        self.hub.created[repo_id] = private
+
+    def upload_folder(self, *, repo_id, folder_path, allow_patterns, commit_message):
+        assert repo_id in self.hub.created and commit_message
+        folder = self.hub.cache.parent / "hub" / repo_id.replace("/", "--")
+        folder.mkdir(parents=True)
+        for path in Path(folder_path).iterdir():
+            if path.name in allow_patterns:
+                (folder / path.name).write_bytes(path.read_bytes())
+        self.hub.repositories[repo_id] = folder
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from vqspeech.errors import InputError
@@ -20,19 +20,20 @@ CARD, VOICES = "README.md", "voices.json"
 """Further files of a published model: its card, and speaker embeddings of its voices."""
 
 
-def write(directory: Path, files: Mapping[str, bytes | memoryview]) -> None:
+def write(directory: Path, files: Mapping[str, bytes | memoryview], *, unchecked: Collection[str] = ()) -> None:
     """Write a directory of files atomically, whenever the process dies.
 
     Parameters
     ----------
     directory : the directory; an existing one is replaced
     files : name -> content
+    unchecked : files without a checksum, which may be edited
 
     Raises
     ------
     InputError : when the disk is full or cannot be written; an existing directory is kept
     """
-    sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items() if name not in unchecked}
     try:
         with whole_directory(directory, sync=True) as partial:
             for name, content in {**files, CHECKSUMS: (json.dumps(sums, indent=1) + "\n").encode()}.items():

@@ -131,7 +131,10 @@ def explained(repository: str, options: HubOptions | None = None) -> Iterator[No
     except errors.HFValidationError as error:
         _fail(f"{repository!r} is no name of a repository: {_first_line(error)}", error)
     except errors.HfHubHTTPError as error:
-        _fail(f"huggingface.co refused {named}: {_first_line(error)}", error)
+        _fail(
+            f"huggingface.co refused {named}: {_first_line(error)}; check name and rights, see `hf auth login`",
+            error,
+        )
     except OSError as error:
         _fail(f"{named} cannot be transferred: {_first_line(error)}", error)
     except Exception as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vqspeech.checkpoints import hub
 from vqspeech.checkpoints.directory import CONFIG, WEIGHTS
-from vqspeech.errors import CheckpointError, InputError, PluginError, UnknownNameError
+from vqspeech.errors import CheckpointError, InputError, PluginError, UnknownNameError, unknown_name
 from vqspeech.registry import contracts, lookup
 from vqspeech.registry.records import Entry
 from vqspeech.registry.specs import PretrainedSpec, Spec
@@ -90,8 +90,11 @@ def _nothing(text: str, *, bare: bool) -> str:
         return message
     try:
         lookup.find(PretrainedSpec, text)
-    except (UnknownNameError, PluginError) as error:
-        message += f". Nor is it a trained model: {str(error).removesuffix(' ' + lookup.MORE)}"
+    except UnknownNameError:
+        names = [entry.spec.name for entry in lookup.entries(PretrainedSpec)]
+        message += f". Nor is it installed: {unknown_name('trained model', text, names)}"
+    except PluginError as error:
+        message += f". Nor is it installed: {error}"
     if not any(entry.provider.distribution == VOICES_DISTRIBUTION for entry in lookup.entries(PretrainedSpec)):
         message += f" Some come with: pip install {VOICES_DISTRIBUTION}"
     return message

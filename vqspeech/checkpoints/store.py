@@ -45,6 +45,25 @@ def save(
     facts : further JSON values for config.json; ``run``, the configuration of the training, names the modality
     parts : further registered parts that the model is made of, kind -> name
     """
+    files = contents(weights, config=config, speakers=speakers, step=step, facts=facts, parts=parts)
+    if state is not None:
+        # torch.save into a file hides a full disk behind a RuntimeError.
+        buffer = io.BytesIO()
+        torch.save(dict(state), buffer)
+        files[TRAIN_STATE] = buffer.getbuffer()
+    write(directory, files)
+
+
+def contents(
+    weights: Mapping[str, torch.Tensor],
+    *,
+    config: Any,
+    speakers: Sequence[str] = (),
+    step: int,
+    facts: Mapping[str, Any] | None = None,
+    parts: Mapping[str, str] | None = None,
+) -> dict[str, bytes | memoryview]:
+    """Return config.json and model.safetensors of a checkpoint, name -> content; arguments as in `save`."""
     from safetensors.torch import save as to_bytes
 
     modality = (facts or {}).get("run", {}).get("modality", "audio")
@@ -60,16 +79,7 @@ def save(
         **(facts or {}),
     }
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    files: dict[str, bytes | memoryview] = {
-        CONFIG: (json.dumps(description, indent=1) + "\n").encode(),
-        WEIGHTS: to_bytes(on_cpu),
-    }
-    if state is not None:
-        # torch.save into a file hides a full disk behind a RuntimeError.
-        buffer = io.BytesIO()
-        torch.save(dict(state), buffer)
-        files[TRAIN_STATE] = buffer.getbuffer()
-    write(directory, files)
+    return {CONFIG: (json.dumps(description, indent=1) + "\n").encode(), WEIGHTS: to_bytes(on_cpu)}
 
 
 def _origin(kind: str, name: str) -> dict[str, str]:

@@ -41,6 +41,11 @@ def register_commands() -> list[CommandSpec]:
         ),
         CommandSpec(name="analyze", target="vqspeech.cli.analyze:analyze", summary="Analyse the codes of a run."),
         CommandSpec(
+            name="export",
+            target="vqspeech.cli.export:export",
+            summary="Write a trained model to publish, or push it.",
+        ),
+        CommandSpec(
             name="corpora", target="vqspeech.cli.corpora:app", summary="List, check, prepare and download corpora."
         ),
         CommandSpec(

@@ -1,0 +1,179 @@
+"""A trained model of speech, applied to arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from vqspeech.api.arrays import integers, rows_of
+from vqspeech.codec.speech import SpeechCodec, Utterance
+from vqspeech.errors import AudioError, InputError, unknown_name
+from vqspeech.nn.decoders.protocol import SpeakOptions
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+Floats = npt.NDArray[np.floating[Any]]
+Codes = npt.NDArray[np.integer[Any]]
+Array = TypeVar("Array", Floats, "Tensor")
+
+
+class Model:
+    """A trained model of speech, loaded by `vqspeech.load`.
+
+    Waveforms are (time,) or a batch (batch, time), as NumPy arrays or tensors, or a list of waveforms of any lengths.
+    Results have the type and batch dimension of the input: an array for an array, a list for a list.
+
+    Attributes
+    ----------
+    speakers : speaker ids
+    sample_rate : rate of the waveforms that it encodes, in Hz
+    output_rate : rate of the waveforms that it decodes to, in Hz; usually the same
+    frame_rate_hz : codes per second and codebook
+    codebook_sizes : number of codes of each codebook
+    codec : the underlying codec, see `vqspeech.codec.SpeechCodec`
+    """
+
+    def __init__(self, codec: SpeechCodec) -> None:
+        self.codec = codec
+        self.speakers = codec.speakers
+        self.sample_rate = codec.sample_rate
+        self.output_rate = codec.output_rate
+        self.frame_rate_hz = codec.sample_rate / codec.hop_samples
+        self.codebook_sizes = codec.codebook_sizes
+
+    def __repr__(self) -> str:
+        rate, sizes = f"{self.frame_rate_hz:g} Hz", " x ".join(map(str, self.codebook_sizes))
+        return f"<vqspeech model {self.codec.path}: {sizes} codes at {rate}, {len(self.speakers)} speakers>"
+
+    @overload
+    def encode(self, audio: Array, sample_rate: int | None = None) -> Array: ...
+    @overload
+    def encode(self, audio: Sequence[Array], sample_rate: int | None = None) -> list[Array]: ...
+    def encode(self, audio: Any, sample_rate: int | None = None) -> Any:
+        """Encode waveforms to codes.
+
+        Parameters
+        ----------
+        audio : (time,), (batch, time) or a list of (time,), in [-1, 1]
+        sample_rate : rate of the audio in Hz, resampled to the model's; None for audio at the model's rate
+
+        Returns
+        -------
+        (codebooks, frames), (batch, codebooks, frames) or a list of (codebooks, frames), int64
+
+        Raises
+        ------
+        AudioError : for empty audio, or samples that are not finite
+        InputError : for other shapes
+        """
+        rows, restore = rows_of(audio, 1, "audio", np.zeros((0, len(self.codebook_sizes), 0), np.int64))
+        waveforms = [self._waveform(row, sample_rate) for row in rows]
+        by_row = {number: codes for number, _, codes in self.codec.encode_all(enumerate(waveforms))}
+        return restore([by_row[number] for number in range(len(rows))])
+
+    @overload
+    def decode(self, codes: Array, speaker: str, *, seed: int = 0, temperature: float = 1.0) -> Array: ...
+    @overload
+    def decode(
+        self, codes: Sequence[Array], speaker: str, *, seed: int = 0, temperature: float = 1.0
+    ) -> list[Array]: ...
+    def decode(self, codes: Any, speaker: str, *, seed: int = 0, temperature: float = 1.0) -> Any:
+        """Decode codes to waveforms in a speaker's voice.
+
+        Parameters
+        ----------
+        codes : (codebooks, frames), (batch, codebooks, frames) or a list of (codebooks, frames)
+        speaker : id, one of `speakers`
+        seed : seed of the random draws
+        temperature : below 1 is less random; 0 takes the most likely value
+
+        Returns
+        -------
+        (time,), (batch, time) or a list of (time,), float32 in [-1, 1] at `output_rate`
+
+        Raises
+        ------
+        UnknownNameError : for a speaker that the model does not have
+        InputError : for codes of other shapes, or outside the codebooks
+        """
+        rows, restore = rows_of(codes, 2, "codes", np.zeros((0, 0), np.float32))
+        hop = self.codec.hop_samples
+        utterances = [
+            Utterance(codes=integers(row), speaker=speaker, n_samples=row.shape[1] * hop, key=str(number))
+            for number, row in enumerate(rows)
+        ]
+        speech = self.codec.speak(utterances, SpeakOptions(seed=seed, temperature=temperature))
+        return restore(list(speech.waveforms))
+
+    @overload
+    def convert(
+        self, audio: Array, sample_rate: int | None = None, *, speaker: str, seed: int = 0, temperature: float = 1.0
+    ) -> Array: ...
+    @overload
+    def convert(
+        self,
+        audio: Sequence[Array],
+        sample_rate: int | None = None,
+        *,
+        speaker: str,
+        seed: int = 0,
+        temperature: float = 1.0,
+    ) -> list[Array]: ...
+    def convert(
+        self, audio: Any, sample_rate: int | None = None, *, speaker: str, seed: int = 0, temperature: float = 1.0
+    ) -> Any:
+        """Convert waveforms to a speaker's voice: `encode`, then `decode`; results are at `output_rate`.
+
+        Parameters, errors and shapes as in `encode` and `decode`; the result covers whole frames.
+        """
+        self.codec.voice(speaker)
+        codes = self.encode(audio, sample_rate)
+        return self.decode(codes, speaker, seed=seed, temperature=temperature)
+
+    def save_pretrained(self, directory: str | Path, **options: Any) -> Path:
+        """Write the model as a directory to publish, as `vqspeech export` does; return the directory.
+
+        Parameters
+        ----------
+        directory : new, empty, or of an earlier export; `from_pretrained` loads it
+        options : fields of `vqspeech.publishing.export.ExportOptions`, such as ``speakers=["slt"]``,
+            ``dtype="float32"``, ``results="eval/results.json"``, ``notes="notes.md"``
+
+        Raises
+        ------
+        InputError : for a directory that holds other files, or options that cannot be used
+        """
+        from dataclasses import fields
+
+        from vqspeech.publishing.export import ExportOptions, export
+
+        known = {field.name for field in fields(ExportOptions)}
+        for key, value in options.items():
+            if key not in known:
+                raise unknown_name("option of save_pretrained:", key, known)
+            if key in ("results", "notes", "voices") and value is not None:
+                options[key] = Path(value)
+        return export(self.codec, Path(directory), ExportOptions(**options)).path
+
+    def _waveform(self, row: npt.NDArray[Any], sample_rate: int | None) -> npt.NDArray[np.float32]:
+        from vqspeech.audio import resample
+
+        if not np.issubdtype(row.dtype, np.floating):
+            raise AudioError(f"audio of type {row.dtype}; give floating-point samples in [-1, 1]")
+        if not len(row):
+            raise AudioError("audio of 0 samples; give at least one")
+        if not np.isfinite(row).all():
+            raise AudioError("audio with samples that are not finite (NaN or infinite)")
+        samples = row.astype(np.float32)
+        if sample_rate is not None and sample_rate != self.sample_rate:
+            if not 1 <= sample_rate < math.inf:
+                raise InputError(f"sample_rate = {sample_rate}; give the rate of the audio in Hz")
+            samples = resample(samples, sample_rate, self.sample_rate)
+        return samples

@@ -1,0 +1,122 @@
+"""Results of `vqspeech evaluate` for a model card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vqspeech.errors import InputError
+
+COLUMNS = (
+    ("wer", "WER", 2),
+    ("cer", "CER", 2),
+    ("wer_to_original", "WER to original", 2),
+    ("similarity_target", "similarity to target", 2),
+    ("dnsmos", "DNSMOS", 2),
+)
+"""Measure in results.json, its heading, digits after the point."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """Judged speech of one model.
+
+    Parameters
+    ----------
+    rows : rows of results.json of the originals and of the model
+    data : what was spoken, in words
+    recogniser : name of the recogniser; empty without one
+    """
+
+    rows: tuple[Mapping[str, Any], ...]
+    data: str
+    recogniser: str
+
+    @property
+    def conversions(self) -> Mapping[str, Any] | None:
+        """The row of all conversions."""
+        return next((row for row in self.rows if row["kind"] == "conversion"), None)
+
+    def table(self) -> list[str]:
+        """Return the rows as a Markdown table."""
+        columns = [column for column in COLUMNS if any(_value(row, column[0]) is not None for row in self.rows)]
+        lines = [
+            f"| speech | voice | clips | {' | '.join(heading for _, heading, _ in columns)} |",
+            f"|---|---|---|{'---|' * len(columns)}",
+        ]
+        for row in self.rows:
+            cells = [_cell(row, name, digits) for name, _, digits in columns]
+            kind = str(row["kind"]).replace("_", " ")
+            lines.append(f"| {kind} | {row['voice'] or 'all'} | {row['clips']} | {' | '.join(cells)} |")
+        return lines
+
+
+def find_results(run: Path) -> Path | None:
+    """Return the results of an evaluation in a run directory: the newest ``results.json`` with judged rows."""
+    found = [path for path in (run / "results.json", *run.glob("*/results.json")) if _rows(path) is not None]
+    return max(found, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def read_results(path: Path, checkpoint: Path, step: int) -> Judged:
+    """Read the judged rows of a model.
+
+    Parameters
+    ----------
+    path : results.json of `vqspeech evaluate`, or its folder
+    checkpoint, step : the model, among several in the results
+
+    Raises
+    ------
+    InputError : for a file that cannot be read or holds no judged rows, or not those of the model
+    """
+    path = path / "results.json" if path.is_dir() else path
+    results = _rows(path)
+    if results is None:
+        raise InputError(f"{path} holds no results of `vqspeech evaluate`; omit --results for a card without them")
+    try:
+        run = _run(results["runs"], checkpoint, step)
+        rows = tuple(row for row in results["rows"] if row["run"] in ("", run))
+        data, judge = results.get("data", {}), results.get("judge", {}).get("recogniser") or {}
+        judged = Judged(
+            rows=rows,
+            data=str(data.get("variant") or data.get("name") or data.get("corpus") or ""),
+            recogniser=str(judge.get("model") or judge.get("name") or ""),
+        )
+        judged.table()
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise InputError(f"{path} cannot be used: {error!r}") from error
+    if not any(row["run"] == run for row in rows):
+        raise InputError(f"{path} holds no row of the model {checkpoint}")
+    return judged
+
+
+def _run(runs: Sequence[Mapping[str, Any]], checkpoint: Path, step: int) -> str:
+    """Return the name of the model in results; the only one, or the one of that checkpoint or step."""
+    fits = [run for run in runs if Path(run["checkpoint"]).absolute() == checkpoint.absolute()]
+    fits = fits or [run for run in runs if run["step"] == step] or list(runs)
+    return str(fits[0]["run"])
+
+
+def _rows(path: Path) -> dict[str, Any] | None:
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    judged = isinstance(results, dict) and results.get("rows") and results.get("runs")
+    return results if judged else None
+
+
+def _value(row: Mapping[str, Any], measure: str) -> float | None:
+    value = row["measures"].get(measure, {}).get("value")
+    return None if value is None else float(value)
+
+
+def _cell(row: Mapping[str, Any], measure: str, digits: int) -> str:
+    value, interval = _value(row, measure), row["measures"].get(measure, {}).get("ci95")
+    if value is None:
+        return ""
+    shown = f"{value:.{digits}f}"
+    return f"{shown} ({interval[0]:.{digits}f} to {interval[1]:.{digits}f})" if interval else shown
