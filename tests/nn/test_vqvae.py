@@ -6,6 +6,7 @@ import pytest
 import torch
 from tiny import rng
 
+from vqspeech.errors import PluginError
 from vqspeech.nn.batch import SpeechBatch
 from vqspeech.nn.decoders.mulaw import ZERO_LEVEL, mu_law_encode
 from vqspeech.nn.decoders.wavenet import WaveNet
@@ -279,3 +280,18 @@ def test_the_decoder_teaches_the_encoder_by_the_share_asked_for(share):
     torch.testing.assert_close(encoder, share * whole)
     torch.testing.assert_close(decoder, same)
     assert whole.abs().sum() > 0
+
+
+def test_losses_of_a_decoder_and_of_the_spectral_head_are_both_minimised(monkeypatch):
+    """Both may be called spectral; a name that a quantizer has as well is an error."""
+    model, batch = make(head=True), crops()
+    model.start(batch, rng())
+    alone = model.loss(batch, rng()).terms["spectral"]
+    monkeypatch.setattr(model.decoder, "losses", lambda *_, **__: {"spectral": torch.tensor(3.0)})
+    both = model.loss(batch, rng())
+    assert both.terms["spectral"] == 3
+    assert both.terms["spectral_head"] == alone
+    assert both.total.item() == pytest.approx(3 + alone.item() + both.terms["commitment"].item())
+    monkeypatch.setattr(model.decoder, "losses", lambda *_, **__: {"commitment": torch.tensor(3.0)})
+    with pytest.raises(PluginError, match="commitment"):
+        model.loss(batch, rng())

@@ -6,9 +6,11 @@ import shutil
 import numpy as np
 import pytest
 import soundfile
+import torch
 from typer.testing import CliRunner
 
 from vqspeech.cli.main import app
+from vqspeech.codec.load import load_speech
 from vqspeech.codes import CodeTable
 
 pytest.importorskip("espeakng_loader")
@@ -17,20 +19,28 @@ TINY = [
     "corpus.options.speakers=3",
     "corpus.options.utterances_per_speaker=8",
     "model.encoder.channels=16",
+    "model.encoder.residual_dilations=[1]",
     "model.encoder.dim=8",
     "model.quantizer.codebook_size=16",
-    "model.decoder.layers_per_cycle=2",
-    "model.decoder.residual_channels=8",
-    "model.decoder.skip_channels=8",
-    "model.decoder.condition_channels=8",
+    "model.decoder.channels=8",
+    "model.decoder.dilations=[1]",
+    "model.decoder.frame_channels=4",
+    "model.decoder.pitch_channels=4",
+    "model.decoder.pitch_dilations=[1]",
     "model.spectral.channels=8",
     "train.steps=4",
     "train.batch_size=2",
-    "train.window_samples=1280",
+    "train.crop_samples=8000",
     "train.start_crops=8",
     "train.log_every=2",
     "train.checkpoint_every=2",
     "train.validation_batches=1",
+    "decoders.wavenet.decoder.layers_per_cycle=2",
+    "decoders.wavenet.decoder.residual_channels=8",
+    "decoders.wavenet.decoder.skip_channels=8",
+    "decoders.wavenet.decoder.condition_channels=8",
+    "decoders.wavenet.train.steps=2",
+    "decoders.wavenet.train.window_samples=1280",
     "listen.utterances=2",
     "listen.conversions=1",
     "listen.max_seconds=0.3",
@@ -72,30 +82,34 @@ def test_results_hold_what_the_design_promises(finished):
     assert promised <= results.keys()
     assert results["corpus"]["synthetic"] is True
     assert results["steps"] == 4
-    assert results["decoder_path"] == "fused cpu"
-    assert results["frame_rate_hz"] == 25
+    assert results["decoder"] == "harmonic"
+    assert results["decoders"]["wavenet"]["decoder_path"] == "fused cpu"
+    assert results["decoders"]["wavenet"]["nll_bits_per_sample"] > 0
+    assert results["criterion"]["name"] == "spectral"
+    assert results["frame_rate_hz"] == 50
     scores = results["phonemes"]
     assert scores["prior"] <= scores["accuracy"] <= 1
     assert scores["frames"] > 500
     assert results["conversion"]["pairs"] == 2
-    assert results["sampling"]["engine"] in ("reference", "cpu")
+    assert results["decoders"]["wavenet"]["sampling"]["engine"] in ("reference", "cpu")
 
 
 def test_the_page_says_that_the_speech_is_synthetic_and_holds_every_sound(finished):
     page = (finished / "report" / "index.html").read_text()
     assert "Synthetic demo corpus" in page
     assert "fused cpu" in page
-    # Original and reconstruction of two, source and conversion of two.
-    assert page.count("<audio") == 2 + 2 + 2 + 2
+    # Original and two reconstructions of two, source and two conversions of two.
+    assert page.count("<audio") == 2 + 4 + 2 + 4
     assert "http://" not in page.replace("http://www.w3.org", "")
-    assert len(list((finished / "report").rglob("*.wav"))) == 6
+    assert len(list((finished / "report").rglob("*.wav"))) == 10
 
 
 def test_a_second_run_repeats_nothing(run):
     before = {path: path.stat().st_mtime_ns for path in (run / "checkpoints").rglob("*.safetensors")}
     result = recipe(run)
     assert result.exit_code == 0
-    for stage in ("prepare", "train", "encode", "reconstruct", "convert", "analyze/phonemes"):
+    stages = ("prepare", "train", "encode", "reconstruct/harmonic", "convert/harmonic", "analyze/phonemes")
+    for stage in (*stages, "decoders/wavenet", "reconstruct/wavenet", "convert/wavenet"):
         assert f"[{stage}] done before" in result.stderr
     assert before == {path: path.stat().st_mtime_ns for path in (run / "checkpoints").rglob("*.safetensors")}
 
@@ -116,7 +130,7 @@ def test_the_report_needs_no_data_and_no_model(run):
     assert result.exit_code == 0, result.output
     page = (run / "report" / "index.html").read_text()
     assert "Codes and phonemes" in page
-    assert page.count("<audio") == 8
+    assert page.count("<audio") == 12
 
 
 def test_a_changed_setting_repeats_what_depends_on_it_and_nothing_else(run):
@@ -124,7 +138,38 @@ def test_a_changed_setting_repeats_what_depends_on_it_and_nothing_else(run):
     assert result.exit_code == 0, result.output
     assert "[train] done before" in result.stderr
     assert "[encode] done before" in result.stderr
-    assert "[reconstruct]\n" in result.stderr
+    assert "[decoders/wavenet] done before" in result.stderr
+    assert "[reconstruct/harmonic]\n" in result.stderr
+    assert "[reconstruct/wavenet]\n" in result.stderr
+
+
+def test_every_decoder_speaks_the_same_codes(finished):
+    results = json.loads((finished / "results.json").read_text())
+    one, two = results["decoders"].values()
+    assert list(results["decoders"]) == ["harmonic", "wavenet"]
+    assert (one["steps"], two["steps"]) == (4, 2)
+    assert one["codebook"] == two["codebook"]
+    assert results["sampling"] == one["sampling"] != two["sampling"]
+    waveform = torch.randn(1, 8000, generator=torch.Generator().manual_seed(0))
+    models = [load_speech(run).model for run in (finished, finished / "decoders" / "wavenet")]
+    assert torch.equal(*(model.encode(waveform) for model in models))
+    page = (finished / "report" / "index.html").read_text()
+    assert page.count("by harmonic") == page.count("by wavenet") >= 4
+
+
+def test_a_decoder_joins_a_finished_run_and_the_others_are_kept(run):
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*.safetensors")}
+    result = recipe(run, "--set", "decoders.third={decoder={name='wavenet', cycles=1, layers_per_cycle=1}}")
+    assert result.exit_code == 0, result.output
+    assert "[train] done before" in result.stderr
+    assert "[reconstruct/wavenet] done before" in result.stderr
+    assert "[decoders/third]\n" in result.stderr
+    assert list(json.loads((run / "results.json").read_text())["decoders"]) == ["harmonic", "wavenet", "third"]
+    assert before.items() <= {path: path.stat().st_mtime_ns for path in run.rglob("*.safetensors")}.items()
+    without = recipe(run, "--set", "decoders={}")
+    assert without.exit_code == 0, without.output
+    assert list(json.loads((run / "results.json").read_text())["decoders"]) == ["harmonic"]
+    assert (run / "report" / "index.html").read_text().count("<audio") == 8
 
 
 def test_another_model_configuration_does_not_clobber_the_run(run):
@@ -169,6 +214,12 @@ def test_a_stage_that_needs_another_says_so(tmp_path):
         ("analyses=['phonems']", "Did you mean 'phonemes'"),
         ("analysis.phonems.by=centre", "Did you mean 'phonemes'"),
         ("preset=vktk", "Did you mean 'vctk'"),
+        ("decoders.wavenet.steps=4", "decoders.wavenet.steps"),
+        ("decoders.wavenet.train.step=4", "Did you mean 'train.steps'"),
+        ("decoders.wavenet.decoder.cycle=4", "Did you mean 'decoders.wavenet.decoder.cycles'"),
+        ("decoders.wavenet.decoder.name=wavent", "unknown decoder 'wavent'"),
+        ("decoders.harmonic.jitter=0.1", "not 'harmonic', the decoder of the model"),
+        ("decoders=3", "decoders = 3"),
     ],
 )
 def test_unknown_keys_and_names_are_errors_before_any_work(tmp_path, setting, message):
@@ -191,7 +242,9 @@ def test_info_and_speakers(finished):
     result = invoke("info", finished)
     assert result.exit_code == 0
     assert "synthetic" in result.stdout
-    assert "fused cpu" in result.stdout
+    wavenet = invoke("info", finished / "decoders" / "wavenet").stdout
+    assert "fused cpu" in wavenet
+    assert "codes from" in wavenet
     assert json.loads(invoke("info", finished, "--json").stdout)["step"] == 4
     assert len(invoke("speakers", finished).stdout.split()) == 3
 
@@ -238,7 +291,7 @@ def test_encode_then_decode(finished, tmp_path):
     result = invoke("encode", finished, tmp_path / "a.wav", "--out", tmp_path / "codes.parquet")
     assert result.exit_code == 0, result.output
     table = CodeTable.read(tmp_path / "codes.parquet")
-    assert [row.codes.shape for row in table] == [(1, 7)]
+    assert [row.codes.shape for row in table] == [(1, 13)]
     result = invoke("decode", finished, tmp_path / "codes.parquet", "--speaker", speaker, "--out", tmp_path / "said")
     assert result.exit_code == 0, result.output
     assert soundfile.info(tmp_path / "said" / "a.wav").frames == 4000

@@ -31,12 +31,12 @@ def test_a_decoder_at_24_khz_is_written_at_its_rate_and_compared_at_that_of_the_
         lambda latents, voices, lengths, options: (Piece(n, tone[:length], True) for n, length in enumerate(lengths)),
     )
     listen, folder = ListenConfig(utterances=2, conversions=1), tmp_path / "clips"
-    made = listening.reconstruct(checkpoint, store, listen, folder, 0, lambda done, total: None)
+    made = listening.reconstruct(checkpoint, store, listen, folder, 0, lambda done, total: None, label="x")
     for clip in made["clips"]:
         found = soundfile.info(folder / clip["reconstruction"]["audio"])
         assert (found.samplerate, found.frames) == (24000, 24002)
         assert soundfile.info(folder / clip["original"]["audio"]).samplerate == 16000
-    converted = listening.convert_voices(checkpoint, store, listen, folder, 0, lambda done, total: None)
+    converted = listening.convert_voices(checkpoint, store, listen, folder, 0, lambda done, total: None, label="x")
     for clip in converted["clips"]:
         assert soundfile.info(folder / clip["converted"]["audio"]).samplerate == 24000
         assert clip["f0"]["median_hz"] == pytest.approx(300, rel=0.05)

@@ -1,4 +1,9 @@
-"""Sentences of the synthetic speakers: a phonetically complete list, and a grammar."""
+"""Sentences of the synthetic speakers: a phonetically complete list, and a grammar.
+
+They are everyday sentences in American spelling, without numbers and names: a recogniser that is used to human speech
+understands espeak only where it expects the words. Whisper tiny.en makes 2 % of errors in these sentences by the voice
+``us-f2``, 20 % in such as "He poured the hot soup into four blue bowls", whatever the rate.
+"""
 
 from __future__ import annotations
 
@@ -6,41 +11,55 @@ import functools
 import hashlib
 from importlib import resources
 
-_PEOPLE = (
-    "the old captain|a young painter|my younger sister|the village doctor|our new teacher|the tall gardener|"
-    "a cheerful nurse|the shy student|her uncle George|the busy waiter|a famous singer|the night watchman|"
-    "his oldest friend|the weary traveller|one of the judges|the girl next door|a retired plumber|"
-    "the quiet librarian|the chief engineer|somebody from Hull"
+_WISHES = (
+    "I would like to|We are going to|She wanted to|They decided to|He forgot to|You should|My brother has to|"
+    "I do not have time to|We used to|It is too late to|My friends asked me to|I was too tired to|You are welcome to"
 )
-_VERBS = (
-    "carried|found|painted|borrowed|showed us|dropped|repaired|described|measured|bought|threw away|hid|collected|"
-    "chose|washed|admired|forgot|photographed|unwrapped|brought back"
-)
-_THINGS = (
-    "a heavy wooden box|the purple umbrella|seven ripe cherries|the broken clock|a pair of gloves|the missing page|"
-    "a jar of honey|two yellow candles|the largest vase|an empty bottle|a rusty key|the garden chairs|"
-    "a thick blanket|four small boats|the sharp knife|a bag of oranges|the leather shoes|an ancient coin|"
-    "a map of the river|the television"
-)
-_PLACES = (
-    "in the kitchen|behind the church|near the harbour|on the bridge|under the oak tree|at the railway station|"
-    "beside the pool|outside the theatre|by the southern gate|in the back of the car|on the top shelf|"
-    "at the edge of the forest|in the school yard|above the bakery|close to the shore"
+_ACTIONS = (
+    "go for a walk|meet my friends|buy some bread|watch a movie|cook dinner|visit the museum|call the doctor|"
+    "wash the car|read a good book|play football|listen to the music|go swimming|clean the house|have lunch|"
+    "stay at home|take the bus|write a letter|look at the pictures|ask the teacher|join the others|"
+    "measure the room|change the plan|enjoy the sunshine|watch television"
 )
 _TIMES = (
-    "yesterday|last Thursday|early this morning|just before noon|in the middle of July|after the storm|as usual|"
-    "without a word|for the third time|on a cold evening|during the interval|while it was raining|"
-    "before anybody noticed|a few years ago|with great pleasure"
+    "this afternoon|tomorrow morning|on Sunday|after work|next week|before dinner|this evening|in the summer|"
+    "later today|on Friday night|after school|in the middle of the night|early in the morning|at the end of the month"
+)
+_PEOPLE = (
+    "My mother|My father|The teacher|The old man|The young woman|The doctor|Her brother|His sister|The little boy|"
+    "One of my friends|The driver|The judge|My uncle|The girl next door|Somebody|The boy with the red shoes"
+)
+_DEEDS = (
+    "was waiting|was sitting|was standing|fell asleep|used to work|met a friend|found some money|lost the key|"
+    "had a cup of tea|was talking on the phone|heard a strange noise|bought some flowers|left a message|"
+    "was looking for a job|made a quick decision|enjoyed the view"
+)
+_PLACES = (
+    "in the kitchen|at the station|in front of the house|at the airport|in the garden|near the church|at school|"
+    "in the office|on the bus|by the window|in the park|at the hospital|in the garage|under the tree|at the beach"
+)
+_THINGS = (
+    "the book|the blue bag|the coat|the newspaper|a glass of water|the red shoes|the old picture|some cheese|"
+    "a box of chocolate|another chair|the keys|a piece of paper|the measuring tape|the oil|my umbrella|the toys"
+)
+_DAYS = (
+    "very cold|too hot|raining hard|a beautiful day|snowing|quite dark|very late|our first day|a holiday|"
+    "very noisy outside|a long journey"
+)
+_RESULTS = (
+    "we stayed at home|they went to the beach|she took a taxi|I had to walk|he closed all the windows|"
+    "we sat in the garden|everybody went to bed|the children could not sleep|I put on a warm coat|"
+    "we had to change the plan|they went for a walk|he made some coffee"
 )
 _PATTERNS = (
-    "{person} {verb} {thing} {place}.|"
-    "{time}, {person} {verb} {thing}.|"
-    "{person} {verb} {thing} {time}.|"
-    "{place}, {person} {verb} {thing} {time}.|"
-    "it was {person} who {verb} {thing} {place}.|"
-    "I think {person} {verb} {thing}, not {other}.|"
-    "nobody knew that {person} {verb} {thing} {place}.|"
-    "did you hear that {person} {verb} {thing} {time}?"
+    "{wish} {action} {time}.|"
+    "{person} {deed} {place}.|"
+    "{person} {deed} {place} {time}.|"
+    "Could you bring me {thing}, please?|"
+    "I think that I left {thing} {place}.|"
+    "You can find {thing} on the table {place}.|"
+    "It was {day}, so {result}.|"
+    "{person} told me that it was {day}."
 )
 
 
@@ -75,7 +94,7 @@ def sentences_for(speaker: str, count: int, seed: int) -> list[str]:
 
 
 def _generated(number: int) -> str:
-    """Return one of some 40 million sentences, by the digits of a large number."""
+    """Return one of some 60,000 sentences, by the digits of a large number."""
 
     def pick(choices: str) -> str:
         nonlocal number
@@ -83,18 +102,18 @@ def _generated(number: int) -> str:
         number, index = divmod(number, len(listed))
         return listed[index]
 
-    thing = pick(_THINGS)
-    other = pick("|".join(other for other in _THINGS.split("|") if other != thing))
     words = {
-        "person": pick(_PEOPLE),
-        "verb": pick(_VERBS),
-        "thing": thing,
-        "other": other,
-        "place": pick(_PLACES),
+        "wish": pick(_WISHES),
+        "action": pick(_ACTIONS),
         "time": pick(_TIMES),
+        "person": pick(_PEOPLE),
+        "deed": pick(_DEEDS),
+        "place": pick(_PLACES),
+        "thing": pick(_THINGS),
+        "day": pick(_DAYS),
+        "result": pick(_RESULTS),
     }
-    sentence = pick(_PATTERNS).format(**words)
-    return sentence[0].upper() + sentence[1:]
+    return pick(_PATTERNS).format(**words)
 
 
 def _digest(*key: object) -> int:

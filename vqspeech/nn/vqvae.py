@@ -8,6 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from vqspeech.errors import PluginError
 from vqspeech.nn.batch import LossTerms, SpeechBatch
 from vqspeech.nn.decoders.protocol import MAIN, Decoder
 from vqspeech.nn.encoders.protocol import Encoder
@@ -138,7 +139,10 @@ class VQVAE(nn.Module):
         losses = self.decoder.losses(scaled, batch, generator)
         terms = dict(quantized.losses)
         if self.spectral_head is not None:
-            terms["spectral"] = self.spectral_weight * self.spectral_head(z_q, batch.waveform, batch.speaker, mask)
+            name = "spectral" if "spectral" not in losses else "spectral_head"
+            terms[name] = self.spectral_weight * self.spectral_head(z_q, batch.waveform, batch.speaker, mask)
+        if shared := losses.keys() & terms.keys():
+            raise PluginError(f"the decoder has losses {sorted(shared)}, named as those of quantizer or spectral head")
         stats = quantized.stats
         if batch.share is not None:
             # means over the frames of this share become its part of the mean over all frames

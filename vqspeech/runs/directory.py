@@ -54,6 +54,11 @@ class RunDirectory:
         return self.path / "tensorboard"
 
     @property
+    def decoders(self) -> Path:
+        """Directory of a run directory for each further decoder of the codes (`vctk`)."""
+        return self.path / "decoders"
+
+    @property
     def codes(self) -> Path:
         """Parquet table of the codes of the prepared data."""
         return self.path / "codes.parquet"
@@ -92,8 +97,8 @@ class RunDirectory:
     def contents(self) -> tuple[Path, ...]:
         """Everything that vqspeech makes here; starting over deletes these and nothing else."""
         return (
-            self.config, self.store, self.checkpoints, self.metrics, self.tensorboard, self.codes, self.stages,
-            self.listening, self.pictures, self.analyses, self.report, self.results,
+            self.config, self.store, self.checkpoints, self.metrics, self.tensorboard, self.decoders, self.codes,
+            self.stages, self.listening, self.pictures, self.analyses, self.report, self.results,
         )  # fmt: skip
 
     def below(self, name: str) -> RunDirectory:
@@ -119,7 +124,7 @@ class RunDirectory:
 
     def is_trained(self) -> bool:
         """Return whether there is a checkpoint, or a result made with one."""
-        made = (self.codes, self.listening, self.pictures, self.analyses, self.report, self.results)
+        made = (self.decoders, self.codes, self.listening, self.pictures, self.analyses, self.report, self.results)
         return bool(self.list_checkpoints()) or any(path.exists() for path in made)
 
     def clear(self, *, store: bool = True) -> None:

@@ -87,9 +87,17 @@ def _options(listen: ListenConfig, seed: int, progress: Show) -> SpeakOptions:
 
 
 def reconstruct(
-    checkpoint: SpeechCodec, store: AudioStore, listen: ListenConfig, folder: Path, seed: int, show: Show
+    checkpoint: SpeechCodec, store: AudioStore, listen: ListenConfig, folder: Path, seed: int, show: Show, *, label: str
 ) -> dict[str, Any]:
-    """Resynthesise held-out utterances of the model's speakers in their own voices, free-running."""
+    """Resynthesise held-out utterances of the model's speakers in their own voices, free-running.
+
+    Parameters
+    ----------
+    checkpoint, store : the model; the recordings
+    folder : receives the clips
+    seed, show : seed of sampling; progress
+    label : name of the decoder, which ends the names of files
+    """
     rate, rows = store.sample_rate, held_out(store, listen, checkpoint.speakers)
     originals = [original(store, index, listen) for index in rows]
     items = [
@@ -108,7 +116,7 @@ def reconstruct(
                 "split": row.split,
                 "text": row.text or "",
                 "original": write_clip(folder, item.key, waveform, rate),
-                "reconstruction": write_clip(folder, f"{item.key}-reconstruction", generated, checkpoint.output_rate),
+                "reconstruction": write_clip(folder, f"{item.key}-by-{label}", generated, checkpoint.output_rate),
             }
         )
     scores = dataclasses.asdict(compare_all(_pairs(originals, compared), rate))
@@ -127,9 +135,9 @@ def reconstruct(
 
 
 def convert_voices(
-    checkpoint: SpeechCodec, store: AudioStore, listen: ListenConfig, folder: Path, seed: int, show: Show
+    checkpoint: SpeechCodec, store: AudioStore, listen: ListenConfig, folder: Path, seed: int, show: Show, *, label: str
 ) -> dict[str, Any]:
-    """Convert held-out utterances to other speakers, free-running; score the speakers."""
+    """Convert held-out utterances to other speakers, free-running; score the speakers. See `reconstruct`."""
     if len(checkpoint.speakers) < 2 or listen.conversions < 1:
         return {"clips": [], "scores": None, "reason": "conversion needs two speakers and listen.conversions >= 1"}
     rate, voices = store.sample_rate, _Voices(store, checkpoint.speakers)
@@ -151,7 +159,7 @@ def convert_voices(
                 "id": store.rows[index].id,
                 "source": store.rows[index].speaker,
                 "target": target,
-                "converted": write_clip(folder, item.key, generated, checkpoint.output_rate),
+                "converted": write_clip(folder, f"{item.key}-by-{label}", generated, checkpoint.output_rate),
                 "f0": dataclasses.asdict(f0_statistics(generated, checkpoint.output_rate)),
                 "level": dataclasses.asdict(level(generated, checkpoint.output_rate)),
                 "source_f0_hz": voices.f0(store.rows[index].speaker),

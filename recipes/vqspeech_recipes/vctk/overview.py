@@ -21,8 +21,7 @@ def facts(results: Result, coded: Result, choices: tuple[str, ...]) -> tuple[tup
     coded : result of the stage ``encode``
     choices : sentences on what was chosen for the user
     """
-    corpus, train, model = results["corpus"], results["config"]["train"], results["config"]["model"]
-    minutes = results["train_seconds"] / 60
+    corpus, model = results["corpus"], results["config"]["model"]
     pairs = [
         ("Data", describe(corpus)),
         (
@@ -34,14 +33,19 @@ def facts(results: Result, coded: Result, choices: tuple[str, ...]) -> tuple[tup
             "Quantizer",
             f"{model['quantizer']['name']}, {results['codebook_size']} codes, {results['bits_per_second']:.0f} bit/s",
         ),
-        ("Decoder", _decoder(model["decoder"])),
         ("Deviations from the paper", ", ".join(_deviations(model)) or "none"),
-        (
-            "Training",
-            f"{results['steps']} steps of {train['batch_size']} crops in {minutes:.1f} min, seed {results['seed']}"
-            + (f", decoder path {results['decoder_path']}" if results.get("decoder_path") else ""),
-        ),
     ]
+    for name, decoder in results["decoders"].items():
+        train, own = decoder["train"], name == results["decoder"]
+        path = f", decoder path {decoder['decoder_path']}" if decoder["decoder_path"] else ""
+        parts = "with encoder and codebook" if own else "on the frozen codes"
+        pairs.append(
+            (
+                f"Decoder {name}",
+                f"{_decoder(decoder['decoder'])}; trained {parts}: {decoder['steps']} steps of {train['batch_size']} "
+                f"crops in {decoder['train_seconds'] / 60:.1f} min, seed {results['seed']}{path}",
+            )
+        )
     if corpus["skipped"]:
         pairs.append(("Skipped files", str(corpus["skipped"])))
     return (*pairs, *(("Choice", sentence) for sentence in choices))
@@ -94,27 +98,7 @@ def headlines(results: Result) -> tuple[Headline, ...]:
                 explanation="Each code is mapped to its most frequent phone, on the same frames.",
             )
         )
-    nll, shuffled = results["nll_bits_per_sample"], results["nll_shuffled_codes_bits_per_sample"]
-    if nll is not None:
-        items.append(
-            Headline(
-                name="negative log-likelihood",
-                value=f"{nll:.2f}",
-                unit="bit/sample",
-                comparison=f"{shuffled:.2f} with the codes of another utterance" if shuffled is not None else "",
-                explanation=HELD_OUT,
-            )
-        )
-    elif results["criterion"] is not None:
-        criterion = results["criterion"]
-        items.append(
-            Headline(
-                name=criterion["name"],
-                value=f"{criterion['value']:.3g}",
-                comparison=f"{criterion['shuffled_codes']:.3g} with the codes of another utterance",
-                explanation=HELD_OUT,
-            )
-        )
+    items += [one for name, decoder in results["decoders"].items() for one in _likelihood(name, decoder)]
     if results["reconstruction"]:
         rebuilt = results["reconstruction"]
         distance_db = rebuilt["other_utterance_db"]
@@ -141,3 +125,17 @@ def headlines(results: Result) -> tuple[Headline, ...]:
             )
         )
     return tuple(items)
+
+
+def _likelihood(name: str, decoder: Result) -> list[Headline]:
+    """Return the held-out criterion of a decoder, likelihoods in bits; empty without one."""
+    what, value = "negative log-likelihood", decoder["nll_bits_per_sample"]
+    shuffled = decoder["nll_shuffled_codes_bits_per_sample"]
+    unit = "bit/sample"
+    if value is None:
+        if decoder["criterion"] is None:
+            return []
+        what, value, shuffled = (decoder["criterion"][key] for key in ("name", "value", "shuffled_codes"))
+        unit = ""
+    other = f"{shuffled:.3g} with the codes of another utterance" if shuffled is not None else ""
+    return [Headline(name=f"{what}, {name}", value=f"{value:.3g}", unit=unit, comparison=other, explanation=HELD_OUT)]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from vqspeech.experiments import Result, Results
 from vqspeech.experiments.analyses import analysis_sections
 from vqspeech.experiments.components import codebook_section, training_section
-from vqspeech.report import Clip, PlayerRow, Report, Section, Table
+from vqspeech.report import Clip, Picture, PlayerRow, Report, Section, Table
 from vqspeech.runs import RunDirectory
+from vqspeech_recipes.vctk.decoders import curves
 from vqspeech_recipes.vctk.overview import facts, headlines
 from vqspeech_recipes.vctk.settings import VctkSettings
 
@@ -37,51 +39,67 @@ def page(run: RunDirectory, made: Results, results: Result, settings: VctkSettin
         facts=facts(results, coded, settings.choices),
         headlines=headlines(results),
         sections=(
-            _reconstruction(run, made["reconstruct"], results),
-            *_conversion(run, made["convert"], made["reconstruct"], results),
+            _reconstruction(run, made, results),
+            *_conversion(run, made, results),
             *analysis_sections(made, run),
             codebook_section(coded["codebooks"], pictures, over="every utterance of the corpus"),
-            training_section(run.pictures / "training.png"),
+            _training(run, results),
         ),
         versions=results["versions"],
     )
 
 
-def _reconstruction(run: RunDirectory, rebuilt: Result, results: Result) -> Section:
-    sampling = results["sampling"]
-    engine = f", engine `{sampling['engine']}`" if sampling["engine"] else ""
+def _reconstruction(run: RunDirectory, made: Results, results: Result) -> Section:
+    rebuilt = {name: made[f"reconstruct/{name}"] for name in results["decoders"]}
     rows = []
-    for clip in rebuilt["clips"]:
-        distance = ("log-mel distance", f"{clip['measured']['log_mel_distance_db']:.1f} dB")
-        clips = (
-            _original(run, clip, "original"),
-            _clip(
-                run, "reconstruction", clip["reconstruction"], clip["speaker"], (distance, *_voice(clip, "generated"))
-            ),
-        )
-        rows.append(PlayerRow(title=f"{clip['id']} ({clip['split']})", text=clip["text"], clips=clips))
+    for same in zip(*(one["clips"] for one in rebuilt.values()), strict=True):
+        clips = [_original(run, same[0], "original")]
+        for name, clip in zip(rebuilt, same, strict=True):
+            distance = ("log-mel distance", f"{clip['measured']['log_mel_distance_db']:.1f} dB")
+            measures = (distance, *_voice(clip, "generated"))
+            clips.append(_clip(run, f"by {name}", clip["reconstruction"], clip["speaker"], measures))
+        rows.append(PlayerRow(title=f"{same[0]['id']} ({same[0]['split']})", text=same[0]["text"], clips=tuple(clips)))
     return Section(
         title="Reconstruction",
-        text="The codes of an utterance and its speaker's id, decoded freely: the decoder never sees the recording. "
-        f"Codes of {results['bits_per_second']:.0f} bit/s hold neither melody nor the waveform, and whether they "
-        f"hold the words is not measured here. Generated at {sampling['samples_per_second']:.0f} samples per second, "
-        f"{sampling['real_time_factor']:.2f} times real time, {sampling['streams']} utterances at once{engine}.",
+        text="The codes of an utterance and its speaker's id, decoded freely: no decoder sees the recording. "
+        f"Codes of {results['bits_per_second']:.0f} bit/s hold neither melody nor the waveform.",
+        tables=(_speed(results),),
         players=tuple(rows),
     )
 
 
-def _conversion(run: RunDirectory, converted: Result, rebuilt: Result, results: Result) -> tuple[Section, ...]:
+def _speed(results: Result) -> Table:
+    rows = []
+    for name, decoder in results["decoders"].items():
+        sampling = decoder["sampling"]
+        engine = f"`{sampling['engine']}`" if sampling["engine"] else None
+        speed = (sampling["samples_per_second"], sampling["real_time_factor"], sampling["streams"], engine)
+        rows.append((name, decoder["steps"], f"{decoder['train_seconds'] / 60:.1f}", *speed))
+    return Table(
+        columns=("decoder", "steps", "minutes of training", "samples/s", "x real time", "utterances at once", "engine"),
+        rows=tuple(rows),
+        caption="Training of each decoder on the same codes, and its speed of generation; the first was trained "
+        "together with encoder and codebook",
+    )
+
+
+def _conversion(run: RunDirectory, made: Results, results: Result) -> tuple[Section, ...]:
     """Return the section on voice conversion, or none without conversions."""
-    if not converted["clips"]:
+    sources = made[f"reconstruct/{results['decoder']}"]["clips"]
+    converted = {name: made[f"convert/{name}"]["clips"] for name in results["decoders"]}
+    if not converted[results["decoder"]]:
         return ()
     rows = []
-    for source in rebuilt["clips"]:
-        targets = [clip for clip in converted["clips"] if clip["id"] == source["id"]]
-        if targets:
-            clips = [_original(run, source, "source")]
-            clips += [_clip(run, "converted", clip["converted"], clip["target"], _target(clip)) for clip in targets]
-            rows.append(PlayerRow(title=source["id"], text=source["text"], clips=tuple(clips)))
-    scores = results["conversion"]
+    for source in sources:
+        clips = [_original(run, source, "source")]
+        for same in zip(*converted.values(), strict=True):
+            if same[0]["id"] == source["id"]:
+                clips += [
+                    _clip(run, f"by {name}", clip["converted"], clip["target"], _target(clip))
+                    for name, clip in zip(converted, same, strict=True)
+                ]
+        rows.append(PlayerRow(title=source["id"], text=source["text"], clips=tuple(clips)))
+    scores = {name: decoder["conversion"] for name, decoder in results["decoders"].items()}
     shares = (
         ("classified as the target speaker", "target_speaker_accuracy"),
         ("classified as the source speaker", "source_speaker_accuracy"),
@@ -90,9 +108,9 @@ def _conversion(run: RunDirectory, converted: Result, rebuilt: Result, results: 
         ("median F0 within the target's range", "f0_in_target_range"),
     )
     table = Table(
-        columns=("measure", "share"),
-        rows=tuple((name, _percent(scores.get(key))) for name, key in shares),
-        caption=f"{scores['pairs']} conversions, free-running samples",
+        columns=("measure", *scores),
+        rows=tuple((name, *(_percent(one.get(key)) for one in scores.values())) for name, key in shares),
+        caption=f"{results['conversion']['pairs']} conversions by each decoder, free-running samples",
     )
     return (
         Section(
@@ -102,6 +120,14 @@ def _conversion(run: RunDirectory, converted: Result, rebuilt: Result, results: 
             players=tuple(rows),
         ),
     )
+
+
+def _training(run: RunDirectory, results: Result) -> Section:
+    pictures = tuple(
+        Picture(source=curves(run, name), caption=name, alt=f"training curves of {name}")
+        for name in results["decoders"]
+    )
+    return replace(training_section(curves(run, results["decoder"])), figures=pictures)
 
 
 def _original(run: RunDirectory, clip: Result, label: str) -> Clip:

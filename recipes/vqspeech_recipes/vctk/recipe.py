@@ -1,7 +1,8 @@
-"""The recipe `vctk`: prepare, train, encode, reconstruct, convert, analyze, report."""
+"""The recipe `vctk`: prepare, train, decoders, encode, reconstruct, convert, analyze, report."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 
@@ -21,6 +22,7 @@ from vqspeech.progress import reporter
 from vqspeech.runs import RunDirectory
 from vqspeech.training import run as runs
 from vqspeech_recipes.vctk import listening
+from vqspeech_recipes.vctk.decoders import DECODERS, DecoderRun, curves
 from vqspeech_recipes.vctk.page import page
 from vqspeech_recipes.vctk.results import collect, summary
 from vqspeech_recipes.vctk.settings import VctkSettings, resolve_settings
@@ -54,33 +56,67 @@ class VctkRecipe:
     def __init__(self, run: RunDirectory, settings: VctkSettings) -> None:
         self.run, self.settings = run, settings
         self.seed = settings.run.seed
+        self._codecs: dict[str, SpeechCodec] = {}
 
     def experiment(self) -> Experiment:
         """Declare the stages."""
         run, settings = self.run, self.settings
-        config, listen = plain(settings.run), plain(settings.listen)
+        config = plain(settings.run)
         data = {
             "corpus": config["corpus"],
             "data_dir": str(settings.data_dir.absolute()) if settings.data_dir else None,
         }
-        trained, curves = ("prepare", "train"), run.pictures / "training.png"
+        trained = ("prepare", "train")
         return Experiment(
             out=run.path,
             stages=(
                 Stage(name="prepare", work=self._prepare, config=data, files=(run.store,)),
-                Stage(
-                    name="train", work=self._train, after=("prepare",), config=config, files=(run.checkpoints, curves)
-                ),
+                *(self._training(decoder) for decoder in settings.decoders),
                 Stage(name="encode", work=self._encode, after=trained, files=(run.codes,)),
-                Stage(name="reconstruct", work=self._reconstruct, after=trained, config=listen, files=(run.listening,)),
-                Stage(name="convert", work=self._convert, after=trained, config=listen, files=(run.listening,)),
+                *(self._speaking("reconstruct", listening.reconstruct, decoder) for decoder in settings.decoders),
+                *(self._speaking("convert", listening.convert_voices, decoder) for decoder in settings.decoders),
                 *analysis_stages(settings.analyses, self._coded, run, after=(*trained, "encode")),
             ),
             results=lambda made: collect(made, settings),
             report=lambda made, results: page(run, made, results, settings),
             summary=summary,
-            settings={"config": config, "choices": settings.choices},
-            groups=(GROUP,),
+            settings={
+                "config": config,
+                "decoders": [plain(one.run) for one in settings.decoders],
+                "choices": settings.choices,
+            },
+            groups=(GROUP, DECODERS),
+        )
+
+    def _training(self, decoder: DecoderRun) -> Stage:
+        """Return the stage that trains a decoder: ``train`` for the model's own."""
+        directory = decoder.directory(self.run)
+        return Stage(
+            name=decoder.stage,
+            group="" if decoder.is_main else DECODERS,
+            work=lambda made: self._train(decoder),
+            after=("prepare",) if decoder.is_main else ("prepare", "train"),
+            config=plain(decoder.run),
+            files=(directory.checkpoints, curves(self.run, decoder.name)),
+        )
+
+    def _speaking(self, group: str, work: Callable[..., Result], decoder: DecoderRun) -> Stage:
+        """Return a stage that makes clips by a decoder."""
+        return Stage(
+            name=f"{group}/{decoder.name}",
+            group=group,
+            work=lambda made: work(
+                self.codec(decoder.name),
+                self.store,
+                self.settings.listen,
+                self.run.listening,
+                self.seed,
+                reporter(f"{group} {decoder.name}"),
+                label=decoder.name,
+            ),
+            after=("prepare", decoder.stage),
+            config=plain(self.settings.listen),
+            files=(self.run.listening,),
         )
 
     @cached_property
@@ -88,10 +124,17 @@ class VctkRecipe:
         """The prepared corpus."""
         return AudioStore.open(self.run.store)
 
-    @cached_property
+    def codec(self, decoder: str) -> SpeechCodec:
+        """Return the trained model with one of the decoders, by name."""
+        if decoder not in self._codecs:
+            chosen = next(one for one in self.settings.decoders if one.name == decoder)
+            self._codecs[decoder] = load_speech(chosen.directory(self.run).path)
+        return self._codecs[decoder]
+
+    @property
     def checkpoint(self) -> SpeechCodec:
-        """The trained model."""
-        return load_speech(self.run.path)
+        """The trained model with its own decoder."""
+        return self.codec(self.settings.decoders[0].name)
 
     def _prepare(self, made: Results) -> Result:
         store = runs.prepare(self.settings.run, self.run.path, self.settings.data_dir)
@@ -100,15 +143,19 @@ class VctkRecipe:
         say_skipped(store.corpus.skipped)
         return {"corpus": facts}
 
-    def _train(self, made: Results) -> Result:
-        trained = runs.train(self.settings.run, self.run.path, self.store)
-        draw_training(self.run.metrics, self.run.pictures / "training.png")
+    def _train(self, decoder: DecoderRun) -> Result:
+        directory, config = decoder.directory(self.run), decoder.configuration(self.run)
+        if not decoder.is_main:
+            runs.open_run(directory.path, config)
+        trained = runs.train(config, directory.path, self.store)
+        draw_training(directory.metrics, curves(self.run, decoder.name))
         return {
             "steps": trained.step,
             "seconds": trained.seconds,
             "checkpoint": trained.checkpoint.name,
-            "decoder_path": self.checkpoint.facts.get("decoder_path"),
-            "validation": last_row(self.run.metrics, "valid"),
+            "decoder_path": self.codec(decoder.name).facts.get("decoder_path"),
+            "codebook": self.codec(decoder.name).codebook,
+            "validation": last_row(directory.metrics, "valid"),
         }
 
     def _encode(self, made: Results) -> Result:
@@ -117,16 +164,6 @@ class VctkRecipe:
         use = codebook_use(table)
         pictures = draw_codebooks(use["codebooks"], self.run.pictures)
         return {**use, "hop_samples": table.hop_samples, "pictures": pictures}
-
-    def _reconstruct(self, made: Results) -> Result:
-        return listening.reconstruct(
-            self.checkpoint, self.store, self.settings.listen, self.run.listening, self.seed, reporter("reconstruct")
-        )
-
-    def _convert(self, made: Results) -> Result:
-        return listening.convert_voices(
-            self.checkpoint, self.store, self.settings.listen, self.run.listening, self.seed, reporter("convert")
-        )
 
     def _coded(self) -> AnalysisContext:
         """Return the context of the analyses."""

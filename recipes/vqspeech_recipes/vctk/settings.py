@@ -1,4 +1,4 @@
-"""Settings of the recipe `vctk`: corpus, preset, listening and analyses."""
+"""Settings of the recipe `vctk`: corpus, preset, decoders, listening and analyses."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from vqspeech.experiments.analyses import check_analyses
 from vqspeech.experiments.request import RecipeRequest
 from vqspeech.experiments.settings import requested_corpus, resolve
 from vqspeech.training import run as runs
+from vqspeech_recipes.vctk.decoders import DecoderRun, check_decoders
 
 SMALL = "demo"
 PAPER = "vctk"
@@ -37,6 +38,7 @@ class VctkSettings:
     Parameters
     ----------
     run : corpus, model and training
+    decoders : every decoder of the codes, the one of `run` first
     listen : utterances to synthesise
     analyses : name of a registered analysis -> its options, in running order
     data_dir : folder of the corpus; None for the demo corpus
@@ -44,6 +46,7 @@ class VctkSettings:
     """
 
     run: RunConfig
+    decoders: tuple[DecoderRun, ...]
     listen: ListenConfig
     analyses: dict[str, dict[str, Any]]
     data_dir: Path | None
@@ -68,8 +71,11 @@ def resolve_settings(request: RecipeRequest) -> VctkSettings:
     values = resolved.values
     listen = parse(ListenConfig, values.pop("listen", {}), "listen.")
     analyses = check_analyses(values.pop("analyses", ["phonemes"]), values.pop("analysis", {}))
+    further = values.pop("decoders", {})
+    run = runs.checked(values)
     return VctkSettings(
-        run=runs.checked(values),
+        run=run,
+        decoders=check_decoders(run, further),
         listen=listen,
         analyses=analyses,
         data_dir=resolved.data_dir,
