@@ -117,7 +117,7 @@ def test_converting_is_encoding_and_then_decoding_bit_for_bit(encoder, cuts, tmp
     assert len(np.unique(codes)) > 8
     np.testing.assert_array_equal(table.rows[0].codes, codes)
     blocks = Conversion(waveform=iter(np.split(waveform, cuts)), speaker="p226", key="a")
-    (converted,) = convert(codec, [blocks], SpeakOptions(seed=2), keep_level=False).waveforms
+    (converted,) = convert(codec, [blocks], SpeakOptions(seed=2)).waveforms
     (decoded,) = decode_table(codec, table, "p226", SpeakOptions(seed=2)).waveforms
     np.testing.assert_array_equal(converted, decoded)
     assert len(converted) == 12_001
@@ -126,7 +126,7 @@ def test_converting_is_encoding_and_then_decoding_bit_for_bit(encoder, cuts, tmp
 def test_what_is_delivered_is_what_is_returned(checkpoint, monkeypatch):
     monkeypatch.setattr(finish, "MEASURED_S", 0.05)
     items = [item("a", 3000), item("b", 64, seed=1)]
-    whole = convert(checkpoint, items).waveforms
+    whole = convert(checkpoint, items, keep_level=True).waveforms
     delivered = [[], []]
 
     def deliver(utterance, waveform, last):
@@ -136,7 +136,7 @@ def test_what_is_delivered_is_what_is_returned(checkpoint, monkeypatch):
     pieces = [
         Conversion(waveform=iter(np.split(one.waveform, [50])), speaker=one.speaker, key=one.key) for one in items
     ]
-    result = convert(checkpoint, iter(pieces), deliver=deliver)
+    result = convert(checkpoint, iter(pieces), deliver=deliver, keep_level=True)
     assert [len(waveform) for waveform in result.waveforms] == [0, 0]
     assert result.samples_per_second > 0
     for parts, waveform in zip(delivered, whole, strict=True):
@@ -168,9 +168,9 @@ def active_level(waveform):
 def test_a_conversion_is_as_loud_as_its_source(decoder, gain, checkpoint, harmonic):
     sound = np.concatenate([vowel(phone, 130, 0.4) for phone in "aiue"])
     source = np.clip(gain * sound, -1, 1).astype(np.float32)
-    (made,) = convert(
-        checkpoint if decoder == "wavenet" else harmonic, [Conversion(waveform=source, speaker="p226", key="a")]
-    ).waveforms
+    codec = checkpoint if decoder == "wavenet" else harmonic
+    item = Conversion(waveform=source, speaker="p226", key="a")
+    (made,) = convert(codec, [item], keep_level=True).waveforms
     assert np.abs(made).max() < 1
     assert active_level(made) == pytest.approx(active_level(source), abs=1.5)
 

@@ -43,12 +43,12 @@ def convert(
     deliver: Deliver | None = None,
     *,
     intonation: str | None = None,
-    keep_level: bool = True,
+    keep_level: bool | None = None,
 ) -> Speech:
     """Convert waveforms to target speakers (van den Oord et al. 2017, section 4.3).
 
-    The result equals `vqspeech encode --pitch` followed by `vqspeech decode`, but for the level and for digital
-    silence, which are those of the source. With blocks and `deliver`, only codes and F0 are kept in memory.
+    The result equals `vqspeech encode --pitch` followed by `vqspeech decode`, but for level and digital silence, which
+    with `keep_level` are those of the source. With blocks and `deliver`, only codes and F0 are kept in memory.
 
     Parameters
     ----------
@@ -58,7 +58,8 @@ def convert(
     deliver : receives pieces of speech, which are then not kept; see `vqspeech.speech.collect`
     intonation : one of `vqspeech.codec.intonation.INTONATIONS`; None for ``"source"`` where the decoder takes pitch.
         Other decoders follow their codes, and a given intonation is ignored with a warning
-    keep_level : whether the result is finished by `vqspeech.codec.finish.Finisher`
+    keep_level : whether the result is finished by `vqspeech.codec.finish.Finisher`; None where the decoder takes pitch,
+        so that conversions by other decoders are what they have always been
 
     Returns
     -------
@@ -90,7 +91,8 @@ def convert(
         pitch = moved(source.f0, codec.mean_log_f0(item.speaker), chosen)
         utterances.append(Utterance(codes=codes, speaker=item.speaker, n_samples=samples, key=item.key, pitch=pitch))
     finisher = Finisher(sources, codec.output_rate, codec.sample_rate)
-    return codec.speak(utterances, options, deliver, finisher if keep_level else None)
+    finished = codec.takes_pitch if keep_level is None else keep_level
+    return codec.speak(utterances, options, deliver, finisher if finished else None)
 
 
 def _intonation(codec: SpeechCodec, intonation: str | None) -> str:
@@ -128,6 +130,7 @@ def convert_file(
     codec = load_speech(run)
     waveform = audio.read(Path(source), codec.sample_rate)
     item = Conversion(waveform=waveform, speaker=speaker, key=Path(source).stem)
-    speech = convert(codec, [item], SpeakOptions(seed=seed, temperature=temperature), intonation=intonation)
+    options = SpeakOptions(seed=seed, temperature=temperature)
+    speech = convert(codec, [item], options, intonation=intonation, keep_level=True)
     audio.write(Path(target), speech.waveforms[0], codec.output_rate)
     return speech
