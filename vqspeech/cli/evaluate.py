@@ -52,6 +52,9 @@ def evaluate(
         list[Path] | None,
         typer.Option(metavar="DIR", help="Merge the results of earlier evaluations; repeat it for each."),
     ] = None,
+    intonation: Annotated[
+        str | None, typer.Option(help="As of `vqspeech convert`: source (the default), predicted, or flat.")
+    ] = None,
     seed: Seed = 0,
     temperature: Temperature = 1.0,
     engine: EngineName = "auto",
@@ -74,11 +77,15 @@ def evaluate(
         open_folder(out)
         _print(results, write_evaluation(out, results), as_json)
         return
+    from vqspeech.codec.intonation import require_intonation
+
     if run is None:
         raise InputError("give a RUN to evaluate, or --table DIR for each earlier evaluation to merge")
     if audio_files and corpus:
         raise InputError("give either AUDIO or --corpus, not both")
     chosen = options(seed, temperature, engine, weights, parts)
+    if intonation is not None:
+        require_intonation(intonation)
     judge = _judge(recogniser, language, download)
     models = _models([run, *(compare or [])], [one.strip() for one in speakers.split(",")] if speakers else None)
     found, data = _sources(models[0], audio_files, corpus, data_dir)
@@ -98,7 +105,7 @@ def evaluate(
     given += [own for model in models if (own := _own_data(model))] + [found]
     open_folder(out)
     folder = out.absolute()
-    clips = synthesise(models, drawn.sources, folder, chosen, reporter)
+    clips = synthesise(models, drawn.sources, folder, chosen, reporter, intonation=intonation)
     names = list(dict.fromkeys(clip.voice for clip in clips if clip.voice))
     targets = find_targets(names, given, models[0].codec.path, folder, judge.embedder, drawn.sources)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -92,7 +92,14 @@ def choose_voices(codec: SpeechCodec, wanted: Sequence[str] | None) -> tuple[str
 
 
 def synthesise(
-    models: Sequence[Model], sources: Sequence[Source], out: Path, options: SpeakOptions, show: Show
+    models: Sequence[Model],
+    sources: Sequence[Source],
+    out: Path,
+    options: SpeakOptions,
+    show: Show,
+    *,
+    intonation: str | None = None,
+    conversions: int | None = None,
 ) -> list[Clip]:
     """Write originals and generated speech as wav files below ``out/clips``; return the clips to judge.
 
@@ -103,57 +110,80 @@ def synthesise(
     out : folder of the evaluation
     options : options of sampling
     show : makes the progress line of each voice
+    intonation : see `vqspeech.conversion.convert`, for models whose decoder takes pitch
+    conversions : target voices of each utterance, in turn; None for all
     """
     rate = max(model.codec.sample_rate for model in models)
-    clips = []
+    originals = []
     for source in sources:
         path = out / CLIPS / "original" / f"{source.id}.wav"
         audio.write(path, source.waveform(rate), rate)
-        clips.append(Clip(path=path, kind=ORIGINAL, utterance=source.id, speaker=source.speaker, text=source.words))
-    originals = {clip.utterance: clip for clip in clips}
-    for voice in dict.fromkeys(voice for model in models for voice in model.voices):
-        others = [clip for clip in originals.values() if clip.speaker != voice]
-        clips += [replace(clip, kind=UNCHANGED, voice=voice, original=clip.path) for clip in others]
+        originals.append(Clip(path=path, kind=ORIGINAL, utterance=source.id, speaker=source.speaker, text=source.words))
+    unchanged: dict[tuple[str, str], Clip] = {}
+    spoken = []
     for model in models:
-        clips += _speech(model, originals, out, options, show, several=len(models) > 1)
-    return clips
+        folder = out / CLIPS / model.name if len(models) > 1 else out / CLIPS
+        clips = [
+            replace(
+                clip,
+                kind=RESYNTHESIS if voice == clip.speaker else CONVERSION,
+                voice=voice,
+                original=clip.path,
+                path=folder / voice / f"{clip.utterance}.wav",
+                run=model.name,
+            )
+            for place, clip in enumerate(originals)
+            for voice in _voices(model, clip.speaker, place, conversions)
+        ]
+        for voice in dict.fromkeys(clip.voice for clip in clips if clip.voice):
+            label = f"{model.name}: convert to {voice}" if len(models) > 1 else f"convert to {voice}"
+            same = [clip for clip in clips if clip.voice == voice]
+            _convert(model.codec, voice, same, replace(options, progress=show(label)), intonation)
+        for clip in clips:
+            if clip.kind == CONVERSION and clip.voice and clip.original:
+                source_clip = replace(clip, kind=UNCHANGED, path=clip.original, run="")
+                unchanged.setdefault((clip.utterance, clip.voice), source_clip)
+        spoken += [*clips, *_other_codes([clip for clip in clips if clip.kind == CONVERSION])]
+    return [*originals, *unchanged.values(), *spoken]
 
 
-def _speech(
-    model: Model, originals: dict[str, Clip], out: Path, options: SpeakOptions, show: Show, several: bool
-) -> list[Clip]:
-    folder = out / CLIPS / model.name if several else out / CLIPS
-    clips = []
-    for voice in model.codec.speakers:
-        own = [clip for clip in originals.values() if clip.speaker == voice]
-        others = [clip for clip in originals.values() if clip.speaker != voice and voice in model.voices]
-        label = f"{model.name}: convert to {voice}" if several else f"convert to {voice}"
-        for kind, given in ((RESYNTHESIS, own), (CONVERSION, others)):
-            paths = [folder / voice / f"{clip.utterance}.wav" for clip in given]
-            _convert(model.codec, voice, given, paths, replace(options, progress=show(label)))
-            made = [
-                replace(clip, path=path, kind=kind, voice=voice, original=clip.path, run=model.name)
-                for clip, path in zip(given, paths, strict=True)
-            ]
-            clips += made
-            if kind == CONVERSION and len(made) > 1:
-                # What the codes of the next utterance say, judged against the words of this one.
-                after = [*made[1:], made[0]]
-                clips += [
-                    replace(clip, kind=OTHER_CODES, path=other.path) for clip, other in zip(made, after, strict=True)
-                ]
-    return clips
+def _voices(model: Model, speaker: str, place: int, conversions: int | None) -> list[str]:
+    """Return the voices of an utterance: its own where the model has it, and the target voices."""
+    others = [voice for voice in model.voices if voice != speaker]
+    if conversions is not None and others:
+        first = place * conversions
+        others = list(dict.fromkeys(others[(first + step) % len(others)] for step in range(conversions)))
+    return [speaker, *others] if speaker in model.codec.speakers else others
+
+
+def _other_codes(conversions: Sequence[Clip]) -> list[Clip]:
+    """Pair the words of each conversion with the speech of another utterance, in the same voice where there is one."""
+    by_voice: dict[str | None, list[Clip]] = {}
+    for clip in conversions:
+        by_voice.setdefault(clip.voice, []).append(clip)
+    paired = []
+    for clip in conversions:
+        for group in (by_voice[clip.voice], list(conversions)):
+            place = group.index(clip)
+            after = [*group[place + 1 :], *group[:place]]
+            other = next((one for one in after if one.utterance != clip.utterance), None)
+            if other is not None:
+                paired.append(replace(clip, kind=OTHER_CODES, path=other.path, voice=other.voice))
+                break
+    return paired
 
 
 def _convert(
-    codec: SpeechCodec, voice: str, originals: Sequence[Clip], paths: Iterable[Path], options: SpeakOptions
+    codec: SpeechCodec, voice: str, clips: Sequence[Clip], options: SpeakOptions, intonation: str | None
 ) -> None:
-    if not originals:
-        return
+    """Write the speech of clips of one voice to their paths."""
     items = (
-        Conversion(waveform=audio.read(clip.path, codec.sample_rate), speaker=voice, key=f"{clip.utterance}-to-{voice}")
-        for clip in originals
+        Conversion(
+            waveform=audio.read(clip.original, codec.sample_rate), speaker=voice, key=f"{clip.utterance}-to-{voice}"
+        )
+        for clip in clips
+        if clip.original is not None
     )
-    speech = convert(codec, items, options)
-    for path, waveform in zip(paths, speech.waveforms, strict=True):
-        audio.write(path, waveform, codec.output_rate)
+    speech = convert(codec, items, options, intonation=intonation if codec.takes_pitch else None)
+    for clip, waveform in zip(clips, speech.waveforms, strict=True):
+        audio.write(clip.path, waveform, codec.output_rate)
