@@ -205,3 +205,15 @@ def test_without_the_extra_there_is_nothing_to_judge_with(run, recordings, tmp_p
     assert result.exit_code == 2
     assert "pip install 'vqspeech[judge]'" in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_recordings_without_speech_are_named_and_columns_without_values_explained(run, tmp_path, judge, monkeypatch):
+    monkeypatch.setattr(judge.recogniser, "transcribe", lambda waveform: "")
+    for name, loudness in (("noise", 0.1), ("silence", 0.0)):
+        audio.write(tmp_path / "found" / f"{name}.wav", tone(120, loudness, 1.1), 16000)
+    result = invoke("evaluate", run, tmp_path / "found", "--speakers", "p225", "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert any("hears no words in some of 2 originals, 2: " in note for note in results(tmp_path / "out")["notes"])
+    said = " ".join(result.stdout.split())
+    assert "WER: the text of the utterance is not known." in said
+    assert "WER to original: the recogniser hears no words in the original." in said

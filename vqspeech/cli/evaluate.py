@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -213,5 +214,6 @@ def _print(results: dict[str, Any], page: Path, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({name: value for name, value in results.items() if name != "clips"}, indent=1))
         return
-    typer.echo("\n".join(table_lines(judged_table(results["rows"], intervals=False))))
+    table = judged_table(results["rows"], intervals=False)
+    typer.echo("\n".join([*table_lines(table), *textwrap.wrap(table.caption, 120)]))
     typer.echo(str(page))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import vqspeech
-from vqspeech.analysis.listening.judge.clips import Clip, ClipScores
+from vqspeech.analysis.listening.judge.clips import ORIGINAL, Clip, ClipScores
 from vqspeech.analysis.listening.judge.judge import Judge
 from vqspeech.analysis.listening.judge.listing import FILE, write_list
 from vqspeech.analysis.listening.judge.page import judged_section
@@ -17,6 +17,7 @@ from vqspeech.analysis.listening.judge.sources import Drawn
 from vqspeech.analysis.listening.judge.synthesis import CLIPS, Model, Show
 from vqspeech.analysis.listening.judge.table import differences, judged_rows
 from vqspeech.analysis.listening.judge.targets import FOLDER, NO_TARGET, Targets
+from vqspeech.corpora.selection import count_and_name
 from vqspeech.errors import InputError
 from vqspeech.files import write_json
 from vqspeech.report import Report, write_report
@@ -81,7 +82,7 @@ def judge_clips(
         "targets": {voice: len(targets.recordings.get(voice, ())) or "voices.json" for voice in targets.embeddings},
         "judge": judge.facts,
         "seed": seed,
-        "notes": list(drawn.notes),
+        "notes": [*drawn.notes, *_without_words(scores)],
     }
     return with_tables(head, scores, out, seed)
 
@@ -130,6 +131,15 @@ def read_evaluation(folder: Path) -> tuple[dict[str, Any], list[ClipScores]]:
         return results, [ClipScores.from_json(one, folder) for one in results["clips"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder} holds no results of `vqspeech evaluate`: {error!r}") from error
+
+
+def _without_words(scores: Sequence[ClipScores]) -> list[str]:
+    """Name originals in which the recogniser hears nothing, such as noise or music."""
+    names = [one.clip.utterance for one in scores if one.clip.kind == ORIGINAL and one.heard is not None]
+    deaf = [one.clip.utterance for one in scores if one.clip.kind == ORIGINAL and one.heard == ""]
+    if not deaf:
+        return []
+    return [f"The recogniser hears no words in some of {len(names)} originals, {count_and_name(deaf)}."]
 
 
 def _describe(run: Mapping[str, Any]) -> str:
