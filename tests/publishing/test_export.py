@@ -17,7 +17,7 @@ from vqspeech.checkpoints.store import save
 from vqspeech.codec.load import load_speech
 from vqspeech.config import parse_model
 from vqspeech.errors import AudioError, InputError, UnknownNameError
-from vqspeech.model import build
+from vqspeech.model import build, complete
 from vqspeech.publishing.export import ExportOptions, export
 
 SPEAKERS = ("ann", "bob", "cleo", "dan")
@@ -136,6 +136,24 @@ def test_voices_keep_their_rows(codec, tmp_path):
         assert torch.equal(published.decode(codes, speaker), codec.decode(codes, speaker))
     with pytest.raises(UnknownNameError, match="'ann'"):
         published.decode(codes, "ann")
+
+
+def test_voices_of_the_decoder_harmonic_keep_their_pitch(tmp_path):
+    torch.manual_seed(0)
+    decoder = {"name": "harmonic", "channels": 8, "frame_channels": 4, "speaker_channels": 3, "pitch_channels": 4}
+    config = complete(parse_model({**MODEL, "decoder": decoder}))
+    model = build(config, SPEAKERS)
+    model.quantizer.start(torch.randn(200, 3), torch.Generator().manual_seed(0))
+    pitch = torch.tensor([4.6, 4.8, 5.2, 5.4])
+    model.decoder.fit_pitch(pitch, 0.1 * pitch)
+    save(tmp_path / "run", model.state_dict(), config=config, speakers=SPEAKERS, step=1)
+    codec = load_speech(tmp_path / "run")
+    options = ExportOptions(speakers=["bob", "dan"], dtype="float32")
+    published = load_speech(export(codec, tmp_path / "model", options).path)
+    assert torch.equal(published.model.decoder.pitch_mean, pitch[[1, 3]])
+    codes = codec.encode(torch.from_numpy(waveform())[None])[:, :, :40]
+    for speaker in published.speakers:
+        assert torch.equal(published.decode(codes, speaker), codec.decode(codes, speaker))
 
 
 def test_no_path_and_no_fingerprint_leaves_the_machine(run, codec, tmp_path):

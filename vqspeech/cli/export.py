@@ -32,7 +32,8 @@ def export(
         typer.Option(help="Markdown for the card, with YAML metadata (license: ...); default: card-notes.md of RUN."),
     ] = None,
     voices: Annotated[
-        Path | None, typer.Option(help="voices.json with speaker embeddings of the voices; default: that of RUN.")
+        Path | None,
+        typer.Option(help="Recordings of the voices, in a folder per speaker, or voices.json; default: those of RUN."),
     ] = None,
     name: Annotated[
         str | None, typer.Option(help="Title of the card; default: OWNER/NAME, or the name of OUT.")

@@ -14,6 +14,7 @@ from vqspeech.codec.speech import SpeechCodec
 from vqspeech.errors import InputError
 from vqspeech.publishing import notes as card_notes
 from vqspeech.publishing.card import CardFacts, card
+from vqspeech.publishing.embeddings import embeddings_of
 from vqspeech.publishing.facts import published_facts
 from vqspeech.publishing.notes import Notes
 from vqspeech.publishing.precision import Changes, DType, compare, in_half, test_audio
@@ -38,7 +39,8 @@ class ExportOptions:
     recordings : audio to compare codes on; held-out utterances of the run, else a synthetic signal, when empty
     results : results.json of `vqspeech evaluate`, or its folder; looked for in the run when None
     notes : Markdown for the card, with YAML metadata such as the licence; ``card-notes.md`` of the run when None
-    voices : voices.json with speaker embeddings; that of the checkpoint when None
+    voices : voices.json with speaker embeddings, or recordings of the voices in a folder per speaker; when None, that
+        of the checkpoint, else the run's own data (extra ``judge``)
     name : title of the card; the directory's name when empty
     """
 
@@ -94,7 +96,7 @@ def export(codec: SpeechCodec, out: Path, options: ExportOptions | None = None) 
         raise InputError(f"dtype = {options.dtype!r}; give float16 or float32")
     speakers = chosen_speakers(codec, options.speakers)
     notes, judged = _notes(codec, options), _judged(codec, options)
-    voices = _voices(codec, options, speakers)
+    voices = embeddings_of(codec, speakers, options.voices)
     config = published_config(codec.config)
     facts = published_facts(codec, speakers, config)
     weights = published_weights(codec, speakers, config)
@@ -171,21 +173,6 @@ def _notes(codec: SpeechCodec, options: ExportOptions) -> Notes:
 def _judged(codec: SpeechCodec, options: ExportOptions) -> Any:
     path = options.results if options.results is not None else find_results(_run(codec))
     return None if path is None else read_results(path, codec.path, codec.step)
-
-
-def _voices(codec: SpeechCodec, options: ExportOptions, speakers: Sequence[str]) -> dict[str, Any] | None:
-    """Return the contents of voices.json for the published voices; None without any."""
-    path = options.voices if options.voices is not None else codec.path / VOICES
-    if options.voices is None and not path.is_file():
-        return None
-    try:
-        values = dict(json.loads(path.read_text(encoding="utf-8")))
-        kept = {speaker: values["voices"][speaker] for speaker in speakers if speaker in values["voices"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is no voices.json with speaker embeddings: {error}") from error
-    if not kept:
-        raise InputError(f"{path} holds none of the voices {', '.join(speakers)}")
-    return {**values, "voices": kept}
 
 
 def _run(codec: SpeechCodec) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,7 +65,7 @@ def find_targets(
     for voice in voices:
         files = []
         embedded = []
-        for source in _recordings(voice, given, not_these):
+        for source in recordings_of(voice, given, not_these):
             path = out / FOLDER / voice / f"{source.id}.wav"
             audio.write(path, source.waveform(SAMPLE_RATE), SAMPLE_RATE)
             one = embedder.embed(np.clip(audio.read(path, SAMPLE_RATE), -1, 1))
@@ -81,7 +81,8 @@ def find_targets(
     return Targets(embeddings=embeddings, recordings=recordings)
 
 
-def _recordings(voice: str, given: Sequence[Sequence[Source]], not_these: set[str]) -> list[Source]:
+def recordings_of(voice: str, given: Sequence[Sequence[Source]], not_these: Collection[str] = ()) -> list[Source]:
+    """Return up to ten recordings of a voice, of the first collection that has it, without some where possible."""
     for sources in given:
         own = [one for one in sources if one.speaker == voice and one.duration_s >= LEAST_SECONDS]
         fresh = [one for one in own if one.id not in not_these] or own
