@@ -17,6 +17,9 @@ from vqspeech.files import whole_file
 COLUMNS = ["id", "speaker", "split", "path", "n_samples", "codes"]
 """Columns of a table's Parquet file."""
 
+PITCH = "pitch"
+"""A column of tables that hold F0; null in rows without."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CodeLevel:
@@ -46,6 +49,7 @@ class UtteranceCodes:
     path : the encoded file
     n_samples : its length in samples at the table's rate; 0 for items that are not speech
     codes : (codebooks, frames) int64, or (codebooks, *grid); code t of speech covers samples [t * hop, (t + 1) * hop)
+    pitch : (count,) uint8, F0 of speech as `vqspeech.codec.pitch_codes` quantizes it; None when it was not stored
     """
 
     id: str
@@ -54,6 +58,7 @@ class UtteranceCodes:
     path: str
     n_samples: int
     codes: np.ndarray
+    pitch: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +97,11 @@ class CodeTable:
     def all_levels(self) -> tuple[CodeLevel, ...]:
         """The levels, or the only one."""
         return self.levels or (CodeLevel(codebook_sizes=self.codebook_sizes, grid=self.grid),)
+
+    @property
+    def has_pitch(self) -> bool:
+        """Whether a row holds F0."""
+        return any(row.pitch is not None for row in self.rows)
 
     def __iter__(self) -> Iterator[UtteranceCodes]:
         return iter(self.rows)
@@ -134,13 +144,14 @@ class CodeTable:
         import pyarrow.parquet as pq
 
         columns = {name: [getattr(row, name) for row in self.rows] for name in ("id", "speaker", "split", "path")}
-        table = pa.table(
-            {
-                **{name: pa.array(values, pa.string()) for name, values in columns.items()},
-                "n_samples": pa.array([row.n_samples for row in self.rows], pa.int64()),
-                "codes": _nested([row.codes.reshape(len(row.codes), -1) for row in self.rows]),
-            }
-        )
+        content = {
+            **{name: pa.array(values, pa.string()) for name, values in columns.items()},
+            "n_samples": pa.array([row.n_samples for row in self.rows], pa.int64()),
+            "codes": _nested([row.codes.reshape(len(row.codes), -1) for row in self.rows]),
+        }
+        if self.has_pitch:
+            content[PITCH] = pa.array([row.pitch for row in self.rows], pa.list_(pa.uint8()))
+        table = pa.table(content)
         facts = {
             "sample_rate": self.sample_rate,
             "hop_samples": self.hop_samples,
@@ -173,8 +184,8 @@ class CodeTable:
                 hop_samples=facts["hop_samples"],
                 codebook_sizes=tuple(facts["codebook_sizes"]),
                 rows=tuple(
-                    UtteranceCodes(**{**row, "codes": _shaped(row["codes"], grid)})
-                    for row in table.select(COLUMNS).to_pylist()
+                    UtteranceCodes(**{**row, "codes": _shaped(row["codes"], grid), PITCH: _bytes(row.get(PITCH))})
+                    for row in table.select([*COLUMNS, *({PITCH} & set(table.column_names))]).to_pylist()
                 ),
                 modality=facts.get("modality", "audio"),
                 codebook=facts.get("codebook", ""),
@@ -211,6 +222,10 @@ def join_levels(levels: Sequence[np.ndarray]) -> np.ndarray:
 
 def _tuple(grid: Sequence[int] | None) -> tuple[int, ...] | None:
     return None if grid is None else tuple(grid)
+
+
+def _bytes(values: list[int] | None) -> np.ndarray | None:
+    return None if values is None else np.asarray(values, dtype=np.uint8)
 
 
 def _shaped(codes: list[list[int]], grid: tuple[int, ...] | None) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,10 @@ import numpy as np
 from vqspeech import audio
 from vqspeech.codec.chunks import Waveform
 from vqspeech.codec.finish import Finisher
-from vqspeech.codec.intonation import moved, require_intonation
+from vqspeech.codec.intonation import moved
 from vqspeech.codec.load import load_speech
 from vqspeech.codec.source import Source, SourceMeter
-from vqspeech.codec.speech import AS_TRAINED, SpeechCodec, Utterance
+from vqspeech.codec.speech import AS_TRAINED, SpeechCodec, Utterance, choose_intonation
 from vqspeech.nn.decoders.protocol import SpeakOptions
 from vqspeech.speech import Deliver, Speech
 
@@ -71,7 +70,7 @@ def convert(
     InputError : for a waveform without samples
     SpeechInterrupted : at Ctrl-C; holds the speech generated until then
     """
-    chosen = _intonation(codec, intonation)
+    chosen = choose_intonation(codec, intonation)
     items: list[Conversion] = []
     sources: list[Source] = []
 
@@ -93,17 +92,6 @@ def convert(
     finisher = Finisher(sources, codec.output_rate, codec.sample_rate)
     finished = codec.takes_pitch if keep_level is None else keep_level
     return codec.speak(utterances, options, deliver, finisher if finished else None)
-
-
-def _intonation(codec: SpeechCodec, intonation: str | None) -> str:
-    """Check the name of an intonation; warn where it has no effect."""
-    if intonation is None:
-        return "source"
-    require_intonation(intonation)
-    if not codec.takes_pitch:
-        decoder = codec.config.decoder["name"]
-        warnings.warn(f"the decoder {decoder!r} takes no pitch: intonation {intonation!r} has no effect", stacklevel=3)
-    return intonation
 
 
 def convert_file(

@@ -102,3 +102,14 @@ def test_a_table_never_writes_outside_its_folder(invoke, tmp_path):
     assert result.exit_code == 2
     assert "'../outside'" in result.stderr
     assert not (tmp_path / "outside.wav").exists() and not (tmp_path / "spoken").exists()
+
+
+def test_pitch_beside_codes_counts_its_bits(invoke, tmp_path):
+    plain = invoke("--out", "plain.parquet")
+    assert "bit/s" not in plain.stdout
+    result = invoke("--out", "codes.parquet", "--pitch")
+    assert re.search(r"\d+ bit/s of codes and \d+ of pitch", result.stdout)
+    assert CodeTable.read(tmp_path / "codes.parquet").has_pitch
+    # another table than that without pitch, which is not taken for it
+    assert "encoded before" not in invoke("--out", "plain.parquet", "--pitch").stdout
+    assert CodeTable.read(tmp_path / "plain.parquet").has_pitch

@@ -5,13 +5,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from tiny import MODEL, SPEAKERS
 
+from vqspeech import audio
+from vqspeech.audio.pitch import track
+from vqspeech.codec.speech import SpeechCodec
 from vqspeech.codes import CodeTable, UtteranceCodes
+from vqspeech.config import parse_model
 from vqspeech.corpora.folder import read
 from vqspeech.corpora.store import prepare
 from vqspeech.encoding import decode_table, encode_files, encode_store, unique_names
 from vqspeech.errors import AudioError, InputError, UnknownNameError
+from vqspeech.model import build
 from vqspeech.nn.decoders.protocol import SpeakOptions
+from vqspeech.testing.speech import vowel
+
+HARMONIC = {"channels": 24, "frame_channels": 16, "dilations": [1, 2], "pitch_channels": 16, "pitch_dilations": [1]}
 
 
 def test_files_become_rows_and_broken_ones_are_named(checkpoint, files, tmp_path):
@@ -86,3 +96,45 @@ def test_names_tell_files_apart(files, names):
     found = unique_names([Path(path) for path in files])
     assert found == names
     assert len(set(found)) == len(files)
+
+
+def test_pitch_is_stored_beside_the_codes_when_asked(checkpoint, tmp_path):
+    path = tmp_path / "a.wav"
+    audio.write(path, vowel("a", 120, 0.5), 16000)
+    plain, _ = encode_files(checkpoint, [path])
+    table, _ = encode_files(checkpoint, [path], pitch=True)
+    assert plain.rows[0].pitch is None and not plain.has_pitch
+    assert len(table.rows[0].pitch) == 25
+    for one, name in ((plain, "plain"), (table, "table")):
+        one.write(tmp_path / f"{name}.parquet")
+        read = CodeTable.read(tmp_path / f"{name}.parquet")
+        assert read.has_pitch == one.has_pitch
+        np.testing.assert_array_equal(read.rows[0].codes, one.rows[0].codes)
+    np.testing.assert_array_equal(read.rows[0].pitch, table.rows[0].pitch)
+    mixed = replace(table, rows=(*table.rows, replace(plain.rows[0], id="b")))
+    mixed.write(tmp_path / "mixed.parquet")
+    assert [row.pitch is None for row in CodeTable.read(tmp_path / "mixed.parquet")] == [False, True]
+    assert decode_table(checkpoint, table, "p225").waveforms[0].shape == (8000,)
+
+
+def test_decoding_sings_the_stored_melody(tmp_path):
+    """In the voice's range, as a conversion does; without a stored melody it can only be predicted."""
+    config = parse_model({**MODEL, "decoder": {"name": "harmonic", **HARMONIC}})
+    torch.manual_seed(0)
+    model = build(config, SPEAKERS).eval().requires_grad_(False)
+    model.decoder.fit_pitch(torch.tensor([100.0, 200.0]).log(), torch.tensor([0.2, 0.2]))
+    decoder = model.decoder.spectra
+    decoder.output.weight.zero_()
+    decoder.output.bias[:] = torch.tensor([-2.0, -8.0]).repeat_interleave(decoder.bins)
+    codec = SpeechCodec(model=model, config=config, speakers=SPEAKERS, step=0, path=tmp_path, facts={})
+    audio.write(tmp_path / "a.wav", vowel("a", 140, 1.0), 16000)
+    table, _ = encode_files(codec, [tmp_path / "a.wav"], pitch=True)
+    for intonation in (None, "source", "flat"):
+        (waveform,) = decode_table(codec, table, "p226", intonation=intonation).waveforms
+        f0 = track(waveform, 16000)
+        assert np.median(f0[f0 > 0]) == pytest.approx(200, rel=0.02)
+    decode_table(codec, table, "p226", intonation="predicted")
+    plain, _ = encode_files(codec, [tmp_path / "a.wav"])
+    decode_table(codec, plain, "p226")
+    with pytest.raises(InputError, match="--pitch"):
+        decode_table(codec, plain, "p226", intonation="flat")

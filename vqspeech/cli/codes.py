@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vqspeech.cli.arguments import Run
-from vqspeech.cli.sampling import EngineName, Parts, Seed, Temperature, Weights, options, speak_to_files
+from vqspeech.cli.sampling import EngineName, IntonationName, Parts, Seed, Temperature, Weights, options, speak_to_files
 
 if TYPE_CHECKING:
     from vqspeech.codec.speech import SpeechCodec
@@ -31,6 +32,7 @@ def encode(
     ] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Batch size; default: 1 on CPUs, 16 elsewhere.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    pitch: Annotated[bool, typer.Option("--pitch", help="Store the melody as well, about 100 bit/s.")] = False,
 ) -> None:
     """Encode recordings to a table of codes, a row per utterance; an interrupted call resumes.
 
@@ -46,13 +48,22 @@ def encode(
     chosen = Shard.of_rank() if shard is None else Shard.parse(shard)
     modality, loaded = load_with_modality(run, device=_device(device))
     if isinstance(loaded, SpeechCodec):
-        _encode_speech(loaded, inputs, out, chosen, engine, workers, batch)
+        _encode_speech(loaded, inputs, out, chosen, engine, workers, batch, pitch)
     else:
+        if pitch:
+            raise InputError(f"{loaded.path} is not a model of speech; omit --pitch")
         _encode_others(modality, loaded, inputs, out, chosen, engine)
 
 
 def _encode_speech(
-    codec: SpeechCodec, inputs: list[Path], out: Path, shard: Shard, engine: str, workers: int | None, rows: int | None
+    codec: SpeechCodec,
+    inputs: list[Path],
+    out: Path,
+    shard: Shard,
+    engine: str,
+    workers: int | None,
+    rows: int | None,
+    pitch: bool,
 ) -> None:
     from vqspeech.encoding.bulk import encode_bulk
     from vqspeech.progress import reporter
@@ -60,7 +71,15 @@ def _encode_speech(
     begin = time.monotonic()
     try:
         result = encode_bulk(
-            codec, inputs, out, shard=shard, engine=engine, workers=workers, rows=rows, progress=reporter("encode")
+            codec,
+            inputs,
+            out,
+            shard=shard,
+            engine=engine,
+            workers=workers,
+            rows=rows,
+            pitch=pitch,
+            progress=reporter("encode"),
         )
     except KeyboardInterrupt:
         raise KeyboardInterrupt("finished parts are kept; repeat the command to continue") from None
@@ -70,6 +89,9 @@ def _encode_speech(
     rate = codec.sample_rate / codec.hop_samples
     files = f"{encoded.utterances} file{'' if encoded.utterances == 1 else 's'}"
     facts = [f"{files}, {encoded.seconds:.1f} s of speech, {rate:g} codes per second"]
+    if pitch:
+        codes = rate * sum(math.log2(size) for size in codec.codebook_sizes)
+        facts.append(f"{codes:.0f} bit/s of codes and {encoded.pitch_bits / max(encoded.seconds, 1e-9):.0f} of pitch")
     if encoded.skipped:
         facts.append(f"{len(encoded.skipped)} skipped")
     if result.before:
@@ -118,6 +140,7 @@ def decode(
     speaker: Annotated[
         str | None, typer.Option(help="Speaker id, for runs of speech; `vqspeech speakers RUN` lists them.")
     ] = None,
+    intonation: IntonationName = None,
     seed: Seed = 0,
     temperature: Temperature = 1.0,
     engine: EngineName = "auto",
@@ -145,5 +168,5 @@ def decode(
     if speaker is None and loaded.speakers:
         raise InputError("speech needs a voice; give --speaker ID, `vqspeech speakers RUN` lists them")
     targets = table.files(out, ".wav")
-    work = partial(decode_table, loaded, table, speaker)
+    work = partial(decode_table, loaded, table, speaker, intonation=intonation)
     speak_to_files("decode", targets, loaded.output_rate, chosen, work)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vqspeech.cli.arguments import Run
-from vqspeech.cli.sampling import EngineName, Parts, Seed, Temperature, Weights, options, speak_to_files
+from vqspeech.cli.sampling import EngineName, IntonationName, Parts, Seed, Temperature, Weights, options, speak_to_files
 
 
 def convert(
@@ -16,10 +16,7 @@ def convert(
     audio_files: Annotated[list[Path], typer.Argument(metavar="AUDIO...", help="Files and folders to convert.")],
     speaker: Annotated[str, typer.Option(help="Target speaker id; `vqspeech speakers RUN` lists them.")],
     out: Annotated[Path, typer.Option(help="A .wav or .flac file for one input; else a folder.")],
-    intonation: Annotated[
-        str | None,
-        typer.Option(help="source: its melody in the target's range (the default); predicted from the codes; or flat."),
-    ] = None,
+    intonation: IntonationName = None,
     seed: Seed = 0,
     temperature: Temperature = 1.0,
     engine: EngineName = "auto",

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 Seed = Annotated[int, typer.Option(help="Seed of the random draws.")]
 Temperature = Annotated[float, typer.Option(help="Below 1 is less noisy; 0 takes the most likely value.")]
 EngineName = Annotated[str, typer.Option("--engine", help="Sampling engine: auto, cpu, cuda or reference.")]
+IntonationName = Annotated[
+    str | None,
+    typer.Option("--intonation", help="source: its melody in the voice's range; predicted from codes; or flat."),
+]
 Weights = Annotated[str, typer.Option(help="Weights of the engines cpu and cuda: fp32, or bf16 for speed.")]
 Parts = Annotated[str, typer.Option(help="Number of parts of a file to sample in parallel, or auto; 1 is exact.")]
 

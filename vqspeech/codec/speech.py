@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from vqspeech.codec.chunks import ChunkEncoder, Key, Waveform
+from vqspeech.codec.intonation import require_intonation
 from vqspeech.config import ModelConfig
 from vqspeech.errors import InputError, PluginError, unknown_name
 from vqspeech.nn.decoders.protocol import Piece, SpeakOptions
@@ -229,6 +231,22 @@ class SpeechCodec:
                 f"{utterance.key!r} has {codes.shape[1]} codes of {self.hop_samples} samples, which are not "
                 f"{utterance.n_samples} samples"
             )
+
+
+def choose_intonation(codec: SpeechCodec, intonation: str | None) -> str:
+    """Return an intonation, ``"source"`` for None; warn where a given one has no effect.
+
+    Raises
+    ------
+    UnknownNameError : for a name that is none of `vqspeech.codec.intonation.INTONATIONS`
+    """
+    if intonation is None:
+        return "source"
+    require_intonation(intonation)
+    if not codec.takes_pitch:
+        decoder = codec.config.decoder["name"]
+        warnings.warn(f"the decoder {decoder!r} takes no pitch: intonation {intonation!r} has no effect", stacklevel=3)
+    return intonation
 
 
 def stream_number(key: str) -> int:

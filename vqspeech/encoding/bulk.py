@@ -43,6 +43,7 @@ def encode_bulk(
     engine: str = "local",
     workers: int | None = None,
     rows: int | None = None,
+    pitch: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> BulkResult:
     """Encode audio in parts, each once, and merge them into a table when the last is finished.
@@ -56,6 +57,7 @@ def encode_bulk(
     engine : ``"local"`` or ``"ray"``, see `vqspeech.encoding.ray_engine`
     workers : number of actors of the engine ray
     rows : batch size, see `vqspeech.codec.chunks.ChunkEncoder`
+    pitch : whether to store F0 as well, see `vqspeech.codec.pitch_codes`
     progress : called with the numbers of finished and of all inputs of the shard
 
     Parts of several processes are kept, as a Parquet dataset; those of a single process are removed after merging.
@@ -73,7 +75,7 @@ def encode_bulk(
         raise InputError("--engine ray divides the work itself; omit --shard and torchrun")
     table, folder = _places(out)
     rows = ChunkEncoder[int](codec.model, codec.sample_rate, rows).rows
-    plan = make_plan(codec, inputs, rows)
+    plan = make_plan(codec, inputs, rows, pitch=pitch)
     if (whole := read_result(table, plan.key)) is not None:
         return BulkResult(table=table, complete=True, encoded=whole, before=sum(map(len, plan.parts)))
     chosen, of = plan.select(shard), len(plan.parts)

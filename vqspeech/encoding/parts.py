@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vqspeech import audio
+from vqspeech.audio.pitch import track
+from vqspeech.codec.pitch_codes import pitch_bits, quantize_pitch
 from vqspeech.codec.speech import SpeechCodec
 from vqspeech.codes import UtteranceCodes
 from vqspeech.corpora.store import AudioStore
@@ -35,12 +37,14 @@ class Encoded:
     utterances : number of rows
     seconds : duration of the audio
     skipped : path of each unreadable input -> reason
+    pitch_bits : bits of F0, see `vqspeech.codec.pitch_codes.pitch_bits`; counted for each part by itself
     """
 
     key: str
     utterances: int = 0
     seconds: float = 0.0
     skipped: Mapping[str, str] = field(default_factory=dict)
+    pitch_bits: float = 0.0
 
     def __add__(self, other: Encoded) -> Encoded:
         return Encoded(
@@ -48,6 +52,7 @@ class Encoded:
             utterances=self.utterances + other.utterances,
             seconds=self.seconds + other.seconds,
             skipped={**self.skipped, **other.skipped},
+            pitch_bits=self.pitch_bits + other.pitch_bits,
         )
 
 
@@ -87,14 +92,20 @@ def encode_part(
     if (before := read_result(path, part.key)) is not None:
         return before
     skipped: dict[str, str] = {}
+    contours: dict[int, npt.NDArray[np.uint8]] = {}
+
+    def measured(place: int, waveform: npt.NDArray[np.float32]) -> tuple[int, npt.NDArray[np.float32]]:
+        if part.pitch:
+            contours[place] = quantize_pitch(track(waveform, codec.sample_rate))
+        return place, waveform
 
     def waveforms() -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
         for place in range(len(part)):
             if part.store is not None:
-                yield place, _open_store(part.store, part.fingerprint).waveform(part.first + place)
+                yield measured(place, _open_store(part.store, part.fingerprint).waveform(part.first + place))
             else:
                 try:
-                    yield place, audio.read(part.files[place][0], codec.sample_rate)
+                    yield measured(place, audio.read(part.files[place][0], codec.sample_rate))
                 except AudioError as error:
                     skipped[str(part.files[place][0])] = str(error)
             if report is not None:
@@ -104,15 +115,22 @@ def encode_part(
     for place, n_samples, codes in codec.encode_all(waveforms(), rows):
         if part.store is not None:
             row = _open_store(part.store, part.fingerprint).rows[part.first + place]
-            rows_by_place[place] = stored_codes(row, n_samples, codes)
+            rows_by_place[place] = stored_codes(row, n_samples, codes, contours.get(place))
         else:
             file, name = part.files[place]
             rows_by_place[place] = UtteranceCodes(
-                id=name, speaker="", split="", path=str(file), n_samples=n_samples, codes=codes
+                id=name,
+                speaker="",
+                split="",
+                path=str(file),
+                n_samples=n_samples,
+                codes=codes,
+                pitch=contours.get(place),
             )
     table = table_of(codec, [rows_by_place[place] for place in sorted(rows_by_place)])
     seconds = sum(row.n_samples for row in table) / table.sample_rate
-    result = Encoded(key=part.key, utterances=len(table), seconds=seconds, skipped=skipped)
+    bits = pitch_bits(row.pitch for row in table if row.pitch is not None)
+    result = Encoded(key=part.key, utterances=len(table), seconds=seconds, skipped=skipped, pitch_bits=bits)
     table.write(path, {_NOTE.decode(): json.dumps(asdict(result))})
     return result
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class TablePart:
     key : hash of the model and of the input
     store, fingerprint : a prepared corpus, whose rows `first` to `stop` form the part; None and empty for files
     files : (path, id) of each file, without a store
+    pitch : whether F0 is stored as well
     """
 
     number: int
@@ -45,6 +46,7 @@ class TablePart:
     first: int = 0
     stop: int = 0
     files: tuple[tuple[Path, str], ...] = ()
+    pitch: bool = False
 
     def __len__(self) -> int:
         return len(self.files) if self.store is None else self.stop - self.first
@@ -97,7 +99,7 @@ class Plan:
         return self.parts[shard.number - 1 :: shard.of]
 
 
-def make_plan(codec: SpeechCodec, inputs: Sequence[Path], rows: int) -> Plan:
+def make_plan(codec: SpeechCodec, inputs: Sequence[Path], rows: int, *, pitch: bool = False) -> Plan:
     """Divide the input into parts, by input and model only, not by the number of processes.
 
     Parameters
@@ -105,13 +107,14 @@ def make_plan(codec: SpeechCodec, inputs: Sequence[Path], rows: int) -> Plan:
     codec : the model
     inputs : audio files, folders of them, and prepared corpora
     rows : batch size, see `vqspeech.codec.chunks.ChunkEncoder`
+    pitch : whether F0 is stored as well
 
     Raises
     ------
     InputError : for a missing path, a path without audio, or a prepared corpus of another sample rate
     CheckpointError : for a damaged prepared corpus
     """
-    model = [FORMAT, file_sha256(codec.path / WEIGHTS), codec.device.type, rows]
+    model = [FORMAT, file_sha256(codec.path / WEIGHTS), codec.device.type, rows, *(["pitch"] if pitch else [])]
     stores = [path for path in inputs if (path / "store.json").is_file()]
     others = [path for path in inputs if path not in stores]
     parts: list[TablePart] = []
@@ -119,7 +122,7 @@ def make_plan(codec: SpeechCodec, inputs: Sequence[Path], rows: int) -> Plan:
         parts += _of_store(path, codec.sample_rate, model, len(parts))
     if others or not stores:
         parts += _of_files(audio.find_audio(others), model, len(parts))
-    return Plan(tuple(parts))
+    return Plan(tuple(replace(part, pitch=pitch) for part in parts))
 
 
 def _of_store(path: Path, sample_rate: int, model: list[Any], before: int) -> Iterator[TablePart]:

@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from vqspeech import audio
-from vqspeech.codec.speech import AS_TRAINED, SpeechCodec, Utterance
+from vqspeech.audio.pitch import PITCH_RATE, track
+from vqspeech.codec.intonation import moved
+from vqspeech.codec.pitch_codes import quantize_pitch, restore_pitch
+from vqspeech.codec.speech import AS_TRAINED, SpeechCodec, Utterance, choose_intonation
 from vqspeech.codes import CodeTable, UtteranceCodes
 from vqspeech.corpora.store import AudioStore, StoredUtterance
 from vqspeech.errors import AudioError, InputError
@@ -24,23 +27,30 @@ def encode_files(
     files: Sequence[Path],
     progress: Report | None = None,
     facts: Mapping[str, Mapping[str, str]] | None = None,
+    *,
+    pitch: bool = False,
 ) -> tuple[CodeTable, dict[str, str]]:
     """Encode audio files; return the table, and the reason for each file that was skipped.
 
     Parameters
     ----------
     facts : path -> ``id``, ``speaker`` and ``split`` of a corpus's file; without them, ids are file names
+    pitch : whether to store F0 as well
 
     Raises
     ------
     AudioError : when no file could be read
     """
     skipped: dict[str, str] = {}
+    contours: dict[int, np.ndarray] = {}
 
     def waveforms() -> Iterator[tuple[int, np.ndarray]]:
         for number, path in enumerate(files):
             try:
-                yield number, audio.read(path, codec.sample_rate)
+                waveform = audio.read(path, codec.sample_rate)
+                if pitch:
+                    contours[number] = quantize_pitch(track(waveform, codec.sample_rate))
+                yield number, waveform
             except AudioError as error:
                 skipped[str(path)] = str(error)
             if progress is not None:
@@ -53,7 +63,8 @@ def encode_files(
     for number, (n_samples, file_codes) in codes.items():
         path = str(files[number])
         known = facts[path] if facts is not None else {"id": names[number], "speaker": "", "split": ""}
-        rows.append(UtteranceCodes(**known, path=path, n_samples=n_samples, codes=file_codes))
+        row = UtteranceCodes(**known, path=path, n_samples=n_samples, codes=file_codes, pitch=contours.get(number))
+        rows.append(row)
     return table_of(codec, rows), skipped
 
 
@@ -72,10 +83,18 @@ def encode_store(codec: SpeechCodec, store: AudioStore, progress: Report | None 
     return table_of(codec, rows)
 
 
-def stored_codes(row: StoredUtterance, n_samples: int, codes: np.ndarray) -> UtteranceCodes:
-    """Make the table row of a store's row and its codes."""
+def stored_codes(
+    row: StoredUtterance, n_samples: int, codes: np.ndarray, pitch: np.ndarray | None = None
+) -> UtteranceCodes:
+    """Make the table row of a store's row, its codes and its quantized F0."""
     return UtteranceCodes(
-        id=row.id, speaker=row.speaker, split=row.split, path=str(row.path), n_samples=n_samples, codes=codes
+        id=row.id,
+        speaker=row.speaker,
+        split=row.split,
+        path=str(row.path),
+        n_samples=n_samples,
+        codes=codes,
+        pitch=pitch,
     )
 
 
@@ -102,6 +121,8 @@ def decode_table(
     speaker: str | None = None,
     options: SpeakOptions = AS_TRAINED,
     deliver: Deliver | None = None,
+    *,
+    intonation: str | None = None,
 ) -> Speech:
     """Decode every row of a table in one speaker's voice, or each in its own speaker's.
 
@@ -111,12 +132,20 @@ def decode_table(
     table : codes of this model
     speaker : speaker id; None for the speaker of each row
     options, deliver : see `SpeechCodec.speak`; random streams follow from the rows' ids
+    intonation : see `vqspeech.conversion.convert`; None for ``"source"`` in rows that hold F0, else ``"predicted"``
 
     Raises
     ------
-    InputError : for a damaged table, or one of another sample rate, hop or codebook
-    UnknownNameError : for a speaker that the model does not know
+    InputError : for a damaged table, one of another sample rate, hop or codebook, or one without the F0 that the
+        intonation needs
+    UnknownNameError : for a speaker that the model does not know, or an unknown intonation
     """
+    chosen = choose_intonation(codec, intonation)
+    if intonation in ("source", "flat") and codec.takes_pitch and not table.has_pitch:
+        raise InputError(
+            f"these codes have no pitch beside them, which intonation {intonation!r} needs; encode the audio with "
+            "--pitch, or choose the intonation predicted"
+        )
     expected = (codec.sample_rate, codec.hop_samples, codec.codebook_sizes)
     if (table.sample_rate, table.hop_samples, table.codebook_sizes) != expected:
         raise InputError(
@@ -125,12 +154,14 @@ def decode_table(
         )
     if table.codebook and table.codebook != codec.codebook:
         raise InputError(f"these codes are of another codebook than that of {codec.path}; encode the audio again")
-    utterances = [
-        Utterance(
-            codes=row.codes, speaker=row.speaker if speaker is None else speaker, n_samples=row.n_samples, key=row.id
-        )
-        for row in table
-    ]
+    utterances = []
+    for row in table:
+        voice = row.speaker if speaker is None else speaker
+        pitch = None
+        if row.pitch is not None and codec.takes_pitch:
+            f0 = restore_pitch(row.pitch, -(-row.n_samples * PITCH_RATE // table.sample_rate))
+            pitch = moved(f0, codec.mean_log_f0(voice), chosen)
+        utterances.append(Utterance(codes=row.codes, speaker=voice, n_samples=row.n_samples, key=row.id, pitch=pitch))
     return codec.speak(utterances, options, deliver)
 
 
