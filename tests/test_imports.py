@@ -27,7 +27,18 @@ MODEL = BASE | {
     "runs",
     "speech",
 }
-WORK = {"analysis", "codec", "conversion", "encoding", "generation", "training", "sampling", "corpora", "publishing"}
+WORK = {
+    "analysis",
+    "codec",
+    "conversion",
+    "encoding",
+    "generation",
+    "training",
+    "sampling",
+    "corpora",
+    "publishing",
+    "voices",
+}
 
 ALLOWED: dict[str, set[str]] = {
     **dict.fromkeys(BASE, BASE),

@@ -1,4 +1,4 @@
-"""``vqspeech info`` and ``vqspeech speakers``: describe a run."""
+"""``vqspeech info``: describe a run."""
 
 from __future__ import annotations
 
@@ -69,16 +69,3 @@ def _pairs(table: Mapping[str, Any], prefix: str) -> Iterator[str]:
             yield from _pairs(value, f"{prefix}{key}.")
         elif value not in (None, ""):
             yield f"{prefix}{key}={value:.4g}" if isinstance(value, float) else f"{prefix}{key}={value}"
-
-
-def speakers(run: Run, as_json: AsJson = False) -> None:
-    """List the speakers of a run."""
-    from vqspeech.checkpoints.description import describe
-    from vqspeech.errors import InputError
-
-    path, facts = describe(run)
-    names = facts["speakers"]
-    if not names and not as_json:
-        modality = facts.get("plugins", {}).get("modality", {}).get("name", "audio")
-        raise InputError(f"{path} has no speakers; it is a model of the modality {modality!r}")
-    typer.echo(json.dumps(names) if as_json else "\n".join(names))

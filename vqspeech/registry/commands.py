@@ -21,7 +21,7 @@ def register_commands() -> list[CommandSpec]:
             target="vqspeech.cli.runs:info",
             summary="Describe the model, data and state of a run.",
         ),
-        CommandSpec(name="speakers", target="vqspeech.cli.runs:speakers", summary="List the speakers of a run."),
+        CommandSpec(name="speakers", target="vqspeech.cli.speakers:app", summary="List, add or remove voices."),
         CommandSpec(name="encode", target="vqspeech.cli.codes:encode", summary="Encode recordings to codes."),
         CommandSpec(name="decode", target="vqspeech.cli.codes:decode", summary="Decode codes to speech."),
         CommandSpec(
