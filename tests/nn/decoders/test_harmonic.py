@@ -7,7 +7,7 @@ import torch
 from vqspeech.errors import ConfigError, InputError
 from vqspeech.nn.decoders import harmonic
 from vqspeech.nn.decoders.contour import continuous, on_frames
-from vqspeech.nn.decoders.excitation import OVERLAP, NoiseStream, pulses, shaped
+from vqspeech.nn.decoders.excitation import OVERLAP, NoiseStream, plain_shaped, pulses, shaped
 from vqspeech.nn.decoders.harmonic_decoder import harmonic_decoder
 from vqspeech.nn.decoders.protocol import Latents, SpeakOptions
 from vqspeech.testing.decoders.subject import DecoderSubject, Frames
@@ -99,6 +99,23 @@ def test_unit_spectra_give_back_their_source():
     window = torch.hann_window(400)
     returned = shaped((noise, noise), (ones, torch.zeros_like(ones)), window)
     torch.testing.assert_close(returned, noise[:, (OVERLAP - 1) * 80 : -(OVERLAP - 1) * 80], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("hop", [16, 7])
+def test_the_written_gradient_of_the_filter_is_that_of_automatic_differentiation(hop):
+    generator = torch.Generator().manual_seed(0)
+    sources = torch.randn(2, 3, (9 + OVERLAP - 1) * hop, generator=generator, dtype=torch.float64)
+    window = torch.hann_window(OVERLAP * hop, dtype=torch.float64)
+    gains = torch.rand(2, 3, 9, OVERLAP * hop // 2 + 1, generator=generator, dtype=torch.float64)
+    outer = torch.randn(3, (9 - OVERLAP + 1) * hop, generator=generator, dtype=torch.float64)
+    found = []
+    for function in (shaped, plain_shaped):
+        leaf = gains.clone().requires_grad_()
+        waveform = function(tuple(sources), tuple(leaf), window)
+        (waveform * outer).sum().backward()
+        found.append((waveform.detach(), leaf.grad))
+    for one, two in zip(*found, strict=True):
+        torch.testing.assert_close(one, two)
 
 
 def test_noise_is_the_same_however_it_is_read():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 OVERLAP = 5
 """Frames that cover a sample. Odd, so that frames begin and end on multiples of the hop."""
@@ -76,12 +78,12 @@ def _interpolated(values: Tensor, hop_samples: int) -> Tensor:
     return (values.unfold(1, 3, 1) @ weights).flatten(1)
 
 
-def shaped(sources: tuple[Tensor, ...], gains: tuple[Tensor, ...], window: Tensor) -> Tensor:
+def shaped(sources: Sequence[Tensor], gains: Sequence[Tensor], window: Tensor) -> Tensor:
     """Filter sources by a spectrum per frame, and add them: analysis and synthesis with the same window.
 
     Parameters
     ----------
-    sources : each (batch, (frames + OVERLAP - 1) * hop), frame t covers OVERLAP hops from t * hop on
+    sources : each (batch, (frames + OVERLAP - 1) * hop), without gradient; frame t covers OVERLAP hops from t * hop on
     gains : for each source (batch, frames, bins), real
     window : (OVERLAP * hop,) periodic Hann window
 
@@ -89,16 +91,60 @@ def shaped(sources: tuple[Tensor, ...], gains: tuple[Tensor, ...], window: Tenso
     -------
     (batch, (frames - OVERLAP + 1) * hop), the samples that OVERLAP frames cover
     """
+    if window.device.type == "cpu":
+        waveform: Tensor = RowsShaped.apply(window, *sources, *gains)
+        return waveform
+    return plain_shaped(sources, gains, window)
+
+
+def plain_shaped(sources: Sequence[Tensor], gains: Sequence[Tensor], window: Tensor) -> Tensor:
+    """As `shaped`, with the gradient by automatic differentiation."""
     size = len(window)
     hop = size // OVERLAP
     spectrum = sum(
-        torch.fft.rfft(source.unfold(1, size, hop) * window) * gain for source, gain in zip(sources, gains, strict=True)
+        torch.fft.rfft(source.unfold(-1, size, hop) * window) * gain
+        for source, gain in zip(sources, gains, strict=True)
     )
     frames = (torch.fft.irfft(spectrum, size) * window).unflatten(-1, (OVERLAP, hop))
-    kept = frames.shape[1] - OVERLAP + 1
+    kept = frames.shape[-3] - OVERLAP + 1
     # Hann windows, squared, sum to 3/8 of their number.
-    total = sum(frames[:, OVERLAP - 1 - part : OVERLAP - 1 - part + kept, part] for part in range(OVERLAP))
-    return torch.as_tensor(total).flatten(1) / (0.375 * OVERLAP)
+    total = sum(frames[..., OVERLAP - 1 - part : OVERLAP - 1 - part + kept, part, :] for part in range(OVERLAP))
+    return torch.as_tensor(total).flatten(-2) / (0.375 * OVERLAP)
+
+
+class RowsShaped(torch.autograd.Function):
+    """`plain_shaped` row after row, so that spectra stay in the cache, with the gradient of the gains written out."""
+
+    @staticmethod
+    def forward(ctx: Any, window: Tensor, *tensors: Tensor) -> Tensor:
+        """Compute the waveform."""
+        count = len(tensors) // 2
+        ctx.save_for_backward(window, *tensors[:count])
+        rows = [
+            plain_shaped([one[row] for one in tensors[:count]], [one[row] for one in tensors[count:]], window)
+            for row in range(len(tensors[0]))
+        ]
+        return torch.stack(rows)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
+        """Compute the gradient of each gain; the spectra of the sources are computed again."""
+        window, *sources = ctx.saved_tensors
+        size = len(window)
+        hop, bins = size // OVERLAP, size // 2 + 1
+        frames = sources[0].shape[1] // hop - OVERLAP + 1
+        slopes = [outer.new_empty(len(outer), frames, bins) for _ in sources]
+        scale = outer.new_full((bins,), 1 / (0.375 * OVERLAP * size))
+        scale[1 : (size + 1) // 2] *= 2
+        # Only the kept samples count: there are none in the first and last OVERLAP - 1 hops.
+        padded = F.pad(outer, ((OVERLAP - 1) * hop, (OVERLAP - 1) * hop))
+        for row, waveform in enumerate(padded):
+            back = torch.view_as_real(torch.fft.rfft(waveform.unfold(0, size, hop) * window))
+            for source, slope in zip(sources, slopes, strict=True):
+                spectrum = torch.view_as_real(torch.fft.rfft(source[row].unfold(0, size, hop) * window))
+                torch.mul((spectrum * back).sum(-1), scale, out=slope[row])
+        return (None, *[None] * len(sources), *slopes)
 
 
 class NoiseStream:
