@@ -1,5 +1,6 @@
 """The audio modality: what it checks before any work, and what it hands to the loop."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from vqspeech.codec.load import load_speech
 from vqspeech.config import RunConfig, parse
 from vqspeech.corpora import folder
 from vqspeech.corpora.store import prepare
-from vqspeech.errors import ConfigError, CorpusError, InputError, UnknownNameError
+from vqspeech.errors import CheckpointError, ConfigError, CorpusError, InputError, UnknownNameError
 from vqspeech.training import run as runs
 from vqspeech.training.audio import AudioModality
 
@@ -126,3 +127,43 @@ def test_a_run_directory_with_something_else_in_it_is_refused(make_config, tmp_p
     with pytest.raises(InputError, match=r"is a file; --out needs a directory"):
         runs.open_run(tmp_path / "thesis.tex", make_config())
     assert [path.name for path in Path(tmp_path).iterdir()] == ["thesis.tex"]
+
+
+HARMONIC = {
+    "name": "harmonic",
+    "channels": 16,
+    "frame_channels": 16,
+    "dilations": [1],
+    "pitch_channels": 8,
+    "pitch_dilations": [1],
+}
+
+
+def test_a_decoder_of_pitch_gets_contours_and_its_speakers_range(make_config, store, tmp_path):
+    config = make_config(model={"decoder": HARMONIC})
+    runs.open_run(tmp_path / "run", config)
+    made = runs.prepare(config, tmp_path / "run", store.corpus.root)
+    assert (made.directory / "pitch.npy").is_file()
+    task = AudioModality().task(config, made)
+    assert task.batch(0, 0, 1).f0 is not None
+    means = task.model.decoder.pitch_mean.exp()
+    assert means.tolist() == pytest.approx([110, 220, 330], rel=0.25)
+    assert list(means) == sorted(means)
+
+
+def test_a_decoder_of_a_higher_rate_learns_from_recordings_of_that_rate(make_config, store, tmp_path):
+    config = make_config(model={"decoder": {**HARMONIC, "output_rate": 48000}})
+    runs.open_run(tmp_path / "run", config)
+    made = runs.prepare(config, tmp_path / "run", store.corpus.root)
+    assert made.sample_rate == 16000
+    task = AudioModality().task(config, made)
+    batch = task.batch(0, 0, 1)
+    assert batch.target.shape[1] == 3 * batch.waveform.shape[1]
+    task.model.loss(batch, torch.Generator()).total.backward()
+    runs.train(config, tmp_path / "run", made)
+    assert load_speech(tmp_path / "run").output_rate == 48000
+    with pytest.raises(CheckpointError, match=r"48000"):
+        AudioModality().task(config, store)
+    trimmed = replace(config, corpus=replace(config.corpus, trim_db=30.0))
+    with pytest.raises(ConfigError, match=r"trim_db.*output_rate"):
+        AudioModality().prepare(trimmed, store.corpus.root, tmp_path / "other", None)

@@ -4,6 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from vqspeech.audio import resample
+from vqspeech.corpora import folder as folder_corpus
+from vqspeech.corpora.contours import Contours
+from vqspeech.corpora.store import prepare
 from vqspeech.errors import CorpusError
 from vqspeech.training.batches import SpeechBatches
 from vqspeech.training.draws import START, TRAIN, VALID, generator
@@ -160,3 +164,35 @@ def test_rows_of_speakers_that_the_model_lacks_are_refused(store):
     options = {"seed": 0, "batch_size": 2, "crop_samples": 2560, "window_samples": 0, "hop_samples": HOP}
     with pytest.raises(CorpusError, match="'ann', whom the model lacks"):
         SpeechBatches(store, store.indices("train"), store.speakers[1:], **options)
+
+
+def test_crops_at_the_rate_of_a_decoder_are_the_same_stretches(store, crops, tmp_path):
+    """Every crop at 48 kHz, decimated, is about the crop at 16 kHz, also for rates with a fraction between them."""
+    corpus = folder_corpus.read(store.corpus.root)
+    for rate in (48000, 24000):
+        target = prepare(corpus, tmp_path / str(rate), sample_rate=rate)
+        make = crops(target=target, batch_size=40)
+        batch = make(1)
+        assert batch.target.shape == (40, batch.waveform.shape[1] * rate // 16000)
+        for low, high, length in zip(batch.waveform, batch.target, batch.lengths, strict=True):
+            again = resample(high.numpy(), rate, 16000)[: int(length)]
+            inner = slice(100, int(length) - 100)
+            if length > 400:
+                assert np.corrcoef(again[inner], low.numpy()[: int(length)][inner])[0, 1] > 0.995
+            assert not high[-(-int(length) * rate // 16000) :].any()
+
+
+def test_crops_have_the_pitch_of_their_place(store, crops):
+    frames = np.arange(sum(-(-int(length) // 160) for length in store.lengths), dtype=np.float32) + 1
+    starts = np.concatenate([[0], np.cumsum([-(-int(length) // 160) for length in store.lengths])])
+    measured = Contours(frames, starts, store.sample_rate)
+    assert crops()(0).f0 is None
+    make = crops(contours=measured)
+    batch = make(2)
+    assert batch.f0.shape == (6, 16)
+    for row, length in zip(batch.f0, batch.lengths, strict=True):
+        count = -(-int(length) // 160)
+        assert not row[count:].any()
+        assert (row[:count].diff() == 1).all() and row[0] >= 1
+    share = make(2, rank=1, ranks=2)
+    assert torch.equal(share.f0, batch.f0[1::2])

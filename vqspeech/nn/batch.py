@@ -26,6 +26,8 @@ class SpeechBatch(NamedTuple):
     share : position of these crops in a global batch; None when they are the whole batch
     f0 : (batch, frames) F0 in Hz, 0 for unvoiced, at `PITCH_RATE`: frame t covers t / 100 s to (t + 1) / 100 s of the
         crop; None when the decoder needs no pitch
+    target : (batch, time * rate / sample_rate) the crops at the rate of the decoder, zeros beyond an utterance's end;
+        None when it is that of `waveform`
     """
 
     waveform: Tensor
@@ -35,6 +37,7 @@ class SpeechBatch(NamedTuple):
     window_frames: int
     share: Share | None = None
     f0: Tensor | None = None
+    target: Tensor | None = None
 
     def to(self, device: torch.device) -> SpeechBatch:
         """Copy the batch to a device."""
@@ -44,6 +47,7 @@ class SpeechBatch(NamedTuple):
             speaker=self.speaker.to(device),
             window_start=self.window_start.to(device),
             f0=None if self.f0 is None else self.f0.to(device),
+            target=None if self.target is None else self.target.to(device),
         )
 
     def frame_mask(self, hop_samples: int) -> Tensor:

@@ -55,6 +55,7 @@ class AudioTask:
         self.codebook_sizes = self.model.quantizer.codebook_sizes
         train = config.train
         self.contours = self._pitch()
+        target = self._target()
 
         def crops(indices: npt.NDArray[np.int64], window_samples: int) -> SpeechBatches:
             return SpeechBatches(
@@ -67,6 +68,7 @@ class AudioTask:
                 window_samples=window_samples,
                 hop_samples=self.model.hop_samples,
                 contours=self.contours,
+                target=target,
             )
 
         self._train = crops(store.indices("train"), train.window_samples)
@@ -95,9 +97,26 @@ class AudioTask:
         if not decoder.needs_pitch:
             return None
         made = contours(self.store)
-        mean, std = made.statistics(self.store, self.store.indices("train"), self.store.speakers)
+        mean, std = made.statistics(self.store, self.store.indices("train"), self.voices.speakers)
         decoder.fit_pitch(torch.from_numpy(mean), torch.from_numpy(std))
         return made
+
+    def _target(self) -> AudioStore | None:
+        """Open the corpus at the rate of the decoder, where that is another.
+
+        Raises
+        ------
+        CheckpointError : when it was not prepared, or has other rows
+        """
+        rate = self.model.decoder.sample_rate
+        if rate == self.store.sample_rate:
+            return None
+        target = AudioStore.open(at_rate(self.store.directory, rate))
+        if list(target.rows.ids()) != list(self.store.rows.ids()):
+            raise CheckpointError(
+                f"{target.directory} and {self.store.directory} hold other utterances; start over with --fresh"
+            )
+        return target
 
     def batch(self, step: int, rank: int, ranks: int) -> SpeechBatch:
         """Draw crops of the training split."""
@@ -139,6 +158,11 @@ class AudioTask:
         )
 
 
+def at_rate(directory: Path, rate: int) -> Path:
+    """Return the store of the same corpus at the rate of a decoder in Hz, beside that at the encoder's rate."""
+    return directory.with_name(f"{directory.name}-{rate}")
+
+
 class AudioModality:
     """Speech; see `vqspeech.modality.Modality`."""
 
@@ -158,11 +182,17 @@ class AudioModality:
         """Read the corpus and decode it into an `AudioStore`."""
         corpus = read_corpus(config.corpus, data_dir)
         model = parse_model(config.model)
-        store = prepare(
-            corpus, directory, sample_rate=model.sample_rate, trim_db=config.corpus.trim_db, progress=progress
-        )
         with torch.random.fork_rng(devices=[]):
             decoder = models.build(model, ("any",)).decoder
+        trim_db = config.corpus.trim_db
+        if decoder.sample_rate != model.sample_rate:
+            if trim_db is not None:
+                raise ConfigError(
+                    f"corpus.trim_db = {trim_db} cuts recordings differently at {model.sample_rate} and "
+                    f"{decoder.sample_rate} Hz; omit it, or model.decoder.output_rate"
+                )
+            prepare(corpus, at_rate(directory, decoder.sample_rate), sample_rate=decoder.sample_rate, progress=progress)
+        store = prepare(corpus, directory, sample_rate=model.sample_rate, trim_db=trim_db, progress=progress)
         if decoder.needs_pitch:
             contours(store, progress=progress)
         return store

@@ -35,6 +35,7 @@ class SpeechBatches:
     window_samples : stretch of the crop that the decoder is trained on, rounded up likewise; 0 for all of it
     hop_samples : samples per code
     contours : F0 of the store's rows, for decoders that need it
+    target : the same corpus at the rate of a decoder whose rate is another; crops then start where both have a sample
 
     Raises
     ------
@@ -53,11 +54,14 @@ class SpeechBatches:
         window_samples: int,
         hop_samples: int,
         contours: Contours | None = None,
+        target: AudioStore | None = None,
     ) -> None:
         if not len(indices):
             raise CorpusError(f"no utterances to draw crops from in {store.directory}; the split is empty")
         self.store = store
         self.contours = contours
+        self.target = target
+        self._step = 1 if target is None else store.sample_rate // math.gcd(store.sample_rate, target.sample_rate)
         self.seed = seed
         self.batch_size = batch_size
         self.hop_samples = hop_samples
@@ -96,7 +100,7 @@ class SpeechBatches:
         places, windows = rng.random(count), rng.random(count)
         hop, window = self.hop_samples, self.window_frames * self.hop_samples
         lengths = np.minimum(self._lengths[chosen], crop)
-        offsets = (places * (self._lengths[chosen] - lengths + 1)).astype(np.int64)
+        offsets = (places * (self._lengths[chosen] - lengths + 1)).astype(np.int64) // self._step * self._step
         spare = np.minimum(frames, np.maximum(0, -(-lengths // hop) - self.window_frames))
         starts = (windows * (spare + 1)).astype(np.int64)
         share = Share(
@@ -119,7 +123,27 @@ class SpeechBatches:
             window_frames=self.window_frames,
             share=share,
             f0=self._f0(chosen, offsets, lengths, crop),
+            target=self._target(chosen, offsets, lengths, crop),
         )
+
+    def _target(
+        self,
+        chosen: npt.NDArray[np.int64],
+        offsets: npt.NDArray[np.int64],
+        lengths: npt.NDArray[np.int64],
+        crop: int,
+    ) -> torch.Tensor | None:
+        """Read the crops (crops, time) at the rate of the decoder, 0 beyond their ends."""
+        if self.target is None:
+            return None
+        rate, given = self.target.sample_rate, self.store.sample_rate
+        waveform = np.zeros((len(chosen), crop * rate // given), dtype=np.float32)
+        for row, (which, offset, length) in enumerate(zip(chosen, offsets, lengths, strict=True)):
+            first = int(offset) * rate // given
+            samples = self.target.samples(int(self._indices[which]), first, first + -(-int(length) * rate // given))
+            samples = samples[: waveform.shape[1]]
+            np.multiply(samples, np.float32(1 / 32768), out=waveform[row, : len(samples)])
+        return torch.from_numpy(waveform)
 
     def _f0(
         self,

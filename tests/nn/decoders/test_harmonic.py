@@ -193,3 +193,25 @@ def test_every_hop_has_frames(hop, rate):
     assert decoder.frames * decoder.frame_samples == hop
     waveform, _ = spoken(decoder, Frames(8, 30, seed=1), 30 * hop - 3)
     assert len(waveform) == 30 * hop - 3 and np.isfinite(waveform).all()
+
+
+@pytest.mark.parametrize("output_rate", [24000, 48000])
+def test_speech_can_have_a_higher_rate_than_the_codes(output_rate):
+    decoder = made(hop=320, output_rate=output_rate)
+    assert (decoder.sample_rate, decoder.hop_samples) == (output_rate, 320 * output_rate // 16000)
+    z_q, batch = DecoderSubject("harmonic", hop_samples=320, speakers=2, options=SMALL).batch()
+    with pytest.raises(InputError, match=f"{output_rate} Hz"):
+        decoder.losses(z_q, batch)
+    higher = torch.nn.functional.interpolate(batch.waveform[:, None], scale_factor=output_rate / 16000)[:, 0]
+    batch = batch._replace(target=higher)
+    decoder.start(batch, torch.Generator())
+    sum(decoder.losses(z_q, batch).values()).backward()
+    f0 = np.full(60, 150, np.float32)
+    waveform, _ = spoken(decoder, Frames(8, 30, seed=1), 30 * decoder.hop_samples, pitch=(f0,))
+    assert len(waveform) == 0.6 * output_rate
+
+
+@pytest.mark.parametrize(("output_rate", "message"), [(8000, "at least"), (22050, "whole number")])
+def test_rates_that_cannot_be(output_rate, message):
+    with pytest.raises(ConfigError, match=message):
+        made(hop=64, output_rate=output_rate)

@@ -71,9 +71,11 @@ class Harmonic(Decoder):
         pitch_dilations: Sequence[int],
         loss_windows: Sequence[int],
         pitch_weight: float,
+        sample_rate: int,
     ) -> None:
         super().__init__()
-        self.sample_rate, self.hop_samples = latents.sample_rate, latents.hop_samples
+        self.sample_rate, self.hop_samples = sample_rate, latents.hop_samples * sample_rate // latents.sample_rate
+        self._source_rate = latents.sample_rate
         self.pitch_weight = pitch_weight
         self.frame_samples = divisor(self.hop_samples, FRAME_S * self.sample_rate)
         self.frames = self.hop_samples // self.frame_samples
@@ -129,9 +131,9 @@ class Harmonic(Decoder):
     @torch.no_grad()
     def start(self, batch: SpeechBatch, generator: torch.Generator) -> None:
         """Begin with the mean log spectrum of the crops, less for noise; estimate the speakers' F0, see `fit_pitch`."""
-        hop = self.frame_samples
-        power = powers(batch.waveform.to(self.window.dtype), self.window, hop)
-        real = torch.arange(power.shape[1], device=power.device) * hop < batch.lengths[:, None]
+        hop, (waveform, lengths) = self.frame_samples, self._target(batch)
+        power = powers(waveform, self.window, hop)
+        real = torch.arange(power.shape[1], device=power.device) * hop < lengths[:, None]
         # A source of unit power has the power of the window in every bin.
         level = 0.5 * ((power[real] + 1e-6) / self.window.square().sum()).log().mean(0)
         bias = self.spectra.output.bias
@@ -159,7 +161,8 @@ class Harmonic(Decoder):
         """
         if batch.f0 is None:
             raise InputError("the decoder harmonic needs the F0 of its crops; SpeechBatch.f0 is None")
-        latents = -(-batch.lengths // self.hop_samples)
+        target, lengths = self._target(batch)
+        latents = -(-lengths // self.hop_samples)
         every = latents.sum().clamp_min(1) if batch.share is None else max(1, batch.share.frames)
         weight = latents.to(self.window.dtype) / every
         speaker = self._speaker(batch.speaker)
@@ -170,9 +173,9 @@ class Harmonic(Decoder):
             self.spectra(z_q, speaker, contour), contour, self._noise(z_q, batch, generator)
         ).waveform
         windows = [getattr(self, f"loss_window_{number}") for number in range(self._loss_windows)]
-        spectral = spectral_distance(made, batch.waveform.to(made.dtype), batch.lengths, windows)
+        spectral = spectral_distance(made, target, lengths, windows)
         voicing, height = self.pitch(z_q.detach(), speaker)
-        real = torch.arange(count, device=z_q.device) * self.frame_samples < batch.lengths[:, None]
+        real = torch.arange(count, device=z_q.device) * self.frame_samples < lengths[:, None]
         voiced = real & contour.voiced
         wanted = (contour.log_f0 - mean[:, None]) / std[:, None]
         pitch = _masked_mean(F.smooth_l1_loss(height.float(), wanted.float(), reduction="none"), voiced)
@@ -252,6 +255,14 @@ class Harmonic(Decoder):
         voicing, height = self.pitch(z_q, speaker)
         log_f0 = mean[:, None] + std[:, None] * height.clamp(-3, 3)
         return Contour((log_f0 * 4096).round() / 4096, voicing > 0)
+
+    def _target(self, batch: SpeechBatch) -> tuple[Tensor, Tensor]:
+        """Return the crops at the decoder's rate, and the real samples of each."""
+        rate, given = self.sample_rate, self._source_rate
+        if rate != given and batch.target is None:
+            raise InputError(f"the decoder harmonic learns speech of {rate} Hz; SpeechBatch.target is None")
+        target = batch.waveform if batch.target is None else batch.target
+        return target.to(self.window.dtype), -(-batch.lengths * rate // given)
 
     def _noise(self, z_q: Tensor, batch: SpeechBatch, generator: torch.Generator | None) -> Tensor:
         """Draw noise for all rows of the global batch, and return that of these rows."""

@@ -23,6 +23,7 @@ def harmonic_decoder(
     pitch_dilations: Sequence[int] = (1, 2, 4),
     loss_windows: Sequence[int] = (16, 32, 64),
     pitch_weight: float = 0.5,
+    output_rate: int = 0,
 ) -> Harmonic:
     """Build the decoder of ``[model.decoder] name = "harmonic"``.
 
@@ -34,6 +35,8 @@ def harmonic_decoder(
     pitch_channels, pitch_dilations : see `vqspeech.nn.decoders.harmonic_network.PitchNetwork`
     loss_windows : windows of the spectral loss, in milliseconds
     pitch_weight : weight of the losses of predicted F0 and voicing
+    output_rate : rate of the speech in Hz, for example 48000; 0 for that of the encoded waveform. The hop must be a
+        whole number of samples at this rate
 
     Raises
     ------
@@ -47,7 +50,14 @@ def harmonic_decoder(
         "pitch_channels": pitch_channels,
     }
     at_least(1, counts, TABLE, *counts)
-    at_least(0, {"pitch_weight": pitch_weight}, TABLE, "pitch_weight")
+    at_least(0, {"pitch_weight": pitch_weight, "output_rate": output_rate}, TABLE, "pitch_weight", "output_rate")
+    rate = output_rate or latents.sample_rate
+    require(rate >= latents.sample_rate, f"{TABLE}.output_rate: at least model.sample_rate, {latents.sample_rate}")
+    require(
+        latents.hop_samples * rate % latents.sample_rate == 0,
+        f"{TABLE}.output_rate = {output_rate}: a code of {latents.hop_samples} samples at {latents.sample_rate} Hz is "
+        "no whole number of samples",
+    )
     require(kernel % 2 == 1, f"{TABLE}.kernel: odd")
     for name, values in (
         ("dilations", dilations),
@@ -66,4 +76,5 @@ def harmonic_decoder(
         pitch_dilations=pitch_dilations,
         loss_windows=loss_windows,
         pitch_weight=pitch_weight,
+        sample_rate=rate,
     )
