@@ -23,6 +23,7 @@ SETTINGS = (
     "train.start_crops=8",
     "train.validation_batches=1",
     "train.crop_samples=6400",
+    "judge.utterances=0",
     "listen={utterances=2, conversions=1, max_seconds=0.3}",
     "analyses=['phonemes', 'lab-durations']",
     "analysis.lab-durations.longest=4",

@@ -41,6 +41,7 @@ TINY = [
     "decoders.wavenet.decoder.condition_channels=8",
     "decoders.wavenet.train.steps=2",
     "decoders.wavenet.train.window_samples=1280",
+    "judge.utterances=0",
     "listen.utterances=2",
     "listen.conversions=1",
     "listen.max_seconds=0.3",

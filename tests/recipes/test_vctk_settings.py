@@ -15,7 +15,7 @@ from vqspeech_recipes.vctk.settings import resolve_settings
 def test_shipped_configurations_are_whole():
     for name, corpus in (("demo.toml", "demo"), ("vctk.toml", "vctk"), ("phonemes.toml", "folder")):
         values = tomllib.loads((resources.files("vqspeech_recipes.vctk") / name).read_text())
-        for table in ("listen", "analyses", "analysis", "decoders"):
+        for table in ("listen", "analyses", "analysis", "decoders", "judge"):
             values.pop(table, None)
         assert runs.checked(values).corpus.name == corpus
     assert {"paper-vctk", "paper-phoneme", "small-phoneme"} <= set(presets())

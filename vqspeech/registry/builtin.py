@@ -182,7 +182,7 @@ def register_recipes() -> list[RecipeSpec]:
             name="vctk",
             target="vqspeech_recipes.vctk.recipe:run",
             summary="the paper's VCTK experiment: codes, reconstruction, conversion, phonemes, a report with sound",
-            stages=("prepare", "train", "decoders", "encode", "reconstruct", "convert", "analyze", "report"),
+            stages=("prepare", "train", "decoders", "encode", "reconstruct", "convert", "judge", "analyze", "report"),
         ),
         RecipeSpec(
             name="quantizers",

@@ -74,6 +74,11 @@ class RunDirectory:
         return self.path / "listening"
 
     @property
+    def judged(self) -> Path:
+        """Directory of generated speech that was judged."""
+        return self.path / "judged"
+
+    @property
     def pictures(self) -> Path:
         """Directory of generated pictures."""
         return self.path / "pictures"
@@ -98,7 +103,7 @@ class RunDirectory:
         """Everything that vqspeech makes here; starting over deletes these and nothing else."""
         return (
             self.config, self.store, self.checkpoints, self.metrics, self.tensorboard, self.decoders, self.codes,
-            self.stages, self.listening, self.pictures, self.analyses, self.report, self.results,
+            self.stages, self.listening, self.judged, self.pictures, self.analyses, self.report, self.results,
         )  # fmt: skip
 
     def below(self, name: str) -> RunDirectory:
@@ -124,7 +129,16 @@ class RunDirectory:
 
     def is_trained(self) -> bool:
         """Return whether there is a checkpoint, or a result made with one."""
-        made = (self.decoders, self.codes, self.listening, self.pictures, self.analyses, self.report, self.results)
+        made = (
+            self.decoders,
+            self.codes,
+            self.listening,
+            self.judged,
+            self.pictures,
+            self.analyses,
+            self.report,
+            self.results,
+        )
         return bool(self.list_checkpoints()) or any(path.exists() for path in made)
 
     def clear(self, *, store: bool = True) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from vqspeech.experiments import Result
 from vqspeech.experiments.facts import describe
 from vqspeech.report import Headline
+from vqspeech_recipes.vctk.judging import judged_headlines
 
 HELD_OUT = "Held-out crops; a decoder that ignored its codes would show no difference."
 
@@ -85,7 +86,7 @@ def _deviations(model: Mapping[str, Any]) -> list[str]:
 
 def headlines(results: Result) -> tuple[Headline, ...]:
     """Return the main numbers of the page; those that were not computed are omitted."""
-    items = []
+    items = list(judged_headlines(results))
     scores = results["phonemes"]
     if scores:
         items.append(

@@ -11,6 +11,7 @@ from vqspeech.experiments.components import codebook_section, training_section
 from vqspeech.report import Clip, Picture, PlayerRow, Report, Section, Table
 from vqspeech.runs import RunDirectory
 from vqspeech_recipes.vctk.decoders import curves
+from vqspeech_recipes.vctk.judging import judged_sections
 from vqspeech_recipes.vctk.overview import facts, headlines
 from vqspeech_recipes.vctk.settings import VctkSettings
 
@@ -41,6 +42,7 @@ def page(run: RunDirectory, made: Results, results: Result, settings: VctkSettin
         sections=(
             _reconstruction(run, made, results),
             *_conversion(run, made, results),
+            *judged_sections(made, run.judged),
             *analysis_sections(made, run),
             codebook_section(coded["codebooks"], pictures, over="every utterance of the corpus"),
             _training(run, results),

@@ -1,4 +1,4 @@
-"""The recipe `vctk`: prepare, train, decoders, encode, reconstruct, convert, analyze, report."""
+"""The recipe `vctk`: prepare, train, decoders, encode, reconstruct, convert, judge, analyze, report."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from vqspeech.runs import RunDirectory
 from vqspeech.training import run as runs
 from vqspeech_recipes.vctk import listening
 from vqspeech_recipes.vctk.decoders import DECODERS, DecoderRun, curves
+from vqspeech_recipes.vctk.judging import judge_stage
 from vqspeech_recipes.vctk.page import page
 from vqspeech_recipes.vctk.results import collect, summary
 from vqspeech_recipes.vctk.settings import VctkSettings, resolve_settings
@@ -75,6 +76,14 @@ class VctkRecipe:
                 Stage(name="encode", work=self._encode, after=trained, files=(run.codes,)),
                 *(self._speaking("reconstruct", listening.reconstruct, decoder) for decoder in settings.decoders),
                 *(self._speaking("convert", listening.convert_voices, decoder) for decoder in settings.decoders),
+                judge_stage(
+                    settings.judge,
+                    run.judged,
+                    lambda: {one.name: self.codec(one.name) for one in settings.decoders},
+                    lambda: self.store,
+                    self.seed,
+                    after=("prepare", *(one.stage for one in settings.decoders)),
+                ),
                 *analysis_stages(settings.analyses, self._coded, run, after=(*trained, "encode")),
             ),
             results=lambda made: collect(made, settings),

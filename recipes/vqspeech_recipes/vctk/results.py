@@ -9,6 +9,7 @@ from vqspeech.experiments import Result, Results
 from vqspeech.experiments.analyses import analysis_results
 from vqspeech.experiments.facts import versions
 from vqspeech_recipes.vctk.decoders import DecoderRun
+from vqspeech_recipes.vctk.judging import judged, judged_lines
 from vqspeech_recipes.vctk.settings import VctkSettings
 
 LIKELIHOODS = ("nll_bits_per_sample", "nll_shuffled_codes_bits_per_sample", "criterion")
@@ -45,6 +46,7 @@ def collect(made: Results, settings: VctkSettings) -> Result:
         "reconstruction": decoders[own]["reconstruction"],
         "conversion": converted["scores"],
         "conversion_reason": converted["reason"],
+        "judged": judged(made),
         "sampling": decoders[own]["sampling"],
         "decoder": own,
         "decoders": decoders,
@@ -90,7 +92,7 @@ def _one_or_all(coded: Result, key: str) -> Any:
 
 def summary(results: Result) -> list[str]:
     """Return the main numbers, one per line."""
-    lines = []
+    lines = judged_lines(results)
     scores = results["phonemes"]
     if scores:
         lines.append(

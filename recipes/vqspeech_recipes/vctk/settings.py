@@ -15,6 +15,7 @@ from vqspeech.experiments.request import RecipeRequest
 from vqspeech.experiments.settings import requested_corpus, resolve
 from vqspeech.training import run as runs
 from vqspeech_recipes.vctk.decoders import DecoderRun, check_decoders
+from vqspeech_recipes.vctk.judging import JudgeConfig
 
 SMALL = "demo"
 PAPER = "vctk"
@@ -40,6 +41,7 @@ class VctkSettings:
     run : corpus, model and training
     decoders : every decoder of the codes, the one of `run` first
     listen : utterances to synthesise
+    judge : utterances to judge
     analyses : name of a registered analysis -> its options, in running order
     data_dir : folder of the corpus; None for the demo corpus
     choices : sentences on what was chosen for the user, and how to choose otherwise
@@ -48,6 +50,7 @@ class VctkSettings:
     run: RunConfig
     decoders: tuple[DecoderRun, ...]
     listen: ListenConfig
+    judge: JudgeConfig
     analyses: dict[str, dict[str, Any]]
     data_dir: Path | None
     choices: tuple[str, ...]
@@ -70,6 +73,7 @@ def resolve_settings(request: RecipeRequest) -> VctkSettings:
     resolved = resolve(request, __package__, corpus=corpus, preset=preset, because=because, choices=choices)
     values = resolved.values
     listen = parse(ListenConfig, values.pop("listen", {}), "listen.")
+    judge = parse(JudgeConfig, values.pop("judge", {}), "judge.")
     analyses = check_analyses(values.pop("analyses", ["phonemes"]), values.pop("analysis", {}))
     further = values.pop("decoders", {})
     run = runs.checked(values)
@@ -77,6 +81,7 @@ def resolve_settings(request: RecipeRequest) -> VctkSettings:
         run=run,
         decoders=check_decoders(run, further),
         listen=listen,
+        judge=judge,
         analyses=analyses,
         data_dir=resolved.data_dir,
         choices=resolved.choices,
