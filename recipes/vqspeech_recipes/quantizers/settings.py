@@ -106,7 +106,9 @@ def _values(request: RecipeRequest) -> dict[str, Any]:
     values, _, overrides = read(request, __package__, "quantizers")
     if "model" not in values:
         demo = read_preset("vqspeech_recipes.vctk", "demo")
-        del demo["listen"], demo["model"]["quantizer"]
+        for table in ("listen", "judge", "decoders"):
+            demo.pop(table, None)
+        del demo["model"]["quantizer"]
         if values.get("corpus", {}).get("name", "demo") != "demo":
             del demo["corpus"]
         values = merge(demo, values)
