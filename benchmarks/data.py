@@ -89,7 +89,7 @@ def table(
     speed = long * LONG_S / one["seconds"]
     rows += [
         Row(case, f"prepare, {workers} processes", speed, "x real time"),
-        Row(case, "training of the demo model eats", train["samples_per_second"], "samples/s"),
+        Row(case, "training of a small model eats", train["samples_per_second"], "samples/s"),
         Row(case, "batch(step), one process", two["samples_per_second"], "samples/s"),
         Row(case, "batch(step) over training", ratio, "x", 10.0, ratio >= 10),
     ]

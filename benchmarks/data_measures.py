@@ -131,16 +131,18 @@ def measure_open(folder: Path, kind: str, utterances: int, _: int) -> dict[str, 
 
 
 def model_of_the_recipe() -> Any:
-    """Return the configuration of the demo run."""
+    """Return the configuration of the recipe `quantizers`, with a quantizer."""
     from importlib import resources
 
     from vqspeech.config import read_toml
 
-    return read_toml(Path(str(resources.files("vqspeech_recipes.vctk") / "demo.toml")))
+    values = read_toml(Path(str(resources.files("vqspeech_recipes.quantizers") / "quantizers.toml")))
+    values["model"]["quantizer"] = {"name": "ema", "codebook_size": 128, "revive_below": 0.5}
+    return values
 
 
 def measure_train(folder: Path, kind: str, utterances: int, _: int) -> dict[str, float]:
-    """Measure the samples per second that training the demo model takes from the store."""
+    """Measure the samples per second that training a small model takes from the store."""
     from vqspeech.corpora.store import AudioStore
     from vqspeech.runs import RunDirectory
     from vqspeech.training import run as runs
@@ -159,7 +161,7 @@ def measure_train(folder: Path, kind: str, utterances: int, _: int) -> dict[str,
 
 
 def measure_encode(folder: Path, kind: str, utterances: int, _: int) -> dict[str, float]:
-    """Encode a store, or a folder of recordings, on one core with the untrained demo model."""
+    """Encode a store, or a folder of recordings, on one core with an untrained small model."""
     import torch
 
     from vqspeech.checkpoints.store import save

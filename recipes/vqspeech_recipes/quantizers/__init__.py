@@ -1,1 +1,1 @@
-"""Comparison of registered quantizers in the demo model, with equal steps and several seeds."""
+"""Comparison of registered quantizers in a small model, with equal steps and several seeds."""

@@ -102,16 +102,14 @@ def registered() -> tuple[str, ...]:
 
 
 def _values(request: RecipeRequest) -> dict[str, Any]:
-    """Return the values of the request's file; without ``[model]``, over the demo preset."""
+    """Return the values of the request's file; without ``[model]``, over those of the recipe's."""
     values, _, overrides = read(request, __package__, "quantizers")
     if "model" not in values:
-        demo = read_preset("vqspeech_recipes.vctk", "demo")
-        for table in ("listen", "judge", "decoders"):
-            demo.pop(table, None)
-        del demo["model"]["quantizer"]
+        own = read_preset(__package__, "quantizers")
+        tables = {name: own[name] for name in ("corpus", "model", "train")}
         if values.get("corpus", {}).get("name", "demo") != "demo":
-            del demo["corpus"]
-        values = merge(demo, values)
+            del tables["corpus"]
+        values = merge(tables, values)
     values = with_corpus(values, requested_corpus(request) or values.get("corpus", {}).get("name", "demo"))
     if request.seed is not None:
         values = {**values, "seeds": [request.seed]}
