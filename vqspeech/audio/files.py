@@ -53,7 +53,8 @@ class Trimmed:
 def read(path: str | Path, sample_rate: int = 16000) -> npt.NDArray[np.float32]:
     """Read an audio file as mono at a given sample rate.
 
-    Averages channels and resamples with soxr (HQ) to ``ceil(frames * sample_rate / rate)`` samples.
+    Averages channels (of those that cancel each other it takes the loudest, see `vqspeech.audio.channels`) and
+    resamples with soxr (HQ) to ``ceil(frames * sample_rate / rate)`` samples.
 
     Parameters
     ----------
@@ -79,15 +80,24 @@ def read(path: str | Path, sample_rate: int = 16000) -> npt.NDArray[np.float32]:
 
 
 def mono(path: str | Path, file: Any, block_samples: int = 1 << 16) -> Iterator[npt.NDArray[np.float32]]:
-    """Decode an open file block by block, averaging channels; checks its length at the end."""
+    """Decode an open file block by block, averaging channels; checks its length at the end.
+
+    Channels that cancel each other are not averaged; see `vqspeech.audio.channels`.
+    """
     import soundfile
+
+    from vqspeech.audio.channels import uncancelled
 
     _check_length(path, file)
     count, declared = 0, file.frames
+    channel = uncancelled(path, file, block_samples) if file.channels > 1 else None
     try:
         while len(block := file.read(block_samples, dtype="float32", always_2d=True)):
             count += len(block)
-            yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
+            if channel is not None:
+                yield np.ascontiguousarray(block[:, channel])
+            else:
+                yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
     except soundfile.LibsndfileError as error:
         raise AudioError(f"{path}: broken or truncated audio ({reason(error)})") from error
     declared_is_exact = file.format not in _CONTAINERS_WITHOUT_LENGTH and declared < 1 << 48
