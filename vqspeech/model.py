@@ -68,6 +68,8 @@ def build(config: ModelConfig, speakers: Sequence[str]) -> VQVAE:
             hop_samples=hop,
             channels=head_config.channels,
             kernel=head_config.kernel,
+            dilations=head_config.dilations,
+            loss=head_config.loss,
             speakers=len(speakers),
         )
     return VQVAE(

@@ -6,11 +6,12 @@ import pytest
 import torch
 from tiny import rng
 
+from vqspeech.config import PerturbConfig
 from vqspeech.errors import PluginError
 from vqspeech.nn.batch import SpeechBatch
 from vqspeech.nn.decoders.mulaw import ZERO_LEVEL, mu_law_encode
 from vqspeech.nn.decoders.wavenet import WaveNet
-from vqspeech.nn.encoders.conv import ConvEncoder
+from vqspeech.nn.encoders.conv import UNCHANGED, ConvEncoder
 from vqspeech.nn.encoders.spectral import SpectralFeatures
 from vqspeech.nn.quantize.ema import EMAVectorQuantizer
 from vqspeech.nn.quantize.vq import VectorQuantizer
@@ -21,7 +22,19 @@ from vqspeech.nn.vqvae import VQVAE
 HOP = 40
 
 
-def make(quantizer=EMAVectorQuantizer, *, front_end=False, head=False, dilations=(1, 2, 4), past_noise=0.0, **options):
+DEEP = {"dilations": (1, 2), "loss": "absolute"}
+
+
+def make(
+    quantizer=EMAVectorQuantizer,
+    *,
+    front_end=False,
+    head=False,
+    dilations=(1, 2, 4),
+    past_noise=0.0,
+    perturb=UNCHANGED,
+    **options,
+):
     torch.manual_seed(0)
     front = SpectralFeatures("mfcc", sample_rate=16000, hop_samples=20, window_samples=50, n_mels=8, n_mfcc=5)
     spectral = SpectralFeatures("logmel", sample_rate=16000, hop_samples=20, window_samples=50, n_mels=8)
@@ -30,6 +43,7 @@ def make(quantizer=EMAVectorQuantizer, *, front_end=False, head=False, dilations
         channels=6,
         dim=4,
         front_end=front if front_end else None,
+        perturb=perturb,
     )
     decoder = WaveNet(
         dim=4,
@@ -42,7 +56,10 @@ def make(quantizer=EMAVectorQuantizer, *, front_end=False, head=False, dilations
         speakers=3,
         past_noise=past_noise,
     )
-    spectral_head = SpectralHead(spectral, dim=4, hop_samples=HOP, channels=5, kernel=3, speakers=3) if head else None
+    spectral_head = None
+    if head:
+        deep = head if isinstance(head, dict) else {}
+        spectral_head = SpectralHead(spectral, dim=4, hop_samples=HOP, channels=5, kernel=3, speakers=3, **deep)
     return VQVAE(
         encoder, quantizer(4, codebook_size=8), decoder, spectral_head=spectral_head, spectral_weight=2.0, **options
     )
@@ -63,8 +80,9 @@ VARIANTS = pytest.mark.parametrize(
         {"quantizer": VectorQuantizer},
         {"front_end": True, "head": True},
         {"head": True, "jitter": 0.2, "past_noise": 3.0},
+        {"front_end": True, "perturb": PerturbConfig(warp=0.1, tilt=1.0, noise=-6.0), "head": DEEP},
     ],
-    ids=["ema", "vq", "mfcc and head", "head, jitter and noise"],
+    ids=["ema", "vq", "mfcc and head", "head, jitter and noise", "perturbed and a deep head"],
 )
 
 

@@ -34,6 +34,19 @@ class SpectrumConfig(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PerturbConfig(Strict):
+    """Random changes of an encoder's log-mel frames in training; see `vqspeech.nn.perturb.perturbed_bands`."""
+
+    warp: float = 0.0
+    tilt: float = 0.0
+    noise: float | None = None
+
+    def __post_init__(self) -> None:
+        at_least(0, self, "model.encoder.perturb", "warp", "tilt")
+        require(self.warp < 0.5, "model.encoder.perturb.warp: below 0.5")
+
+
+@dataclass(frozen=True, kw_only=True)
 class FrontEndConfig(SpectrumConfig):
     """Input of the encoder `conv`: the waveform, or standardised log-mel or MFCC frames of it."""
 
@@ -47,17 +60,23 @@ class FrontEndConfig(SpectrumConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class SpectralHeadConfig(SpectrumConfig):
-    """Auxiliary prediction of spectral frames (not in the paper); weight 0 disables it."""
+    """Auxiliary prediction of spectral frames (not in the paper); weight 0 disables it.
+
+    See `vqspeech.nn.spectral_head.SpectralHead`.
+    """
 
     weight: float = 0.0
     channels: int = 128
     kernel: int = 3
+    dilations: tuple[int, ...] = ()
+    loss: Literal["squared", "absolute"] = "squared"
 
     def __post_init__(self) -> None:
         at_least(0, self, "model.spectral", "weight")
         if self.weight > 0:
             at_least(1, self, "model.spectral", "channels")
             require(self.kernel >= 1 and self.kernel % 2 == 1, "model.spectral.kernel: odd, at least 1")
+            require(all(dilation >= 1 for dilation in self.dilations), "model.spectral.dilations: at least 1 each")
             self.check("model.spectral")
 
 

@@ -1,4 +1,4 @@
-"""Perturbations in training: jitter of codes, and noise on the decoder's past."""
+"""Perturbations in training: of log-mel bands, of codes, and of the decoder's past."""
 
 from __future__ import annotations
 
@@ -40,3 +40,43 @@ def noisy(levels: Tensor, most: float, generator: torch.Generator, share: Share 
     deviation = most * torch.rand(count, 1, generator=generator)
     noise = (deviation * torch.randn(count, time, generator=generator))[rows].round().long()
     return (levels + noise.to(levels.device)).clamp(0, LEVELS - 1)
+
+
+def perturbed_bands(
+    bands: Tensor,
+    *,
+    warp: float,
+    tilt: float,
+    noise: float | None,
+    generator: torch.Generator,
+    share: Share | None = None,
+) -> Tensor:
+    """Change log-mel bands (batch, bands, time) as another speaker, microphone or room would.
+
+    Bands are read at positions scaled by a factor of up to exp(warp) either way, as by another vocal tract (Jaitly and
+    Hinton 2013); the first three cosines over the bands are added, with normal weights of deviation `tilt`; and noise
+    of a level between `noise` - 5 and `noise` (natural logarithms of power; None for none) is mixed in. The target
+    of training stays unchanged, so that codes lose what varies. A share draws the numbers of its rows in the whole
+    batch.
+    """
+    batch, count, time = bands.shape
+    rows = batch if share is None else share.rows
+
+    def of_share(drawn: Tensor) -> Tensor:
+        return (drawn if share is None else share.of(drawn)).to(bands)
+
+    factor = of_share(torch.exp(warp * (2 * torch.rand(rows, 1, generator=generator) - 1)))
+    weights = tilt * of_share(torch.randn(rows, 3, generator=generator))
+    place = torch.arange(count, device=bands.device)
+    position = (place * factor).clamp(0, count - 1)
+    low = position.long().clamp_max(max(0, count - 2))
+    share_of_next = (position - low)[:, :, None]
+    low, high = (index[:, :, None].expand_as(bands) for index in (low, (low + 1).clamp_max(count - 1)))
+    changed = bands.gather(1, low) * (1 - share_of_next) + bands.gather(1, high) * share_of_next
+    angle = torch.pi * place / max(1, count - 1)
+    curves = torch.stack([torch.cos(n * angle) for n in (1, 2, 3)])
+    changed = changed + (weights @ curves.to(bands))[:, :, None]
+    if noise is not None:
+        level = noise - 5 * torch.rand(rows, 1, 1, generator=generator)
+        changed = torch.logaddexp(changed, of_share(level + torch.randn(rows, count, time, generator=generator)))
+    return changed

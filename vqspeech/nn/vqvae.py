@@ -131,7 +131,10 @@ class VQVAE(nn.Module):
             if group == MAIN:
                 z_q = self._jittered(z_q, batch, mask, generator)
             return _sum(self.decoder.losses(z_q, batch, generator, group=group), {}, codes, mask)
-        z = self.encoder(batch.waveform, batch.lengths)
+        if generator is None:
+            z = self.encoder(batch.waveform, batch.lengths)
+        else:
+            z = self.encoder.perturbed(batch.waveform, batch.lengths, generator, batch.share)
         quantized = self.quantizer.quantize(z, mask, generator, batch.share)
         z_q = self._jittered(quantized.z_q, batch, mask, generator)
         # the value of z_q, with a share of its gradient

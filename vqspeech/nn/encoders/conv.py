@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vqspeech.config import FrontEndConfig, at_least, require
+from vqspeech.config import FrontEndConfig, PerturbConfig, at_least, require
 from vqspeech.nn.batch import SpeechBatch
 from vqspeech.nn.encoders.protocol import Encoder, Span
-from vqspeech.nn.encoders.spectral import SpectralFeatures
+from vqspeech.nn.encoders.spectral import Change, SpectralFeatures
+from vqspeech.nn.perturb import perturbed_bands
+from vqspeech.nn.share import Share
 
 PAPER_STRIDES = ((4, 2),) * 6
 """Kernel and stride of each convolution of the paper's VCTK encoder."""
 
 WAVEFORM = FrontEndConfig()
+UNCHANGED = PerturbConfig()
 
 
 def conv_encoder(
@@ -28,6 +33,8 @@ def conv_encoder(
     channels: int = 256,
     dim: int = 64,
     residual_dilations: tuple[int, ...] = (),
+    residual_kernel: int = 3,
+    perturb: PerturbConfig = UNCHANGED,
 ) -> ConvEncoder:
     """Build the encoder of ``[model.encoder] name = "conv"``; options as in `ConvEncoder`.
 
@@ -39,9 +46,18 @@ def conv_encoder(
     require(len(strides) >= 1, "model.encoder.strides: at least one (kernel, stride); [[3, 1]] keeps the rate")
     require(all(k >= s >= 1 for k, s in strides), "model.encoder.strides: kernel >= stride >= 1 each")
     require(all(d >= 1 for d in residual_dilations), "model.encoder.residual_dilations: at least 1 each")
+    require(residual_kernel % 2 == 1 and residual_kernel >= 1, "model.encoder.residual_kernel: odd")
+    changes = perturb != UNCHANGED
+    require(not changes or front_end.kind != "waveform", "model.encoder.perturb: front_end.kind is logmel or mfcc")
     features = None if front_end.kind == "waveform" else SpectralFeatures.of(front_end, sample_rate)
     return ConvEncoder(
-        strides=strides, channels=channels, dim=dim, residual_dilations=residual_dilations, front_end=features
+        strides=strides,
+        channels=channels,
+        dim=dim,
+        residual_dilations=residual_dilations,
+        residual_kernel=residual_kernel,
+        front_end=features,
+        perturb=perturb,
     )
 
 
@@ -58,8 +74,10 @@ class ConvEncoder(Encoder):
     strides : (kernel, stride) of each strided convolution, kernel >= stride
     channels : width of all hidden layers
     dim : channels of the latents
-    residual_dilations : one dilated residual block (kernel 3, pre-activation) each
+    residual_dilations : one dilated residual block (pre-activation) each
+    residual_kernel : odd width of their convolutions
     front_end : spectral features to start from; None for the waveform
+    perturb : random changes of the front end's log-mel bands in training
     """
 
     def __init__(
@@ -69,13 +87,17 @@ class ConvEncoder(Encoder):
         channels: int,
         dim: int,
         residual_dilations: Sequence[int] = (),
+        residual_kernel: int = 3,
         front_end: SpectralFeatures | None = None,
+        perturb: PerturbConfig = UNCHANGED,
     ) -> None:
         super().__init__()
         self.front_end = front_end
         self.dim = dim
         self.strides = tuple(strides)
         self.residual_dilations = tuple(residual_dilations)
+        self.perturb = perturb
+        self.residual_reach = residual_kernel // 2 * sum(self.residual_dilations)
         front_hop = front_end.hop_samples if front_end is not None else 1
         self.hop_samples = front_hop * math.prod(stride for _, stride in self.strides)
         widths = [front_end.channels if front_end is not None else 1] + [channels] * len(self.strides)
@@ -83,7 +105,9 @@ class ConvEncoder(Encoder):
             nn.Conv1d(wide_in, wide_out, kernel, stride)
             for (kernel, stride), wide_in, wide_out in zip(self.strides, widths, widths[1:], strict=False)
         )
-        self.blocks = nn.ModuleList(_ResidualBlock(channels, dilation) for dilation in self.residual_dilations)
+        self.blocks = nn.ModuleList(
+            _ResidualBlock(channels, residual_kernel, dilation) for dilation in self.residual_dilations
+        )
         self.norm = nn.LayerNorm(channels)
         self.head = nn.Linear(channels, dim)
 
@@ -106,7 +130,7 @@ class ConvEncoder(Encoder):
             before += left * step
             after += (kernel - 1 - left) * step
             step *= stride
-        reach = sum(self.residual_dilations) * step
+        reach = self.residual_reach * step
         return Span(before=before + reach, after=after + reach, hop=step)
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -123,11 +147,23 @@ class ConvEncoder(Encoder):
         -------
         (batch, dim, ceil(time / hop_samples))
         """
+        return self._encode(waveform, lengths, None)
+
+    def perturbed(
+        self, waveform: Tensor, lengths: Tensor | None, generator: torch.Generator, share: Share | None = None
+    ) -> Tensor:
+        """See `Encoder.perturbed`: the log-mel bands are changed as `perturb` says."""
+        if self.perturb == UNCHANGED:
+            return self(waveform, lengths)
+        changes = asdict(self.perturb)
+        return self._encode(waveform, lengths, partial(perturbed_bands, **changes, generator=generator, share=share))
+
+    def _encode(self, waveform: Tensor, lengths: Tensor | None, change: Change | None) -> Tensor:
         waveform = F.pad(waveform, (0, -waveform.shape[-1] % self.hop_samples))
         ends = None if lengths is None else -(-lengths // self.hop_samples) * self.hop_samples
         if self.front_end is not None:
             ends = None if ends is None else ends // self.front_end.hop_samples
-            hidden = _cut(self.front_end(waveform, ends), ends).to(self.head.weight.dtype)
+            hidden = _cut(self.front_end(waveform, ends, change), ends).to(self.head.weight.dtype)
         else:
             hidden = waveform[:, None]
         for convolution, (kernel, stride) in zip(self.down, self.strides, strict=True):
@@ -148,11 +184,11 @@ def _cut(hidden: Tensor, ends: Tensor | None) -> Tensor:
 
 
 class _ResidualBlock(nn.Module):
-    """A residual block of a dilated convolution of kernel 3 and a pointwise one."""
+    """A residual block of a dilated convolution and a pointwise one."""
 
-    def __init__(self, channels: int, dilation: int) -> None:
+    def __init__(self, channels: int, kernel: int, dilation: int) -> None:
         super().__init__()
-        self.dilated = nn.Conv1d(channels, channels, 3, padding=dilation, dilation=dilation)
+        self.dilated = nn.Conv1d(channels, channels, kernel, padding=dilation * (kernel // 2), dilation=dilation)
         self.pointwise = nn.Conv1d(channels, channels, 1)
         nn.init.normal_(self.pointwise.weight, std=0.1 / math.sqrt(channels))
         assert self.pointwise.bias is not None

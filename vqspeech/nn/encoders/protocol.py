@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vqspeech.nn.batch import SpeechBatch
+from vqspeech.nn.share import Share
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,19 @@ class Encoder(nn.Module):
         (batch, dim, ceil(time / hop_samples))
         """
         raise NotImplementedError
+
+    def perturbed(
+        self, waveform: Tensor, lengths: Tensor | None, generator: torch.Generator, share: Share | None = None
+    ) -> Tensor:
+        """Compute latents in training, of an input that may be changed at random; as `forward` by default.
+
+        Parameters
+        ----------
+        waveform, lengths : as in `forward`
+        generator : generator of the changes, on the CPU
+        share : position of the rows in a global batch, whose draws do not depend on its division
+        """
+        return self(waveform, lengths)
 
     def start(self, batch: SpeechBatch, generator: torch.Generator) -> None:
         """Initialise from data; called once before the first step, with the same batch everywhere."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -12,6 +13,7 @@ from torch.nn import functional as F
 from vqspeech.config import SpectrumConfig
 
 FeatureKind = Literal["logmel", "mfcc"]
+Change = Callable[[Tensor], Tensor]
 
 
 class SpectralFeatures(nn.Module):
@@ -94,7 +96,7 @@ class SpectralFeatures(nn.Module):
         reach = max(self.mean_reach, 4 if self.deltas else 0)
         return self.window_samples + 2 * reach * self.hop_samples
 
-    def forward(self, waveform: Tensor, frames: Tensor | None = None) -> Tensor:
+    def forward(self, waveform: Tensor, frames: Tensor | None = None, change: Change | None = None) -> Tensor:
         """Standardised and weighted features.
 
         Parameters
@@ -102,12 +104,13 @@ class SpectralFeatures(nn.Module):
         waveform : (batch, time), time a multiple of ``hop_samples``; zeros beyond the end of each
         frames : (batch,) int64, number of real frames of each waveform, to which differences and sliding means are
             limited; None for all
+        change : applied to the log-mel bands (batch, n_mels, time) before anything else
 
         Returns
         -------
         (batch, channels, time / hop_samples), float32 at least
         """
-        return (self.raw(waveform, frames) - self.mean) / self.std * self.weights
+        return (self.raw(waveform, frames, change) - self.mean) / self.std * self.weights
 
     @torch.no_grad()
     def fit(self, waveform: Tensor, mask: Tensor | None = None) -> None:
@@ -124,7 +127,7 @@ class SpectralFeatures(nn.Module):
             self.mean.copy_(frames.mean(0)[:, None])
             self.std.copy_(frames.std(0, correction=0).clamp_min(1e-3)[:, None])
 
-    def raw(self, waveform: Tensor, frames: Tensor | None = None) -> Tensor:
+    def raw(self, waveform: Tensor, frames: Tensor | None = None, change: Change | None = None) -> Tensor:
         """Compute features before standardisation and weights; shapes as in `forward`."""
         with torch.autocast(waveform.device.type, enabled=False):
             margin = self.window_samples - self.hop_samples
@@ -135,6 +138,8 @@ class SpectralFeatures(nn.Module):
                 return windows.new_zeros(len(waveform), self.channels, windows.shape[1])
             power = torch.fft.rfft(windows, n=self.n_fft).abs().square()
             features = (power @ self.filters.float()).clamp_min(1e-8).log()
+            if change is not None:
+                features = change(features.transpose(1, 2)).transpose(1, 2)
             if self.kind == "mfcc":
                 features = features @ self.dct.float()
             features = features.transpose(1, 2)
