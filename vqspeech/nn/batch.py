@@ -56,6 +56,40 @@ class SpeechBatch(NamedTuple):
         return frames * hop_samples < self.lengths[:, None]
 
 
+def cut_windows(z_q: Tensor, batch: SpeechBatch, hop_samples: int, sample_rate: int) -> tuple[Tensor, SpeechBatch]:
+    """Cut latents and crops to their windows; `lengths` then counts the real samples within them.
+
+    Parameters
+    ----------
+    z_q : (batch, dim, frames)
+    batch : crops of `frames` frames; unchanged when the window is the whole crop
+    hop_samples, sample_rate : samples per latent, and rate in Hz
+    """
+    count = batch.window_frames
+    if count >= z_q.shape[2]:
+        return z_q, batch
+    start, device = batch.window_start[:, None], z_q.device
+    frames = start + torch.arange(count, device=device)
+    samples = start * hop_samples + torch.arange(count * hop_samples, device=device)
+    f0 = batch.f0
+    if f0 is not None:
+        first = (start * (hop_samples * PITCH_RATE / sample_rate)).round().long()
+        places = first + torch.arange(-(-count * hop_samples * PITCH_RATE // sample_rate), device=device)
+        f0 = f0.gather(1, places.clamp_max(f0.shape[1] - 1))
+    target = batch.target
+    if target is not None:
+        hop = hop_samples * target.shape[1] // batch.waveform.shape[1]
+        target = target.gather(1, start * hop + torch.arange(count * hop, device=device))
+    cut = batch._replace(
+        waveform=batch.waveform.gather(1, samples),
+        target=target,
+        lengths=(batch.lengths - batch.window_start * hop_samples).clamp(0, count * hop_samples),
+        window_start=torch.zeros_like(batch.window_start),
+        f0=f0,
+    )
+    return z_q.gather(2, frames[:, None].expand(-1, z_q.shape[1], -1)), cut
+
+
 class CodeBatch(NamedTuple):
     """Codes of items of any modality, for a prior.
 

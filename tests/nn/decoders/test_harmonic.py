@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from vqspeech.errors import ConfigError, InputError
+from vqspeech.nn.batch import SpeechBatch, cut_windows
 from vqspeech.nn.decoders import harmonic
 from vqspeech.nn.decoders.contour import continuous, on_frames
 from vqspeech.nn.decoders.excitation import OVERLAP, NoiseStream, plain_shaped, pulses, shaped
@@ -215,3 +216,33 @@ def test_speech_can_have_a_higher_rate_than_the_codes(output_rate):
 def test_rates_that_cannot_be(output_rate, message):
     with pytest.raises(ConfigError, match=message):
         made(hop=64, output_rate=output_rate)
+
+
+def test_a_window_counts_as_a_crop_of_its_own():
+    decoder = made()
+    z_q, waveform = torch.randn(2, 8, 20), 0.1 * torch.randn(2, 6400)
+    f0 = torch.full((2, 40), 120.0) + torch.arange(40)
+    whole = SpeechBatch(waveform, torch.tensor([6400, 4000]), torch.tensor([0, 1]), torch.tensor([4, 9]), 8, None, f0)
+    # 12 latents and a half are real in the second row, three and a half of them in its window.
+    starts, rows = (4, 9), []
+    for row, start in enumerate(starts):
+        rows.append(
+            SpeechBatch(
+                waveform[row : row + 1, start * 320 : (start + 8) * 320],
+                torch.tensor([2560 if row == 0 else 4000 - 9 * 320]),
+                torch.tensor([row]),
+                torch.tensor([0]),
+                8,
+                None,
+                f0[row : row + 1, start * 2 : (start + 8) * 2],
+            )
+        )
+    cut, batch = cut_windows(z_q, whole, 320, 16000)
+    for row, (one, start) in enumerate(zip(rows, starts, strict=True)):
+        assert torch.equal(cut[row], z_q[row, :, start : start + 8])
+        assert torch.equal(batch.waveform[row], one.waveform[0]) and torch.equal(batch.f0[row], one.f0[0])
+        assert batch.lengths[row] == one.lengths[0]
+    pitch = decoder.losses(z_q, whole)["pitch"]
+    pairs = enumerate(zip(starts, rows, strict=True))
+    alone = [decoder.losses(z_q[n : n + 1, :, s : s + 8], one)["pitch"] for n, (s, one) in pairs]
+    torch.testing.assert_close(pitch, (2560 * alone[0] + 1120 * alone[1]) / 3680)

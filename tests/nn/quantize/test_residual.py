@@ -110,3 +110,24 @@ def test_a_stochastic_part_is_given_the_generator_and_the_share(kind):
     generator, share = rng(), Share(0, 2, 6)
     quantizer.quantize(randn(3, quantizer.dim, 5), None, generator, share)
     assert parts[1].given == (generator, share)
+
+
+def test_dropout_leaves_some_rows_to_the_first_levels_alone():
+    quantizer = ResidualQuantizer([VectorQuantizer(4, codebook_size=8) for _ in range(3)], dropout=0.5)
+    z = randn(200, 4, 5)
+    found = quantizer(z, generator=rng()).z_q.detach()
+    codes = quantizer.encode(z)
+    kept = [quantizer.decode(codes[:, :levels]) for levels in (1, 2, 3)]
+    counts = [sum(torch.allclose(row, whole[n], atol=1e-5) for n, row in enumerate(found)) for whole in kept]
+    assert sum(counts) == 200
+    # Half of the rows, one or two levels alike.
+    assert 80 < counts[2] < 120 and min(counts[:2]) > 30
+    share = Share(rank=1, ranks=2, rows=200, frames=1000)
+    assert torch.equal(quantizer(z[1::2], generator=rng(), share=share).z_q.detach(), found[1::2])
+    torch.testing.assert_close(quantizer.eval()(z, generator=rng()).z_q.detach(), kept[2])
+
+
+@pytest.mark.parametrize("options", [{"dropout": 1.5}, {"dropout": 0.5, "codebooks": 1}])
+def test_an_impossible_dropout_is_refused(options):
+    with pytest.raises(ConfigError, match="dropout"):
+        residual_vq(4, **options)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vqspeech.errors import InputError
-from vqspeech.nn.batch import SpeechBatch
+from vqspeech.nn.batch import SpeechBatch, cut_windows
 from vqspeech.nn.decoders.contour import Contour, continuous, on_frames
 from vqspeech.nn.decoders.excitation import SOURCE_FRAMES, NoiseStream
 from vqspeech.nn.decoders.harmonic_network import PitchNetwork, SpectraNetwork
@@ -151,9 +151,10 @@ class Harmonic(Decoder):
     def losses(
         self, z_q: Tensor, batch: SpeechBatch, generator: torch.Generator | None = None, *, group: str = MAIN
     ) -> dict[str, Tensor]:
-        """Compute ``spectral``, ``pitch`` and ``voicing`` of whole crops; see `Decoder.losses`.
+        """Compute ``spectral``, ``pitch`` and ``voicing`` of windows; see `Decoder.losses`.
 
-        Each is a mean over rows, weighted by their real latents. The last two are those of predicted F0.
+        A window is decoded on its own, as a crop would be. Each term is a mean over rows, weighted by their samples.
+        The last two are those of predicted F0.
 
         Raises
         ------
@@ -161,10 +162,11 @@ class Harmonic(Decoder):
         """
         if batch.f0 is None:
             raise InputError("the decoder harmonic needs the F0 of its crops; SpeechBatch.f0 is None")
+        source_hop = self.hop_samples * self._source_rate // self.sample_rate
+        z_q, batch = cut_windows(z_q, batch, source_hop, self._source_rate)
+        every = batch.lengths.sum().clamp_min(1) if batch.share is None else max(1, batch.share.samples)
+        weight = batch.lengths.to(self.window.dtype) / every
         target, lengths = self._target(batch)
-        latents = -(-lengths // self.hop_samples)
-        every = latents.sum().clamp_min(1) if batch.share is None else max(1, batch.share.frames)
-        weight = latents.to(self.window.dtype) / every
         speaker = self._speaker(batch.speaker)
         count = z_q.shape[2] * self.frames
         mean, std = (self._of_speaker(values, batch.speaker) for values in (self.pitch_mean, self.pitch_std))

@@ -13,7 +13,7 @@ from vqspeech.nn.quantize.ema import EMAVectorQuantizer
 from vqspeech.nn.quantize.hyperparameters import require
 from vqspeech.nn.quantize.protocol import Quantized, Quantizer
 from vqspeech.nn.quantize.terms import fidelity, mean_terms, straight_through
-from vqspeech.nn.share import Share
+from vqspeech.nn.share import Share, uniforms
 
 
 class ResidualQuantizer(Quantizer):
@@ -27,10 +27,13 @@ class ResidualQuantizer(Quantizer):
     Parameters
     ----------
     levels : quantizers of equal ``dim``, coarse to fine
+    dropout : share of rows in training that a random number of first levels quantizes alone, so that the decoder knows
+        codes of every rate (Zeghidour et al. 2021, section III.C)
     """
 
-    def __init__(self, levels: Sequence[Quantizer]) -> None:
+    def __init__(self, levels: Sequence[Quantizer], dropout: float = 0.0) -> None:
         super().__init__()
+        self.dropout = dropout
         self.levels = nn.ModuleList(levels)
         self.dim = levels[0].dim
         self.codebook_sizes = tuple(size for level in levels for size in level.codebook_sizes)
@@ -72,11 +75,13 @@ class ResidualQuantizer(Quantizer):
         """See `Quantizer.forward`."""
         with torch.autocast(z.device.type, enabled=False):
             z = z.float() if mask is None else z.float().masked_fill(~mask[:, None], 0)
+            kept = self._kept(len(z), generator, share, z.device)
             residual, total, parts = z, torch.zeros_like(z), []
-            for level in self._quantizers():
+            for number, level in enumerate(self._quantizers()):
                 part = level.quantize(residual, mask, generator, share)
                 residual = residual - part.z_q.detach()
-                total = total + part.z_q.detach()
+                used = part.z_q.detach()
+                total = total + (used if kept is None else used * (number < kept)[:, None, None])
                 parts.append(part)
             return Quantized(
                 straight_through(z, total),
@@ -84,6 +89,16 @@ class ResidualQuantizer(Quantizer):
                 mean_terms([part.losses for part in parts]),
                 {**mean_terms([part.stats for part in parts]), **fidelity(z, total, mask)},
             )
+
+    def _kept(
+        self, rows: int, generator: torch.Generator | None, share: Share | None, device: torch.device
+    ) -> Tensor | None:
+        """Draw the number of levels (rows,) of each row; None for all."""
+        if self.dropout == 0 or generator is None or not self.training:
+            return None
+        drop, number = uniforms((rows, 2), share, generator, device).unbind(1)
+        count = len(self.levels)
+        return torch.where(drop < self.dropout, 1 + (number * (count - 1)).long(), count)
 
     def update(self, generator: torch.Generator) -> None:
         """See `Quantizer.update`."""
@@ -104,9 +119,12 @@ def residual_vq(
     decay: float = 0.99,
     revive_below: float = 0.1,
     revive_every: int = 10,
+    dropout: float = 0.0,
 ) -> ResidualQuantizer:
     """Make a residual quantizer of `codebooks` moving-average codebooks; see `EMAVectorQuantizer`."""
     require(codebooks >= 1, "codebooks", codebooks, "at least 1")
+    require(0 <= dropout <= 1, "dropout", dropout, "between 0 and 1")
+    require(dropout == 0 or codebooks > 1, "dropout", dropout, "0 with one codebook")
     return ResidualQuantizer(
         [
             EMAVectorQuantizer(
@@ -119,5 +137,6 @@ def residual_vq(
                 revive_every=revive_every,
             )
             for _ in range(codebooks)
-        ]
+        ],
+        dropout,
     )
