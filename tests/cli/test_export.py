@@ -50,6 +50,7 @@ def test_bad_input_is_one_paragraph_and_writes_nothing(run, tmp_path, words, mes
 
 def test_a_folder_with_other_files_is_refused_before_the_model_is_loaded(tmp_path):
     (tmp_path / "thesis.tex").write_text("mine")
-    result = export("no-such-run", "--out", tmp_path)
+    (tmp_path / "untrained").mkdir()
+    result = export(tmp_path / "untrained", "--out", tmp_path)
     assert result.exit_code == 2
     assert "thesis.tex" in result.stderr

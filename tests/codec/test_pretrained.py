@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -73,6 +75,23 @@ def test_commands_take_the_name(installed, tone, tmp_path):
     assert len(audio.read("out.wav")) == len(audio.read(recording))
     assert "no store of its training data; give a corpus" in run("analyze", "codebook", "english", code=2)
     assert "known: english" in run("convert", "englisch", recording, "--speaker", "p226", "--out", "x.wav", code=2)
+
+
+@pytest.mark.parametrize("command", ["info", "speakers", "convert", "encode", "decode", "sample", "export"])
+def test_a_misspelt_name_is_an_error_before_torch_is_imported(command):
+    words = {"convert": ["a.wav", "--speaker", "x"], "encode": ["a.wav"], "decode": ["c.parquet"],
+             "sample": ["--prior", "p"]}.get(command, [])  # fmt: skip
+    out = [] if command in ("info", "speakers") else ["--out", "o"]
+    code = (
+        "import sys; from vqspeech.cli.main import main\n"
+        f"sys.argv = {['vqspeech', command, 'englisch', *words, *out]!r}\n"
+        "try: main()\n"
+        "finally: print([name for name in ('torch', 'numpy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "no run directory englisch" in done.stderr
+    assert done.stdout == "[]\n"
 
 
 def test_info_of_a_published_model_reads_no_file_beside_it(installed):

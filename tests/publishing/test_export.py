@@ -156,6 +156,38 @@ def test_voices_of_the_decoder_harmonic_keep_their_pitch(tmp_path):
         assert torch.equal(published.decode(codes, speaker), codec.decode(codes, speaker))
 
 
+def residual(path):
+    torch.manual_seed(0)
+    config = complete(parse_model({**MODEL, "quantizer": {"name": "rvq", "codebook_size": 8, "codebooks": 3}}))
+    model = build(config, SPEAKERS)
+    model.quantizer.start(torch.randn(200, 3), torch.Generator().manual_seed(0))
+    save(path, model.state_dict(), config=config, speakers=SPEAKERS, step=1)
+    return load_speech(path)
+
+
+def test_the_first_codebooks_give_the_first_codes_and_what_they_decode_to(tmp_path):
+    codec = residual(tmp_path / "run")
+    made = export(codec, tmp_path / "model", ExportOptions(codebooks=2))
+    published = load_speech(made.path)
+    assert published.codebook_sizes == (8, 8)
+    assert made.changes is not None and (made.changes.changed, made.changes.codes) == (0, 2 * 7500)
+    x = torch.from_numpy(waveform())[None]
+    codes = published.encode(x)
+    assert torch.equal(codes, codec.encode(x)[:, :2])
+    levels = codec.model.quantizer.levels
+    wanted = sum(levels[book].decode(codes[:, book : book + 1]) for book in range(2))
+    torch.testing.assert_close(published.model.quantizer.decode(codes), wanted)
+
+
+@pytest.mark.parametrize(("codebooks", "message"), [(0, "0 codebooks"), (4, "4 codebooks cannot be kept; .* has 3")])
+def test_a_number_of_codebooks_that_there_is_not_is_refused(codec, tmp_path, codebooks, message):
+    with pytest.raises(InputError, match=message):
+        export(residual(tmp_path / "run"), tmp_path / "model", ExportOptions(codebooks=codebooks))
+    with pytest.raises(InputError, match=r"'vq' of .* is not residual"):
+        export(codec, tmp_path / "model", ExportOptions(codebooks=1))
+    assert not (tmp_path / "model").exists()
+
+
 def test_no_path_and_no_fingerprint_leaves_the_machine(run, codec, tmp_path):
     text = (export(codec, tmp_path / "model").path / "config.json").read_text()
     for private in ("/home/ann", "/data/vctk", str(run), "0" * 64, "1" * 64):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from vqspeech.checkpoints import hub
@@ -33,23 +34,34 @@ def locate(run: str | Path, options: hub.HubOptions | None = None) -> Path:
     PluginError : for a registered model whose directory is incomplete
     InputError : for a repository that cannot be fetched, see `vqspeech.checkpoints.hub.fetch`
     """
-    options, text, path = options or hub.HubOptions(), str(run), Path(run)
+    options, place = options or hub.HubOptions(), find(run)
+    if isinstance(place, Path):
+        if options.revision is not None:
+            raise InputError(f"{run} is here; omit revision={options.revision!r}, which is for repositories OWNER/NAME")
+        return place
+    name, revision = place
+    if revision is not None and options.revision not in (None, revision):
+        raise InputError(f"{run} names another revision than revision={options.revision!r}; give one of them")
+    return hub.fetch(name, replace(options, revision=revision or options.revision))
+
+
+def find(run: str | Path) -> Path | tuple[str, str | None]:
+    """Return the directory of a model that is here, or the repository and revision to fetch it from.
+
+    Nothing is fetched; arguments and errors as in `locate`.
+    """
+    text, path = str(run), Path(run)
     if path.is_dir():
-        _refuse_revision(options, f"{path} is a directory")
         return path
     if path.is_file():
         raise CheckpointError(f"{path} is a file; give the directory of the run or of the checkpoint that holds it")
     entry = _registered(text)
     if entry is not None:
-        _refuse_revision(options, f"{text} is installed by {entry.provider}")
         return registered_directory(entry)
     repository = hub.split(text)
     if repository is None or _is_local(path):
         raise CheckpointError(_nothing(text, bare="/" not in text))
-    name, revision = repository
-    if revision is not None and options.revision not in (None, revision):
-        raise InputError(f"{text} names another revision than revision={options.revision!r}; give one of them")
-    return hub.fetch(name, hub.HubOptions(**{**vars(options), "revision": revision or options.revision}))
+    return repository
 
 
 def registered_directory(entry: Entry[Spec]) -> Path:
@@ -98,8 +110,3 @@ def _nothing(text: str, *, bare: bool) -> str:
     if not any(entry.provider.distribution == VOICES_DISTRIBUTION for entry in lookup.entries(PretrainedSpec)):
         message += f" Some come with: pip install {VOICES_DISTRIBUTION}"
     return message
-
-
-def _refuse_revision(options: hub.HubOptions, what: str) -> None:
-    if options.revision is not None:
-        raise InputError(f"{what}; omit revision={options.revision!r}, which is for repositories OWNER/NAME")

@@ -14,6 +14,9 @@ def export(
     run: Run,
     out: Annotated[Path, typer.Option(help="Directory to write; new, empty, or of an earlier export.")],
     speakers: Annotated[str | None, typer.Option(help="Voices to publish, separated by commas; default: all.")] = None,
+    codebooks: Annotated[
+        int | None, typer.Option(help="Keep only the first N codebooks of a residual quantizer; default: all.")
+    ] = None,
     dtype: Annotated[
         str, typer.Option(help="float16, with the encoder in 32 bit where 16 would change codes; or float32.")
     ] = "float16",
@@ -62,6 +65,7 @@ def export(
     codec = load_speech(run)
     options = ExportOptions(
         speakers=None if speakers is None else [name.strip() for name in speakers.split(",") if name.strip()],
+        codebooks=codebooks,
         dtype=dtype,  # type: ignore[arg-type]
         allow_changed_codes=allow_changed_codes,
         recordings=audio or (),

@@ -33,6 +33,7 @@ class ExportOptions:
     Parameters
     ----------
     speakers : voices to publish; all when None
+    codebooks : number of first codebooks of a residual quantizer to publish, for a lower bit rate; all when None
     dtype : type of the weights. ``"float16"`` keeps codebooks and vectors in 32 bit, and the encoder as well where 16
         bit would change a code of the test audio
     allow_changed_codes : store the encoder in 16 bit even then
@@ -45,6 +46,7 @@ class ExportOptions:
     """
 
     speakers: Sequence[str] | None = None
+    codebooks: int | None = None
     dtype: DType = "float16"
     allow_changed_codes: bool = False
     recordings: Sequence[str] = ()
@@ -97,7 +99,7 @@ def export(codec: SpeechCodec, out: Path, options: ExportOptions | None = None) 
     speakers = chosen_speakers(codec, options.speakers)
     notes, judged = _notes(codec, options), _judged(codec, options)
     voices = embeddings_of(codec, speakers, options.voices)
-    config = published_config(codec.config)
+    config = published_config(codec, options.codebooks)
     facts = published_facts(codec, speakers, config)
     weights = published_weights(codec, speakers, config)
     encoder_dtype: DType = "float32"

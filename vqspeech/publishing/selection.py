@@ -13,6 +13,7 @@ from vqspeech import model as models
 from vqspeech.codec.speech import SpeechCodec
 from vqspeech.config import PARTS, ModelConfig
 from vqspeech.errors import InputError, unknown_name
+from vqspeech.nn.quantize.residual import ResidualQuantizer
 from vqspeech.nn.speakers import selected, speaker_tensors
 
 
@@ -36,14 +37,43 @@ def chosen_speakers(codec: SpeechCodec, wanted: Sequence[str] | None) -> tuple[s
     return tuple(speaker for speaker in codec.speakers if speaker in wanted)
 
 
-def published_config(config: ModelConfig) -> ModelConfig:
-    """Return the configuration without what only training needs: auxiliary heads, the source of frozen codes."""
+def published_config(codec: SpeechCodec, codebooks: int | None = None) -> ModelConfig:
+    """Return the configuration without what only training needs: auxiliary heads, the source of frozen codes.
+
+    Parameters
+    ----------
+    codec : the trained model
+    codebooks : number of first codebooks of a residual quantizer to keep; all when None
+
+    Raises
+    ------
+    InputError : for a number of codebooks that the quantizer does not have
+    """
+    config = codec.config
     without: dict[str, Any] = {"preset": None, "codes_from": None, "decoder_gradient": 1.0}
+    if codebooks is not None:
+        without["quantizer"] = _first_codebooks(codec, codebooks)
     for field in fields(config):
         table = getattr(config, field.name)
         if field.name not in PARTS and hasattr(table, "weight"):
             without[field.name] = replace(table, weight=0.0)
     return replace(config, **without)
+
+
+def _first_codebooks(codec: SpeechCodec, codebooks: int) -> dict[str, Any]:
+    """Return the options of a residual quantizer with its first codebooks only."""
+    quantizer = codec.model.quantizer
+    if not isinstance(quantizer, ResidualQuantizer) or "codebooks" not in codec.config.quantizer:
+        raise InputError(
+            f"the quantizer {codec.config.quantizer['name']!r} of {codec.path} is not residual, so it needs all of its "
+            "codebooks"
+        )
+    most = len(quantizer.codebook_sizes)
+    if not 1 <= codebooks <= most:
+        raise InputError(f"{codebooks} codebooks cannot be kept; {codec.path} has {most}")
+    options = {**codec.config.quantizer, "codebooks": codebooks}
+    # It drops codebooks in training, of which one cannot be dropped.
+    return {**options, "dropout": 0.0} if "dropout" in options else options
 
 
 def published_weights(codec: SpeechCodec, speakers: Sequence[str], config: ModelConfig) -> dict[str, Tensor]:
