@@ -11,6 +11,7 @@ CONV = {"strides": [[4, 2]] * 4, "channels": 32, "dim": 8, "residual_dilations":
 MFCC = {"front_end": {"kind": "mfcc", "deltas": True, "mean_window_samples": 4000}, "strides": [[3, 1], [4, 2]]}
 WAVENET = {"cycles": 1, "layers_per_cycle": 4, "residual_channels": 8, "skip_channels": 16, "condition_channels": 8}
 HARMONIC = {"channels": 24, "frame_channels": 16, "dilations": [1, 2], "pitch_channels": 16, "pitch_dilations": [1]}
+ADVERSARIES = {"loss_windows": [16], "adversary_weight": 0.5, "adversary_channels": 4}
 
 
 @encoder_checks("conv", options=CONV)
@@ -40,6 +41,13 @@ def test_harmonic(check):
 
 @decoder_checks("harmonic", hop_samples=320, options=HARMONIC)
 def test_harmonic_with_several_frames_per_code(check):
+    check()
+
+
+@decoder_checks(
+    "harmonic", options={**HARMONIC, "loss_windows": [16], "adversary_weight": 0.5, "adversary_channels": 4}
+)
+def test_harmonic_with_adversaries(check):
     check()
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from vqspeech.errors import InputError
 from vqspeech.nn.batch import SpeechBatch, cut_windows
+from vqspeech.nn.decoders.adversary import Adversaries
 from vqspeech.nn.decoders.contour import Contour, continuous, on_frames
 from vqspeech.nn.decoders.excitation import SOURCE_FRAMES, NoiseStream
 from vqspeech.nn.decoders.harmonic_network import PitchNetwork, SpectraNetwork
@@ -72,6 +72,8 @@ class Harmonic(Decoder):
         loss_windows: Sequence[int],
         pitch_weight: float,
         sample_rate: int,
+        adversary_weight: float = 0.0,
+        adversary_channels: int = 32,
     ) -> None:
         super().__init__()
         self.sample_rate, self.hop_samples = sample_rate, latents.hop_samples * sample_rate // latents.sample_rate
@@ -108,6 +110,8 @@ class Harmonic(Decoder):
         for number, size in enumerate(sizes):
             self.register_buffer(f"loss_window_{number}", torch.hann_window(size), persistent=False)
         self._loss_windows = len(sizes)
+        self.adversary_weight = adversary_weight
+        self.adversaries = Adversaries(len(sizes), adversary_channels) if adversary_weight else None
         self._pitch_given = False
 
     pitch_mean: Tensor
@@ -117,6 +121,10 @@ class Harmonic(Decoder):
     def window(self) -> Tensor:
         """Window of a frame; its type and device are those of the decoder."""
         return self.source_filter.window
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Return the group ``adversary``, if there is one."""
+        return {} if self.adversaries is None else {"adversary": list(self.adversaries.parameters())}
 
     def speaker_buffers(self) -> list[str]:
         """Return the names of buffers with one row per speaker."""
@@ -151,10 +159,11 @@ class Harmonic(Decoder):
     def losses(
         self, z_q: Tensor, batch: SpeechBatch, generator: torch.Generator | None = None, *, group: str = MAIN
     ) -> dict[str, Tensor]:
-        """Compute ``spectral``, ``pitch`` and ``voicing`` of windows; see `Decoder.losses`.
+        """Compute the terms of windows; see `Decoder.losses`.
 
-        A window is decoded on its own, as a crop would be. Each term is a mean over rows, weighted by their samples.
-        The last two are those of predicted F0.
+        A window is decoded on its own, as a crop would be. Each term is a mean over rows, weighted by their samples:
+        ``spectral``; ``pitch`` and ``voicing`` of predicted F0; with adversaries ``fooled`` and ``features``. That of
+        the group ``adversary`` is ``adversary``.
 
         Raises
         ------
@@ -164,30 +173,34 @@ class Harmonic(Decoder):
             raise InputError("the decoder harmonic needs the F0 of its crops; SpeechBatch.f0 is None")
         source_hop = self.hop_samples * self._source_rate // self.sample_rate
         z_q, batch = cut_windows(z_q, batch, source_hop, self._source_rate)
+        assert batch.f0 is not None
         every = batch.lengths.sum().clamp_min(1) if batch.share is None else max(1, batch.share.samples)
         weight = batch.lengths.to(self.window.dtype) / every
         target, lengths = self._target(batch)
-        speaker = self._speaker(batch.speaker)
-        count = z_q.shape[2] * self.frames
+        speaker, count = self._speaker(batch.speaker), z_q.shape[2] * self.frames
         mean, std = (self._of_speaker(values, batch.speaker) for values in (self.pitch_mean, self.pitch_std))
         contour = on_frames(continuous(batch.f0.to(mean.dtype), mean), self.frame_samples / self.sample_rate, count)
-        made = self.source_filter(
-            self.spectra(z_q, speaker, contour), contour, self._noise(z_q, batch, generator)
-        ).waveform
+        noise = self._noise(z_q, batch, generator)
         windows = [getattr(self, f"loss_window_{number}") for number in range(self._loss_windows)]
-        spectral = spectral_distance(made, target, lengths, windows)
-        voicing, height = self.pitch(z_q.detach(), speaker)
+        if group != MAIN:
+            assert self.adversaries is not None
+            with torch.no_grad():
+                made = self.source_filter(self.spectra(z_q, speaker, contour), contour, noise).waveform
+            return {group: (self.adversaries.judged(made, target, lengths, windows) * weight).sum()}
+        made = self.source_filter(self.spectra(z_q, speaker, contour), contour, noise).waveform
         real = torch.arange(count, device=z_q.device) * self.frame_samples < lengths[:, None]
-        voiced = real & contour.voiced
-        wanted = (contour.log_f0 - mean[:, None]) / std[:, None]
-        pitch = _masked_mean(F.smooth_l1_loss(height.float(), wanted.float(), reduction="none"), voiced)
-        known = contour.voiced.float()
-        unsure = _masked_mean(F.binary_cross_entropy_with_logits(voicing.float(), known, reduction="none"), real)
-        return {
-            "spectral": (spectral * weight).sum(),
-            "pitch": self.pitch_weight * (pitch * weight).sum(),
-            "voicing": self.pitch_weight * (unsure * weight).sum(),
+        height = (contour.log_f0 - mean[:, None]) / std[:, None]
+        pitch, voicing = self.pitch.distances(z_q.detach(), speaker, height, contour.voiced, real)
+        terms = {
+            "spectral": spectral_distance(made, target, lengths, windows),
+            "pitch": self.pitch_weight * pitch,
+            "voicing": self.pitch_weight * voicing,
         }
+        if self.adversaries is not None:
+            fooled = self.adversaries.fooled(made, target, lengths, windows)
+            terms["fooled"] = self.adversary_weight * fooled.adversarial
+            terms["features"] = self.adversary_weight * fooled.features
+        return {name: (term * weight).sum() for name, term in terms.items()}
 
     @torch.inference_mode()
     def speak(
@@ -279,8 +292,3 @@ class Harmonic(Decoder):
 
     def _of_speaker(self, values: Tensor, index: Tensor) -> Tensor:
         return values[index if self.speaker_embedding is not None else torch.zeros_like(index)]
-
-
-def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean over masked frames of each row; 0 without any."""
-    return (values * mask).sum(1) / mask.sum(1).clamp_min(1)

@@ -24,6 +24,8 @@ def harmonic_decoder(
     loss_windows: Sequence[int] = (16, 32, 64),
     pitch_weight: float = 0.5,
     output_rate: int = 0,
+    adversary_weight: float = 0.0,
+    adversary_channels: int = 32,
 ) -> Harmonic:
     """Build the decoder of ``[model.decoder] name = "harmonic"``.
 
@@ -37,6 +39,9 @@ def harmonic_decoder(
     pitch_weight : weight of the losses of predicted F0 and voicing
     output_rate : rate of the speech in Hz, for example 48000; 0 for that of the encoded waveform. The hop must be a
         whole number of samples at this rate
+    adversary_weight : weight of the losses from adversaries (`vqspeech.nn.decoders.adversary`), which are trained
+        beside; 0 for none. They judge spectrograms at the resolutions of the spectral loss, and are slow without a GPU
+    adversary_channels : width of the adversaries
 
     Raises
     ------
@@ -48,9 +53,11 @@ def harmonic_decoder(
         "frame_channels": frame_channels,
         "speaker_channels": speaker_channels,
         "pitch_channels": pitch_channels,
+        "adversary_channels": adversary_channels,
     }
     at_least(1, counts, TABLE, *counts)
-    at_least(0, {"pitch_weight": pitch_weight, "output_rate": output_rate}, TABLE, "pitch_weight", "output_rate")
+    amounts = {"pitch_weight": pitch_weight, "output_rate": output_rate, "adversary_weight": adversary_weight}
+    at_least(0, amounts, TABLE, *amounts)
     rate = output_rate or latents.sample_rate
     require(rate >= latents.sample_rate, f"{TABLE}.output_rate: at least model.sample_rate, {latents.sample_rate}")
     require(
@@ -77,4 +84,6 @@ def harmonic_decoder(
         loss_windows=loss_windows,
         pitch_weight=pitch_weight,
         sample_rate=rate,
+        adversary_weight=adversary_weight,
+        adversary_channels=adversary_channels,
     )

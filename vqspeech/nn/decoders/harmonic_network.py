@@ -142,3 +142,24 @@ class PitchNetwork(nn.Module):
             hidden = block(hidden, speaker)
         voicing, height = expand(self.output(F.gelu(hidden)), self.frames).unbind(1)
         return voicing, height
+
+    def distances(
+        self, latents: Tensor, speaker: Tensor | None, height: Tensor, voiced: Tensor, real: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Compute the losses of F0 and of voicing, each (batch,), from the true ones.
+
+        Parameters
+        ----------
+        latents, speaker : see `forward`
+        height, voiced : (batch, frames) standardised log F0, and bool
+        real : (batch, frames) bool, frames that count
+        """
+        logit, predicted = self(latents, speaker)
+        error = F.smooth_l1_loss(predicted.float(), height.float(), reduction="none")
+        unsure = F.binary_cross_entropy_with_logits(logit.float(), voiced.float(), reduction="none")
+        return _masked_mean(error, real & voiced), _masked_mean(unsure, real)
+
+
+def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean over masked frames of each row; 0 without any."""
+    return (values * mask).sum(1) / mask.sum(1).clamp_min(1)
