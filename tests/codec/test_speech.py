@@ -9,10 +9,13 @@ import pytest
 import torch
 
 from vqspeech.codec.speech import Utterance
+from vqspeech.codes import UtteranceCodes
 from vqspeech.conversion import Conversion, convert
+from vqspeech.encoding import decode_table
+from vqspeech.encoding.tables import table_of
 from vqspeech.errors import InputError, PluginError
 from vqspeech.model import build
-from vqspeech.nn.decoders.protocol import Piece
+from vqspeech.nn.decoders.protocol import Piece, SpeakOptions
 
 ZEROS = np.zeros(64, np.float32)
 
@@ -65,3 +68,25 @@ def test_a_length_that_codes_do_not_cover_is_named(checkpoint, n_samples):
     one = Utterance(codes=np.zeros((1, 2), np.int64), speaker="p225", n_samples=n_samples, key="a")
     with pytest.raises(InputError, match=rf"'a' has 2 codes of 64 samples.* {n_samples} samples"):
         checkpoint.speak([one])
+
+
+def test_the_first_codebooks_alone_are_a_codec_of_a_lower_rate(checkpoint):
+    config = replace(checkpoint.config, quantizer={"name": "rvq", "codebooks": 3, "codebook_size": 8})
+    codec = replace(checkpoint, config=config, model=build(config, checkpoint.speakers).eval())
+    waveform = 0.1 * torch.randn(1, 640, generator=torch.Generator().manual_seed(0))
+    coarse = codec.with_codebooks(2)
+    assert (codec.codebook_sizes, coarse.codebook_sizes) == ((8, 8, 8), (8, 8))
+    assert coarse.codebook != codec.codebook
+    codes = coarse.encode(waveform)
+    assert torch.equal(codes, codec.encode(waveform)[:, :2])
+    row = UtteranceCodes(id="a", speaker="p225", split="test", path="a.wav", n_samples=640, codes=codes[0].numpy())
+    table = table_of(coarse, [row])
+    spoken = decode_table(codec, table, options=SpeakOptions(seed=3)).waveforms[0]
+    assert np.array_equal(spoken, decode_table(coarse, table, options=SpeakOptions(seed=3)).waveforms[0])
+    assert codec.with_codebooks(None) is codec and codec.with_codebooks(3) is codec
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_codebooks_that_there_are_not_are_refused(checkpoint, count):
+    with pytest.raises(InputError, match=f"{count} codebooks"):
+        checkpoint.with_codebooks(count)

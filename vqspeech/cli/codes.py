@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vqspeech.cli.arguments import Run
+from vqspeech.cli.arguments import Codebooks, Run
 from vqspeech.cli.sampling import EngineName, IntonationName, Parts, Seed, Temperature, Weights, options, speak_to_files
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def encode(
     ] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Batch size; default: 1 on CPUs, 16 elsewhere.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    codebooks: Codebooks = None,
     pitch: Annotated[bool, typer.Option("--pitch", help="Store the melody as well, about 100 bit/s.")] = False,
 ) -> None:
     """Encode recordings to a table of codes, a row per utterance; an interrupted call resumes.
@@ -47,7 +48,10 @@ def encode(
         raise InputError(f"--out {str(out)!r}: codes are written as .parquet; give such a file, or a folder")
     chosen = Shard.of_rank() if shard is None else Shard.parse(shard)
     modality, loaded = load_with_modality(run, device=_device(device))
+    if codebooks is not None and (engine != "local" or not isinstance(loaded, SpeechCodec)):
+        raise InputError("--codebooks is for models of speech and the engine local; omit it")
     if isinstance(loaded, SpeechCodec):
+        loaded = loaded.with_codebooks(codebooks)
         _encode_speech(loaded, inputs, out, chosen, engine, workers, batch, pitch)
     else:
         if pitch:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vqspeech.cli.arguments import Run
+from vqspeech.cli.arguments import Codebooks, Run
 from vqspeech.cli.sampling import EngineName, IntonationName, Parts, Seed, Temperature, Weights, options, speak_to_files
 
 
@@ -17,6 +17,7 @@ def convert(
     speaker: Annotated[str, typer.Option(help="Target speaker id; `vqspeech speakers RUN` lists them.")],
     out: Annotated[Path, typer.Option(help="A .wav or .flac file for one input; else a folder.")],
     intonation: IntonationName = None,
+    codebooks: Codebooks = None,
     seed: Seed = 0,
     temperature: Temperature = 1.0,
     engine: EngineName = "auto",
@@ -36,7 +37,7 @@ def convert(
     from vqspeech.errors import InputError
 
     chosen = options(seed, temperature, engine, weights, parts)
-    codec = load_speech(run)
+    codec = load_speech(run).with_codebooks(codebooks)
     codec.voice(speaker)
     files = audio.find_audio(audio_files)
     to_file = out.suffix.lower() in (".wav", ".flac")

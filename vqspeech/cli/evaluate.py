@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from vqspeech.cli.arguments import MODEL
+from vqspeech.cli.arguments import MODEL, Codebooks
 from vqspeech.cli.sampling import EngineName, Parts, Seed, Temperature, Weights, options
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def evaluate(
     intonation: Annotated[
         str | None, typer.Option(help="As of `vqspeech convert`: source (the default), predicted, or flat.")
     ] = None,
+    codebooks: Codebooks = None,
     seed: Seed = 0,
     temperature: Temperature = 1.0,
     engine: EngineName = "auto",
@@ -88,7 +89,8 @@ def evaluate(
     if intonation is not None:
         require_intonation(intonation)
     judge = _judge(recogniser, language, download)
-    models = _models([run, *(compare or [])], [one.strip() for one in speakers.split(",")] if speakers else None)
+    wanted = [one.strip() for one in speakers.split(",")] if speakers else None
+    models = _models([run, *(compare or [])], wanted, codebooks)
     found, data = _sources(models[0], audio_files, corpus, data_dir)
 
     from vqspeech.analysis.listening.judge.evaluation import judge_clips
@@ -150,14 +152,14 @@ def _which(name: str) -> Which:
     raise unknown_name("choice of --sources", name, get_args(Which))
 
 
-def _models(runs: Sequence[str], wanted: Sequence[str] | None) -> list[Model]:
+def _models(runs: Sequence[str], wanted: Sequence[str] | None, codebooks: int | None) -> list[Model]:
     """Load the runs; with several, a voice that is not named must be in all of them."""
     from vqspeech.analysis.listening.judge.synthesis import Model, choose_voices
     from vqspeech.codec.load import load_speech
     from vqspeech.corpora.selection import safe_id
     from vqspeech.errors import InputError
 
-    codecs = [load_speech(run) for run in runs]
+    codecs = [load_speech(run).with_codebooks(codebooks) for run in runs]
     if wanted is None and len(codecs) > 1:
         common = [voice for voice in codecs[0].speakers if all(voice in one.speakers for one in codecs)]
         if not common:

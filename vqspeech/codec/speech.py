@@ -111,6 +111,17 @@ class SpeechCodec:
         """Hash of the codebooks; see `vqspeech.nn.quantize.fingerprint.codebook_hash`."""
         return codebook_hash(self.model)
 
+    def with_codebooks(self, count: int | None) -> SpeechCodec:
+        """Return the codec with the first `count` codebooks alone, of a lower rate; None for all.
+
+        Raises
+        ------
+        InputError : when there are no such codebooks, or the first ones mean nothing alone
+        """
+        if count is None or count == len(self.codebook_sizes):
+            return self
+        return replace(self, model=self.model.with_codebooks(count))
+
     def speaker_index(self, speaker: str) -> int:
         """Return the index of a speaker id.
 

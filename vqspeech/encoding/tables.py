@@ -129,7 +129,7 @@ def decode_table(
     Parameters
     ----------
     codec : the model
-    table : codes of this model
+    table : codes of this model, of all codebooks or the first ones
     speaker : speaker id; None for the speaker of each row
     options, deliver : see `SpeechCodec.speak`; random streams follow from the rows' ids
     intonation : see `vqspeech.conversion.convert`; None for ``"source"`` in rows that hold F0, else ``"predicted"``
@@ -146,6 +146,8 @@ def decode_table(
             f"these codes have no pitch beside them, which intonation {intonation!r} needs; encode the audio with "
             "--pitch, or choose the intonation predicted"
         )
+    if len(table.codebook_sizes) < len(codec.codebook_sizes) and table.codebook:
+        codec = codec.with_codebooks(len(table.codebook_sizes))
     expected = (codec.sample_rate, codec.hop_samples, codec.codebook_sizes)
     if (table.sample_rate, table.hop_samples, table.codebook_sizes) != expected:
         raise InputError(

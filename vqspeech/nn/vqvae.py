@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from contextlib import nullcontext
 from typing import Self
 
@@ -66,6 +67,12 @@ class VQVAE(nn.Module):
             assert spectral_head is None, "nothing learns from a spectral head on frozen codes"
             encoder.eval().requires_grad_(False)
             quantizer.eval().requires_grad_(False)
+
+    def with_codebooks(self, count: int) -> VQVAE:
+        """Return the model with the first codebooks alone, with the same weights; errors as `Quantizer.first`."""
+        coarse = copy.copy(self)
+        coarse._modules = {**self._modules, "quantizer": self.quantizer.first(count)}
+        return coarse
 
     def train(self, mode: bool = True) -> Self:
         """Set training mode; frozen codes stay in evaluation mode."""

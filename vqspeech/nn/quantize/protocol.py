@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 import torch
 from torch import Tensor, nn
 
+from vqspeech.errors import InputError
 from vqspeech.nn.share import Share
 
 
@@ -97,6 +98,20 @@ class Quantizer(nn.Module):
     def decode(self, codes: Tensor) -> Tensor:
         """Return quantized latents (batch, dim, time) of codes (batch, codebooks, time), as in `forward`."""
         raise NotImplementedError
+
+    def first(self, codebooks: int) -> Quantizer:
+        """Return a quantizer of the first codebooks alone, with the same weights.
+
+        Raises
+        ------
+        InputError : when there are no such codebooks, or the first ones mean nothing alone
+        """
+        if codebooks == len(self.codebook_sizes):
+            return self
+        raise InputError(
+            f"{codebooks} codebooks: this quantizer has {len(self.codebook_sizes)}, which are used together; "
+            "those of the quantizer rvq can be used from the first one on"
+        )
 
     def start(self, frames: Tensor, generator: torch.Generator) -> None:
         """Initialise from latents (frames, dim), before the first step; all ranks pass the same frames."""

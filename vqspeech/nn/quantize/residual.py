@@ -9,6 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from vqspeech.errors import InputError
 from vqspeech.nn.quantize.ema import EMAVectorQuantizer
 from vqspeech.nn.quantize.hyperparameters import require
 from vqspeech.nn.quantize.protocol import Quantized, Quantizer
@@ -41,6 +42,13 @@ class ResidualQuantizer(Quantizer):
         self.stochastic = any(level.stochastic for level in levels)
         ends = list(accumulate(len(level.codebook_sizes) for level in levels))
         self._books = [slice(begin, end) for begin, end in zip([0, *ends], ends, strict=False)]
+
+    def first(self, codebooks: int) -> Quantizer:
+        """See `Quantizer.first`: the coarser codes of the first levels."""
+        ends = [books.stop for books in self._books]
+        if codebooks not in ends:
+            raise InputError(f"{codebooks} codebooks: the levels of this quantizer have {ends} together")
+        return ResidualQuantizer(self._quantizers()[: ends.index(codebooks) + 1]).train(self.training)
 
     @torch.no_grad()
     def start(self, frames: Tensor, generator: torch.Generator) -> None:
