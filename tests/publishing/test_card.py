@@ -8,7 +8,7 @@ import pytest
 from tiny import save_codec
 
 from vqspeech.codec.load import load_speech
-from vqspeech.errors import InputError
+from vqspeech.errors import InputError, UnknownNameError
 from vqspeech.publishing.export import ExportOptions, export
 from vqspeech.publishing.notes import Notes
 from vqspeech.publishing.results import find_results, read_results
@@ -51,7 +51,7 @@ def results(checkpoint, step=3):
             {"run": "other", "checkpoint": "/elsewhere/step-1", "step": 1},
             {"run": "mine", "checkpoint": str(checkpoint), "step": step},
         ],
-        "data": {"variant": "LibriSpeech test-clean"},
+        "data": {"variant": "LibriSpeech test-clean", "heard_in_training": False},
         "judge": {"recogniser": {"name": "whisper", "model": "tiny.en"}},
         "rows": [
             row("", "original", None, 0.05, 0.02),
@@ -82,7 +82,7 @@ def test_without_notes_and_results_it_says_that_they_are_missing(codec, tmp_path
         "tags": ["vq-vae", "speech-tokenizer", "voice-conversion", "wavenet"],
     }
     assert "# english\n" in body
-    assert "speech of 16 kHz to 250 codes of 16 a second (1000 bit/s)" in body
+    assert "speech of 16 kHz to 250 frames a second with codes of 16 (1000 bit/s)" in body
     assert "vqspeech convert english RECORDING.wav --speaker p225" in body
     assert 'vqspeech.from_pretrained("english")' in body
     assert "| p226 |" in body
@@ -103,7 +103,7 @@ def test_results_become_a_table_and_metadata(codec, tmp_path):
     assert "| conversion | p225 | 40 | 0.20 (0.10 to 0.30) | 0.10 (0.00 to 0.20) | 0.80 (0.70 to 0.90) |" in body
     assert "0.90" not in body.replace("0.80 (0.70 to 0.90)", "")
     assert "DNSMOS" not in body
-    assert "tiny.en" in body and "LibriSpeech test-clean" in body
+    assert "tiny.en" in body and "on LibriSpeech test-clean, of speakers not heard in training" in body
 
 
 def test_notes_give_the_licence_and_replace_metadata(codec, tmp_path):
@@ -130,6 +130,22 @@ def test_notes_and_results_of_the_run_are_found(codec, tmp_path):
     assert "0.25 (0.15 to 0.35)" in body
 
 
+def test_notes_describe_voices(codec, tmp_path):
+    (tmp_path / "notes.md").write_text("---\nvoices:\n  p226: 'US English, male'\nlicense: cc0-1.0\n---\n")
+    head, body = written(codec, tmp_path, notes=tmp_path / "notes.md")
+    assert "| p226 | US English, male |" in body
+    assert "voices:" not in head and "license: cc0-1.0" in head
+    assert load_speech(tmp_path / "english").speaker_notes == {"p226": "US English, male"}
+    with pytest.raises(UnknownNameError, match="'p226'"):
+        (tmp_path / "notes.md").write_text("---\nvoices:\n  p22: male\n---\n")
+        export(codec, tmp_path / "other", ExportOptions(notes=tmp_path / "notes.md"))
+
+
+def test_results_of_a_recipe_hold_those_of_its_stage_judge(codec, tmp_path):
+    (tmp_path / "run" / "results.json").write_text(json.dumps({"steps": 3, "judged": results(codec.path)}))
+    assert "0.25 (0.15 to 0.35)" in written(codec, tmp_path)[1]
+
+
 def test_a_model_that_moved_is_found_in_results_by_its_step(codec, tmp_path):
     (tmp_path / "results.json").write_text(json.dumps(results("/moved/step-3")))
     judged = read_results(tmp_path, codec.path, 3)
@@ -152,7 +168,9 @@ def test_a_missing_file_of_results_or_notes_is_an_error(codec, tmp_path):
             export(codec, tmp_path / "english", ExportOptions(**options))
 
 
-@pytest.mark.parametrize("text", ["---\nlicense: x\n", "---\n  indented first\n---\n", "---\nno colon\n---\n"])
+@pytest.mark.parametrize(
+    "text", ["---\nlicense: x\n", "---\n  indented first\n---\n", "---\nno colon\n---\n", "---\nvoices:\n  slt\n---\n"]
+)
 def test_metadata_that_cannot_be_read_are_an_error(tmp_path, text):
     (tmp_path / "notes.md").write_text(text)
     with pytest.raises(InputError, match=r"notes\.md"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 
 import vqspeech
@@ -81,7 +82,7 @@ def _model_index(facts: CardFacts) -> list[dict[str, object]]:
     if not metrics:
         return []
     data = judged.data or "recordings"
-    kind = "".join(letter if letter.isalnum() else "-" for letter in data.lower()).strip("-")
+    kind = re.sub(r"[^a-z0-9]+", "-", data.lower()).strip("-")
     return [
         {
             "name": facts.name,
@@ -99,8 +100,8 @@ def _summary(facts: CardFacts) -> str:
     parts = {kind: getattr(codec.config, kind)["name"] for kind in ("encoder", "quantizer", "decoder")}
     return (
         "A model of speech for [vqspeech](https://pypi.org/project/vqspeech/). It encodes speech of "
-        f"{codec.sample_rate / 1000:g} kHz to {rate:g} codes of {books} a second ({rate * bits:.0f} bit/s), and "
-        f"decodes them to speech of {codec.output_rate / 1000:g} kHz{voices}. Encoder `{parts['encoder']}`, quantizer "
+        f"{codec.sample_rate / 1000:g} kHz to {rate:g} frames a second with codes of {books} ({rate * bits:.0f} bit/s), "
+        f"and decodes them to speech of {codec.output_rate / 1000:g} kHz{voices}. Encoder `{parts['encoder']}`, quantizer "
         f"`{parts['quantizer']}`, decoder `{parts['decoder']}`; {codec.step:,} steps of training."
     )
 
@@ -139,6 +140,7 @@ def _results(judged: Judged | None) -> str:
         return "## Results\n\nNot evaluated; `vqspeech evaluate` judges words, voices and quality."
     by = f" Words by the recogniser {judged.recogniser}." if judged.recogniser else ""
     on = f" on {judged.data}" if judged.data else ""
+    on += ", of speakers not heard in training" if judged.unheard else ""
     head = f"`vqspeech evaluate`{on}, with 95 % intervals over utterances.{by}"
     return "\n".join(["## Results", "", head, "", *judged.table()])
 

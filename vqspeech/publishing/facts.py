@@ -8,12 +8,14 @@ from typing import Any
 
 from vqspeech.codec.speech import SpeechCodec
 from vqspeech.config import ModelConfig, plain
-from vqspeech.errors import InputError
+from vqspeech.errors import InputError, unknown_name
 
 _ABSOLUTE = re.compile(r"^(/|~|\\\\|[A-Za-z]:[\\/]|file:)")
 
 
-def published_facts(codec: SpeechCodec, speakers: Sequence[str], config: ModelConfig) -> dict[str, Any]:
+def published_facts(
+    codec: SpeechCodec, speakers: Sequence[str], config: ModelConfig, voices: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Return the further JSON values of config.json: voices, corpus and settings of training, without paths.
 
     The fingerprint of the data, the source of frozen codes and absolute paths are dropped.
@@ -23,10 +25,12 @@ def published_facts(codec: SpeechCodec, speakers: Sequence[str], config: ModelCo
     codec : the trained model
     speakers : published voices
     config : configuration of the published model
+    voices : speaker id -> a line that stands before what the model knows of the voice
 
     Raises
     ------
     InputError : for a model that needs a file of this machine
+    UnknownNameError : for a line on a voice that the model does not have
     """
     model = plain(config)
     if paths := sorted(_paths(model, "model")):
@@ -39,7 +43,12 @@ def published_facts(codec: SpeechCodec, speakers: Sequence[str], config: ModelCo
     run = codec.facts.get("run")
     if isinstance(run, Mapping):
         facts["run"] = {**without_paths({key: run[key] for key in run if key != "model"}), "model": model}
-    if notes := {speaker: codec.speaker_notes[speaker] for speaker in speakers if speaker in codec.speaker_notes}:
+    for speaker in voices or {}:
+        if speaker not in codec.speakers:
+            raise unknown_name("speaker", speaker, codec.speakers, "It is in the notes of the card.")
+    known = ((voices or {}), codec.speaker_notes)
+    lines = {speaker: "; ".join(part[speaker] for part in known if speaker in part) for speaker in speakers}
+    if notes := {speaker: line for speaker, line in lines.items() if line}:
         facts["speaker_notes"] = notes
     return facts
 

@@ -20,10 +20,12 @@ class Notes:
     ----------
     metadata : top-level key -> its YAML lines
     text : Markdown
+    voices : speaker id -> a line on the voice; the key ``voices`` of the metadata
     """
 
     metadata: dict[str, str] = field(default_factory=dict)
     text: str = ""
+    voices: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> Notes:
@@ -42,7 +44,9 @@ class Notes:
         head, closed, body = text[4:].partition("\n---\n")
         if not closed:
             raise InputError(f"{path} begins with --- and has no second line --- that ends the metadata")
-        return cls(metadata=_blocks(head, path), text=body.strip())
+        metadata = _blocks(head, path)
+        voices = _voices(metadata.pop("voices", ""), path)
+        return cls(metadata=metadata, text=body.strip(), voices=voices)
 
 
 def _blocks(head: str, path: Path) -> dict[str, str]:
@@ -57,3 +61,14 @@ def _blocks(head: str, path: Path) -> dict[str, str]:
         else:
             raise InputError(f"{path}: the metadata hold {line!r}; write key: value, and lists indented")
     return blocks
+
+
+def _voices(block: str, path: Path) -> dict[str, str]:
+    """Read the lines ``  ID: text`` below ``voices:``."""
+    voices: dict[str, str] = {}
+    for line in block.splitlines()[1:]:
+        speaker, colon, text = line.strip().partition(":")
+        if not colon or not speaker or not text.strip():
+            raise InputError(f"{path}: voices holds {line!r}; write ID: a line on the voice, indented")
+        voices[speaker.strip("\"'")] = text.strip().strip("\"'")
+    return voices

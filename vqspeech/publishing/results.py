@@ -29,11 +29,13 @@ class Judged:
     rows : rows of results.json of the originals and of the model
     data : what was spoken, in words
     recogniser : name of the recogniser; empty without one
+    unheard : whether the speakers of the sources are not in the training data
     """
 
     rows: tuple[Mapping[str, Any], ...]
     data: str
     recogniser: str
+    unheard: bool
 
     @property
     def conversions(self) -> Mapping[str, Any] | None:
@@ -55,7 +57,7 @@ class Judged:
 
 
 def find_results(run: Path) -> Path | None:
-    """Return the results of an evaluation in a run directory: the newest ``results.json`` with judged rows."""
+    """Return the newest ``results.json`` with judged rows in a run directory, or a folder in it."""
     found = [path for path in (run / "results.json", *run.glob("*/results.json")) if _rows(path) is not None]
     return max(found, key=lambda path: path.stat().st_mtime, default=None)
 
@@ -83,6 +85,7 @@ def read_results(path: Path, checkpoint: Path, step: int) -> Judged:
         judged = Judged(
             rows=rows,
             data=str(data.get("variant") or data.get("name") or data.get("corpus") or ""),
+            unheard=data.get("heard_in_training") is False,
             recogniser=str(judge.get("model") or judge.get("name") or ""),
         )
         judged.table()
@@ -105,8 +108,11 @@ def _rows(path: Path) -> dict[str, Any] | None:
         results = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    judged = isinstance(results, dict) and results.get("rows") and results.get("runs")
-    return results if judged else None
+    # Of an evaluation, or of a recipe with the stage judge.
+    for found in (results, results.get("judged")) if isinstance(results, dict) else ():
+        if isinstance(found, dict) and found.get("rows") and found.get("runs"):
+            return found
+    return None
 
 
 def _value(row: Mapping[str, Any], measure: str) -> float | None:
