@@ -140,7 +140,8 @@ def test_voices_keep_their_rows(codec, tmp_path):
 
 def test_voices_of_the_decoder_harmonic_keep_their_pitch(tmp_path):
     torch.manual_seed(0)
-    decoder = {"name": "harmonic", "channels": 8, "frame_channels": 4, "speaker_channels": 3, "pitch_channels": 4}
+    decoder = {"name": "harmonic", "channels": 8, "frame_channels": 4, "speaker_channels": 3, "pitch_channels": 4,
+               "adversary_weight": 1.0, "adversary_channels": 2}  # fmt: skip
     config = complete(parse_model({**MODEL, "decoder": decoder}))
     model = build(config, SPEAKERS)
     model.quantizer.start(torch.randn(200, 3), torch.Generator().manual_seed(0))
@@ -150,6 +151,7 @@ def test_voices_of_the_decoder_harmonic_keep_their_pitch(tmp_path):
     codec = load_speech(tmp_path / "run")
     options = ExportOptions(speakers=["bob", "dan"], dtype="float32")
     published = load_speech(export(codec, tmp_path / "model", options).path)
+    assert codec.model.decoder.adversaries is not None and published.model.decoder.adversaries is None
     assert torch.equal(published.model.decoder.pitch_mean, pitch[[1, 3]])
     codes = codec.encode(torch.from_numpy(waveform())[None])[:, :, :40]
     for speaker in published.speakers:

@@ -100,9 +100,10 @@ def _summary(facts: CardFacts) -> str:
     parts = {kind: getattr(codec.config, kind)["name"] for kind in ("encoder", "quantizer", "decoder")}
     return (
         "A model of speech for [vqspeech](https://pypi.org/project/vqspeech/). It encodes speech of "
-        f"{codec.sample_rate / 1000:g} kHz to {rate:g} frames a second with codes of {books} ({rate * bits:.0f} bit/s), "
-        f"and decodes them to speech of {codec.output_rate / 1000:g} kHz{voices}. Encoder `{parts['encoder']}`, quantizer "
-        f"`{parts['quantizer']}`, decoder `{parts['decoder']}`; {codec.step:,} steps of training."
+        f"{codec.sample_rate / 1000:g} kHz to {rate:g} frames a second with codes of {books} "
+        f"({rate * bits:.0f} bit/s), and decodes them to speech of {codec.output_rate / 1000:g} kHz{voices}. Encoder "
+        f"`{parts['encoder']}`, quantizer `{parts['quantizer']}`, decoder `{parts['decoder']}`; trained for "
+        f"{codec.step:,} steps."
     )
 
 

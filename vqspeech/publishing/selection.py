@@ -16,6 +16,9 @@ from vqspeech.errors import InputError, unknown_name
 from vqspeech.nn.quantize.residual import ResidualQuantizer
 from vqspeech.nn.speakers import selected, speaker_tensors
 
+TRAINING_ONLY: dict[str, dict[str, Any]] = {"harmonic": {"adversary_weight": 0.0}}
+"""Built-in decoder -> options without which it has no networks that only training needs."""
+
 
 def chosen_speakers(codec: SpeechCodec, wanted: Sequence[str] | None) -> tuple[str, ...]:
     """Return the voices to publish, in the order of the model; all when `wanted` is None.
@@ -51,6 +54,8 @@ def published_config(codec: SpeechCodec, codebooks: int | None = None) -> ModelC
     """
     config = codec.config
     without: dict[str, Any] = {"preset": None, "codes_from": None, "decoder_gradient": 1.0}
+    off = {key: value for key, value in TRAINING_ONLY.get(config.decoder["name"], {}).items() if key in config.decoder}
+    without["decoder"] = config.decoder | off
     if codebooks is not None:
         without["quantizer"] = _first_codebooks(codec, codebooks)
     for field in fields(config):
