@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -210,12 +209,10 @@ def _own_data(model: Model) -> list[Source]:
 
 
 def _print(results: dict[str, Any], page: Path, as_json: bool) -> None:
-    from vqspeech.analysis.listening.judge.page import judged_table
-    from vqspeech.analysis.summary import table_lines
+    from vqspeech.analysis.listening.judge.page import table_text
 
     if as_json:
         typer.echo(json.dumps({name: value for name, value in results.items() if name != "clips"}, indent=1))
         return
-    table = judged_table(results["rows"], intervals=False)
-    typer.echo("\n".join([*table_lines(table), *textwrap.wrap(table.caption, 120)]))
+    typer.echo(table_text(results["rows"]))
     typer.echo(str(page))

@@ -23,7 +23,7 @@ from vqspeech.nn.decoders.protocol import SpeakOptions
 from vqspeech.progress import reporter
 from vqspeech.report import Headline, Section
 
-TITLE = "What listeners' models say"
+TITLE = "Judged speech"
 
 
 @dataclass(frozen=True, kw_only=True)

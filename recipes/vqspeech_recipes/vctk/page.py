@@ -40,9 +40,9 @@ def page(run: RunDirectory, made: Results, results: Result, settings: VctkSettin
         facts=facts(results, coded, settings.choices),
         headlines=headlines(results),
         sections=(
+            *judged_sections(made, run.judged),
             _reconstruction(run, made, results),
             *_conversion(run, made, results),
-            *judged_sections(made, run.judged),
             *analysis_sections(made, run),
             codebook_section(coded["codebooks"], pictures, over="every utterance of the corpus"),
             _training(run, results),

@@ -12,7 +12,7 @@ from vqspeech.analysis.listening.judge.text import Errors
 ORIGINAL = "original"
 RESYNTHESIS = "resynthesis"
 CONVERSION = "conversion"
-OTHER_CODES = "conversion, codes of another utterance"
+OTHER_CODES = "codes of another utterance"
 UNCHANGED = "source, unchanged"
 
 KINDS = (ORIGINAL, RESYNTHESIS, CONVERSION, OTHER_CODES, UNCHANGED)

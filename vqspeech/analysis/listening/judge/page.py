@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from vqspeech.analysis.listening.judge.clips import CONVERSION, MEASURES, ORIGINAL, RESYNTHESIS, UNCHANGED, Measure
+from vqspeech.analysis.summary import table_lines
 from vqspeech.report import Clip, PlayerRow, Section, Table
+
+MAIN = ("wer", "cer", "wer_to_original", "similarity_target", "dnsmos")
+"""Measures of the main table, the only ones with intervals on the page."""
 
 PLAYED = 3
 """Utterances with players."""
@@ -28,21 +33,40 @@ def judged_section(results: Mapping[str, Any], folder: Path, title: str = "Judge
     results : contents of the evaluation's ``results.json``
     folder : folder that the paths of its clips are relative to
     """
-    tables = [judged_table(results["rows"])]
-    if results.get("differences"):
-        tables.append(difference_table(results["differences"]))
     notes = [*results["notes"], *dict.fromkeys(results["judge"]["unavailable"].values())]
     return Section(
         title=title,
         text="\n\n".join([HOW, *notes]),
-        tables=tuple(tables),
+        tables=judged_tables(results),
         players=tuple(_players(results["clips"], folder)),
     )
 
 
-def judged_table(rows: Sequence[Mapping[str, Any]], *, intervals: bool = True) -> Table:
-    """Return the table of `vqspeech.analysis.listening.judge.table.judged_rows`; columns without values are omitted."""
-    shown = _shown(row["measures"] for row in rows)
+def judged_tables(results: Mapping[str, Any]) -> tuple[Table, ...]:
+    """Return the main table, those of voices and of further measures, and the differences between runs."""
+    rows = results["rows"]
+    main = [row for place, row in enumerate(rows) if _key(row) not in [_key(one) for one in rows[:place]]]
+    voices = [row for row in rows if row not in main]
+    further = [one for one in MEASURES if one.name not in MAIN]
+    tables = [judged_table(main, [one for one in MEASURES if one.name in MAIN], intervals=True, caption=_missing(rows))]
+    if voices:
+        tables.append(judged_table(voices, [one for one in MEASURES if one.name in MAIN], caption="Each voice"))
+    if _shown((row["measures"] for row in main), further):
+        tables.append(judged_table(main, further, caption="Similarity to the source, pitch and level"))
+    if results.get("differences"):
+        tables.append(difference_table(results["differences"]))
+    return tuple(tables)
+
+
+def judged_table(
+    rows: Sequence[Mapping[str, Any]],
+    measures: Sequence[Measure] = MEASURES,
+    *,
+    intervals: bool = False,
+    caption: str = "",
+) -> Table:
+    """Return rows of `vqspeech.analysis.listening.judge.table.judged_rows`; columns without values are omitted."""
+    shown = _shown((row["measures"] for row in rows), measures)
     several = len({row["run"] for row in rows if row["run"]}) > 1
     columns = (*(("run",) if several else ()), "speech", "voice", "clips", *(one.heading for one in shown))
     return Table(
@@ -57,36 +81,47 @@ def judged_table(rows: Sequence[Mapping[str, Any]], *, intervals: bool = True) -
             )
             for row in rows
         ),
-        caption=_missing(rows),
+        caption=caption,
     )
 
 
 def difference_table(differences: Sequence[Mapping[str, Any]]) -> Table:
     """Return the table of `vqspeech.analysis.listening.judge.table.differences`."""
-    shown = _shown(one["measures"] for one in differences)
+    shown = _shown((one["measures"] for one in differences), [one for one in MEASURES if one.name in MAIN])
     return Table(
         columns=("run", "less that of", "speech", *(one.heading for one in shown)),
         rows=tuple(
             (one["run"], one["against"], one["kind"], *(_cell(one["measures"][m.name], m, True) for m in shown))
             for one in differences
         ),
-        caption="Differences on the same utterances, with paired intervals.",
+        caption="Differences on the same utterances, with paired intervals",
     )
 
 
-def _shown(measures: Any) -> list[Measure]:
-    given = list(measures)
-    return [one for one in MEASURES if any((m[one.name] or {}).get("value") is not None for m in given)]
+def table_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return all rows and columns for a terminal, and why columns are missing."""
+    return "\n".join([*table_lines(judged_table(rows)), *textwrap.wrap(_missing(rows), 120)])
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, str]:
+    return row["run"], row["kind"]
+
+
+def _shown(measured: Iterable[Mapping[str, Any]], measures: Sequence[Measure]) -> list[Measure]:
+    """Return the measures that have a value in any row."""
+    given = list(measured)
+    return [one for one in measures if any((m[one.name] or {}).get("value") is not None for m in given)]
 
 
 def _cell(value: Mapping[str, Any] | None, measure: Measure, intervals: bool) -> str | None:
+    """Format a value, with its interval; spaces do not break."""
     if value is None or value["value"] is None:
         return None
     text = f"{value['value']:.{measure.decimals}f}"
     if not intervals or value["ci95"] is None:
         return text
     low, high = (f"{bound:.{measure.decimals}f}" for bound in value["ci95"])
-    return f"{text} ({low} to {high})"
+    return f"{text} ({low} to {high})".replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _missing(rows: Sequence[Mapping[str, Any]]) -> str:
