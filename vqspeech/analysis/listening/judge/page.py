@@ -12,7 +12,7 @@ from vqspeech.analysis.summary import table_lines
 from vqspeech.report import Clip, PlayerRow, Section, Table
 
 MAIN = ("wer", "cer", "wer_to_original", "similarity_target", "dnsmos")
-"""Measures of the main table, the only ones with intervals on the page."""
+"""Measures of the main table, the only ones with intervals on the page; WER to the original where there is no text."""
 
 PLAYED = 3
 """Utterances with players."""
@@ -47,12 +47,14 @@ def judged_tables(results: Mapping[str, Any]) -> tuple[Table, ...]:
     rows = results["rows"]
     main = [row for place, row in enumerate(rows) if _key(row) not in [_key(one) for one in rows[:place]]]
     voices = [row for row in rows if row not in main]
-    further = [one for one in MEASURES if one.name not in MAIN]
-    tables = [judged_table(main, [one for one in MEASURES if one.name in MAIN], intervals=True, caption=_missing(rows))]
+    with_text = any(row["measures"]["wer"]["value"] is not None for row in rows)
+    names = [name for name in MAIN if not (with_text and name == "wer_to_original")]
+    first, further = ([one for one in MEASURES if (one.name in names) == is_main] for is_main in (True, False))
+    tables = [judged_table(main, first, intervals=True, caption=_missing(rows))]
     if voices:
-        tables.append(judged_table(voices, [one for one in MEASURES if one.name in MAIN], caption="Each voice"))
+        tables.append(judged_table(voices, first, caption="Each voice"))
     if _shown((row["measures"] for row in main), further):
-        tables.append(judged_table(main, further, caption="Similarity to the source, pitch and level"))
+        tables.append(judged_table(main, further, caption="Further measures"))
     if results.get("differences"):
         tables.append(difference_table(results["differences"]))
     return tuple(tables)

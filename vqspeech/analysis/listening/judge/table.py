@@ -45,22 +45,25 @@ class Row:
 
 
 def group(scores: Iterable[ClipScores]) -> list[Row]:
-    """Group clips by run, kind and voice; where there are several voices, a row of all of them comes first."""
+    """Group clips by run, kind and voice: originals, the kinds of each run, unchanged sources.
+
+    Where there are several voices, a row of all of them comes first.
+    """
     scores = list(scores)
+    runs = list(dict.fromkeys(one.clip.run for one in scores if one.clip.run))
+    spoken = [(run, kind) for run in runs for kind in KINDS]
     rows = []
-    runs = list(dict.fromkeys(one.clip.run for one in scores))
-    for run in sorted(runs, key=lambda name: (name != "", runs.index(name))):
-        for kind in KINDS:
-            found = [one for one in scores if (one.clip.run, one.clip.kind) == (run, kind)]
-            voices = list(dict.fromkeys(one.clip.voice for one in found))
-            if not found:
-                continue
-            rows.append(Row(run=run, kind=kind, voice=voices[0] if len(voices) == 1 else None, scores=tuple(found)))
-            if kind in _BY_VOICE and len(voices) > 1:
-                rows += [
-                    Row(run=run, kind=kind, voice=voice, scores=tuple(s for s in found if s.clip.voice == voice))
-                    for voice in voices
-                ]
+    for run, kind in [("", ORIGINAL), *spoken, ("", UNCHANGED)]:
+        found = [one for one in scores if (one.clip.run, one.clip.kind) == (run, kind)]
+        voices = list(dict.fromkeys(one.clip.voice for one in found))
+        if not found:
+            continue
+        rows.append(Row(run=run, kind=kind, voice=voices[0] if len(voices) == 1 else None, scores=tuple(found)))
+        if kind in _BY_VOICE and len(voices) > 1:
+            rows += [
+                Row(run=run, kind=kind, voice=voice, scores=tuple(s for s in found if s.clip.voice == voice))
+                for voice in voices
+            ]
     return rows
 
 
