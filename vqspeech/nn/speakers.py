@@ -30,16 +30,16 @@ def speaker_embedding(model: VQVAE) -> nn.Embedding:
 def speaker_tensors(model: VQVAE) -> tuple[str, ...]:
     """Return the names of the tensors with a row per speaker in the state of a model.
 
-    These are the decoder's embedding, its buffers that `Decoder.speaker_buffers` lists, and the embedding of the
+    These are the decoder's embedding, its buffers that `Decoder.speaker_buffers` lists, and embeddings of the
     spectral head.
 
     Raises
     ------
     InputError : for a decoder without `speaker_embedding`
     """
-    tables = [speaker_embedding(model)]
-    if model.spectral_head is not None and model.spectral_head.conditioner.speaker is not None:
-        tables.append(model.spectral_head.conditioner.speaker)
+    tables: list[nn.Module] = [speaker_embedding(model)]
+    if model.spectral_head is not None:
+        tables += [module for module in model.spectral_head.modules() if isinstance(module, nn.Embedding)]
     names = [f"{name}.weight" for name, module in model.named_modules() if any(module is table for table in tables)]
     return (*names, *(f"decoder.{name}" for name in model.decoder.speaker_buffers()))
 

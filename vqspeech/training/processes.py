@@ -146,7 +146,7 @@ def launch(train: TrainConfig) -> Processes:
                 strategy=several if devices * nodes > 1 else "auto",
                 devices=devices,
                 num_nodes=nodes,
-                precision=_precision(train),
+                precision=precision_of(train),
             )
         except (ValueError, RuntimeError, MisconfigurationException) as error:
             raise ConfigError(
@@ -181,8 +181,8 @@ def _wanted(train: TrainConfig) -> tuple[int, int]:
     return train.devices, train.nodes
 
 
-def _precision(train: TrainConfig) -> Any:
-    """Return bf16 mixed precision if the hardware supports bf16 products, else 32 bits."""
+def precision_of(train: TrainConfig) -> Any:
+    """Return ``train.precision``; for ``"auto"`` bf16 mixed precision where the hardware supports it, else 32 bits."""
     if train.precision != "auto":
         return train.precision
     if torch.cuda.is_available() and train.accelerator in ("auto", "cuda", "gpu"):

@@ -12,10 +12,13 @@ from torch import Tensor, nn
 
 from vqspeech.audio.pitch import PITCH_RATE
 from vqspeech.codec.speech import SpeechCodec
+from vqspeech.config import TrainConfig
 from vqspeech.errors import VQSpeechError
 from vqspeech.nn.batch import SpeechBatch
 from vqspeech.nn.speakers import extended, speaker_embedding, speaker_tensors
 from vqspeech.training.draws import TRAIN, VALID, generator, step_generator
+from vqspeech.training.precision import exact_convolutions
+from vqspeech.training.processes import precision_of
 from vqspeech.voices.recordings import Clip, VoiceRecordings
 
 Progress = Callable[[int, int, str], None]
@@ -34,7 +37,7 @@ RATE = 0.05
 HELD_OUT = 0.15
 """Share of the clips that is held out, at least one and at most `MOST_HELD_S`."""
 
-MOST_HELD_S = 12.0
+MOST_HELD_S = 9.0
 CHECK_EVERY = 10
 PATIENCE = 4
 """Checks on held-out clips without improvement after which fitting stops."""
@@ -163,6 +166,9 @@ class _Fitting:
         window = min(trained.get("window_samples") or CROP_S * self.rate, CROP_S * self.rate)
         self.frames = max(1, round(window / self.hop))
         self.crops = max(1, round(BATCH_S * self.rate / (self.frames * self.hop)))
+        self.low_precision = precision_of(TrainConfig(precision=trained.get("precision", "32-true"))) == "bf16-mixed"
+        if self.low_precision:
+            exact_convolutions(codec.model.decoder)
         self.held_out, self.training = _split(self.clips, self.rate, seed)
         self.checks = [self.batch(crops) for crops in _batched(self._whole(self.held_out), self.crops)]
         self._sizes = np.array([self.latents[clip].shape[1] for clip in self.training])
@@ -236,7 +242,8 @@ class _Fitting:
         self.table.weight.data[-1] = row
         decoder, total, count = self.codec.model.decoder, 0.0, 0
         for latents, batch in batches:
-            value = float(decoder.losses(latents, batch)[decoder.criterion])
+            with torch.autocast("cpu", torch.bfloat16, self.low_precision):
+                value = float(decoder.losses(latents, batch)[decoder.criterion])
             total, count = total + value * len(latents), count + len(latents)
         return _finite(total / count)
 
@@ -253,7 +260,8 @@ class _Fitting:
         self.table.weight.data[-1] = row.detach()
         self.table.weight.requires_grad_(True)
         self.table.weight.grad = None
-        losses = self.codec.model.decoder.losses(latents, batch, step_generator(self.seed, step))
+        with torch.autocast("cpu", torch.bfloat16, self.low_precision):
+            losses = self.codec.model.decoder.losses(latents, batch, step_generator(self.seed, step))
         total = torch.stack([term.float() for term in losses.values()]).sum()
         _finite(total.item())
         total.backward()

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from vqspeech.checkpoints.directory import CONFIG, WEIGHTS, damage, write
 from vqspeech.codec.load import load_speech
 from vqspeech.codec.speech import SpeechCodec
 from vqspeech.errors import CheckpointError, InputError
+from vqspeech.model import build
 from vqspeech.nn.speakers import extended, selected, speaker_tensors
 from vqspeech.voices.fit import STEPS, FittedVoice, Progress, fit_voice
 from vqspeech.voices.recordings import VoiceRecordings, read_recordings
@@ -80,6 +82,7 @@ def add_voice(
         said(found)
     voice = fit_voice(codec, found, steps=steps, seed=seed, progress=progress)
     weights = extended(_weights(codec), voice.rows)
+    _require_fit(codec, [*codec.speakers, name], weights)
     note = f"added from {found.speech_s:.0f} s of speech"
     notes = {**codec.speaker_notes, name: note}
     added = {
@@ -138,6 +141,7 @@ def keep_voices(codec: SpeechCodec, speakers: Sequence[str], out: Path) -> Path:
     """
     rows = [codec.speaker_index(speaker) for speaker in speakers]
     weights = selected(_weights(codec), speaker_tensors(codec.model), rows)
+    _require_fit(codec, speakers, weights)
     facts = {
         **_described(codec),
         "speakers": list(speakers),
@@ -174,6 +178,18 @@ def _weights(codec: SpeechCodec) -> dict[str, Tensor]:
     if broken := damage(codec.path, [WEIGHTS]):
         raise CheckpointError(f"{codec.path}: {broken}")
     return load_file(codec.path / WEIGHTS)
+
+
+def _require_fit(codec: SpeechCodec, speakers: Sequence[str], weights: Mapping[str, Tensor]) -> None:
+    """Check that weights are those of a model with these speakers, before anything is written."""
+    with torch.random.fork_rng(devices=[]):
+        wanted = build(codec.config, speakers).state_dict()
+    for name, tensor in wanted.items():
+        if name in weights and weights[name].shape != tensor.shape:
+            raise InputError(
+                f"{name} of {codec.path} depends on the number of speakers, and {type(codec.model.decoder).__name__} "
+                "does not name it in speaker_buffers(); its voices cannot be added or removed"
+            )
 
 
 def _write(out: Path, facts: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:

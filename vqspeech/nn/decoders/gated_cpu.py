@@ -52,6 +52,8 @@ class _GatedStack(torch.autograd.Function):
         grad_gates: list[Tensor | None] = [None] * layers
         grad_mixes: list[Tensor | None] = [None] * (layers - 1)
         grad_biases: list[Tensor | None] = [None] * (layers - 1)
+        # The weights are frozen while a voice is fitted.
+        frozen = not any(ctx.needs_input_grad[3:])
         # gradient with respect to the input of the layer above
         grad = None
         for layer in reversed(range(layers)):
@@ -60,9 +62,10 @@ class _GatedStack(torch.autograd.Function):
             both, z = kernels.gate_backward(
                 grad_gated[:, layer * width : (layer + 1) * width], above, tanhs[layer], grad_conditions[:, layer]
             )
-            if grad is not None:
+            if grad is not None and not frozen:
                 grad_mixes[layer] = grad.T @ z
-            grad_gates[layer] = (tap.T @ both).view_as(gate)
+            if not frozen:
+                grad_gates[layer] = (tap.T @ both).view_as(gate)
             grad, bias = kernels.gather(
                 (both @ gate.flatten(0, 1).T).view_as(taps[layer]),
                 grad,

@@ -36,12 +36,14 @@ class _SoftmaxNLL(torch.autograd.Function):
         grad_hidden = torch.empty_like(hidden)
         grad_weight = weight.new_zeros(weight.shape, dtype=torch.float32)
         grad_bias = weight.new_zeros(len(weight), dtype=torch.float32)
+        frozen = not any(ctx.needs_input_grad[1:3])
         for number, errors in enumerate(kept):
             rows = slice(number * ctx.piece, (number + 1) * ctx.piece)
             scaled = torch.empty_like(errors)
             grad_bias += kernels.scale(errors, grad[rows], scaled)
             torch.mm(scaled, weight, out=grad_hidden[rows])
-            grad_weight += scaled.T @ hidden[rows]
+            if not frozen:
+                grad_weight += scaled.T @ hidden[rows]
         return grad_hidden, grad_weight.to(weight.dtype), grad_bias.to(weight.dtype), None, None
 
 
