@@ -14,7 +14,7 @@ from vqspeech.checkpoints.store import save
 from vqspeech.config import parse_model
 from vqspeech.errors import AudioError, InputError, UnknownNameError
 from vqspeech.model import build
-from vqspeech.testing.speech import write_corpus
+from vqspeech.testing.speech import vowel, write_corpus
 
 MODEL = {
     "encoder": {"strides": [[16, 8], [16, 8], [8, 4]], "channels": 4, "dim": 3},
@@ -98,6 +98,24 @@ def test_converting_is_encoding_and_then_decoding(model, waveforms):
     assert not np.array_equal(converted, model.convert(x, speaker="ann", seed=4))
     greedy = [model.convert(x, speaker="ann", seed=seed, temperature=0.0) for seed in (1, 2)]
     assert np.array_equal(*greedy)
+
+
+def test_a_decoder_of_pitch_keeps_melody_level_and_silence(tmp_path):
+    small = {"channels": 16, "frame_channels": 16, "dilations": [1], "pitch_channels": 8, "pitch_dilations": [1]}
+    config = parse_model({**MODEL, "decoder": {"name": "harmonic", **small}})
+    network = build(config, ("ann", "bob"))
+    network.decoder.fit_pitch(torch.tensor([5.0, 5.3]), torch.tensor([0.2, 0.2]))
+    save(tmp_path / "step-1", network.state_dict(), config=config, speakers=("ann", "bob"), step=1)
+    model = vqspeech.load(tmp_path / "step-1")
+    x = np.concatenate([vowel("a", 130, 0.5), np.zeros(4000, np.float32)])
+    several = model.convert([x, x[:300]], speaker="bob", intonation="flat")
+    assert [len(found) for found in several] == [12032, 512]
+    assert not several[0][8000:].any() and several[0][:8000].any()
+    assert isinstance(model.convert(torch.from_numpy(x), speaker="ann"), torch.Tensor)
+    loud, quiet = model.convert(x, speaker="ann"), model.convert(0.1 * x, speaker="ann")
+    assert np.linalg.norm(loud) > 5 * np.linalg.norm(quiet)
+    with pytest.raises(UnknownNameError, match="intonation 'flatt'"):
+        model.convert(x, speaker="ann", intonation="flatt")
 
 
 def test_audio_of_another_rate_is_resampled(model, waveforms):

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vqspeech.api.arrays import integers, rows_of
-from vqspeech.codec.speech import SpeechCodec, Utterance
+from vqspeech.codec.speech import SpeechCodec, Utterance, choose_intonation
+from vqspeech.conversion import Conversion, convert
 from vqspeech.errors import AudioError, InputError, unknown_name
 from vqspeech.nn.decoders.protocol import SpeakOptions
 
@@ -114,7 +115,14 @@ class Model:
 
     @overload
     def convert(
-        self, audio: Array, sample_rate: int | None = None, *, speaker: str, seed: int = 0, temperature: float = 1.0
+        self,
+        audio: Array,
+        sample_rate: int | None = None,
+        *,
+        speaker: str,
+        seed: int = 0,
+        temperature: float = 1.0,
+        intonation: str | None = None,
     ) -> Array: ...
     @overload
     def convert(
@@ -125,17 +133,40 @@ class Model:
         speaker: str,
         seed: int = 0,
         temperature: float = 1.0,
+        intonation: str | None = None,
     ) -> list[Array]: ...
     def convert(
-        self, audio: Any, sample_rate: int | None = None, *, speaker: str, seed: int = 0, temperature: float = 1.0
+        self,
+        audio: Any,
+        sample_rate: int | None = None,
+        *,
+        speaker: str,
+        seed: int = 0,
+        temperature: float = 1.0,
+        intonation: str | None = None,
     ) -> Any:
-        """Convert waveforms to a speaker's voice: `encode`, then `decode`; results are at `output_rate`.
+        """Convert waveforms to a speaker's voice; results are at `output_rate`, and cover whole frames.
 
-        Parameters, errors and shapes as in `encode` and `decode`; the result covers whole frames.
+        A model whose decoder takes pitch keeps melody, level and digital silence of the audio, as `vqspeech convert`
+        does. Any other encodes and then decodes.
+
+        Parameters, errors and shapes as in `encode` and `decode`
+
+        intonation : ``"source"``, ``"predicted"`` or ``"flat"``, see `vqspeech.conversion.convert`
         """
-        self.codec.voice(speaker)
-        codes = self.encode(audio, sample_rate)
-        return self.decode(codes, speaker, seed=seed, temperature=temperature)
+        codec = self.codec
+        codec.voice(speaker)
+        if not codec.takes_pitch:
+            choose_intonation(codec, intonation)
+            return self.decode(self.encode(audio, sample_rate), speaker, seed=seed, temperature=temperature)
+        rows, restore = rows_of(audio, 1, "audio", np.zeros((0, 0), np.float32))
+        waveforms = [self._waveform(row, sample_rate) for row in rows]
+        items = [
+            Conversion(waveform=np.pad(waveform, (0, -len(waveform) % codec.hop_samples)), speaker=speaker, key=str(n))
+            for n, waveform in enumerate(waveforms)
+        ]
+        options = SpeakOptions(seed=seed, temperature=temperature)
+        return restore(list(convert(codec, items, options, intonation=intonation).waveforms))
 
     def save_pretrained(self, directory: str | Path, **options: Any) -> Path:
         """Write the model as a directory to publish, as `vqspeech export` does; return the directory.
