@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vqspeech.audio.pitch import PITCH_RATE, track
+from vqspeech.audio.pitch import PITCH_RATE, log_f0_statistics, track
 from vqspeech.nn import batch
 from vqspeech.testing.speech import SAMPLE_RATE, vowel
 
@@ -56,3 +56,10 @@ def test_silence_and_noise_have_no_pitch():
     assert not track(np.zeros(16000, np.float32), 16000).any()
     noise = 0.1 * np.random.default_rng(0).standard_normal(32000).astype(np.float32)
     assert np.mean(track(noise, 16000) > 0) < 0.05
+
+
+def test_statistics_leave_out_errors_of_an_octave():
+    f0 = np.array([0, 100, 110, 105, 95, 90, 100, 205, 210, 400], np.float32)
+    mean, std = log_f0_statistics(f0)
+    assert np.exp(mean) == pytest.approx(99.8, abs=0.2) and std < 0.1
+    assert log_f0_statistics(np.zeros(5, np.float32)) is None

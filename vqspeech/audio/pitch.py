@@ -14,6 +14,9 @@ PITCH_RATE = 100
 
 LOWEST_HZ, HIGHEST_HZ = 55.0, 450.0
 
+FAR = 0.5
+"""See `log_f0_statistics`."""
+
 TRACKER = "swift-f0"
 """Name of the tracker, for what is kept of its results."""
 
@@ -42,6 +45,18 @@ def track(
     for block in [waveform] if isinstance(waveform, np.ndarray) else waveform:
         tracker.push(block)
     return tracker.finish()
+
+
+def log_f0_statistics(f0: npt.NDArray[np.float32]) -> tuple[float, float] | None:
+    """Return mean and standard deviation of log F0 over voiced frames of contours (frames,); None without any.
+
+    Frames more than `FAR` from the median, about nine semitones, are taken for errors of an octave and left out.
+    """
+    logs = np.log(f0[f0 > 0].astype(np.float64))
+    if not len(logs):
+        return None
+    near = logs[np.abs(logs - np.median(logs)) <= FAR]
+    return float(near.mean()), float(near.std())
 
 
 class PitchTracker:

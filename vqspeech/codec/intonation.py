@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from vqspeech.audio.pitch import HIGHEST_HZ, LOWEST_HZ
+from vqspeech.audio.pitch import HIGHEST_HZ, LOWEST_HZ, log_f0_statistics
 from vqspeech.errors import unknown_name
 
 Intonation = Literal["source", "predicted", "flat"]
@@ -45,9 +45,10 @@ def moved(
     voiced = f0 > 0
     if voiced.sum() < LEAST_VOICED:
         return None
-    logs = np.log(f0[voiced], dtype=np.float64)
-    mean = float(logs.mean()) if target_log_f0 is None else target_log_f0
-    spread = logs - logs.mean() if intonation == "source" else np.zeros_like(logs)
+    logs, known = np.log(f0[voiced], dtype=np.float64), log_f0_statistics(f0)
+    assert known is not None
+    mean = known[0] if target_log_f0 is None else target_log_f0
+    spread = logs - known[0] if intonation == "source" else np.zeros_like(logs)
     result = np.zeros_like(f0)
     result[voiced] = np.clip(np.exp(mean + spread), LOWEST_HZ, HIGHEST_HZ)
     return result

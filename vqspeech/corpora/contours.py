@@ -16,13 +16,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from vqspeech.audio.pitch import PITCH_RATE, TRACKER, track
+from vqspeech.audio.pitch import PITCH_RATE, TRACKER, log_f0_statistics, track
 from vqspeech.corpora.store import AudioStore
 from vqspeech.errors import InputError
 from vqspeech.files import whole_file, write_json
 
 FORMAT_VERSION = 1
 """Format of these files; others are measured anew."""
+
+UNKNOWN = (5.0, 0.25)
+"""Mean and standard deviation of log F0 where nothing is voiced."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +62,7 @@ class Contours:
     def statistics(
         self, store: AudioStore, indices: npt.NDArray[np.int64], speakers: Sequence[str]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Return mean and standard deviation of log F0 over voiced frames, each (speakers,).
+        """Return mean and standard deviation of log F0 over voiced frames, each (speakers,); see `log_f0_statistics`.
 
         A speaker without a voiced frame among these rows has those of all speakers.
 
@@ -69,17 +72,15 @@ class Contours:
         indices : rows that count
         speakers : speaker ids
         """
-        sums = np.zeros((len(store.speakers), 3))
+        rows: dict[str, list[npt.NDArray[np.float32]]] = {name: [] for name in store.speakers}
         for index in indices:
-            row = self.row(int(index))
-            logs = np.log(row[row > 0].astype(np.float64))
-            sums[store.speaker_numbers[index]] += len(logs), logs.sum(), np.square(logs).sum()
-        every = sums.sum(0) if sums[:, 0].any() else np.array([1.0, 5.0, 25.0 + 0.25**2])
-        own = np.array([sums[store.speakers.index(name)] if name in store.speakers else every for name in speakers])
-        own = np.where(own[:, :1] > 1, own, every)
-        mean = own[:, 1] / own[:, 0]
-        std = np.sqrt(np.maximum(own[:, 2] / own[:, 0] - np.square(mean), 1e-4))
-        return mean.astype(np.float32), std.astype(np.float32)
+            rows[store.speakers[store.speaker_numbers[index]]].append(self.row(int(index)))
+        known = {name: log_f0_statistics(np.concatenate(some)) for name, some in rows.items() if some}
+        everybody = log_f0_statistics(
+            np.concatenate([np.zeros(0, np.float32), *(row for some in rows.values() for row in some)])
+        )
+        found = np.array([known.get(name) or everybody or UNKNOWN for name in speakers], dtype=np.float32)
+        return found[:, 0], found[:, 1].clip(0.01)
 
 
 def contours(
