@@ -180,6 +180,7 @@ def test_json_is_printed_alone(run, recordings, tmp_path):
         (["--sources", "herd"], "heard"),
         (["--corpus", "demo"], "not both"),
         (["--table", "x"], "--compare"),
+        (["--set", "corpus.options.speakers=2"], "--corpus"),
         (["--engine", "warp"], "warp"),
     ],
 )

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from vqspeech.analysis.listening.judge.judge import Judge
     from vqspeech.analysis.listening.judge.sources import Source, Which
     from vqspeech.analysis.listening.judge.synthesis import Model
+    from vqspeech.config import CorpusConfig
+    from vqspeech.corpora.base import Corpus
 
 
 def evaluate(
@@ -27,6 +29,10 @@ def evaluate(
     ] = None,
     corpus: Annotated[str | None, typer.Option(help="Corpus to draw utterances from.")] = None,
     data_dir: Annotated[Path | None, typer.Option(envvar="VQSPEECH_DATA", help="Folder of the corpus.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="corpus.options.KEY of the corpus; may be repeated."),
+    ] = None,
     speakers: Annotated[
         str | None, typer.Option(help="Target voices, separated by commas; up to four by default.")
     ] = None,
@@ -84,13 +90,15 @@ def evaluate(
         raise InputError("give a RUN to evaluate, or --table DIR for each earlier evaluation to merge")
     if audio_files and corpus:
         raise InputError("give either AUDIO or --corpus, not both")
+    if settings and not corpus:
+        raise InputError("--set corpus.options.KEY=VALUE is for a corpus; give --corpus NAME")
     chosen = options(seed, temperature, engine, weights, parts)
     if intonation is not None:
         require_intonation(intonation)
     judge = _judge(recogniser, language, download)
     wanted = [one.strip() for one in speakers.split(",")] if speakers else None
     models = _models([run, *(compare or [])], wanted, codebooks)
-    found, data = _sources(models[0], audio_files, corpus, data_dir)
+    found, data = _sources(models[0], audio_files, _corpus(corpus, settings), data_dir)
 
     from vqspeech.analysis.listening.judge.evaluation import judge_clips
     from vqspeech.analysis.listening.judge.sources import corpus_sources, draw
@@ -172,18 +180,30 @@ def _models(runs: Sequence[str], wanted: Sequence[str] | None, codebooks: int | 
     ]
 
 
+def _corpus(name: str | None, settings: Sequence[str] | None) -> CorpusConfig | None:
+    """Return the corpus to draw from, with its options; None without a name."""
+    from vqspeech.config import CorpusConfig, override, parse
+    from vqspeech.errors import unknown_name
+
+    if name is None:
+        return None
+    values = override({}, settings or [])
+    for key in values.keys() - {"corpus"}:
+        raise unknown_name("key", key, ["corpus.options"])
+    return parse(CorpusConfig, {**values.get("corpus", {}), "name": name}, "corpus.")
+
+
 def _sources(
-    model: Model, audio_files: Sequence[Path] | None, corpus: str | None, data_dir: Path | None
+    model: Model, audio_files: Sequence[Path] | None, corpus: CorpusConfig | None, data_dir: Path | None
 ) -> tuple[list[Source], dict[str, Any]]:
     """Return the utterances to draw from, and JSON values on them."""
     from vqspeech.analysis.listening.judge.sources import corpus_sources
-    from vqspeech.config import CorpusConfig
     from vqspeech.corpora.found import find_recordings
     from vqspeech.corpora.reading import read_corpus
     from vqspeech.errors import InputError
 
     if audio_files or corpus:
-        read = find_recordings(audio_files) if audio_files else read_corpus(CorpusConfig(name=corpus or ""), data_dir)
+        read: Corpus = find_recordings(audio_files or []) if corpus is None else read_corpus(corpus, data_dir)
         for path, reason in list(read.skipped.items())[:5]:
             typer.echo(f"skipped {path}: {reason}", err=True)
         return corpus_sources(read), {"name": read.name, "variant": read.variant, "synthetic": read.synthetic}
@@ -204,8 +224,12 @@ def _own_data(model: Model) -> list[Source]:
     from vqspeech.corpora.store import AudioStore
     from vqspeech.runs import RunDirectory
 
-    store = RunDirectory.of_checkpoint(model.codec.path).store
-    return store_sources(AudioStore.open(store)) if (store / "store.json").is_file() else []
+    run = RunDirectory.of_checkpoint(model.codec.path)
+    # A further decoder of a recipe lies in the run whose data it was trained on.
+    for store in (run.store, run.path.parent.parent / run.store.name):
+        if (store / "store.json").is_file():
+            return store_sources(AudioStore.open(store))
+    return []
 
 
 def _print(results: dict[str, Any], page: Path, as_json: bool) -> None:
