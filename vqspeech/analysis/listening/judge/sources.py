@@ -6,11 +6,13 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from vqspeech import audio
+from vqspeech.audio.stream import blocks
 from vqspeech.corpora.base import Corpus, Split
 from vqspeech.corpora.base import Utterance as Recorded
 from vqspeech.corpora.store import AudioStore
@@ -62,7 +64,7 @@ def corpus_sources(corpus: Corpus) -> list[Source]:
     """Return the utterances of a corpus as sources."""
 
     def reader(utterance: Recorded) -> Callable[[int], np.ndarray]:
-        return lambda rate: audio.read(utterance.path, rate)
+        return lambda rate: _beginning(utterance.path, rate)
 
     return [
         Source(
@@ -75,6 +77,17 @@ def corpus_sources(corpus: Corpus) -> list[Source]:
         )
         for one in corpus.utterances
     ]
+
+
+def _beginning(path: Path, rate: int) -> np.ndarray:
+    """Read the first `MOST_SECONDS` of a file, of any length, and the rest of a block: (time,) float32."""
+    read, length = [], 0
+    for block in blocks(path, rate):
+        read.append(block)
+        length += len(block)
+        if length >= MOST_SECONDS * rate:
+            break
+    return np.concatenate(read)
 
 
 def store_sources(store: AudioStore) -> list[Source]:
