@@ -130,6 +130,18 @@ def test_notes_and_results_of_the_run_are_found(codec, tmp_path):
     assert "0.25 (0.15 to 0.35)" in body
 
 
+def test_rows_of_every_rate_of_the_model_are_in_the_table(codec, tmp_path):
+    found = results(codec.path)
+    found["runs"].insert(0, {**found["runs"][1], "run": "low", "codebook_sizes": [2]})
+    found["runs"][2]["codebook_sizes"] = [16]
+    found["rows"].insert(0, row("low", "conversion", None, 0.5, 0.4, 0.7))
+    (tmp_path / "results.json").write_text(json.dumps(found))
+    head, body = written(codec, tmp_path, results=tmp_path / "results.json")
+    assert "| model | speech | voice |" in body
+    assert "| low | conversion | all | 40 | 0.50" in body and "| mine | conversion | all | 40 | 0.25" in body
+    assert '"value": 25.0' in head and "other |" not in body
+
+
 def test_notes_describe_voices(codec, tmp_path):
     (tmp_path / "notes.md").write_text("---\nvoices:\n  p226: 'US English, male'\nlicense: cc0-1.0\n---\n")
     head, body = written(codec, tmp_path, notes=tmp_path / "notes.md")
@@ -148,7 +160,7 @@ def test_results_of_a_recipe_hold_those_of_its_stage_judge(codec, tmp_path):
 
 def test_a_model_that_moved_is_found_in_results_by_its_step(codec, tmp_path):
     (tmp_path / "results.json").write_text(json.dumps(results("/moved/step-3")))
-    judged = read_results(tmp_path, codec.path, 3)
+    judged = read_results(tmp_path, codec)
     assert judged.conversions["measures"]["wer"]["value"] == 0.25
 
 

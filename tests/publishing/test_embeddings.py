@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -55,9 +56,12 @@ def test_recordings_of_the_voices_are_embedded(codec, recordings, judge, tmp_pat
 
 
 def test_the_data_of_the_run_are_embedded_where_the_judge_is_installed(codec, recordings, judge, tmp_path, monkeypatch):
-    prepare(find_recordings([recordings]), tmp_path / "run" / "store", sample_rate=16000)
+    store = prepare(find_recordings([recordings]), tmp_path / "store", sample_rate=16000)
+    assert not (export(codec, tmp_path / "others-data").path / "voices.json").exists()
+    codec = replace(codec, facts={**codec.facts, "data": store.fingerprint})
     made = export(codec, tmp_path / "model")
     assert list(read_voices(made.path)) == ["p225"]
+    assert store.fingerprint not in (made.path / "config.json").read_text()
     assert made.changes is not None and "held-out utterances" in made.changes.of
     monkeypatch.setattr(embeddings, "why_not", lambda: "not installed")
     assert not (export(codec, tmp_path / "other").path / "voices.json").exists()

@@ -13,9 +13,8 @@ from vqspeech.analysis.listening.judge.sources import Source, corpus_sources, st
 from vqspeech.analysis.listening.judge.targets import recordings_of
 from vqspeech.codec.speech import SpeechCodec
 from vqspeech.corpora.found import find_recordings
-from vqspeech.corpora.store import AudioStore
 from vqspeech.errors import InputError
-from vqspeech.runs import RunDirectory
+from vqspeech.publishing.data import training_data
 
 
 def embeddings_of(codec: SpeechCodec, speakers: Sequence[str], given: Path | None = None) -> dict[str, Any] | None:
@@ -42,10 +41,10 @@ def embeddings_of(codec: SpeechCodec, speakers: Sequence[str], given: Path | Non
     path = codec.path / voice_file.FILE if given is None else given
     if given is not None or path.is_file():
         return _kept(path, speakers)
-    store = RunDirectory.of_checkpoint(codec.path).store
-    if why_not() is not None or not (store / "store.json").is_file():
+    store = training_data(codec) if why_not() is None else None
+    if store is None:
         return None
-    heard = [source for source in store_sources(AudioStore.open(store)) if source.split == "train"]
+    heard = [source for source in store_sources(store) if source.split == "train"]
     return _contents(embedded) if (embedded := _embedded(speakers, heard)) else None
 
 

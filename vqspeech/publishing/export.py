@@ -174,7 +174,7 @@ def _notes(codec: SpeechCodec, options: ExportOptions) -> Notes:
 
 def _judged(codec: SpeechCodec, options: ExportOptions) -> Any:
     path = options.results if options.results is not None else find_results(_run(codec))
-    return None if path is None else read_results(path, codec.path, codec.step)
+    return None if path is None else read_results(path, codec)
 
 
 def _run(codec: SpeechCodec) -> Path:

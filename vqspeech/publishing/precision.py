@@ -14,8 +14,8 @@ from torch import Tensor
 from vqspeech import audio
 from vqspeech.codec.speech import SpeechCodec
 from vqspeech.corpora.store import AudioStore
-from vqspeech.errors import AudioError, CheckpointError, InputError
-from vqspeech.runs import RunDirectory
+from vqspeech.errors import InputError
+from vqspeech.publishing.data import training_data
 
 DType = Literal["float16", "float32"]
 """Type of the weights on disk."""
@@ -95,14 +95,9 @@ def test_audio(codec: SpeechCodec, recordings: Sequence[str] = ()) -> tuple[Wave
         if not waveforms:
             raise InputError("the recordings to compare codes on hold no sample")
         return waveforms, f"{_seconds(waveforms, codec):.0f} s of recordings"
-    store = RunDirectory.of_checkpoint(codec.path).store
-    if store.is_dir():
-        try:
-            waveforms = _limited(_held_out(AudioStore.open(store)))
-        except (CheckpointError, AudioError):
-            waveforms = []
-        if waveforms:
-            return waveforms, f"{_seconds(waveforms, codec):.0f} s of held-out utterances"
+    store = training_data(codec)
+    if store is not None and (waveforms := _limited(_held_out(store))):
+        return waveforms, f"{_seconds(waveforms, codec):.0f} s of held-out utterances"
     return [_signal(codec.sample_rate)], f"{TEST_SIGNAL_S:.0f} s of a synthetic signal"
 
 
@@ -117,7 +112,8 @@ def _limited(waveforms: Iterator[npt.NDArray[np.float32]]) -> Waveforms:
 
 
 def _held_out(store: AudioStore) -> Iterator[npt.NDArray[np.float32]]:
-    for split in ("valid", "test", "train"):
+    held_out = len(store.indices("valid")) + len(store.indices("test"))
+    for split in ("valid", "test") if held_out else ("train",):
         for index in store.indices(split):
             yield store.waveform(int(index))
 

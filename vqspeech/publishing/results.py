@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vqspeech.codec.speech import SpeechCodec
 from vqspeech.errors import InputError
 
 COLUMNS = (
@@ -26,12 +27,14 @@ class Judged:
 
     Parameters
     ----------
+    runs : names of the model in results.json; several where it was judged at several rates
     rows : rows of results.json of the originals and of the model
     data : what was spoken, in words
     recogniser : name of the recogniser; empty without one
     unheard : whether the speakers of the sources are not in the training data
     """
 
+    runs: tuple[str, ...]
     rows: tuple[Mapping[str, Any], ...]
     data: str
     recogniser: str
@@ -39,20 +42,23 @@ class Judged:
 
     @property
     def conversions(self) -> Mapping[str, Any] | None:
-        """The row of all conversions."""
-        return next((row for row in self.rows if row["kind"] == "conversion"), None)
+        """The row of all conversions, of the first name of the model."""
+        return next((row for row in self.rows if row["kind"] == "conversion" and row["run"] == self.runs[0]), None)
 
     def table(self) -> list[str]:
         """Return the rows as a Markdown table."""
         columns = [column for column in COLUMNS if any(_value(row, column[0]) is not None for row in self.rows)]
+        several = len(self.runs) > 1
+        headings = " | ".join(heading for _, heading, _ in columns)
         lines = [
-            f"| speech | voice | clips | {' | '.join(heading for _, heading, _ in columns)} |",
-            f"|---|---|---|{'---|' * len(columns)}",
+            f"|{' model |' if several else ''} speech | voice | clips | {headings} |",
+            f"|{'---|' * (3 + several + len(columns))}",
         ]
         for row in self.rows:
             cells = [_cell(row, name, digits) for name, _, digits in columns]
             kind = str(row["kind"]).replace("_", " ")
-            lines.append(f"| {kind} | {row['voice'] or 'all'} | {row['clips']} | {' | '.join(cells)} |")
+            name = f" {row['run']} |" if several else ""
+            lines.append(f"|{name} {kind} | {row['voice'] or 'all'} | {row['clips']} | {' | '.join(cells)} |")
         return lines
 
 
@@ -62,13 +68,13 @@ def find_results(run: Path) -> Path | None:
     return max(found, key=lambda path: path.stat().st_mtime, default=None)
 
 
-def read_results(path: Path, checkpoint: Path, step: int) -> Judged:
-    """Read the judged rows of a model.
+def read_results(path: Path, codec: SpeechCodec) -> Judged:
+    """Read the judged rows of a model, at all rates at which it was judged.
 
     Parameters
     ----------
     path : results.json of `vqspeech evaluate`, or its folder
-    checkpoint, step : the model, among several in the results
+    codec : the model, among several in the results
 
     Raises
     ------
@@ -79,10 +85,11 @@ def read_results(path: Path, checkpoint: Path, step: int) -> Judged:
     if results is None:
         raise InputError(f"{path} holds no results of `vqspeech evaluate`; omit --results for a card without them")
     try:
-        run = _run(results["runs"], checkpoint, step)
-        rows = tuple(row for row in results["rows"] if row["run"] in ("", run))
+        runs = _runs(results["runs"], codec)
+        rows = tuple(row for row in results["rows"] if row["run"] in ("", *runs))
         data, judge = results.get("data", {}), results.get("judge", {}).get("recogniser") or {}
         judged = Judged(
+            runs=runs,
             rows=rows,
             data=str(data.get("variant") or data.get("name") or data.get("corpus") or ""),
             unheard=data.get("heard_in_training") is False,
@@ -91,16 +98,17 @@ def read_results(path: Path, checkpoint: Path, step: int) -> Judged:
         judged.table()
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise InputError(f"{path} cannot be used: {error!r}") from error
-    if not any(row["run"] == run for row in rows):
-        raise InputError(f"{path} holds no row of the model {checkpoint}")
+    if not any(row["run"] in runs for row in rows):
+        raise InputError(f"{path} holds no row of the model {codec.path}")
     return judged
 
 
-def _run(runs: Sequence[Mapping[str, Any]], checkpoint: Path, step: int) -> str:
-    """Return the name of the model in results; the only one, or the one of that checkpoint or step."""
-    fits = [run for run in runs if Path(run["checkpoint"]).absolute() == checkpoint.absolute()]
-    fits = fits or [run for run in runs if run["step"] == step] or list(runs)
-    return str(fits[0]["run"])
+def _runs(runs: Sequence[Mapping[str, Any]], codec: SpeechCodec) -> tuple[str, ...]:
+    """Return the names of a model in results, the one of its own rate first: by checkpoint, step, or the only one."""
+    fits = [run for run in runs if Path(run["checkpoint"]).absolute() == codec.path.absolute()]
+    fits = fits or [run for run in runs if run["step"] == codec.step] or list(runs)[:1]
+    sizes = list(codec.codebook_sizes)
+    return tuple(str(run["run"]) for run in sorted(fits, key=lambda run: run.get("codebook_sizes") != sizes))
 
 
 def _rows(path: Path) -> dict[str, Any] | None:

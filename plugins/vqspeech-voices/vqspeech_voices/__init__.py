@@ -6,8 +6,7 @@ import vqspeech
 from vqspeech.registry.specs import PretrainedSpec
 
 _SUMMARIES = {
-    "english": "English voices, trained by the recipe voices",
-    "english-450": "English voices at 450 bit/s, trained by the recipe voices",
+    "english": "seven English voices, trained by the recipe voices; 900 bit/s, or 450 with --codebooks 1",
 }
 """Registered name, which is also the name of the directory -> summary."""
 
@@ -34,11 +33,6 @@ def models() -> list[str]:
 def english() -> Path:
     """Return the directory of the model `english`."""
     return _directory("english")
-
-
-def english_450() -> Path:
-    """Return the directory of the model `english-450`."""
-    return _directory("english-450")
 
 
 def _directory(name: str) -> Path:
