@@ -59,6 +59,8 @@ def _encoder(table: Mapping[str, Any]) -> str:
 
 
 def _decoder(table: Mapping[str, Any]) -> str:
+    if table.get("name") == "harmonic":
+        return f"pulses at F0 and noise through predicted spectra, {table['channels']} channels, speaker embedding"
     if table.get("name", "wavenet") != "wavenet":
         options = [f"{key} = {value}" for key, value in table.items() if key != "name"]
         return f"{table['name']}{' with ' if options else ''}{', '.join(options)}"
@@ -132,11 +134,13 @@ def _likelihood(name: str, decoder: Result) -> list[Headline]:
     """Return the held-out criterion of a decoder, likelihoods in bits; empty without one."""
     what, value = "negative log-likelihood", decoder["nll_bits_per_sample"]
     shuffled = decoder["nll_shuffled_codes_bits_per_sample"]
-    unit = "bit/sample"
+    unit, form = "bit/sample", ".2f"
     if value is None:
         if decoder["criterion"] is None:
             return []
         what, value, shuffled = (decoder["criterion"][key] for key in ("name", "value", "shuffled_codes"))
-        unit = ""
-    other = f"{shuffled:.3g} with the codes of another utterance" if shuffled is not None else ""
-    return [Headline(name=f"{what}, {name}", value=f"{value:.3g}", unit=unit, comparison=other, explanation=HELD_OUT)]
+        unit, form = "", ".3g"
+    other = f"{shuffled:{form}} with the codes of another utterance" if shuffled is not None else ""
+    return [
+        Headline(name=f"{what}, {name}", value=f"{value:{form}}", unit=unit, comparison=other, explanation=HELD_OUT)
+    ]
