@@ -128,6 +128,16 @@ def test_earlier_evaluations_are_merged(run, recordings, tmp_path):
     assert [one["run"] for one in found["rows"] if one["kind"] == "conversion"] == ["run", "run-2"]
     assert next(one for one in found["differences"] if one["kind"] == "conversion")["measures"]["wer"]["value"] == 0
     assert (out / "report" / "index.html").is_file()
+    assert found["notes"] == results(tmp_path / "one")["notes"]
+
+
+def test_a_merged_table_says_when_utterances_differ(run, recordings, tmp_path):
+    for name, count in (("one", 1), ("two", 2)):
+        words = ["--speakers", "p225", "--utterances", count, "--out", tmp_path / name]
+        assert invoke("evaluate", run, recordings, *words).exit_code == 0
+    tables = ["--table", tmp_path / "one", "--table", tmp_path / "two"]
+    assert invoke("evaluate", *tables, "--out", tmp_path / "merged").exit_code == 0
+    assert any("different utterances, 1 are in all" in note for note in results(tmp_path / "merged")["notes"])
 
 
 def test_the_data_of_the_run_is_the_default(run, tmp_path):

@@ -45,13 +45,20 @@ def merge(folders: Sequence[Path], out: Path, seed: int = 0) -> dict[str, Any]:
                 )
         renamed = {run["run"]: _fresh(run["run"], names) for run in results["runs"]}
         runs += [{**run, "run": renamed[run["run"]]} for run in results["runs"]]
-        notes += [note if note in notes else f"{folder.name}: {note}" for note in results["notes"]]
+        in_all = [note for note in results["notes"] if all(note in other["notes"] for _, other, _ in read)]
+        notes += [note if note in in_all else f"{folder.name}: {note}" for note in results["notes"]]
         for one in found:
             clip = replace(one.clip, run=renamed.get(one.clip.run, ""))
             key = (clip.run, clip.kind, clip.utterance, clip.voice)
             if key not in seen:
                 scores.append(replace(one, clip=clip))
             seen.add(key)
+    utterances = [{one.clip.utterance for one in found} for _, _, found in read]
+    if any(one != utterances[0] for one in utterances):
+        shared = len(set.intersection(*utterances))
+        notes.append(
+            f"The evaluations are of different utterances, {shared} are in all; the row of originals is of all of them."
+        )
     texts = dict.fromkeys(str(results["data"].get("variant", "")) for _, results, _ in read)
     head = {
         **{name: first[name] for name in ("format", "vqspeech", "judge")},

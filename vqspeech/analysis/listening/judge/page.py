@@ -69,6 +69,8 @@ def judged_table(
 ) -> Table:
     """Return rows of `vqspeech.analysis.listening.judge.table.judged_rows`; columns without values are omitted."""
     shown = _shown((row["measures"] for row in rows), measures)
+    # An unconverted source has one measure, which needs recordings of the target.
+    rows = [row for row in rows if row["kind"] != UNCHANGED or _shown([row["measures"]], shown)]
     several = len({row["run"] for row in rows if row["run"]}) > 1
     columns = (*(("run",) if several else ()), "speech", "voice", "clips", *(one.heading for one in shown))
     return Table(
