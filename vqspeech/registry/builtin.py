@@ -185,6 +185,12 @@ def register_recipes() -> list[RecipeSpec]:
             stages=("prepare", "train", "decoders", "encode", "reconstruct", "convert", "judge", "analyze", "report"),
         ),
         RecipeSpec(
+            name="voices",
+            target="vqspeech_recipes.voices.recipe:run",
+            summary="the voices of the distribution vqspeech-voices, trained on real speech, judged, and exported",
+            stages=("prepare", "train", "judge", "export", "report"),
+        ),
+        RecipeSpec(
             name="quantizers",
             target="vqspeech_recipes.quantizers.recipe:run",
             summary="every registered quantizer under one budget: codes used, likelihood, phonemes, bit rate, speed",

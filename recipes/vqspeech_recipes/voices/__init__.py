@@ -1,0 +1,1 @@
+"""The recipe `voices`: the models that come with the distribution vqspeech-voices."""

@@ -1,0 +1,81 @@
+"""Settings of the recipe `voices`: training, evaluation, and what is published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vqspeech.config import CorpusConfig, RunConfig, Strict, parse
+from vqspeech.errors import InputError
+from vqspeech.experiments import RecipeRequest
+from vqspeech.experiments.settings import requested_corpus, resolve
+from vqspeech.training import run as runs
+
+PRESET = "voices"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateConfig(Strict):
+    """What is judged: the table ``[evaluate]``.
+
+    Parameters
+    ----------
+    corpus : recordings of speakers that training does not hear; see `CorpusConfig`
+    utterances : number of utterances to draw
+    conversions : target voices of each utterance, in turn; 0 for all
+    codebooks : numbers of first codebooks to judge, one bit rate each; all codebooks when empty
+    """
+
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    utterances: int = 40
+    conversions: int = 0
+    codebooks: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishConfig(Strict):
+    """What is published: the table ``[publish]``.
+
+    Parameters
+    ----------
+    name : title of the model card
+    speakers : voices to publish
+    notes : Markdown for the card, with YAML metadata
+    """
+
+    name: str = "english"
+    speakers: tuple[str, ...] = ()
+    notes: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VoicesSettings:
+    """Everything a run of the recipe depends on.
+
+    Parameters
+    ----------
+    run : corpus, model and training
+    evaluate, publish : see their classes
+    data_dir : folder that holds the folders of the corpora
+    """
+
+    run: RunConfig
+    evaluate: EvaluateConfig
+    publish: PublishConfig
+    data_dir: Path
+
+
+def resolve_settings(request: RecipeRequest) -> VoicesSettings:
+    """Return the settings of a request.
+
+    Raises
+    ------
+    InputError : for unknown keys, names and values, or without a data folder
+    """
+    resolved = resolve(request, __package__, corpus=requested_corpus(request) or "mixture", preset=PRESET)
+    if resolved.data_dir is None:
+        raise InputError("the recipe voices needs recordings; give the folder of its corpora with --data-dir DIR")
+    values = resolved.values
+    evaluate = parse(EvaluateConfig, values.pop("evaluate", {}), "evaluate.")
+    publish = parse(PublishConfig, values.pop("publish", {}), "publish.")
+    return VoicesSettings(run=runs.checked(values), evaluate=evaluate, publish=publish, data_dir=resolved.data_dir)
