@@ -134,7 +134,11 @@ class VQVAE(nn.Module):
         if group != MAIN or self.frozen_codes:
             codes = self._codes(batch, mask)
             with torch.no_grad():
-                z_q = self.quantizer.decode(codes).masked_fill(~mask[:, None], 0)
+                if generator is None:
+                    z_q = self.quantizer.decode(codes)
+                else:
+                    z_q = self.quantizer.decode_in_training(codes, generator, batch.share)
+                z_q = z_q.masked_fill(~mask[:, None], 0)
             if group == MAIN:
                 z_q = self._jittered(z_q, batch, mask, generator)
             return _sum(self.decoder.losses(z_q, batch, generator, group=group), {}, codes, mask)

@@ -188,7 +188,7 @@ def register_recipes() -> list[RecipeSpec]:
             name="voices",
             target="vqspeech_recipes.voices.recipe:run",
             summary="the voices of the distribution vqspeech-voices, trained on real speech, judged, and exported",
-            stages=("prepare", "train", "judge", "export", "report"),
+            stages=("prepare", "codes", "train", "judge", "export", "report"),
         ),
         RecipeSpec(
             name="quantizers",

@@ -1,10 +1,11 @@
-"""The recipe `voices`: prepare, train, judge, export, report."""
+"""The recipe `voices`: prepare, codes, train, judge, export, report."""
 
 from __future__ import annotations
 
 import math
 import shutil
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from vqspeech.analysis.listening.judge.evaluation import judge_clips
@@ -14,12 +15,13 @@ from vqspeech.analysis.listening.judge.synthesis import Model, synthesise
 from vqspeech.analysis.listening.judge.targets import find_targets
 from vqspeech.codec.load import load_speech
 from vqspeech.codec.speech import SpeechCodec
-from vqspeech.config import plain
+from vqspeech.config import RunConfig, merge, plain
 from vqspeech.corpora.reading import read_corpus
 from vqspeech.corpora.store import AudioStore
 from vqspeech.errors import VQSpeechError
 from vqspeech.experiments import Experiment, RecipeOutcome, RecipeRequest, Result, Results, Stage, run_experiment, say
 from vqspeech.experiments.components import draw_training
+from vqspeech.experiments.directory import open_directory
 from vqspeech.experiments.facts import describe, last_row, say_skipped, speech_corpus
 from vqspeech.files import write_json
 from vqspeech.nn.decoders.protocol import SpeakOptions
@@ -30,7 +32,8 @@ from vqspeech.training import run as runs
 from vqspeech_recipes.voices.page import collect, page, summary
 from vqspeech_recipes.voices.settings import VoicesSettings, resolve_settings
 
-PUBLISHED = "published"
+CODES, VOICES, PUBLISHED = "codes", "voices", "published"
+"""Run directories of codes and decoder, and directory of the model to publish."""
 
 
 def run(request: RecipeRequest) -> RecipeOutcome:
@@ -41,7 +44,7 @@ def run(request: RecipeRequest) -> RecipeOutcome:
     InputError : for settings that cannot be used, or a directory of another run
     """
     settings = resolve_settings(request)
-    runs.open_run(request.out, settings.run, fresh=request.fresh)
+    open_directory(request.out, "voices", contents=[CODES, VOICES, PUBLISHED], fresh=request.fresh)
     return run_experiment(request, VoicesRecipe(RunDirectory(request.out), settings).experiment())
 
 
@@ -56,24 +59,32 @@ class VoicesRecipe:
 
     def __init__(self, run: RunDirectory, settings: VoicesSettings) -> None:
         self.run, self.settings = run, settings
-        self.curves = run.pictures / "training.png"
+        self.codes, self.voices = RunDirectory(run.path / CODES), RunDirectory(run.path / VOICES)
+        self.seed = settings.codes.seed
         self.published = run.path / PUBLISHED
 
     def experiment(self) -> Experiment:
         """Declare the stages."""
         run, settings = self.run, self.settings
-        config = plain(settings.run)
+        config = plain(settings.codes)
         data = {"corpus": config["corpus"], "data_dir": str(settings.data_dir.absolute())}
         return Experiment(
             out=run.path,
             stages=(
                 Stage(name="prepare", work=self._prepare, config=data, files=(run.store,)),
                 Stage(
-                    name="train",
-                    work=self._train,
+                    name="codes",
+                    work=lambda made: self._train(self.codes, settings.codes),
                     after=("prepare",),
                     config=config,
-                    files=(run.checkpoints, self.curves),
+                    files=(self.codes.checkpoints, self._curves(self.codes)),
+                ),
+                Stage(
+                    name="train",
+                    work=lambda made: self._train(self.voices, self._decoder()),
+                    after=("prepare", "codes"),
+                    config=settings.values,
+                    files=(self.voices.checkpoints, self._curves(self.voices)),
                 ),
                 Stage(
                     name="judge",
@@ -92,9 +103,11 @@ class VoicesRecipe:
                 ),
             ),
             results=lambda made: collect(made, settings),
-            report=lambda made, results: page(run, made, results, self.curves),
+            report=lambda made, results: page(
+                run, made, results, [self._curves(self.codes), self._curves(self.voices)]
+            ),
             summary=summary,
-            settings={"config": config},
+            settings={"codes": config, "decoder": settings.values},
         )
 
     @cached_property
@@ -105,27 +118,35 @@ class VoicesRecipe:
     @cached_property
     def codec(self) -> SpeechCodec:
         """The trained model."""
-        return load_speech(self.run.path)
+        return load_speech(self.voices.path)
 
     def _prepare(self, made: Results) -> Result:
-        facts = speech_corpus(runs.prepare(self.settings.run, self.run.path, self.settings.data_dir))
+        facts = speech_corpus(runs.prepare(self.settings.codes, self.run.path, self.settings.data_dir))
         say(describe(facts))
         say_skipped(self.store.corpus.skipped)
         return {"corpus": facts}
 
-    def _train(self, made: Results) -> Result:
-        trained = runs.train(self.settings.run, self.run.path, self.store)
-        draw_training(self.run.metrics, self.curves)
+    def _curves(self, run: RunDirectory) -> Path:
+        return self.run.pictures / f"{run.path.name}.png"
+
+    def _decoder(self) -> RunConfig:
+        """Return the configuration of the decoder's training, on the codes that there are now."""
+        return runs.checked(merge(self.settings.values, {"model": {"codes_from": str(self.codes.path)}}))
+
+    def _train(self, directory: RunDirectory, config: RunConfig) -> Result:
+        runs.open_run(directory.path, config)
+        trained = runs.train(config, directory.path, self.store)
+        draw_training(directory.metrics, self._curves(directory))
         return {
             "steps": trained.step,
             "seconds": trained.seconds,
             "checkpoint": trained.checkpoint.name,
-            "validation": last_row(self.run.metrics, "valid"),
+            "validation": last_row(directory.metrics, "valid"),
         }
 
     def _judge(self, made: Results) -> Result:
         """Judge conversions of unheard speakers to the published voices, at each bit rate."""
-        wanted, folder, seed = self.settings.evaluate, self.run.judged, self.settings.run.seed
+        wanted, folder, seed = self.settings.evaluate, self.run.judged, self.seed
         judge = Judge.installed()
         for why in judge.unavailable.values():
             say(f"not judged: {why}")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from vqspeech.config import CorpusConfig, RunConfig, Strict, parse
+from vqspeech.config import CorpusConfig, RunConfig, Strict, merge, parse
 from vqspeech.errors import InputError
 from vqspeech.experiments import RecipeRequest
 from vqspeech.experiments.settings import requested_corpus, resolve
 from vqspeech.training import run as runs
 
 PRESET = "voices"
+CODES = ("encoder", "quantizer")
+"""Tables of the model that the decoder's training takes from the codes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,12 +57,14 @@ class VoicesSettings:
 
     Parameters
     ----------
-    run : corpus, model and training
+    codes : corpus, model and training of encoder and codebooks
+    values : the same of the decoder, without ``model.codes_from``, as plain values
     evaluate, publish : see their classes
     data_dir : folder that holds the folders of the corpora
     """
 
-    run: RunConfig
+    codes: RunConfig
+    values: dict[str, Any]
     evaluate: EvaluateConfig
     publish: PublishConfig
     data_dir: Path
@@ -78,4 +83,7 @@ def resolve_settings(request: RecipeRequest) -> VoicesSettings:
     values = resolved.values
     evaluate = parse(EvaluateConfig, values.pop("evaluate", {}), "evaluate.")
     publish = parse(PublishConfig, values.pop("publish", {}), "publish.")
-    return VoicesSettings(run=runs.checked(values), evaluate=evaluate, publish=publish, data_dir=resolved.data_dir)
+    own = values.pop("codes", {})
+    codes = runs.checked(merge(values, own))
+    values = {**values, "model": {key: table for key, table in values["model"].items() if key not in CODES}}
+    return VoicesSettings(codes=codes, values=values, evaluate=evaluate, publish=publish, data_dir=resolved.data_dir)

@@ -125,6 +125,8 @@ def test_dropout_leaves_some_rows_to_the_first_levels_alone():
     share = Share(rank=1, ranks=2, rows=200, frames=1000)
     assert torch.equal(quantizer(z[1::2], generator=rng(), share=share).z_q.detach(), found[1::2])
     torch.testing.assert_close(quantizer.eval()(z, generator=rng()).z_q.detach(), kept[2])
+    # A decoder that trains on these codes, frozen, gets the same latents.
+    torch.testing.assert_close(quantizer.decode_in_training(codes, rng()), found)
 
 
 @pytest.mark.parametrize("options", [{"dropout": 1.5}, {"dropout": 0.5, "codebooks": 1}])

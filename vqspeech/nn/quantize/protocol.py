@@ -99,6 +99,10 @@ class Quantizer(nn.Module):
         """Return quantized latents (batch, dim, time) of codes (batch, codebooks, time), as in `forward`."""
         raise NotImplementedError
 
+    def decode_in_training(self, codes: Tensor, generator: torch.Generator, share: Share | None = None) -> Tensor:
+        """Decode fixed codes for a decoder that trains on them: with the dropout of `forward`, if it has any."""
+        return self.decode(codes)
+
     def first(self, codebooks: int) -> Quantizer:
         """Return a quantizer of the first codebooks alone, with the same weights.
 

@@ -43,6 +43,15 @@ class ResidualQuantizer(Quantizer):
         ends = list(accumulate(len(level.codebook_sizes) for level in levels))
         self._books = [slice(begin, end) for begin, end in zip([0, *ends], ends, strict=False)]
 
+    def decode_in_training(self, codes: Tensor, generator: torch.Generator, share: Share | None = None) -> Tensor:
+        """See `Quantizer.decode_in_training`: rows that dropout chooses keep their first levels."""
+        kept = self._kept(len(codes), generator, share, codes.device)
+        books = zip(self._quantizers(), self._books, strict=True)
+        parts = [level.decode(codes[:, book]) for level, book in books]
+        if kept is not None:
+            parts = [part * (number < kept)[:, None, None] for number, part in enumerate(parts)]
+        return torch.stack(parts).sum(0)
+
     def first(self, codebooks: int) -> Quantizer:
         """See `Quantizer.first`: the coarser codes of the first levels."""
         ends = [books.stop for books in self._books]
@@ -83,7 +92,7 @@ class ResidualQuantizer(Quantizer):
         """See `Quantizer.forward`."""
         with torch.autocast(z.device.type, enabled=False):
             z = z.float() if mask is None else z.float().masked_fill(~mask[:, None], 0)
-            kept = self._kept(len(z), generator, share, z.device)
+            kept = self._kept(len(z), generator, share, z.device) if self.training else None
             residual, total, parts = z, torch.zeros_like(z), []
             for number, level in enumerate(self._quantizers()):
                 part = level.quantize(residual, mask, generator, share)
@@ -102,7 +111,7 @@ class ResidualQuantizer(Quantizer):
         self, rows: int, generator: torch.Generator | None, share: Share | None, device: torch.device
     ) -> Tensor | None:
         """Draw the number of levels (rows,) of each row; None for all."""
-        if self.dropout == 0 or generator is None or not self.training:
+        if self.dropout == 0 or generator is None:
             return None
         drop, number = uniforms((rows, 2), share, generator, device).unbind(1)
         count = len(self.levels)
