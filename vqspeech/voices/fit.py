@@ -16,9 +16,10 @@ from vqspeech.config import TrainConfig
 from vqspeech.errors import VQSpeechError
 from vqspeech.nn.batch import SpeechBatch
 from vqspeech.nn.speakers import extended, speaker_embedding, speaker_tensors
-from vqspeech.training.draws import TRAIN, VALID, generator, step_generator
+from vqspeech.training.draws import TRAIN, generator, step_generator
 from vqspeech.training.precision import exact_convolutions
 from vqspeech.training.processes import precision_of
+from vqspeech.voices.held_out import split
 from vqspeech.voices.recordings import Clip, VoiceRecordings
 
 Progress = Callable[[int, int, str], None]
@@ -34,10 +35,6 @@ CROP_S = 1.0
 RATE = 0.05
 """First learning rate, in standard deviations of the embedding; it falls linearly to a tenth."""
 
-HELD_OUT = 0.15
-"""Share of the clips that is held out, at least one and at most `MOST_HELD_S`."""
-
-MOST_HELD_S = 9.0
 CHECK_EVERY = 10
 PATIENCE = 4
 """Checks on held-out clips without improvement after which fitting stops."""
@@ -169,7 +166,7 @@ class _Fitting:
         self.low_precision = precision_of(TrainConfig(precision=trained.get("precision", "32-true"))) == "bf16-mixed"
         if self.low_precision:
             exact_convolutions(codec.model.decoder)
-        self.held_out, self.training = _split(self.clips, self.rate, seed)
+        self.held_out, self.training = split(self.clips, self.rate, seed)
         self.checks = [self.batch(crops) for crops in _batched(self._whole(self.held_out), self.crops)]
         self._sizes = np.array([self.latents[clip].shape[1] for clip in self.training])
 
@@ -280,19 +277,6 @@ def _latents(codec: SpeechCodec, clips: Sequence[Clip]) -> list[Tensor]:
     codes = {number: found for number, _, found in codec.encode_all((n, clip.waveform) for n, clip in enumerate(clips))}
     with torch.no_grad():
         return [codec.model.quantizer.decode(torch.from_numpy(codes[n])[None])[0] for n in range(len(clips))]
-
-
-def _split(clips: Sequence[Clip], rate: int, seed: int) -> tuple[list[int], list[int]]:
-    """Divide clips, drawn by the seed, into held-out ones and the others."""
-    order = generator(seed, VALID, 0).permutation(len(clips)).tolist()
-    left = min(HELD_OUT * sum(len(clip.waveform) for clip in clips), MOST_HELD_S * rate)
-    held = []
-    for clip in order:
-        if len(clips[clip].waveform) <= left:
-            held.append(clip)
-            left -= len(clips[clip].waveform)
-    held = held or [min(order, key=lambda clip: len(clips[clip].waveform))]
-    return sorted(held), sorted(set(order) - set(held))
 
 
 def _batched(crops: Sequence[tuple[int, int]], size: int) -> list[Sequence[tuple[int, int]]]:
