@@ -11,7 +11,7 @@ from vqspeech.config import parse_model
 from vqspeech.model import build
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-SPEAKERS = ("gb-andrea", "rp-m6")
+SPEAKERS = ("us-f2", "rp-m6")
 MODEL = {
     "encoder": {"strides": [[16, 8], [16, 8], [20, 10]], "channels": 4, "dim": 3},
     "decoder": {"cycles": 1, "layers_per_cycle": 2, "residual_channels": 4, "skip_channels": 4},
