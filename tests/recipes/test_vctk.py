@@ -247,7 +247,7 @@ def test_info_and_speakers(finished):
     assert "fused cpu" in wavenet
     assert "codes from" in wavenet
     assert json.loads(invoke("info", finished, "--json").stdout)["step"] == 4
-    assert len(invoke("speakers", finished).stdout.split()) == 3
+    assert len(invoke("speakers", finished).stdout.splitlines()) == 3
 
 
 def test_convert_one_file_and_a_folder(finished, tmp_path):
