@@ -1,8 +1,9 @@
 """Sentences of the synthetic speakers: a phonetically complete list, and a grammar.
 
 They are everyday sentences in American spelling, without numbers and names: a recogniser that is used to human speech
-understands espeak only where it expects the words. Whisper tiny.en makes 2 % of errors in these sentences by the voice
-``us-f2``, 20 % in such as "He poured the hot soup into four blue bowls", whatever the rate.
+understands espeak only where it expects the words. Whisper tiny.en gets 1 % of the words of a dozen such sentences
+wrong in the voice ``us-f2``, and 13 % of those of literary ones ("A young painter found a jar of honey on the top
+shelf").
 """
 
 from __future__ import annotations
