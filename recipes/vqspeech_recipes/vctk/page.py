@@ -72,13 +72,27 @@ def _reconstruction(run: RunDirectory, made: Results, results: Result) -> Sectio
 
 def _speed(results: Result) -> Table:
     rows = []
+    engines = any(decoder["sampling"]["engine"] for decoder in results["decoders"].values())
     for name, decoder in results["decoders"].items():
         sampling = decoder["sampling"]
         engine = f"`{sampling['engine']}`" if sampling["engine"] else None
-        speed = (sampling["samples_per_second"], sampling["real_time_factor"], sampling["streams"], engine)
+        speed = (
+            sampling["samples_per_second"],
+            sampling["real_time_factor"],
+            sampling["streams"],
+            *((engine,) if engines else ()),
+        )
         rows.append((name, decoder["steps"], f"{decoder['train_seconds'] / 60:.1f}", *speed))
     return Table(
-        columns=("decoder", "steps", "minutes of training", "samples/s", "x real time", "utterances at once", "engine"),
+        columns=(
+            "decoder",
+            "steps",
+            "minutes of training",
+            "samples/s",
+            "x real time",
+            "utterances at once",
+            *(("engine",) if engines else ()),
+        ),
         rows=tuple(rows),
         caption="Training of each decoder on the same codes, and its speed of generation; the first was trained "
         "together with encoder and codebook",
