@@ -225,8 +225,7 @@ def test_a_stage_that_needs_another_says_so(tmp_path):
 )
 def test_unknown_keys_and_names_are_errors_before_any_work(tmp_path, setting, message):
     result = recipe(tmp_path / "run", "--set", setting)
-    assert result.exit_code == 2
-    assert message in result.stderr
+    assert result.exit_code == 2 and message in result.stderr
     assert not (tmp_path / "run").exists()
 
 
@@ -241,11 +240,9 @@ def test_no_analyses_leave_the_figures_of_phonemes_empty(run):
 
 def test_info_and_speakers(finished):
     result = invoke("info", finished)
-    assert result.exit_code == 0
-    assert "synthetic" in result.stdout
+    assert result.exit_code == 0 and "synthetic" in result.stdout
     wavenet = invoke("info", finished / "decoders" / "wavenet").stdout
-    assert "fused cpu" in wavenet
-    assert "codes from" in wavenet
+    assert "fused cpu" in wavenet and "codes from" in wavenet
     assert json.loads(invoke("info", finished, "--json").stdout)["step"] == 4
     assert len(invoke("speakers", finished).stdout.splitlines()) == 3
 
@@ -273,16 +270,13 @@ def test_convert_refuses_what_it_cannot_use(finished, tmp_path):
     text = tmp_path / "text.wav"
     text.write_text("not audio")
     wrong = invoke("convert", finished, sound, "--speaker", speaker + "x", "--out", tmp_path / "o.wav")
-    assert wrong.exit_code == 2
-    assert f"Did you mean '{speaker}'" in wrong.stderr
+    assert wrong.exit_code == 2 and f"Did you mean '{speaker}'" in wrong.stderr
     broken = invoke("convert", finished, sound, text, "--speaker", speaker, "--out", tmp_path / "folder")
-    assert broken.exit_code == 2
-    assert "text.wav" in broken.stderr
+    assert broken.exit_code == 2 and "text.wav" in broken.stderr
     several = invoke("convert", finished, sound, sound.parent, "--speaker", speaker, "--out", tmp_path / "o.wav")
     assert several.exit_code == 2
     itself = invoke("convert", finished, sound, "--speaker", speaker, "--out", sound)
-    assert itself.exit_code == 2
-    assert "is the input itself" in itself.stderr
+    assert itself.exit_code == 2 and "is the input itself" in itself.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav", "text.wav"]
 
 
