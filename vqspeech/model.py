@@ -70,6 +70,7 @@ def build(config: ModelConfig, speakers: Sequence[str]) -> VQVAE:
             kernel=head_config.kernel,
             dilations=head_config.dilations,
             loss=head_config.loss,
+            pitch=head_config.pitch,
             speakers=len(speakers),
         )
     return VQVAE(

@@ -8,7 +8,7 @@ from tiny import rng
 from vqvae import DEEP, HOP, crops, make
 
 from vqspeech.config import PerturbConfig
-from vqspeech.errors import PluginError
+from vqspeech.errors import InputError, PluginError
 from vqspeech.nn.batch import SpeechBatch
 from vqspeech.nn.decoders.mulaw import ZERO_LEVEL, mu_law_encode
 from vqspeech.nn.quantize.vq import VectorQuantizer
@@ -25,6 +25,15 @@ VARIANTS = pytest.mark.parametrize(
     ],
     ids=["ema", "vq", "mfcc and head", "head, jitter and noise", "perturbed and a deep head"],
 )
+
+
+def test_a_head_that_predicts_from_f0_needs_it():
+    model, batch = make(head={"pitch": True}), crops()
+    assert model.needs_pitch and not make(head=True).needs_pitch
+    higher = batch._replace(f0=1.5 * batch.f0)
+    assert model.loss(batch).terms["spectral"] != model.loss(higher).terms["spectral"]
+    with pytest.raises(InputError, match="F0"):
+        model.loss(batch._replace(f0=None))
 
 
 @VARIANTS
@@ -163,7 +172,12 @@ def test_shares_of_a_batch_sum_up_to_its_loss_and_its_gradient(options, lengths,
         return terms, {name: weight.grad for name, weight in model.named_parameters()}, model.quantizer.codebook
 
     shares = [
-        SpeechBatch(*(tensor[rank::ranks] for tensor in batch[:4]), 4, Share(rank, ranks, 3, real, frames))
+        SpeechBatch(
+            *(tensor[rank::ranks] for tensor in batch[:4]),
+            4,
+            Share(rank, ranks, 3, real, frames),
+            batch.f0[rank::ranks],
+        )
         for rank in range(ranks)
     ]
     torch.testing.assert_close(gradients(shares), gradients([batch]), atol=1e-6, rtol=1e-4)

@@ -12,7 +12,7 @@ from vqspeech.nn.spectral_head import SpectralHead
 from vqspeech.nn.vqvae import VQVAE
 
 HOP = 40
-DEEP = {"dilations": (1, 2), "loss": "absolute"}
+DEEP = {"dilations": (1, 2), "loss": "absolute", "pitch": True}
 
 
 def make(
@@ -60,4 +60,5 @@ def crops(frames=12, lengths=None, start=0, window=None, seed=0):
     lengths = torch.tensor(lengths or [frames * HOP] * 3)
     waveform = waveform * (torch.arange(frames * HOP) < lengths[:, None])
     starts = torch.tensor([start] * 3) if isinstance(start, int) else torch.tensor(start)
-    return SpeechBatch(waveform, lengths, torch.tensor([0, 2, 1]), starts, window or frames)
+    f0 = 120 + 40 * torch.rand(3, -(-frames * HOP // 160), generator=rng(seed))
+    return SpeechBatch(waveform, lengths, torch.tensor([0, 2, 1]), starts, window or frames, None, f0)

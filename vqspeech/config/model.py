@@ -70,6 +70,7 @@ class SpectralHeadConfig(SpectrumConfig):
     kernel: int = 3
     dilations: tuple[int, ...] = ()
     loss: Literal["squared", "absolute"] = "squared"
+    pitch: bool = False
 
     def __post_init__(self) -> None:
         at_least(0, self, "model.spectral", "weight")

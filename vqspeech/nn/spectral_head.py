@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqspeech.errors import InputError
 from vqspeech.nn.decoders.conditioner import Conditioner
-from vqspeech.nn.decoders.harmonic_network import ResidualBlock
+from vqspeech.nn.decoders.contour import continuous, on_frames
+from vqspeech.nn.decoders.harmonic_network import REFERENCE_LOG_F0, ResidualBlock
 from vqspeech.nn.encoders.spectral import SpectralFeatures
 
 SPEAKER_CHANNELS = 64
@@ -32,6 +35,7 @@ class SpectralHead(nn.Module):
     dilations : one dilated residual block each over the latents, conditioned on the speaker; codes may then share what
         they say about a sound with their neighbours
     loss : ``"squared"`` or ``"absolute"`` error
+    pitch : also predicts from F0, so that codes need not say how high a voice is
     """
 
     def __init__(
@@ -45,10 +49,12 @@ class SpectralHead(nn.Module):
         speakers: int,
         dilations: Sequence[int] = (),
         loss: Literal["squared", "absolute"] = "squared",
+        pitch: bool = False,
     ) -> None:
         super().__init__()
         self.features = features
         self.loss = loss
+        self.needs_pitch = pitch
         self.conditioner = Conditioner(
             channels if dilations else dim,
             channels,
@@ -63,16 +69,44 @@ class SpectralHead(nn.Module):
             self.input = nn.Conv1d(dim, channels, 3, padding=1)
             self.blocks = nn.ModuleList(ResidualBlock(channels, 5, dilation, width) for dilation in dilations)
         self.deep = bool(dilations)
+        if pitch:
+            self.pitch = nn.Conv1d(2, channels, 3, padding=1)
+            self.frames = nn.ModuleList(ResidualBlock(channels, 5, dilation, 0) for dilation in (1, 2))
 
-    def forward(self, z_q: Tensor, waveform: Tensor, speaker: Tensor, mask: Tensor) -> Tensor:
-        """Mean error over valid frames, a scalar; mask (batch, frames) as in `LossTerms`."""
+    def forward(self, z_q: Tensor, waveform: Tensor, speaker: Tensor, mask: Tensor, f0: Tensor | None = None) -> Tensor:
+        """Mean error over valid frames, a scalar.
+
+        Parameters
+        ----------
+        z_q, waveform, speaker, f0 : latents (batch, dim, frames) and crops as in `SpeechBatch`
+        mask : (batch, frames) bool as in `LossTerms`
+
+        Raises
+        ------
+        InputError : without F0 for a head that predicts from it
+        """
         latents = self._context(z_q, speaker) if self.deep else z_q
-        predicted = self.output(self.conditioner(latents, speaker)).float()
+        hidden = self.conditioner(latents, speaker)
+        if self.needs_pitch:
+            hidden = self._with_pitch(hidden, f0)
+        predicted = self.output(hidden).float()
         valid = mask.repeat_interleave(self.conditioner.upsampling, 1)
         target = self.features(waveform, valid.sum(1)).transpose(1, 2)
         difference = predicted - target
         error = (difference.square() if self.loss == "squared" else difference.abs()).mean(-1)
         return (error * valid).sum() / valid.sum().clamp_min(1)
+
+    def _with_pitch(self, hidden: Tensor, f0: Tensor | None) -> Tensor:
+        """Compute (batch, frames, channels) from frames and F0 (batch, frames at `PITCH_RATE`)."""
+        if f0 is None:
+            raise InputError("the spectral head predicts from F0, and SpeechBatch.f0 is None")
+        contour = continuous(f0, torch.full_like(f0[:, 0], REFERENCE_LOG_F0))
+        contour = on_frames(contour, self.features.hop_samples / self.features.sample_rate, hidden.shape[1])
+        melody = torch.stack([2 * (contour.log_f0 - REFERENCE_LOG_F0), contour.voiced.to(f0.dtype)], 1)
+        hidden = hidden.transpose(1, 2) + self.pitch(melody.to(hidden.dtype))
+        for block in self.frames:
+            hidden = block(hidden, None)
+        return F.gelu(hidden).transpose(1, 2)
 
     def _context(self, z_q: Tensor, speaker: Tensor) -> Tensor:
         """Compute (batch, channels, frames) from latents and their neighbours."""

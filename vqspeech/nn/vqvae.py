@@ -88,6 +88,12 @@ class VQVAE(nn.Module):
         return self.encoder.hop_samples
 
     @property
+    def needs_pitch(self) -> bool:
+        """Whether the loss needs F0 of its batches."""
+        head = self.spectral_head
+        return self.decoder.needs_pitch or (head is not None and head.needs_pitch)
+
+    @property
     def criterion(self) -> str:
         """Name of the term that is compared between checkpoints; the decoder's."""
         return self.decoder.criterion
@@ -154,7 +160,7 @@ class VQVAE(nn.Module):
         terms = dict(quantized.losses)
         if self.spectral_head is not None:
             name = "spectral" if "spectral" not in losses else "spectral_head"
-            terms[name] = self.spectral_weight * self.spectral_head(z_q, batch.waveform, batch.speaker, mask)
+            terms[name] = self.spectral_weight * self.spectral_head(z_q, batch.waveform, batch.speaker, mask, batch.f0)
         if shared := losses.keys() & terms.keys():
             raise PluginError(f"the decoder has losses {sorted(shared)}, named as those of quantizer or spectral head")
         stats = quantized.stats

@@ -92,11 +92,12 @@ class AudioTask:
         return known
 
     def _pitch(self) -> Contours | None:
-        """Open the contours of the store, and fit the decoder to its speakers, where it needs pitch."""
-        decoder = self.model.decoder
-        if not decoder.needs_pitch:
+        """Open the contours of the store where the model needs pitch, and fit the decoder to its speakers."""
+        if not self.model.needs_pitch:
             return None
-        made = contours(self.store)
+        made, decoder = contours(self.store), self.model.decoder
+        if not decoder.needs_pitch:
+            return made
         mean, std = made.statistics(self.store, self.store.indices("train"), self.voices.speakers)
         decoder.fit_pitch(torch.from_numpy(mean), torch.from_numpy(std))
         return made
@@ -193,7 +194,7 @@ class AudioModality:
                 )
             prepare(corpus, at_rate(directory, decoder.sample_rate), sample_rate=decoder.sample_rate, progress=progress)
         store = prepare(corpus, directory, sample_rate=model.sample_rate, trim_db=trim_db, progress=progress)
-        if decoder.needs_pitch:
+        if decoder.needs_pitch or model.spectral.pitch:
             contours(store, progress=progress)
         return store
 

@@ -75,7 +75,7 @@ class SpectralFeatures(nn.Module):
         from torchaudio.functional import create_dct, melscale_fbanks
 
         self.kind = kind
-        self.hop_samples = hop_samples
+        self.hop_samples, self.sample_rate = hop_samples, sample_rate
         self.window_samples = window_samples
         self.deltas = deltas and kind == "mfcc"
         self.mean_reach = mean_window_samples // (2 * hop_samples)
