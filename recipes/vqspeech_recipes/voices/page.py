@@ -30,7 +30,7 @@ def collect(made: Results, settings: VoicesSettings) -> Result:
         "judged": {name: value for name, value in judged.items() if name != "clips"},
         "published": made["export"],
         "config": {"codes": plain(settings.codes), "decoder": settings.values},
-        "versions": versions("vqspeech", "torch", "numpy", "faster-whisper"),
+        "versions": versions("vqspeech", "torch", "numpy"),
     }
 
 
