@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vqspeech import parts
+from vqspeech.alignment.inventories import named
 from vqspeech.config import PARTS, ModelConfig, require
 from vqspeech.nn.decoders.protocol import Latents
 from vqspeech.nn.encoders.spectral import SpectralFeatures
+from vqspeech.nn.phone_head import PhoneHead
 from vqspeech.nn.spectral_head import SpectralHead
 from vqspeech.nn.vqvae import VQVAE
 
@@ -81,8 +83,17 @@ def build(config: ModelConfig, speakers: Sequence[str]) -> VQVAE:
         decoder_gradient=config.decoder_gradient,
         spectral_head=head,
         spectral_weight=head_config.weight,
+        phone_head=_phone_head(config, encoder.dim),
+        phone_weight=config.phones.weight,
         frozen_codes=config.codes_from is not None,
     )
+
+
+def _phone_head(config: ModelConfig, dim: int) -> PhoneHead | None:
+    phones = config.phones
+    if phones.weight == 0:
+        return None
+    return PhoneHead(dim=dim, channels=phones.channels, classes=len(named(phones.inventory).classes))
 
 
 def build_quantizer(values: Mapping[str, Any], dim: int) -> Quantizer:

@@ -81,6 +81,19 @@ class SpectralHeadConfig(SpectrumConfig):
             self.check("model.spectral")
 
 
+@dataclass(frozen=True, kw_only=True)
+class PhoneHeadConfig(Strict):
+    """Auxiliary naming of phones (not in the paper); weight 0 disables it. See `vqspeech.nn.phone_head.PhoneHead`."""
+
+    weight: float = 0.0
+    channels: int = 128
+    inventory: str = "arpabet-39"
+
+    def __post_init__(self) -> None:
+        at_least(0, self, "model.phones", "weight")
+        at_least(1, self, "model.phones", "channels")
+
+
 PARTS = {"encoder": "conv", "quantizer": "vq", "decoder": "wavenet"}
 """Kinds of parts of a speech model, and the default name of each."""
 
@@ -101,6 +114,7 @@ class ModelConfig(Strict):
     quantizer: dict[str, Any] = field(default_factory=lambda: {"name": PARTS["quantizer"]})
     decoder: dict[str, Any] = field(default_factory=lambda: {"name": PARTS["decoder"]})
     spectral: SpectralHeadConfig = field(default_factory=SpectralHeadConfig)
+    phones: PhoneHeadConfig = field(default_factory=PhoneHeadConfig)
     jitter: float = 0.0
     decoder_gradient: float = 1.0
 
@@ -113,12 +127,13 @@ class ModelConfig(Strict):
         require(0 <= self.jitter < 0.5, "model.jitter: at least 0 and below 0.5")
         require(0 <= self.decoder_gradient <= 1, "model.decoder_gradient: between 0 and 1")
         require(
-            self.decoder_gradient > 0 or self.spectral.weight > 0,
-            "model.decoder_gradient: above 0 without a spectral head, since nothing else trains the encoder",
+            self.decoder_gradient > 0 or self.spectral.weight > 0 or self.phones.weight > 0,
+            "model.decoder_gradient: above 0 without a spectral or a phone head, since nothing else trains the encoder",
         )
         if self.codes_from is not None:
             frozen = "with model.codes_from, whose codes are frozen"
             require(self.spectral.weight == 0, f"model.spectral.weight: 0 {frozen}")
+            require(self.phones.weight == 0, f"model.phones.weight: 0 {frozen}")
             require(self.decoder_gradient == 1, f"model.decoder_gradient: 1 {frozen}")
 
 

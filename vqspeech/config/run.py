@@ -69,11 +69,16 @@ class TrainConfig(Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusConfig(Strict):
-    """The corpus of a run: its registered name, options of its reader, and trimming of silence."""
+    """The corpus of a run.
+
+    `name` and `options` are those of its registered reader; `trim_db` trims silence; `aligner` is the registered
+    aligner of utterances that have a text and no phone alignment.
+    """
 
     name: str = "vctk"
     options: dict[str, Any] = field(default_factory=dict)
     trim_db: float | None = None
+    aligner: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 from vqspeech.alignment.base import Alignment
 from vqspeech.alignment.ctm import read_ctm_utterances
-from vqspeech.corpora.base import Utterance
+from vqspeech.corpora.base import Corpus, Utterance
 from vqspeech.errors import InputError, PluginError
 from vqspeech.registry import contracts, lookup
 from vqspeech.registry.specs import AlignerSpec, AlignmentSpec
+
+SHARE = 16
+"""Utterances that a process aligns at a time."""
 
 
 def formats_by_suffix() -> dict[str, str]:
@@ -165,3 +171,36 @@ def make(
         if progress is not None:
             progress(number)
     return FoundAlignments(alignments=alignments, skipped=skipped)
+
+
+def aligned(corpus: Corpus, aligner: str, progress: Callable[[int, int], None] | None = None) -> Corpus:
+    """Align the utterances of a corpus that have a text and no alignment, in one process per core.
+
+    Utterances that the aligner refuses stay without alignment; a note counts them.
+
+    Raises
+    ------
+    UnknownNameError : an unknown aligner
+    PluginError, VQSpeechError : an aligner that fails, or is not installed
+    """
+    lookup.find(AlignerSpec, aligner)
+    bare = [utterance for utterance in corpus.utterances if utterance.alignment is None and utterance.text]
+    if not bare:
+        return corpus
+    made: dict[str, Alignment] = {}
+    refused = 0
+    workers = min(len(bare), os.cpu_count() or 1)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        shares = [bare[first : first + SHARE] for first in range(0, len(bare), SHARE)]
+        done = 0
+        for found in pool.map(partial(make, aligner), shares):
+            made |= found.alignments
+            refused += len(found.skipped)
+            done += len(found.alignments) + len(found.skipped)
+            if progress is not None:
+                progress(done, len(bare))
+    utterances = [
+        replace(utterance, alignment=made.get(utterance.id, utterance.alignment)) for utterance in corpus.utterances
+    ]
+    note = f"{len(made)} utterances were aligned by {aligner}; {refused} could not be."
+    return replace(corpus.subset(utterances), notes=(*corpus.notes, note))

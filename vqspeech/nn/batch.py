@@ -28,6 +28,8 @@ class SpeechBatch(NamedTuple):
         crop; None when the decoder needs no pitch
     target : (batch, time * rate / sample_rate) the crops at the rate of the decoder, zeros beyond an utterance's end;
         None when it is that of `waveform`
+    phones : (batch, frames) int64, index of the phone at the centre of each code, -1 for none; None when the model has
+        no phone head
     """
 
     waveform: Tensor
@@ -38,6 +40,7 @@ class SpeechBatch(NamedTuple):
     share: Share | None = None
     f0: Tensor | None = None
     target: Tensor | None = None
+    phones: Tensor | None = None
 
     def to(self, device: torch.device) -> SpeechBatch:
         """Copy the batch to a device."""
@@ -48,6 +51,7 @@ class SpeechBatch(NamedTuple):
             window_start=self.window_start.to(device),
             f0=None if self.f0 is None else self.f0.to(device),
             target=None if self.target is None else self.target.to(device),
+            phones=None if self.phones is None else self.phones.to(device),
         )
 
     def frame_mask(self, hop_samples: int) -> Tensor:

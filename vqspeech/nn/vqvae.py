@@ -14,6 +14,7 @@ from vqspeech.nn.batch import LossTerms, SpeechBatch
 from vqspeech.nn.decoders.protocol import MAIN, Decoder
 from vqspeech.nn.encoders.protocol import Encoder
 from vqspeech.nn.perturb import jitter
+from vqspeech.nn.phone_head import PhoneHead
 from vqspeech.nn.quantize import Quantizer
 from vqspeech.nn.spectral_head import SpectralHead
 
@@ -38,6 +39,7 @@ class VQVAE(nn.Module):
         codes to the spectral head
     spectral_head : auxiliary prediction, or None
     spectral_weight : weight of its loss
+    phone_head, phone_weight : auxiliary naming of phones, or None, and the weight of its loss
     frozen_codes : keep encoder and quantizer as they are: neither trained, started nor updated, always in evaluation
         mode and full precision; only the decoder's losses are computed
     """
@@ -52,6 +54,8 @@ class VQVAE(nn.Module):
         decoder_gradient: float = 1.0,
         spectral_head: SpectralHead | None = None,
         spectral_weight: float = 0.0,
+        phone_head: PhoneHead | None = None,
+        phone_weight: float = 0.0,
         frozen_codes: bool = False,
     ) -> None:
         super().__init__()
@@ -62,9 +66,11 @@ class VQVAE(nn.Module):
         self.decoder_gradient = decoder_gradient
         self.spectral_head = spectral_head
         self.spectral_weight = spectral_weight
+        self.phone_head = phone_head
+        self.phone_weight = phone_weight
         self.frozen_codes = frozen_codes
         if frozen_codes:
-            assert spectral_head is None, "nothing learns from a spectral head on frozen codes"
+            assert spectral_head is None and phone_head is None, "nothing learns from a head on frozen codes"
             encoder.eval().requires_grad_(False)
             quantizer.eval().requires_grad_(False)
 
@@ -161,6 +167,8 @@ class VQVAE(nn.Module):
         if self.spectral_head is not None:
             name = "spectral" if "spectral" not in losses else "spectral_head"
             terms[name] = self.spectral_weight * self.spectral_head(z_q, batch.waveform, batch.speaker, mask, batch.f0)
+        if self.phone_head is not None and batch.phones is not None:
+            terms["phones"] = self.phone_weight * self.phone_head(z_q, batch.phones, mask)
         if shared := losses.keys() & terms.keys():
             raise PluginError(f"the decoder has losses {sorted(shared)}, named as those of quantizer or spectral head")
         stats = quantized.stats

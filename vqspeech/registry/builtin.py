@@ -271,6 +271,11 @@ def register_aligners() -> list[AlignerSpec]:
     """Register makers of phone alignments."""
     return [
         AlignerSpec(
+            name="pocketsphinx",
+            target="vqspeech.alignment.pocketsphinx:align_file",
+            summary="English phones from a recording and its text, offline (extra align)",
+        ),
+        AlignerSpec(
             name="wav2vec2",
             target="vqspeech.alignment.forced:align_file",
             summary="alignment of letters from a recording and its text: CTC with wav2vec2 (downloads its weights)",

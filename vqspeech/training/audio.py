@@ -15,12 +15,15 @@ from torch import Tensor
 
 from vqspeech import audio
 from vqspeech import model as models
+from vqspeech.alignment.inventories import named
 from vqspeech.checkpoints import store
 from vqspeech.codec.load import load_speech
 from vqspeech.codec.speech import SpeechCodec
 from vqspeech.codes import CodeTable
 from vqspeech.config import RunConfig, parse_model, plain
+from vqspeech.corpora.alignments import aligned
 from vqspeech.corpora.contours import Contours, contours
+from vqspeech.corpora.phone_labels import PhoneLabels
 from vqspeech.corpora.reading import check_corpus, read_corpus
 from vqspeech.corpora.store import AudioStore, prepare
 from vqspeech.encoding import decode_table, encode_files, encode_store
@@ -56,6 +59,8 @@ class AudioTask:
         train = config.train
         self.contours = self._pitch()
         target = self._target()
+        phones = self.model_config.phones
+        labels = PhoneLabels.of(store, named(phones.inventory)) if phones.weight > 0 else None
 
         def crops(indices: npt.NDArray[np.int64], window_samples: int) -> SpeechBatches:
             return SpeechBatches(
@@ -69,6 +74,7 @@ class AudioTask:
                 hop_samples=self.model.hop_samples,
                 contours=self.contours,
                 target=target,
+                labels=labels,
             )
 
         self._train = crops(store.indices("train"), train.window_samples)
@@ -182,6 +188,8 @@ class AudioModality:
     ) -> AudioStore:
         """Read the corpus and decode it into an `AudioStore`."""
         corpus = read_corpus(config.corpus, data_dir)
+        if config.corpus.aligner is not None:
+            corpus = aligned(corpus, config.corpus.aligner, progress)
         model = parse_model(config.model)
         with torch.random.fork_rng(devices=[]):
             decoder = models.build(model, ("any",)).decoder

@@ -11,6 +11,7 @@ import torch
 
 from vqspeech.audio.pitch import PITCH_RATE
 from vqspeech.corpora.contours import Contours
+from vqspeech.corpora.phone_labels import PhoneLabels
 from vqspeech.corpora.store import AudioStore
 from vqspeech.errors import CorpusError
 from vqspeech.nn.batch import SpeechBatch
@@ -36,6 +37,7 @@ class SpeechBatches:
     hop_samples : samples per code
     contours : F0 of the store's rows, for decoders that need it
     target : the same corpus at the rate of a decoder whose rate is another; crops then start where both have a sample
+    labels : phones of the store's rows, for a phone head
 
     Raises
     ------
@@ -55,12 +57,14 @@ class SpeechBatches:
         hop_samples: int,
         contours: Contours | None = None,
         target: AudioStore | None = None,
+        labels: PhoneLabels | None = None,
     ) -> None:
         if not len(indices):
             raise CorpusError(f"no utterances to draw crops from in {store.directory}; the split is empty")
         self.store = store
         self.contours = contours
         self.target = target
+        self.labels = labels
         self._step = 1 if target is None else store.sample_rate // math.gcd(store.sample_rate, target.sample_rate)
         self.seed = seed
         self.batch_size = batch_size
@@ -124,7 +128,18 @@ class SpeechBatches:
             share=share,
             f0=self._f0(chosen, offsets, lengths, crop),
             target=self._target(chosen, offsets, lengths, crop),
+            phones=self._phones(chosen, offsets),
         )
+
+    def _phones(self, chosen: npt.NDArray[np.int64], offsets: npt.NDArray[np.int64]) -> torch.Tensor | None:
+        """Read the phone of each code (crops, frames)."""
+        if self.labels is None:
+            return None
+        rows = [
+            self.labels.crop(int(self._indices[which]), int(offset), self.crop_frames, self.hop_samples)
+            for which, offset in zip(chosen, offsets, strict=True)
+        ]
+        return torch.from_numpy(np.stack(rows)) if rows else torch.zeros(0, self.crop_frames, dtype=torch.int64)
 
     def _target(
         self,
