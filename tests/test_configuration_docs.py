@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 
 from vqspeech.config import ModelConfig, SpectralHeadConfig, TrainConfig
-from vqspeech.config.model import FrontEndConfig, PerturbConfig
+from vqspeech.config.model import FrontEndConfig, PerturbConfig, PhoneHeadConfig
 from vqspeech.registry import contracts, lookup
 from vqspeech.registry.lookup import entries
 
 PAGE = (Path(__file__).parents[1] / "docs" / "configuration.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("config", [ModelConfig, SpectralHeadConfig, FrontEndConfig, PerturbConfig, TrainConfig])
+@pytest.mark.parametrize(
+    "config", [ModelConfig, SpectralHeadConfig, FrontEndConfig, PerturbConfig, PhoneHeadConfig, TrainConfig]
+)
 def test_every_key_is_documented(config):
     missing = [
         item.name for item in dataclasses.fields(config) if f"`{item.name}" not in PAGE and item.name not in PAGE

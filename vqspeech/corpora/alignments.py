@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -173,10 +173,22 @@ def make(
     return FoundAlignments(alignments=alignments, skipped=skipped)
 
 
-def aligned(corpus: Corpus, aligner: str, progress: Callable[[int, int], None] | None = None) -> Corpus:
+def aligned(
+    corpus: Corpus,
+    aligner: str,
+    known: Mapping[str, Alignment] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Corpus:
     """Align the utterances of a corpus that have a text and no alignment, in one process per core.
 
     Utterances that the aligner refuses stay without alignment; a note counts them.
+
+    Parameters
+    ----------
+    corpus : the corpus
+    aligner : name of a registered aligner
+    known : utterance id -> alignment that it made before
+    progress : called with (utterances done, utterances)
 
     Raises
     ------
@@ -184,12 +196,13 @@ def aligned(corpus: Corpus, aligner: str, progress: Callable[[int, int], None] |
     PluginError, VQSpeechError : an aligner that fails, or is not installed
     """
     lookup.find(AlignerSpec, aligner)
-    bare = [utterance for utterance in corpus.utterances if utterance.alignment is None and utterance.text]
-    if not bare:
+    without = [utterance for utterance in corpus.utterances if utterance.alignment is None and utterance.text]
+    if not without:
         return corpus
-    made: dict[str, Alignment] = {}
+    made = {utterance.id: known[utterance.id] for utterance in without if known and utterance.id in known}
+    bare = [utterance for utterance in without if utterance.id not in made]
     refused = 0
-    workers = min(len(bare), os.cpu_count() or 1)
+    workers = max(1, min(len(bare), os.cpu_count() or 1))
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         shares = [bare[first : first + SHARE] for first in range(0, len(bare), SHARE)]
         done = 0

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from vqspeech import audio
 from vqspeech import model as models
+from vqspeech.alignment.base import Alignment
 from vqspeech.alignment.inventories import named
 from vqspeech.checkpoints import store
 from vqspeech.codec.load import load_speech
@@ -170,6 +171,13 @@ def at_rate(directory: Path, rate: int) -> Path:
     return directory.with_name(f"{directory.name}-{rate}")
 
 
+def _alignments(directory: Path) -> dict[str, Alignment]:
+    """Return utterance id -> alignment of a store, where there is one."""
+    if not (directory / "store.json").is_file():
+        return {}
+    return {row.id: row.alignment for row in AudioStore.open(directory).rows if row.alignment is not None}
+
+
 class AudioModality:
     """Speech; see `vqspeech.modality.Modality`."""
 
@@ -189,7 +197,7 @@ class AudioModality:
         """Read the corpus and decode it into an `AudioStore`."""
         corpus = read_corpus(config.corpus, data_dir)
         if config.corpus.aligner is not None:
-            corpus = aligned(corpus, config.corpus.aligner, progress)
+            corpus = aligned(corpus, config.corpus.aligner, _alignments(directory), progress)
         model = parse_model(config.model)
         with torch.random.fork_rng(devices=[]):
             decoder = models.build(model, ("any",)).decoder
