@@ -52,6 +52,15 @@ def test_a_reporter_starts_at_its_first_call(capsys, now):
     ]
 
 
+def test_a_reporter_counts_the_parts_of_work_one_after_the_other(capsys, now):
+    report = reporter("prepare")
+    for done, total in ((1, 2), (2, 2), (1, 3), (3, 3)):
+        now[0] += 20
+        report(done, total)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split()[1] for line in lines] == ["1/2", "2/2", "1/3", "3/3"]
+
+
 def test_a_reporter_of_nothing_done_prints_nothing(capsys):
     reporter("encode")
     assert capsys.readouterr().err == ""

@@ -49,16 +49,21 @@ class Progress:
 def reporter(label: str, note: Callable[[float], str] | None = None) -> Callable[[int, int], None]:
     """Return a function of (done, total) that shows progress from its first call on.
 
+    Fewer units done than before are those of the next part of the work, with a total of its own.
+
     Parameters
     ----------
     label : name of the work
     note : converts the rate in units per second to figures to show
     """
     progress: Progress | None = None
+    before = 0
 
     def report(done: int, total: int) -> None:
-        nonlocal progress
-        progress = progress or Progress(label, total, done)
+        nonlocal progress, before
+        if progress is None or done < before:
+            progress = Progress(label, total, done)
+        before = done
         rate = progress.rate(done)
         progress.update(done, note(rate) if note is not None and rate > 0 else "")
 
