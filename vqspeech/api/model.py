@@ -46,7 +46,7 @@ class Model:
         self.speakers = codec.speakers
         self.sample_rate = codec.sample_rate
         self.output_rate = codec.output_rate
-        self.frame_rate_hz = codec.sample_rate / codec.hop_samples
+        self.frame_rate_hz = codec.frame_rate_hz
         self.codebook_sizes = codec.codebook_sizes
 
     def __repr__(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -90,12 +89,11 @@ def _encode_speech(
     for path, reason in result.encoded.skipped.items():
         typer.echo(f"skipped {path}: {reason}", err=True)
     encoded = result.encoded
-    rate = codec.sample_rate / codec.hop_samples
     files = f"{encoded.utterances} file{'' if encoded.utterances == 1 else 's'}"
-    facts = [f"{files}, {encoded.seconds:.1f} s of speech, {rate:g} codes per second"]
+    facts = [f"{files}, {encoded.seconds:.1f} s of speech, {codec.frame_rate_hz:g} codes per second"]
     if pitch:
-        codes = rate * sum(math.log2(size) for size in codec.codebook_sizes)
-        facts.append(f"{codes:.0f} bit/s of codes and {encoded.pitch_bits / max(encoded.seconds, 1e-9):.0f} of pitch")
+        melody = encoded.pitch_bits / max(encoded.seconds, 1e-9)
+        facts.append(f"{codec.bits_per_second:.0f} bit/s of codes and {melody:.0f} of pitch")
     if encoded.skipped:
         facts.append(f"{len(encoded.skipped)} skipped")
     if result.before:

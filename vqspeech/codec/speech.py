@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -94,6 +95,16 @@ class SpeechCodec:
     def codebook_sizes(self) -> tuple[int, ...]:
         """Number of codes of each codebook."""
         return self.model.quantizer.codebook_sizes
+
+    @property
+    def frame_rate_hz(self) -> float:
+        """Frames of codes per second."""
+        return self.sample_rate / self.hop_samples
+
+    @property
+    def bits_per_second(self) -> float:
+        """Nominal bit rate: that of codes that are all equally likely."""
+        return self.frame_rate_hz * sum(math.log2(size) for size in self.codebook_sizes)
 
     @property
     def heard_speakers(self) -> tuple[str, ...]:

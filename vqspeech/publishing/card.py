@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from dataclasses import dataclass
 
@@ -93,16 +92,14 @@ def _model_index(facts: CardFacts) -> list[dict[str, object]]:
 
 def _summary(facts: CardFacts) -> str:
     codec = facts.codec
-    rate = codec.sample_rate / codec.hop_samples
-    bits = sum(math.log2(size) for size in codec.codebook_sizes)
     books = " x ".join(map(str, codec.codebook_sizes))
     voices = f" in {len(codec.speakers)} voices" if codec.speakers else ""
     parts = {kind: getattr(codec.config, kind)["name"] for kind in ("encoder", "quantizer", "decoder")}
     return (
         "A model of speech for [vqspeech](https://pypi.org/project/vqspeech/). It encodes speech of "
-        f"{codec.sample_rate / 1000:g} kHz to {rate:g} frames a second with codes of {books} "
-        f"({rate * bits:.0f} bit/s), and decodes them to speech of {codec.output_rate / 1000:g} kHz{voices}. Encoder "
-        f"`{parts['encoder']}`, quantizer `{parts['quantizer']}`, decoder `{parts['decoder']}`; trained for "
+        f"{codec.sample_rate / 1000:g} kHz to {codec.frame_rate_hz:g} frames a second with codes of {books} "
+        f"({codec.bits_per_second:.0f} bit/s), and decodes them to speech of {codec.output_rate / 1000:g} kHz{voices}. "
+        f"Encoder `{parts['encoder']}`, quantizer `{parts['quantizer']}`, decoder `{parts['decoder']}`; trained for "
         f"{codec.step:,} steps."
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 from functools import cached_property
 from pathlib import Path
@@ -154,7 +153,9 @@ class VoicesRecipe:
         folder.mkdir(parents=True)
         voices = self.settings.publish.speakers or self.codec.speakers
         rates = [self.codec.with_codebooks(count) for count in wanted.codebooks] or [self.codec]
-        models = [Model(name=_rate(codec), codec=codec, voices=tuple(voices)) for codec in rates]
+        models = [
+            Model(name=f"{codec.bits_per_second:.0f} bit/s", codec=codec, voices=tuple(voices)) for codec in rates
+        ]
         corpus = read_corpus(wanted.corpus, self.settings.data_dir)
         drawn = draw(corpus_sources(corpus), wanted.utterances, seed, frozenset(self.codec.heard_speakers), "unheard")
         for note in drawn.notes:
@@ -207,12 +208,6 @@ class VoicesRecipe:
             "codes_compared": None if changes is None else changes.codes,
             "missing": list(exported.missing),
         }
-
-
-def _rate(codec: SpeechCodec) -> str:
-    """Name a codec by its bit rate."""
-    bits = sum(math.log2(size) for size in codec.codebook_sizes) * codec.sample_rate / codec.hop_samples
-    return f"{bits:.0f} bit/s"
 
 
 def _unjudged(error: Exception) -> dict[str, Any]:

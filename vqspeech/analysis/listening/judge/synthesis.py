@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,16 +55,14 @@ class Model:
     def facts(self) -> dict[str, Any]:
         """JSON values that describe it in results."""
         codec = self.codec
-        bits = sum(math.log2(size) for size in codec.codebook_sizes)
-        frames_per_second = codec.sample_rate / codec.hop_samples
         return {
             "run": self.name,
             "checkpoint": str(codec.path),
             "step": codec.step,
             "decoder": codec.config.decoder.get("name", "wavenet"),
-            "frame_rate_hz": frames_per_second,
+            "frame_rate_hz": codec.frame_rate_hz,
             "codebook_sizes": list(codec.codebook_sizes),
-            "bits_per_second": bits * frames_per_second,
+            "bits_per_second": codec.bits_per_second,
             "voices": list(self.voices),
             "heard_speakers": len(self.heard),
         }
