@@ -21,9 +21,7 @@ def invoke(*words):
 
 @pytest.fixture(autouse=True)
 def judge(monkeypatch):
-    made = fake_judge()
-    # An untrained model is loud in its own way.
-    monkeypatch.setattr(made.recogniser, "transcribe", lambda waveform: "one two three", raising=False)
+    made = fake_judge("one two three")
     monkeypatch.setattr(Judge, "installed", lambda *_, **__: made)
     return made
 

@@ -16,8 +16,7 @@ from vqspeech_recipes.vctk.judging import JudgeConfig, judge_stage, judged, judg
 
 @pytest.fixture
 def judge(monkeypatch):
-    made = fake_judge()
-    monkeypatch.setattr(made.recogniser, "transcribe", lambda waveform: "one two three", raising=False)
+    made = fake_judge("one two three")
     monkeypatch.setattr(Judge, "installed", lambda *_, **__: made)
     return made
 

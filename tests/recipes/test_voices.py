@@ -92,9 +92,7 @@ def finished(data, tmp_path_factory):
     (folder / "tiny.toml").write_text(TINY)
     words = ["--config", str(folder / "tiny.toml"), "--data-dir", str(data), "--out", str(folder / "voices")]
     with pytest.MonkeyPatch.context() as patch:
-        judge = fake_judge()
-        patch.setattr(judge.recogniser, "transcribe", lambda waveform: "one two three", raising=False)
-        patch.setattr(Judge, "installed", lambda *given, **options: judge)
+        patch.setattr(Judge, "installed", lambda *given, **options: fake_judge("one two three"))
         result = CliRunner().invoke(app, ["recipe", "run", "voices", *words])
     assert result.exit_code == 0, result.output
     return folder / "voices"
