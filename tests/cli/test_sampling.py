@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 
 from vqspeech import audio
 from vqspeech.cli.main import app
+from vqspeech.codec.latents import CodeLatents
 from vqspeech.codec.load import load_speech
-from vqspeech.codec.speech import CodeLatents, stream_number
+from vqspeech.codec.speech import stream_number
 from vqspeech.codes import CodeTable
 from vqspeech.encoding import encode_files
 from vqspeech.sampling import LazyConditions, stream

@@ -18,10 +18,10 @@ from torch import Tensor
 
 from vqspeech.codec.chunks import ChunkEncoder, Key, Waveform
 from vqspeech.codec.intonation import require_intonation
+from vqspeech.codec.latents import CodeLatents
 from vqspeech.config import ModelConfig
 from vqspeech.errors import InputError, PluginError, unknown_name
 from vqspeech.nn.decoders.protocol import Piece, SpeakOptions
-from vqspeech.nn.quantize import Quantizer
 from vqspeech.nn.quantize.fingerprint import codebook_hash
 from vqspeech.nn.vqvae import VQVAE
 from vqspeech.speech import Deliver, Speech, collect
@@ -295,17 +295,3 @@ def _complete(pieces: Iterable[Piece], lengths: Sequence[int], decoder: str) -> 
     for utterance, whole in enumerate(ended):
         if not whole:
             raise fail(utterance)
-
-
-class CodeLatents:
-    """Latents of codes (codebooks, frames), computed slice by slice; a `LatentFrames`."""
-
-    def __init__(self, quantizer: Quantizer, codes: Tensor) -> None:
-        self._quantizer, self._codes = quantizer, codes
-
-    def __len__(self) -> int:
-        return self._codes.shape[1]
-
-    @torch.inference_mode()
-    def __getitem__(self, frames: slice) -> Tensor:
-        return self._quantizer.decode(self._codes[None, :, frames])[0]
