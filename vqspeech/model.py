@@ -73,6 +73,8 @@ def build(config: ModelConfig, speakers: Sequence[str]) -> VQVAE:
             dilations=head_config.dilations,
             loss=head_config.loss,
             pitch=head_config.pitch,
+            loud=head_config.loud,
+            differences=head_config.differences,
             speakers=len(speakers),
         )
     return VQVAE(

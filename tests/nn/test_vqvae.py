@@ -11,6 +11,7 @@ from vqspeech.config import PerturbConfig
 from vqspeech.errors import InputError, PluginError
 from vqspeech.nn.batch import SpeechBatch
 from vqspeech.nn.decoders.mulaw import ZERO_LEVEL, mu_law_encode
+from vqspeech.nn.frame_error import QUIET_WEIGHT
 from vqspeech.nn.quantize.vq import VectorQuantizer
 from vqspeech.nn.share import Share
 
@@ -34,6 +35,29 @@ def test_a_head_that_predicts_from_f0_needs_it():
     assert model.loss(batch).terms["spectral"] != model.loss(higher).terms["spectral"]
     with pytest.raises(InputError, match="F0"):
         model.loss(batch._replace(f0=None))
+
+
+def head_loss(**options):
+    """The head's loss on crops whose later half is quiet, and its gradient for the frames that it predicted."""
+    model, batch = make(head=options), crops()
+    batch = batch._replace(waveform=batch.waveform * torch.linspace(1, 0.01, batch.waveform.shape[1]))
+    model.start(batch, rng())
+    head, slopes = model.spectral_head, []
+    head.output.register_full_backward_hook(lambda module, given, made: slopes.append(made[0]))
+    loss = model.loss(batch, rng()).terms["spectral"]
+    model.loss(batch, rng()).total.backward()
+    target = head.features(batch.waveform).transpose(1, 2)
+    return loss, slopes[0].abs().sum(-1), target
+
+
+def test_a_head_weighs_errors_of_loud_frames_and_of_differences():
+    plain, even, target = head_loss(loss="absolute")
+    _, weighted, _ = head_loss(loss="absolute", loud=2.0)
+    torch.testing.assert_close(weighted / even, torch.sigmoid(2 * target.mean(-1)) + QUIET_WEIGHT, rtol=1e-3, atol=1e-3)
+    more, _, _ = head_loss(loss="absolute", differences=0.5)
+    twice, _, _ = head_loss(loss="absolute", differences=1.0)
+    assert more > plain
+    torch.testing.assert_close(twice - more, more - plain)
 
 
 @VARIANTS

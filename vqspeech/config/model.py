@@ -71,9 +71,11 @@ class SpectralHeadConfig(SpectrumConfig):
     dilations: tuple[int, ...] = ()
     loss: Literal["squared", "absolute"] = "squared"
     pitch: bool = False
+    loud: float = 0.0
+    differences: float = 0.0
 
     def __post_init__(self) -> None:
-        at_least(0, self, "model.spectral", "weight")
+        at_least(0, self, "model.spectral", "weight", "loud", "differences")
         if self.weight > 0:
             at_least(1, self, "model.spectral", "channels")
             require(self.kernel >= 1 and self.kernel % 2 == 1, "model.spectral.kernel: odd, at least 1")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +13,7 @@ from vqspeech.nn.decoders.conditioner import Conditioner
 from vqspeech.nn.decoders.contour import continuous, on_frames
 from vqspeech.nn.decoders.harmonic_network import REFERENCE_LOG_F0, ResidualBlock
 from vqspeech.nn.encoders.spectral import SpectralFeatures
+from vqspeech.nn.frame_error import ErrorKind, frame_errors
 
 SPEAKER_CHANNELS = 64
 """Channels of the speaker embedding of residual blocks."""
@@ -36,6 +36,7 @@ class SpectralHead(nn.Module):
         they say about a sound with their neighbours
     loss : ``"squared"`` or ``"absolute"`` error
     pitch : also predicts from F0, so that codes need not say how high a voice is
+    loud, differences : see `vqspeech.nn.frame_error.frame_errors`
     """
 
     def __init__(
@@ -48,12 +49,15 @@ class SpectralHead(nn.Module):
         kernel: int,
         speakers: int,
         dilations: Sequence[int] = (),
-        loss: Literal["squared", "absolute"] = "squared",
+        loss: ErrorKind = "squared",
         pitch: bool = False,
+        loud: float = 0.0,
+        differences: float = 0.0,
     ) -> None:
         super().__init__()
         self.features = features
         self.loss = loss
+        self.loud, self.differences = loud, differences
         self.needs_pitch = pitch
         self.conditioner = Conditioner(
             channels if dilations else dim,
@@ -74,7 +78,7 @@ class SpectralHead(nn.Module):
             self.frames = nn.ModuleList(ResidualBlock(channels, 5, dilation, 0) for dilation in (1, 2))
 
     def forward(self, z_q: Tensor, waveform: Tensor, speaker: Tensor, mask: Tensor, f0: Tensor | None = None) -> Tensor:
-        """Mean error over valid frames, a scalar.
+        """Weighted mean error over valid frames, a scalar.
 
         Parameters
         ----------
@@ -92,9 +96,8 @@ class SpectralHead(nn.Module):
         predicted = self.output(hidden).float()
         valid = mask.repeat_interleave(self.conditioner.upsampling, 1)
         target = self.features(waveform, valid.sum(1)).transpose(1, 2)
-        difference = predicted - target
-        error = (difference.square() if self.loss == "squared" else difference.abs()).mean(-1)
-        return (error * valid).sum() / valid.sum().clamp_min(1)
+        errors = frame_errors(predicted, target, valid, kind=self.loss, loud=self.loud, differences=self.differences)
+        return errors.sum() / valid.sum().clamp_min(1)
 
     def _with_pitch(self, hidden: Tensor, f0: Tensor | None) -> Tensor:
         """Compute (batch, frames, channels) from frames and F0 (batch, frames at `PITCH_RATE`)."""

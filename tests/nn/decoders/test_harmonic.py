@@ -10,6 +10,7 @@ from vqspeech.nn.decoders import harmonic
 from vqspeech.nn.decoders.contour import continuous, on_frames
 from vqspeech.nn.decoders.excitation import OVERLAP, NoiseStream, plain_shaped, pulses, shaped
 from vqspeech.nn.decoders.harmonic_decoder import harmonic_decoder
+from vqspeech.nn.decoders.mel_loss import MelDistance
 from vqspeech.nn.decoders.protocol import Latents, SpeakOptions
 from vqspeech.testing.decoders.subject import DecoderSubject, Frames
 
@@ -172,6 +173,40 @@ def test_codes_are_not_spent_on_pitch():
     named = decoder.losses(z_q, batch)
     named["spectral"].backward()
     assert z_q.grad is not None
+
+
+def test_the_distance_of_log_mel_frames_counts_changes_and_loud_frames():
+    generator = torch.Generator().manual_seed(0)
+    envelope = (torch.arange(8000) // 800 % 2 * 0.9 + 0.1) * torch.linspace(0.02, 1, 8000)
+    wanted = envelope * torch.randn(2, 8000, generator=generator)
+    steady = envelope.mean() * torch.randn(2, 8000, generator=generator)
+    lengths = torch.tensor([8000, 5001])
+    plain, changes = MelDistance(16000, 0.0), MelDistance(16000, 2.0)
+    for distance in (plain, changes):
+        distance.fit(wanted, lengths)
+    assert (plain(wanted, wanted, lengths) == 0).all()
+    assert (changes(steady, wanted, lengths) > 1.5 * plain(steady, wanted, lengths)).all()
+    louder, quieter = wanted.clone(), wanted.clone()
+    louder[:, 4160:4640] *= 2
+    quieter[:, 160:640] *= 2
+    assert (plain(louder, wanted, lengths) > 1.5 * plain(quieter, wanted, lengths)).all()
+    beyond = wanted.clone()
+    beyond[1, 5440:] = 1
+    assert plain(beyond, wanted, lengths)[1] == 0
+    steady.requires_grad_()
+    changes(steady, wanted, lengths).sum().backward()
+    assert steady.grad.abs().sum() > 0 and steady.grad.isfinite().all()
+
+
+def test_a_weight_of_log_mel_frames_adds_their_distance():
+    z_q, batch = DecoderSubject("harmonic", hop_samples=320, speakers=2, options=SMALL).batch()
+    without, once, twice = (made(mel_weight=weight) for weight in (0.0, 1.0, 2.0))
+    for decoder in (without, once, twice):
+        decoder.start(batch, torch.Generator())
+    terms = [decoder.losses(z_q, batch) for decoder in (without, once, twice)]
+    assert set(terms[1]) - set(terms[0]) == {"mel"}
+    torch.testing.assert_close(terms[2]["mel"], 2 * terms[1]["mel"])
+    assert "mel.features.mean" in once.state_dict() and "mel.features.mean" not in without.state_dict()
 
 
 def test_a_batch_without_f0_is_refused():

@@ -13,7 +13,8 @@ from vqspeech.nn.batch import SpeechBatch, cut_windows
 from vqspeech.nn.decoders.adversary import Adversaries
 from vqspeech.nn.decoders.contour import Contour, continuous, on_frames
 from vqspeech.nn.decoders.excitation import SOURCE_FRAMES, NoiseStream
-from vqspeech.nn.decoders.harmonic_network import PitchNetwork, SpectraNetwork
+from vqspeech.nn.decoders.harmonic_network import PitchNetwork, SpectraNetwork, divisor
+from vqspeech.nn.decoders.mel_loss import MelDistance
 from vqspeech.nn.decoders.protocol import MAIN, Decoder, LatentFrames, Latents, Piece, SpeakOptions
 from vqspeech.nn.decoders.source_filter import SourceFilter, limited
 from vqspeech.nn.decoders.spectral_loss import powers, spectral_distance
@@ -30,13 +31,6 @@ NOISE_BELOW = 1.5
 
 LOG_F0_RANGE = (3.9, 6.2)
 """log F0 is kept within 49 and 493 Hz."""
-
-
-def divisor(number: int, wanted: float) -> int:
-    """Return the divisor of a number whose ratio to `wanted` is nearest to 1."""
-    return min(
-        (part for part in range(1, number + 1) if number % part == 0), key=lambda part: abs(np.log(part / wanted))
-    )
 
 
 class Harmonic(Decoder):
@@ -72,6 +66,8 @@ class Harmonic(Decoder):
         loss_windows: Sequence[int],
         pitch_weight: float,
         sample_rate: int,
+        mel_weight: float = 0.0,
+        mel_differences: float = 0.0,
         adversary_weight: float = 0.0,
         adversary_channels: int = 32,
     ) -> None:
@@ -110,6 +106,8 @@ class Harmonic(Decoder):
         for number, size in enumerate(sizes):
             self.register_buffer(f"loss_window_{number}", torch.hann_window(size), persistent=False)
         self._loss_windows = len(sizes)
+        self.mel_weight = mel_weight
+        self.mel = MelDistance(self.sample_rate, mel_differences) if mel_weight else None
         self.adversary_weight = adversary_weight
         self.adversaries = Adversaries(len(sizes), adversary_channels) if adversary_weight else None
         self._pitch_given = False
@@ -147,6 +145,8 @@ class Harmonic(Decoder):
         bias = self.spectra.output.bias
         assert bias is not None
         bias.copy_(torch.cat([level, level - NOISE_BELOW]))
+        if self.mel is not None:
+            self.mel.fit(waveform, lengths)
         if batch.f0 is None or self._pitch_given or not bool((batch.f0 > 0).any()):
             return
         everybody = batch.f0[batch.f0 > 0].log()
@@ -162,8 +162,8 @@ class Harmonic(Decoder):
         """Compute the terms of windows; see `Decoder.losses`.
 
         A window is decoded on its own, as a crop would be. Each term is a mean over rows, weighted by their samples:
-        ``spectral``; ``pitch`` and ``voicing`` of predicted F0; with adversaries ``fooled`` and ``features``. That of
-        the group ``adversary`` is ``adversary``.
+        ``spectral``; ``mel``, if it has a weight; ``pitch`` and ``voicing`` of predicted F0; with adversaries
+        ``fooled`` and ``features``. That of the group ``adversary`` is ``adversary``.
 
         Raises
         ------
@@ -196,6 +196,8 @@ class Harmonic(Decoder):
             "pitch": self.pitch_weight * pitch,
             "voicing": self.pitch_weight * voicing,
         }
+        if self.mel is not None:
+            terms["mel"] = self.mel_weight * self.mel(made, target, lengths)
         if self.adversaries is not None:
             fooled = self.adversaries.fooled(made, target, lengths, windows)
             terms["fooled"] = self.adversary_weight * fooled.adversarial

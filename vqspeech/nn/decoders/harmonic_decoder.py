@@ -23,6 +23,8 @@ def harmonic_decoder(
     pitch_dilations: Sequence[int] = (1, 2, 4),
     loss_windows: Sequence[int] = (16, 32, 64),
     pitch_weight: float = 0.5,
+    mel_weight: float = 0.0,
+    mel_differences: float = 2.0,
     output_rate: int = 0,
     adversary_weight: float = 0.0,
     adversary_channels: int = 32,
@@ -37,6 +39,9 @@ def harmonic_decoder(
     pitch_channels, pitch_dilations : see `vqspeech.nn.decoders.harmonic_network.PitchNetwork`
     loss_windows : windows of the spectral loss, in milliseconds
     pitch_weight : weight of the losses of predicted F0 and voicing
+    mel_weight : weight of the error of 80 log-mel bands; 0 for none
+    mel_differences : what the error of their differences over 20 ms counts beside it, see
+        `vqspeech.nn.frame_error.frame_errors`
     output_rate : rate of the speech in Hz, for example 48000; 0 for that of the encoded waveform. The hop must be a
         whole number of samples at this rate
     adversary_weight : weight of the losses from adversaries (`vqspeech.nn.decoders.adversary`), which are trained
@@ -56,7 +61,13 @@ def harmonic_decoder(
         "adversary_channels": adversary_channels,
     }
     at_least(1, counts, TABLE, *counts)
-    amounts = {"pitch_weight": pitch_weight, "output_rate": output_rate, "adversary_weight": adversary_weight}
+    amounts = {
+        "pitch_weight": pitch_weight,
+        "mel_weight": mel_weight,
+        "mel_differences": mel_differences,
+        "output_rate": output_rate,
+        "adversary_weight": adversary_weight,
+    }
     at_least(0, amounts, TABLE, *amounts)
     rate = output_rate or latents.sample_rate
     require(rate >= latents.sample_rate, f"{TABLE}.output_rate: at least model.sample_rate, {latents.sample_rate}")
@@ -84,6 +95,8 @@ def harmonic_decoder(
         loss_windows=loss_windows,
         pitch_weight=pitch_weight,
         sample_rate=rate,
+        mel_weight=mel_weight,
+        mel_differences=mel_differences,
         adversary_weight=adversary_weight,
         adversary_channels=adversary_channels,
     )

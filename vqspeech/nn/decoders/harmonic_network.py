@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -12,6 +13,13 @@ from vqspeech.nn.decoders.contour import Contour
 
 REFERENCE_LOG_F0 = 5.0
 """log F0, of 148 Hz, from which the network's input is counted."""
+
+
+def divisor(number: int, wanted: float) -> int:
+    """Return the divisor of a number whose ratio to `wanted` is nearest to 1."""
+    return min(
+        (part for part in range(1, number + 1) if number % part == 0), key=lambda part: abs(math.log(part / wanted))
+    )
 
 
 def expand(x: Tensor, count: int) -> Tensor:
