@@ -127,6 +127,18 @@ def test_it_asks_for_recordings():
         resolve_settings(RecipeRequest(name="voices", out=Path("out")))
 
 
+def test_a_decoder_of_the_codes_has_no_options_of_the_other(data, tmp_path):
+    """The codes' training is then the same, whatever decoder is trained afterwards."""
+    (tmp_path / "tiny.toml").write_text(TINY)
+    decoder = ("codes.model.decoder.name=harmonic", "codes.model.decoder.channels=4", "model.decoder.mel_weight=1.0")
+    request = RecipeRequest(
+        name="voices", out=tmp_path, data_dir=data, config=tmp_path / "tiny.toml", overrides=decoder
+    )
+    settings = resolve_settings(request)
+    assert settings.codes.model.decoder == {"name": "harmonic", "channels": 4}
+    assert settings.values["model"]["decoder"]["mel_weight"] == 1.0
+
+
 def test_nobody_who_is_evaluated_is_in_the_shipped_preset_s_training():
     values = tomllib.loads((resources.files("vqspeech_recipes.voices") / "voices.toml").read_text())
     trained = {Path(part["folder"]).name for part in values["corpus"]["options"]["parts"]}

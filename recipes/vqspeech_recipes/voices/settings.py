@@ -84,6 +84,14 @@ def resolve_settings(request: RecipeRequest) -> VoicesSettings:
     evaluate = parse(EvaluateConfig, values.pop("evaluate", {}), "evaluate.")
     publish = parse(PublishConfig, values.pop("publish", {}), "publish.")
     own = values.pop("codes", {})
-    codes = runs.checked(merge(values, own))
+    codes = runs.checked(merge(_without_replaced(values, own), own))
     values = {**values, "model": {key: table for key, table in values["model"].items() if key not in CODES}}
     return VoicesSettings(codes=codes, values=values, evaluate=evaluate, publish=publish, data_dir=resolved.data_dir)
+
+
+def _without_replaced(values: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Return values without the decoder, if the training of codes has one of its own: options of one are not mixed."""
+    if "decoder" not in own.get("model", {}):
+        return values
+    model = {name: table for name, table in values.get("model", {}).items() if name != "decoder"}
+    return {**values, "model": model}
