@@ -3,7 +3,15 @@ from collections import Counter
 import pytest
 
 from vqspeech.alignment.base import SILENCE, Alignment, Interval
-from vqspeech.alignment.inventories import INVENTORIES, MANNERS, PHONES_61, manner, named, recognise
+from vqspeech.alignment.inventories import (
+    INVENTORIES,
+    MANNERS,
+    PHONES_61,
+    label_doubts,
+    manner,
+    named,
+    recognise,
+)
 from vqspeech.errors import UnknownNameError
 
 TIMIT, ARPABET, MFA = (INVENTORIES[name] for name in ("timit-39", "arpabet-39", "mfa-41"))
@@ -96,3 +104,30 @@ def test_an_unknown_inventory_lists_the_known():
 def test_phones_of_three_alphabets_have_a_manner(phone, expected):
     assert manner(phone) == expected
     assert expected in MANNERS
+
+
+def alignments(labels):
+    return {"u": Alignment(tuple(Interval(float(i), i + 1.0, label) for i, label in enumerate(labels)))}
+
+
+@pytest.mark.parametrize("labels", [PHONES_61, CMU_STRESSED, MFA_IPA])
+def test_labels_of_a_known_inventory_raise_no_doubt(labels):
+    assert label_doubts(alignments(labels)) == ()
+
+
+def test_labels_of_no_inventory_and_hundreds_of_labels_are_doubted():
+    (doubt,) = label_doubts(alignments(["1", "45", "45"]))
+    assert "No inventory" in doubt and "2 different labels" in doubt and "'45', '1'" in doubt
+    words = alignments([f"word{number}" for number in range(500)])
+    assert [("No inventory" in doubt, "500 different" in doubt) for doubt in label_doubts(words)] == [
+        (True, True), (False, True),
+    ]  # fmt: skip
+    (doubt,) = label_doubts(words, "as-written")
+    assert "500 different labels" in doubt
+    assert label_doubts(alignments(["1", "45"]), "as-written") == ()
+
+
+def test_labels_that_the_named_inventory_does_not_know_are_doubted():
+    (doubt,) = label_doubts(alignments(["aa", "HH_B", "HH_B", "T_E"]), "arpabet-39")
+    assert "3 of 4 intervals" in doubt and "arpabet-39" in doubt and "'HH_B'" in doubt
+    assert label_doubts(alignments([*CMU_STRESSED, "xx"]), "arpabet-39") == ()

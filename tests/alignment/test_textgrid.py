@@ -195,3 +195,47 @@ def test_praatio_reads_what_is_written_and_the_other_way_round(tmp_path, form):
     reread = praatio.openTextgrid(str(again), includeEmptyIntervals=True)
     for name in ("words", "clicks", "phones"):
         assert reread.getTier(name).entries == theirs.getTier(name).entries
+
+
+HEAD = 'File type = "ooTextFile"\nObject class = "TextGrid"\n'
+
+
+@pytest.mark.parametrize(
+    "tail", ["1" * 10**6 + "x", "1." * 10**5, "1e" * 10**5, '"' * 100_001, "!" * 10**5, "<a" * 10**5]
+)
+def test_any_text_is_read_in_linear_time(tmp_path, tail):
+    """With quadratic time each of these takes minutes."""
+    (tmp_path / "a.TextGrid").write_text(HEAD + tail)
+    with pytest.raises(InputError, match="truncated"):
+        read_textgrid(tmp_path / "a.TextGrid")
+
+
+@pytest.mark.parametrize("number", ["1e999", "1" * 400, "-1", "0.5", "1e30"])
+def test_sizes_out_of_range_are_refused_with_their_line(tmp_path, number):
+    (tmp_path / "a.TextGrid").write_text(f"{HEAD}0\n1\n<exists>\n{number}\n")
+    with pytest.raises(InputError, match=r"a\.TextGrid, line 6: .* is no number of tiers"):
+        read_textgrid(tmp_path / "a.TextGrid")
+
+
+def test_times_out_of_range_are_refused_with_their_line(tmp_path):
+    (tmp_path / "a.TextGrid").write_text(f"{HEAD}0\n1e999\n")
+    with pytest.raises(InputError, match=r"a\.TextGrid, line 4: 1e999 is out of range"):
+        read_textgrid(tmp_path / "a.TextGrid")
+
+
+def test_decimal_commas_and_chronological_files_are_named(tmp_path):
+    path = tmp_path / "a.TextGrid"
+    write_textgrid(path, [Tier("phones", ((0.0, 0.5, "a"), (0.5, 1.0, "b")))], 1.0)
+    path.write_text(path.read_text().replace("0.5", "0,5"))
+    with pytest.raises(InputError, match=r"decimal points, not commas: 0,5"):
+        read_textgrid(path)
+    path.write_text('"Praat chronological TextGrid text file"\n0 1.5   ! Time domain.\n')
+    with pytest.raises(InputError, match=r"chronological.*Save as text file"):
+        read_textgrid(path)
+
+
+def test_a_comment_ends_with_its_line_whatever_ends_the_line(tmp_path):
+    text = f'{HEAD}0 1 ! domain\n<exists> 1\n"IntervalTier" "phones" 0 1 1 ! one\n0 1 "a"\n'
+    for end in ("\n", "\r\n", "\r"):
+        (tmp_path / "a.TextGrid").write_bytes(text.replace("\n", end).encode())
+        assert [phone.label for phone in read_textgrid(tmp_path / "a.TextGrid").phones] == ["a"]

@@ -30,6 +30,8 @@ def test_times_are_seconds_silences_join_and_q_leaves_a_gap(tmp_path):
         ("a b c\n", "line 1.*first_sample end_sample phone"),
         ("1600 0 aa\n", "impossible"),
         ("0 1600 aa\n800 2400 b\n", "overlaps"),
+        (f"0 {'9' * 400} aa\n", "line 1"),
+        (f"0 {'9' * 15} aa\n", "impossible"),
     ],
 )
 def test_broken_files_are_refused_with_the_place(tmp_path, text, message):

@@ -8,6 +8,15 @@ from dataclasses import dataclass
 SILENCE = "sil"
 """The label into which readers fold pauses, silent closures and non-speech."""
 
+SILENCE_LABELS = frozenset({"", "sil", "sp", "pau", "pause", "h#", "#", "#h", "epi", "<eps>", "<sil>", "<p>", "_", "-"})
+"""Labels that aligners write for silence, lower case."""
+
+
+def silence_folded(label: str) -> str:
+    """Return the label, or `SILENCE` for any of `SILENCE_LABELS`."""
+    label = label.strip()
+    return SILENCE if label.lower() in SILENCE_LABELS else label
+
 
 @dataclass(frozen=True)
 class Interval:

@@ -57,6 +57,9 @@ _MFA_IPA = {
 # The Montreal Forced Aligner writes a glottal stop for a glottalised /t/.
 _MFA_IPA["ʔ"] = "t"
 
+MANY_LABELS = 100
+"""No language has more phones that an inventory tells apart; more labels are words, or phones with their context."""
+
 MANNERS = ("vowel", "approximant", "nasal", "fricative", "stop", "other", "silence")
 """Classes by which figures order and colour phones; see `manner`."""
 
@@ -206,6 +209,45 @@ def fold_all(
         chosen = guess
     unknown = {label: n for label, n in label_counts(alignments.values()).items() if not chosen.knows(label)}
     return {key: chosen.fold_alignment(item) for key, item in alignments.items()}, chosen.name, unknown
+
+
+def label_doubts(alignments: Mapping[str, Alignment], inventory: str = AUTO) -> tuple[str, ...]:
+    """Say in sentences why the labels of alignments may not be the phones that they are scored as.
+
+    That is so when no inventory is recognised in them, when the one given does not know them, and when there are more
+    than `MANY_LABELS`.
+
+    Parameters
+    ----------
+    inventory : as in `fold_all`
+
+    Raises
+    ------
+    UnknownNameError : an unknown inventory
+    """
+    counts = label_counts(alignments.values())
+    chosen = recognise(counts) if inventory == AUTO else None if inventory == AS_WRITTEN else named(inventory)
+    strange = Counter({label: n for label, n in counts.items() if chosen is None or not chosen.knows(label)})
+    if not strange:
+        return ()
+    examples = ", ".join(repr(label[:40]) for label, _ in strange.most_common(4))
+    doubts = []
+    if chosen is None and inventory == AUTO:
+        doubts.append(
+            f"No inventory of phones is recognised in the {len(counts)} different labels (most often {examples}): they "
+            "are scored as written, and accuracies are not comparable with those of other labels. --phones names one."
+        )
+    elif chosen is not None and strange.total() > (1 - _KNOWN_SHARE) * counts.total():
+        doubts.append(
+            f"{strange.total()} of {counts.total()} intervals have labels that {chosen.name} does not know "
+            f"(most often {examples}): they are scored as written."
+        )
+    if len(strange) > MANY_LABELS:
+        doubts.append(
+            f"{len(strange)} different labels are scored as phones (most often {examples}): are they words, or phones "
+            "with their context?"
+        )
+    return tuple(doubts)
 
 
 def manner(phone: str) -> str:

@@ -13,18 +13,21 @@ from pathlib import Path
 from typing import Literal
 
 from vqspeech.alignment.base import Alignment
-from vqspeech.alignment.intervals import read_text, silence_folded, to_alignment
+from vqspeech.alignment.intervals import LONGEST_S, number_of, read_text, silence_folded, to_alignment
 from vqspeech.errors import InputError
 
 PHONE_TIERS = ("phones", "phone", "phonemes", "phoneme", "segments", "mau")
 """Names that common aligners give to phone tiers, lower case; ``speaker - phones`` counts too."""
 
+# Possessive, so that every text is read in linear time.
 _TOKEN = re.compile(
-    r'"(?P<string>(?:[^"]|"")*)"'
-    r"|(?P<comment>![^\n]*)"
-    r"|(?<!\S)(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?!\S)"
-    r"|(?P<flag><\w+>)"
+    r'"(?P<string>[^"]*+(?:""[^"]*+)*+)"'
+    r'|(?P<open>")'
+    r"|(?P<comment>![^\r\n]*+)"
+    r'|(?P<word>[^\s"!]++)'
 )
+_DECIMAL_COMMA = re.compile(r"[-+]?[0-9]++,[0-9]++")
+_MOST_ITEMS = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -58,20 +61,22 @@ def read_tiers(path: Path) -> tuple[Tier, ...]:
 
     Raises
     ------
-    InputError : unreadable, not a TextGrid, or truncated
+    InputError : unreadable, not a TextGrid, truncated, or with times and sizes out of range
     """
     text = read_text(path)
     if text.startswith("ooBinaryFile"):
         raise InputError(f"{path}: a binary TextGrid; in Praat choose Save > Save as text file")
+    if "chronological TextGrid" in text[:200]:
+        raise InputError(f"{path}: a chronological TextGrid; in Praat choose Save > Save as text file")
     values = _Values(path, text)
     if "TextGrid" not in (values.string(), values.string()):
         raise InputError(f"{path}: not a Praat TextGrid text file")
     values.number(), values.number()
     tiers: list[Tier] = []
-    for _ in range(int(values.number())):
+    for _ in range(values.size()):
         kind, name = values.string(), values.string()
         values.number(), values.number()
-        size = int(values.number())
+        size = values.size()
         if kind == "IntervalTier":
             tiers.append(Tier(name, tuple((values.number(), values.number(), values.string()) for _ in range(size))))
         elif kind == "TextTier":
@@ -181,20 +186,58 @@ class _Values:
     """The values of a Praat text file, one after the other."""
 
     def __init__(self, path: Path, text: str) -> None:
-        self._path = path
-        self._tokens = (match for match in _TOKEN.finditer(text) if match["comment"] is None and match["flag"] is None)
+        self._path, self._text = path, text
+        self._matches = _TOKEN.finditer(text)
+        self._skipped = ""
 
     def number(self) -> float:
-        return float(self._next("number"))
+        """Return the next value, a number of seconds."""
+        match = self._next("number")
+        value = number_of(match[0])
+        if not -LONGEST_S <= value <= LONGEST_S:
+            raise InputError(f"{self._at(match)}: {match[0][:40]} is out of range for a time in seconds")
+        return value
+
+    def size(self) -> int:
+        """Return the next value, a number of items."""
+        match = self._next("number")
+        value = number_of(match[0])
+        if not (0 <= value <= _MOST_ITEMS and value == int(value)):
+            raise InputError(f"{self._at(match)}: {match[0][:40]} is no number of tiers, intervals or points")
+        return int(value)
 
     def string(self) -> str:
-        return self._next("string").replace('""', '"')
+        """Return the next value, a text."""
+        return self._next("string")["string"].replace('""', '"')
 
-    def _next(self, kind: str) -> str:
-        match = next(self._tokens, None)
-        if match is None:
-            raise InputError(f"{self._path}: truncated TextGrid: it ends where a {kind} is expected")
-        value = match[kind]
-        if value is None:
-            raise InputError(f"{self._path}: not a TextGrid: found {match[0]!r} where a {kind} is expected")
-        return str(value)
+    def _next(self, kind: str) -> re.Match[str]:
+        for match in self._matches:
+            if match["open"] is not None:
+                raise InputError(f"{self._at(match)}: truncated TextGrid: a quote is opened and never closed")
+            found = self._kind(match)
+            if found == kind:
+                return match
+            if found is not None:
+                comma = f"; write decimal points, not commas: {self._skipped}" if self._skipped else ""
+                raise InputError(
+                    f"{self._at(match)}: not a TextGrid: found {match[0][:60]!r} where a {kind} is expected{comma}"
+                )
+        raise InputError(f"{self._path}: truncated TextGrid: it ends where a {kind} is expected")
+
+    def _kind(self, match: re.Match[str]) -> str | None:
+        """Return ``"string"``, ``"number"`` when it stands free, or None for what Praat's reader skips."""
+        if match["string"] is not None:
+            return "string"
+        around = self._text[max(0, match.start() - 1) : match.start()] + self._text[match.end() : match.end() + 1]
+        if match["word"] is None or around.strip():
+            return None
+        try:
+            number_of(match[0])
+        except ValueError:
+            self._skipped = match[0] if _DECIMAL_COMMA.fullmatch(match[0]) else self._skipped
+            return None
+        return "number"
+
+    def _at(self, match: re.Match[str]) -> str:
+        before = self._text[: match.start()]
+        return f"{self._path}, line {1 + max(before.count(end) for end in (chr(10), chr(13)))}"

@@ -6,12 +6,15 @@ class and is removed, so that its frames are not scored.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from vqspeech.alignment.base import Alignment, Interval
-from vqspeech.alignment.intervals import read_text, to_alignment
+from vqspeech.alignment.intervals import LONGEST_S, fields_of, to_alignment
 from vqspeech.alignment.inventories import INVENTORIES
 from vqspeech.errors import InputError
+
+_SAMPLE = re.compile(r"[-+]?[0-9]{1,15}")
 
 
 def read_phn(path: Path, *, sample_rate: int = 16000, fold: bool = True) -> Alignment:
@@ -41,11 +44,11 @@ def read_wrd(path: Path, *, sample_rate: int = 16000) -> tuple[Interval, ...]:
 
     Raises
     ------
-    InputError : an unreadable file, a malformed line, or a word that ends before it starts
+    InputError : an unreadable file, a malformed line, or a word at impossible times
     """
     words = sorted((Interval(*row) for row in _rows(path, sample_rate)), key=lambda word: word.start_s)
     for word in words:
-        if word.start_s < 0 or word.end_s < word.start_s:
+        if not 0 <= word.start_s <= word.end_s <= LONGEST_S:
             raise InputError(f"{path}: word {word.label!r} from {word.start_s} s to {word.end_s} s is impossible")
     return tuple(words)
 
@@ -53,12 +56,16 @@ def read_wrd(path: Path, *, sample_rate: int = 16000) -> tuple[Interval, ...]:
 def _rows(path: Path, sample_rate: int) -> list[tuple[float, float, str]]:
     kind = path.suffix.lower().lstrip(".")
     rows: list[tuple[float, float, str]] = []
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
-        if not (fields := line.split()):
-            continue
+    for number, fields in fields_of(path):
         try:
-            rows.append((int(fields[0]) / sample_rate, int(fields[1]) / sample_rate, fields[2]))
+            rows.append((_sample(fields[0]) / sample_rate, _sample(fields[1]) / sample_rate, fields[2]))
         except (ValueError, IndexError):
-            label = "word" if kind == "wrd" else "phone"
-            raise InputError(f"{path}, line {number}: {line!r} is not 'first_sample end_sample {label}'") from None
+            label, shown = "word" if kind == "wrd" else "phone", " ".join(fields)[:60]
+            raise InputError(f"{path}, line {number}: {shown!r} is not 'first_sample end_sample {label}'") from None
     return rows
+
+
+def _sample(text: str) -> int:
+    if not _SAMPLE.fullmatch(text):
+        raise ValueError(text)
+    return int(text)

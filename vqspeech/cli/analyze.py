@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vqspeech.alignment.base import Alignment
     from vqspeech.analysis.contract import AnalysisContext, AnalysisResult
     from vqspeech.config import CorpusConfig
+    from vqspeech.corpora.alignments import FoundAlignments
     from vqspeech.corpora.base import Corpus
 
 
@@ -180,12 +181,8 @@ def _alignments(speech: Corpus, place: Path | None, aligner: str | None, out: Pa
     else:
         matched = find(place, speech.utterances)
         aligned, unread = matched.alignments, [f"{key}: {why}" for key, why in matched.skipped.items()]
-        if matched.others:
-            typer.echo(
-                f"{len(matched.others)} alignments in {place} match no utterance of this corpus, "
-                f"the first: {matched.others[0]!r}",
-                err=True,
-            )
+        for line in _matching(matched):
+            typer.echo(f"{place}: {line}", err=True)
     bare = [utterance for utterance in speech.utterances if utterance.id not in aligned]
     if aligner is not None and bare:
         report = reporter("align")
@@ -202,6 +199,24 @@ def _alignments(speech: Corpus, place: Path | None, aligner: str | None, out: Pa
     if len(unread) > 5:
         typer.echo(f"{len(unread)} alignments could not be used in all", err=True)
     return aligned
+
+
+def _matching(found: FoundAlignments) -> Iterator[str]:
+    """Yield a line for each kind of alignment that is not surely of one utterance."""
+    if strangers := [name for name in found.others if name not in found.ambiguous]:
+        yield f"{len(strangers)} alignments match no utterance of this corpus, the first: {strangers[0]!r}"
+    if found.ambiguous:
+        name, ids = next(iter(found.ambiguous.items()))
+        yield (
+            f"{len(found.ambiguous)} alignments fit several utterances equally well and are not used, the first: "
+            f"{name!r} ({', '.join(ids[:3])}); put each into a folder named like that of its recording"
+        )
+    if found.doubtful:
+        name, key = next(iter(found.doubtful.items()))
+        yield (
+            f"{len(found.doubtful)} alignments are used although their folder is not in the path of the recording, "
+            f"the first: {name!r} for {key}"
+        )
 
 
 def _folders(runs: list[str], out: Path | None) -> list[Path | None]:

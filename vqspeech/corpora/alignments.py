@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
 from vqspeech.alignment.base import Alignment
 from vqspeech.alignment.ctm import read_ctm_utterances
+from vqspeech.corpora.alignment_names import assign
 from vqspeech.corpora.base import Corpus, Utterance
 from vqspeech.errors import InputError, PluginError
 from vqspeech.registry import contracts, lookup
@@ -46,21 +47,58 @@ def read_alignment(path: Path) -> Alignment:
     return alignment
 
 
-def beside(audio_files: Iterable[Path]) -> dict[Path, Path]:
-    """Map audio files to the alignment of the same folder and stem, by preference of endings."""
-    suffixes = list(formats_by_suffix())
-    listings: dict[Path, dict[tuple[str, str], Path]] = {}
-    matches: dict[Path, Path] = {}
+def read_first(paths: Iterable[Path]) -> tuple[Alignment | None, dict[Path, str]]:
+    """Read the first usable of several alignments of one utterance.
+
+    Parameters
+    ----------
+    paths : files, by preference
+
+    Returns
+    -------
+    the alignment, None without a usable one, and the reason for each file before it that could not be used and for
+    each one after it that could have been
+
+    Raises
+    ------
+    PluginError, FailedPluginError : a plugin's reader that breaks its contract, or fails
+    """
+    alignment: Alignment | None = None
+    used, unused = Path(), {}
+    for path in paths:
+        try:
+            other = read_alignment(path)
+        except PluginError:
+            raise
+        except InputError as error:
+            if alignment is None:
+                unused[path] = str(error).removeprefix(str(path)).lstrip(":, ")
+            continue
+        if alignment is None:
+            alignment, used = other, path
+        else:
+            unused[path] = f"{used.name} beside it is used"
+    return alignment, unused
+
+
+def beside(audio_files: Iterable[Path]) -> dict[Path, tuple[Path, ...]]:
+    """Map audio files to the alignments of the same folder and stem, by preference of endings.
+
+    Case does not matter, except where names in a folder differ in nothing else.
+    """
+    preference = list(formats_by_suffix())
+    listings: dict[Path, dict[str, list[Path]]] = {}
+    matches: dict[Path, tuple[Path, ...]] = {}
     for audio_file in audio_files:
         folder = audio_file.parent
         if folder not in listings:
-            aligned = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in suffixes]
-            listings[folder] = {(path.stem.lower(), path.suffix.lower()): path for path in aligned}
-        for suffix in suffixes:
-            match = listings[folder].get((audio_file.stem.lower(), suffix))
-            if match is not None:
-                matches[audio_file] = match
-                break
+            listing = listings[folder] = defaultdict(list)
+            for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in preference):
+                listing[path.stem.lower()].append(path)
+        own = listings[folder].get(audio_file.stem.lower(), [])
+        own = [path for path in own if path.stem == audio_file.stem] or own
+        if len({path.stem for path in own}) == 1:
+            matches[audio_file] = tuple(sorted(own, key=lambda path: preference.index(path.suffix.lower())))
     return matches
 
 
@@ -72,72 +110,90 @@ class FoundAlignments:
     ----------
     alignments : utterance id -> alignment
     skipped : file or utterance -> why it could not be used
-    others : names of alignments that match no utterance of the corpus
+    others : names of alignments that belong to no utterance of the corpus
+    ambiguous : those of `others` that fit several utterances equally well -> the ids of these
+    doubtful : names of alignments with a folder that the path of their utterance does not have -> its id
     """
 
     alignments: dict[str, Alignment]
     skipped: dict[str, str]
     others: tuple[str, ...] = ()
+    ambiguous: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    doubtful: Mapping[str, str] = field(default_factory=dict)
 
 
 def find(place: Path, utterances: Sequence[Utterance]) -> FoundAlignments:
     """Read alignments from a folder (as of the Montreal Forced Aligner) or from a CTM file.
 
-    An alignment belongs to the utterance of that id, else to the one whose speaker or folder and file name match
-    (``p225/p225_001.TextGrid``), else to the only one whose audio file has its name. Case does not matter.
+    An alignment belongs to the utterance that shares the most of its path, from the file name upwards: the name of the
+    file or the id, the folder or speaker (``p225/p225_001.TextGrid``), the folders above. What fits several utterances
+    equally well belongs to none. Of several alignments of an utterance the one that shares the most is used, and none
+    of several that share as much; of files that differ in their ending only, the first usable one by preference.
 
     Raises
     ------
     InputError : a missing place, no file of a registered format, or no match with any utterance
     """
-    read: dict[str, Callable[[], Alignment]]
+    skipped: dict[str, str] = {}
+    read: dict[str, Callable[[], Alignment | None]]
     if place.is_dir():
-        suffixes = formats_by_suffix()
-        files = sorted(path for path in place.rglob("*") if path.suffix.lower() in suffixes)
-        read = {str(path.relative_to(place).with_suffix("")): partial(read_alignment, path) for path in files}
-        if not files:
-            raise InputError(f"{place}: holds no alignments; looked for files ending in {', '.join(suffixes)}")
+        read = _readers(place, skipped)
+        base = place.absolute()
     elif place.suffix.lower() == ".ctm" and place.is_file():
-        everyone = read_ctm_utterances(place)
+        everyone = read_ctm_utterances(place, skipped)
         read = {name: partial(everyone.__getitem__, name) for name in everyone}
+        base = Path()
     else:
         raise InputError(f"{place}: neither a folder of alignments nor a .ctm file")
-    keys = _keys(utterances)
+    found = assign(list(read), base, utterances)
+    skipped |= {
+        key: f"has {len(names)} alignments, {', '.join(names[:3])}; keep one" for key, names in found.twice.items()
+    }
     alignments: dict[str, Alignment] = {}
-    skipped: dict[str, str] = {}
-    others: list[str] = []
-    for name, load in read.items():
-        parts = Path(name.lower()).parts
-        key = next((keys[k] for k in ("/".join(parts[-2:]), parts[-1]) if k in keys), None)
-        if key is None:
-            others.append(name)
-            continue
-        try:
-            alignments[key] = load()
-        except PluginError:
-            raise
-        except InputError as error:
-            skipped[name] = str(error)
+    for name, key in found.owners.items():
+        alignment = read[name]()
+        if alignment is not None:
+            alignments[key] = alignment
     if not alignments:
+        why = "; ".join(f"{name}: {reason}" for name, reason in list(skipped.items())[:2])
         raise InputError(
             f"{place}: none of its {len(read)} alignments belongs to an utterance of this corpus "
-            f"({len(skipped)} could not be read); it has {', '.join([*others, *skipped][:3])}, "
+            f"({len(found.ambiguous)} fit several, {len(skipped)} could not be used{why and f': {why}'}); "
+            f"it has {', '.join([*found.others, *skipped][:3])}, "
             f"the corpus {', '.join(u.id for u in utterances[:3])}"
         )
-    return FoundAlignments(alignments=alignments, skipped=skipped, others=tuple(others))
+    return FoundAlignments(
+        alignments=alignments,
+        skipped=skipped,
+        others=found.others,
+        ambiguous=found.ambiguous,
+        doubtful={name: found.owners[name] for name in found.doubtful if found.owners[name] in alignments},
+    )
 
 
-def _keys(utterances: Sequence[Utterance]) -> dict[str, str]:
-    """Map possible names of an utterance's alignment to its id, except ambiguous names."""
-    stems = Counter(utterance.path.stem.lower() for utterance in utterances)
-    keys: dict[str, str] = {}
-    for utterance in utterances:
-        stem = utterance.path.stem.lower()
-        keys[f"{utterance.path.parent.name.lower()}/{stem}"] = utterance.id
-        keys[f"{utterance.speaker.lower()}/{stem}"] = utterance.id
-        if stems[stem] == 1:
-            keys.setdefault(stem, utterance.id)
-    return keys | {utterance.id.lower(): utterance.id for utterance in utterances}
+def _readers(folder: Path, skipped: dict[str, str]) -> dict[str, Callable[[], Alignment | None]]:
+    """Map names of alignments below a folder to their readers, which note in `skipped` what is not used.
+
+    Raises
+    ------
+    InputError : no file of a registered format
+    """
+    preference = list(formats_by_suffix())
+    files: dict[str, list[Path]] = defaultdict(list)
+    for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in preference and not path.is_dir()):
+        files[str(path.relative_to(folder).with_suffix(""))].append(path)
+    if not files:
+        raise InputError(f"{folder}: holds no alignments; looked for files ending in {', '.join(preference)}")
+
+    def read(name: str, paths: list[Path]) -> Alignment | None:
+        alignment, unused = read_first(sorted(paths, key=lambda path: preference.index(path.suffix.lower())))
+        if alignment is None:
+            skipped[name] = "; ".join(f"{path.name}: {reason}" for path, reason in unused.items())
+        else:
+            skipped.update({str(path.relative_to(folder)): reason for path, reason in unused.items()})
+        return alignment
+
+    return {name: partial(read, name, paths) for name, paths in files.items()}
 
 
 def make(

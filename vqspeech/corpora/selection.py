@@ -12,7 +12,7 @@ from typing import Literal, get_args
 from vqspeech import audio
 from vqspeech.alignment.base import Alignment
 from vqspeech.corpora.base import Corpus, Split, Utterance, split_of
-from vqspeech.errors import AudioError, CorpusError, InputError, VQSpeechError, unknown_name
+from vqspeech.errors import AudioError, CorpusError, FailedPluginError, InputError, PluginError, unknown_name
 
 SplitBy = Literal["utterance", "speaker", "text"]
 Speakers = int | Sequence[str] | None
@@ -26,7 +26,7 @@ class Recording:
     ----------
     id, path, speaker, text : as in `Utterance`
     split : the corpus's own split; None assigns it by hash
-    alignment : a file with phones, or None
+    alignment : a file with phones, several by preference, or None
     """
 
     id: str
@@ -34,7 +34,7 @@ class Recording:
     speaker: str
     text: str | None = None
     split: Split | None = None
-    alignment: Path | None = None
+    alignment: Path | tuple[Path, ...] | None = None
 
 
 def assemble(
@@ -173,12 +173,14 @@ def _utterance(recording: Recording, split_by: SplitBy, skipped: dict[str, str])
         return None
     alignment: Alignment | None = None
     if recording.alignment is not None:
-        from vqspeech.corpora.alignments import read_alignment
+        from vqspeech.corpora.alignments import read_first
 
+        files = (recording.alignment,) if isinstance(recording.alignment, Path) else recording.alignment
         try:
-            alignment = read_alignment(recording.alignment)
-        except VQSpeechError as error:
-            skipped[str(recording.alignment)] = f"alignment not used: {_reason(recording.alignment, error)}"
+            alignment, unused = read_first(files)
+        except (PluginError, FailedPluginError) as error:
+            unused = {files[0]: _reason(files[0], error)}
+        skipped.update({str(path): f"alignment not used: {reason}" for path, reason in unused.items()})
     return Utterance(
         id=recording.id,
         path=recording.path,

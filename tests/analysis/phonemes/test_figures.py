@@ -7,6 +7,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from vqspeech.alignment.base import Alignment, Interval
+from vqspeech.analysis.figures import charts, spectrograms
+from vqspeech.analysis.figures.style import new_figure, save_both
 from vqspeech.analysis.phonemes import figures
 from vqspeech.report.images import save_figure
 
@@ -30,6 +32,34 @@ def test_every_figure_is_light_and_a_png(tmp_path: Path) -> None:
         path = save_figure(figure, tmp_path / f"{name}.png")
         assert path.read_bytes().startswith(b"\x89PNG"), name
         assert path.stat().st_size < 120_000, name
+
+
+def test_labels_are_drawn_as_they_are_written_and_never_as_formulas(tmp_path: Path) -> None:
+    labels = ["$x^$", "$a_{$", r"$\frac$", "<b>&"]
+    rng = np.random.default_rng(0)
+    counts = rng.integers(1, 9, (12, 4))
+    alignment = Alignment(tuple(Interval(i / 4, (i + 1) / 4, label) for i, label in enumerate(labels)))
+    for name, figure in {
+        "matrix": figures.code_phone_matrix(counts, labels),
+        "projection": figures.codebook_projection(rng.normal(size=(12, 8)), counts, labels),
+        "confusion": figures.confusion_matrix(rng.integers(1, 9, (4, 4)), labels),
+        "recall": figures.recall_bars(dict.fromkeys(labels, 0.5), dict.fromkeys(labels, 3)),
+        "accuracy": charts.accuracy_bars([(label, 0.5) for label in labels]),
+        "codes": spectrograms.codes_and_phones(
+            rng.normal(size=16000).astype(np.float32), 16000, np.arange(50), 320, alignment=alignment, title="$x^$"
+        ),
+    }.items():
+        png, svg = save_both(figure, tmp_path, name)
+        assert png.stat().st_size > 0, name
+        assert svg.stat().st_size > 0, name
+    # As a formula "$x^2$" would be narrower than its five characters.
+    width = {}
+    for text in ("$x^2$", "Sx^2S"):
+        figure = new_figure(1.0)
+        drawn_text = figure.text(0.5, 0.5, text)
+        figure.canvas.draw()
+        width[text] = drawn_text.get_window_extent().width
+    assert width["$x^2$"] == pytest.approx(width["Sx^2S"], rel=0.1)
 
 
 def test_empty_counts_give_a_figure_and_not_an_error() -> None:

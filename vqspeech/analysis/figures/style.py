@@ -21,11 +21,12 @@ DPI = 110
 
 
 def new_figure(height_in: float, *, width_in: float = WIDTH_IN) -> Figure:
-    """Create an empty figure with its own canvas and a constrained layout."""
+    """Create an empty figure with its own canvas and a constrained layout, whose texts are drawn literally."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width_in, height_in), dpi=DPI, layout="constrained", facecolor="white")
+    from vqspeech.analysis.figures.literal import LiteralFigure
+
+    figure = LiteralFigure(figsize=(width_in, height_in), dpi=DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 

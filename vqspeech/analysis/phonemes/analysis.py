@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vqspeech.alignment.base import Alignment
-from vqspeech.alignment.inventories import AUTO, fold_all
+from vqspeech.alignment.inventories import AUTO, fold_all, label_doubts
 from vqspeech.analysis import latents
 from vqspeech.analysis.contract import AnalysisContext, AnalysisResult
 from vqspeech.analysis.figures import charts, spectrograms, style
@@ -81,7 +81,7 @@ def analyse(
         sections=(section(summary, context.out),),
         scores=table.main_scores(summary),
         text="\n".join(table.table(summary)),
-        notes=() if trained_on is not None else (UNFAIR,),
+        notes=(*label_doubts(alignments, phones), *(() if trained_on is not None else (UNFAIR,))),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from vqspeech.alignment.inventories import AUTO
+from vqspeech.alignment.inventories import AUTO, label_doubts
 from vqspeech.analysis import latents
 from vqspeech.analysis.contract import AnalysisContext, AnalysisResult
 from vqspeech.analysis.phonemes import abx
@@ -56,6 +56,7 @@ def boundaries(context: AnalysisContext, *, phones: str = AUTO, tolerance_s: flo
         },
         scores={name: getattr(by_codes["codes"], name) for name in columns},
         sections=(Section(title="Boundaries of codes and of phones", tables=(table,)),),
+        notes=label_doubts(context.alignments, phones),
     )
 
 
@@ -97,6 +98,7 @@ def abx_errors(context: AnalysisContext, *, phones: str = AUTO) -> AnalysisResul
             for side, error in zip(_SIDES, pair, strict=True)
         },
         sections=(Section(title="ABX", tables=(table,)),),
+        notes=label_doubts(context.alignments, phones),
     )
 
 

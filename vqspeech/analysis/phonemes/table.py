@@ -9,6 +9,9 @@ from vqspeech.analysis.phonemes.baselines import RANDOM
 from vqspeech.analysis.phonemes.scores import CODES
 from vqspeech.analysis.summary import aligned
 
+_SHOWN = 12
+"""Unknown labels that are named in text."""
+
 Result = Mapping[str, Any]
 """What `vqspeech.analysis.phonemes.scores.PhonemeScores.summary` returns."""
 
@@ -79,7 +82,9 @@ def scored(result: Result) -> list[str]:
     if dropped["alignments_of_others"]:
         lines.append(f"warning: {dropped['alignments_of_others']} alignments of utterances that were not encoded")
     if unknown := result["unknown_phones"]:
-        named = ", ".join(f"{label!r} ({count})" for label, count in sorted(unknown.items(), key=lambda item: -item[1]))
+        often = sorted(unknown.items(), key=lambda item: -item[1])
+        named = ", ".join(f"{label!r} ({count})" for label, count in often[:_SHOWN])
+        named += f" and {len(often) - _SHOWN} more" if len(often) > _SHOWN else ""
         lines.append(f"warning: {result['inventory']} does not know these labels, which are scored as written: {named}")
     return lines
 
