@@ -43,6 +43,21 @@ def test_a_store_is_made_once(tmp_path):
     assert root(tmp_path / "run", tmp_path) == tmp_path / "a"
 
 
+def test_a_folder_is_the_same_through_a_link(tmp_path):
+    (tmp_path / "a" / "wav").mkdir(parents=True)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "link").symlink_to("a")
+    run = RunDirectory(tmp_path / "run")
+    assert root(run.path, tmp_path / "a") == tmp_path / "a"
+    run.checkpoint(1).mkdir(parents=True)
+    assert root(run.path, tmp_path / "link") == tmp_path / "a"
+    assert root(run.path, tmp_path / "link" / "wav") == tmp_path / "a"
+    (tmp_path / "link").unlink()
+    (tmp_path / "link").symlink_to("b")
+    with pytest.raises(CheckpointError, match=r"holds data of .*a, not of .*link"):
+        root(run.path, tmp_path / "link")
+
+
 def test_another_folder_is_refused_once_there_is_a_checkpoint(tmp_path):
     run = RunDirectory(tmp_path / "run")
     root(run.path, tmp_path / "wrong")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,7 +39,9 @@ def prepare(config: RunConfig, run: Path, data_dir: Path | None) -> Any:
     store = kind.open(directory.store)
     root = store.corpus.root
     given = root if data_dir is None else data_dir.expanduser().absolute()
-    if given == root or given in root.parents or root in given.parents:
+    # One folder has several names where there are links.
+    real, other = Path(os.path.realpath(root)), Path(os.path.realpath(given))
+    if other == real or other in real.parents or real in other.parents:
         return store
     if directory.is_trained():
         raise CheckpointError(

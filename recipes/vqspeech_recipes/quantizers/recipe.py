@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from functools import cached_property
 from pathlib import Path
@@ -56,7 +57,7 @@ class QuantizersRecipe:
         data = {
             "corpus": plain(settings.shared)["corpus"],
             "sample_rate": settings.values["model"].get("sample_rate"),
-            "data_dir": str(settings.data_dir.absolute()) if settings.data_dir else None,
+            "data_dir": os.path.realpath(settings.data_dir) if settings.data_dir else None,
         }
         compared = {"quantizers": settings.quantizers, "seeds": settings.seeds, "options": settings.options}
         return Experiment(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
@@ -65,7 +66,7 @@ class VctkRecipe:
         config = plain(settings.run)
         data = {
             "corpus": config["corpus"],
-            "data_dir": str(settings.data_dir.absolute()) if settings.data_dir else None,
+            "data_dir": os.path.realpath(settings.data_dir) if settings.data_dir else None,
         }
         trained = ("prepare", "train")
         return Experiment(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from functools import cached_property
 from typing import Any
@@ -83,7 +84,7 @@ class ImageRecipe:
         """Declare the stages."""
         run, settings = self.run, self.settings
         config = plain(settings.run)
-        data = str(settings.data_dir.absolute()) if settings.data_dir else None
+        data = os.path.realpath(settings.data_dir) if settings.data_dir else None
         priors = {name: plain(prior) for name, prior in settings.priors.items()}
         baselines = {name: plain(other) for name, other in settings.baselines.items()}
         over = plain(settings.second) if settings.second else None
