@@ -2,6 +2,7 @@ import io
 import os
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vqspeech import audio
+from vqspeech.audio import decoding
+from vqspeech.audio.stream import blocks
 from vqspeech.errors import AudioError, InputError
 
 
@@ -104,6 +107,126 @@ def test_unusable_files_are_refused_by_name_and_reason(tmp_path, name, message):
         audio.read(tmp_path / name)
     assert name in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+def test_a_name_that_is_not_utf8_and_a_pipe_are_refused_by_name(tmp_path):
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.wav")
+    audio.write(tmp_path / "a.wav", tone(), 16000)
+    os.rename(tmp_path / "a.wav", path)
+    os.mkfifo(tmp_path / "pipe.wav")
+    for name, message in ((path, r"caf\\xe9\.wav: its name is not UTF-8; rename it"), ("pipe.wav", "is a pipe")):
+        for read in (audio.read, audio.probe, lambda path: list(blocks(path))):
+            with pytest.raises(AudioError, match=message):
+                read(tmp_path / name)
+    assert audio.printable(path) == f"{tmp_path}/caf\\xe9.wav"
+
+
+def flac_of_unknown_length(path, samples, rate=16000):
+    whole = io.BytesIO()
+    soundfile.write(whole, samples, rate, format="FLAC")
+    content = bytearray(whole.getvalue())
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    assert soundfile.info(path).frames > 2**60
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_flac_of_unknown_length_is_read_to_its_end(tmp_path, channels):
+    samples = tone(5)[:, None] * np.array([1, -0.9][:channels])
+    flac_of_unknown_length(tmp_path / "a.flac", samples)
+    soundfile.write(tmp_path / "known.flac", samples, 16000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found, known = audio.read(tmp_path / "a.flac"), audio.read(tmp_path / "known.flac")
+        np.testing.assert_array_equal(found, known)
+        np.testing.assert_array_equal(np.concatenate(list(blocks(tmp_path / "a.flac"))), known)
+        assert audio.probe(tmp_path / "a.flac") == audio.AudioInfo(5.0, 16000, channels)
+    content = (tmp_path / "a.flac").read_bytes()
+    (tmp_path / "cut.flac").write_bytes(content[:200])
+    with pytest.raises(AudioError, match=r"cut\.flac: (broken or truncated|holds no samples|not audio)"):
+        audio.probe(tmp_path / "cut.flac")
+
+
+@pytest.mark.parametrize("rate", [1, 2, 999, 1_000_001, 2**31 - 1])
+def test_absurd_sample_rates_are_refused_before_anything_is_decoded(tmp_path, rate):
+    audio.write(tmp_path / "a.wav", tone(), 16000)
+    content = bytearray((tmp_path / "a.wav").read_bytes())
+    content[24:28] = rate.to_bytes(4, "little")
+    (tmp_path / "a.wav").write_bytes(content)
+    for read in (audio.read, audio.probe, lambda path: list(blocks(path))):
+        with pytest.raises(AudioError, match=rf"(?:sample rate is {rate} Hz; rates from 1000|not audio)"):
+            read(tmp_path / "a.wav")
+
+
+def test_a_recording_too_long_to_be_held_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
+    monkeypatch.setattr(decoding, "MOST_SAMPLES", 100_000)
+    audio.write(tmp_path / "a.flac", np.zeros(100_001), 16000)
+    flac_of_unknown_length(tmp_path / "b.flac", np.zeros(100_001))
+    audio.write(tmp_path / "c.flac", np.zeros(10_000), 1000)
+    for name in "abc":
+        with pytest.raises(AudioError, match="cut it into shorter recordings"):
+            audio.read(tmp_path / f"{name}.flac")
+    assert sum(map(len, blocks(tmp_path / "a.flac"))) == 100_001
+
+
+def test_too_little_memory_is_an_error_of_the_file(tmp_path, monkeypatch):
+    audio.write(tmp_path / "a.wav", tone(), 16000)
+
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(decoding, "resample", full)
+    with pytest.raises(AudioError, match=r"a\.wav: does not fit into memory"):
+        audio.read(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("name", ["WAV", "AU", "AIFF", "W64", "RF64", "NIST", "OGG", "FLAC", "MP3"])
+def test_a_cut_file_of_any_format_is_refused_and_a_whole_one_read(tmp_path, name):
+    whole = io.BytesIO()
+    soundfile.write(whole, np.random.default_rng(0).normal(size=50_000) * 0.1, 16000, format=name)
+    path = tmp_path / f"a.{name.lower()}"
+    path.write_bytes(whole.getvalue())
+    assert abs(len(audio.read(path)) - 50_000) < 2
+    for share in (0.9, 0.5, 0.3):
+        path.write_bytes(whole.getvalue()[: int(share * len(whole.getvalue()))])
+        for read in (audio.read, lambda path: list(blocks(path))):
+            with pytest.raises(AudioError, match=r"truncated|no samples|not audio"):
+                read(path)
+
+
+@pytest.mark.parametrize("tagged", [False, True])
+def test_an_mp3_without_a_count_of_its_frames_is_read_as_far_as_it_goes(tmp_path, tagged):
+    whole = io.BytesIO()
+    soundfile.write(whole, tone(3), 16000, format="MP3")
+    content = whole.getvalue()
+    tag = b"ID3\x04\x00\x00\x00\x00\x02\x00" + bytes(256) if tagged else b""
+    first = content.find(b"\xff\xf3", 4)
+    (tmp_path / "bare.mp3").write_bytes(tag + content[first:])
+    assert len(audio.read(tmp_path / "bare.mp3")) == pytest.approx(48_000, abs=2000)
+    (tmp_path / "cut.mp3").write_bytes(tag + content[: len(content) // 2])
+    with pytest.raises(AudioError, match="truncated: the header promises 48000 samples"):
+        audio.read(tmp_path / "cut.mp3")
+
+
+@pytest.mark.parametrize(
+    ("declared", "streamed"),
+    [
+        *((length, True) for length in (0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFFFFDB)),
+        *((length, False) for length in (0x80001000, 3_000_000_000, 0x7FFFE000, 4_000_000_000)),
+    ],
+)
+def test_a_wav_of_gigabytes_that_is_cut_is_no_stream(tmp_path, declared, streamed):
+    audio.write(tmp_path / "a.wav", tone(), 16000)
+    content = bytearray((tmp_path / "a.wav").read_bytes())
+    content[4:8] = min(declared + 36, 2**32 - 1).to_bytes(4, "little")
+    content[40:44] = declared.to_bytes(4, "little")
+    (tmp_path / "a.wav").write_bytes(content)
+    if streamed:
+        assert len(audio.read(tmp_path / "a.wav")) == 8000
+    else:
+        with pytest.raises(AudioError, match=f"truncated: the header promises {declared} bytes"):
+            audio.read(tmp_path / "a.wav")
 
 
 def test_probe_refuses_what_the_header_already_gives_away(tmp_path):

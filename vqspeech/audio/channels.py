@@ -16,21 +16,16 @@ LEAST_LEFT = 0.03
 def uncancelled(path: str | Path, file: Any, block_samples: int = 1 << 16) -> int | None:
     """Return the loudest channel of a file whose channels cancel each other, for example two out of phase; else None.
 
-    Reads an open `soundfile.SoundFile` once, and returns to its beginning.
-
-    They do when their mean has less than `LEAST_LEFT` of their mean power; equal channels keep all of it, independent
-    ones a share of one over their number.
+    Reads an open `soundfile.SoundFile` to its end. They do when their mean has less than `LEAST_LEFT` of their mean
+    power; equal channels keep all of it, independent ones a share of one over their number.
     """
     import soundfile
 
-    if not file.seekable():
-        return None
     every, mixed = np.zeros(file.channels), 0.0
     with suppress(soundfile.LibsndfileError):
         while len(block := file.read(block_samples, dtype="float32", always_2d=True)):
             every += np.square(block, dtype=np.float64).sum(0)
             mixed += float(np.square(block.mean(axis=1), dtype=np.float64).sum())
-    file.seek(0)
     if not every.any() or not np.isfinite(every).all() or mixed >= LEAST_LEFT * every.mean():
         return None
     loudest = int(every.argmax())

@@ -1,4 +1,4 @@
-"""Read and write audio files (any format of soundfile to 16-bit wav or flac), resample, trim.
+"""Write audio files (16-bit wav or flac), resample, trim.
 
 Importing this module loads neither torch nor librosa; the functions that need them import them.
 """
@@ -8,38 +8,18 @@ from __future__ import annotations
 import io
 import math
 import os
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 
+from vqspeech.audio.opening import reason
 from vqspeech.errors import AudioError, InputError
-
-_WAV_DATA = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
-_STREAMED_WAV_BYTES = 0x7FFFF000
-_CONTAINERS_WITHOUT_LENGTH = ("MP3", "MPEG")
-
-
-@dataclass(frozen=True)
-class AudioInfo:
-    """Facts from the header of an audio file.
-
-    Parameters
-    ----------
-    duration_s : length in seconds
-    sample_rate : samples per second of one channel
-    channels : number of channels
-    """
-
-    duration_s: float
-    sample_rate: int
-    channels: int
 
 
 @dataclass(frozen=True)
@@ -48,63 +28,6 @@ class Trimmed:
 
     samples: npt.NDArray[np.float32]
     offset_samples: int
-
-
-def read(path: str | Path, sample_rate: int = 16000) -> npt.NDArray[np.float32]:
-    """Read an audio file as mono at a given sample rate.
-
-    Averages channels (of those that cancel each other it takes the loudest, see `vqspeech.audio.channels`) and
-    resamples with soxr (HQ) to ``ceil(frames * sample_rate / rate)`` samples.
-
-    Parameters
-    ----------
-    path : any format, rate and channel count that libsndfile reads: wav, flac, ogg, mp3, NIST sphere, ...
-    sample_rate : rate of the result, in Hz
-
-    Returns
-    -------
-    float32 (time,), nominally in [-1, 1]; float files may go beyond
-
-    Raises
-    ------
-    AudioError : missing, a folder, not audio, truncated, empty, or with NaN or infinite samples
-    """
-    if sample_rate <= 0:
-        raise InputError(f"sample rate {sample_rate} Hz is not positive")
-    with opened(path) as file:
-        rate, samples = file.samplerate, np.concatenate(list(mono(path, file)))
-    if not np.isfinite(samples).all():
-        bad = int(np.count_nonzero(~np.isfinite(samples)))
-        raise AudioError(f"{path}: {bad} of {len(samples)} samples are NaN or infinite")
-    return resample(samples, rate, sample_rate)
-
-
-def mono(path: str | Path, file: Any, block_samples: int = 1 << 16) -> Iterator[npt.NDArray[np.float32]]:
-    """Decode an open file block by block, averaging channels; checks its length at the end.
-
-    Channels that cancel each other are not averaged; see `vqspeech.audio.channels`.
-    """
-    import soundfile
-
-    from vqspeech.audio.channels import uncancelled
-
-    _check_length(path, file)
-    count, declared = 0, file.frames
-    channel = uncancelled(path, file, block_samples) if file.channels > 1 else None
-    try:
-        while len(block := file.read(block_samples, dtype="float32", always_2d=True)):
-            count += len(block)
-            if channel is not None:
-                yield np.ascontiguousarray(block[:, channel])
-            else:
-                yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
-    except soundfile.LibsndfileError as error:
-        raise AudioError(f"{path}: broken or truncated audio ({reason(error)})") from error
-    declared_is_exact = file.format not in _CONTAINERS_WITHOUT_LENGTH and declared < 1 << 48
-    if declared_is_exact and count < declared:
-        raise AudioError(f"{path}: truncated: the header promises {declared} samples, {count} could be decoded")
-    if not count:
-        raise AudioError(f"{path}: holds no samples")
 
 
 def resample(samples: npt.NDArray[np.float32], source_rate: int, target_rate: int) -> npt.NDArray[np.float32]:
@@ -116,20 +39,6 @@ def resample(samples: npt.NDArray[np.float32], source_rate: int, target_rate: in
     length = math.ceil(len(samples) * target_rate / source_rate)
     resampled = soxr.resample(np.asarray(samples, dtype=np.float32), source_rate, target_rate, quality="HQ")[:length]
     return np.pad(resampled, (0, length - len(resampled))).astype(np.float32, copy=False)
-
-
-def probe(path: str | Path) -> AudioInfo:
-    """Read duration, sample rate and channels from the header, without decoding.
-
-    Raises
-    ------
-    AudioError : missing, a folder, not audio, shorter than its header says, or without samples
-    """
-    with opened(path) as file:
-        _check_length(path, file)
-        if file.frames <= 0:
-            raise AudioError(f"{path}: holds no samples")
-        return AudioInfo(file.frames / file.samplerate, file.samplerate, file.channels)
 
 
 def write(path: str | Path, samples: npt.ArrayLike, sample_rate: int) -> None:
@@ -236,42 +145,6 @@ def trim_silence(samples: npt.NDArray[np.float32], top_db: float) -> Trimmed:
     frame = min(2048, max(1, len(samples)))
     kept, (start, _) = librosa.effects.trim(samples, top_db=top_db, frame_length=frame, hop_length=max(1, frame // 4))
     return Trimmed(np.ascontiguousarray(kept, dtype=np.float32), int(start))
-
-
-def opened(path: str | Path) -> Any:
-    """Open an audio file as a `soundfile.SoundFile`; raises `AudioError` with the reason."""
-    import soundfile
-
-    path = Path(path)
-    try:
-        if path.is_dir():
-            raise AudioError(f"{path}: is a folder, not an audio file")
-        if not path.exists():
-            raise AudioError(f"{path}: no such file")
-        if path.stat().st_size == 0:
-            raise AudioError(f"{path}: is empty (0 bytes)")
-        with path.open("rb"):
-            pass
-        return soundfile.SoundFile(str(path))
-    except OSError as error:
-        raise AudioError(f"{path}: cannot be opened: {error.strerror or error}") from error
-    except (soundfile.LibsndfileError, TypeError) as error:
-        raise AudioError(f"{path}: not audio that can be read ({reason(error)})") from error
-
-
-def _check_length(path: str | Path, file: Any) -> None:
-    """Check the data size of a wav's header, which libsndfile corrects silently."""
-    if match := _WAV_DATA.search(file.extra_info):
-        declared, present = int(match[1]), int(match[2])
-        if present < declared < _STREAMED_WAV_BYTES:
-            raise AudioError(
-                f"{path}: truncated: the header promises {declared} bytes of samples, the file holds {present}"
-            )
-
-
-def reason(error: Exception) -> str:
-    """Return libsndfile's message."""
-    return str(getattr(error, "error_string", "") or error).strip().rstrip(".")
 
 
 def _umask() -> int:

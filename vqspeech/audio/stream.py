@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vqspeech import audio
+from vqspeech.audio.full_scale import FullScale, limited
 from vqspeech.errors import AudioError, InputError
 
 BLOCK_SAMPLES = 1 << 17
@@ -21,29 +22,32 @@ def blocks(path: str | Path, sample_rate: int = 16000) -> Iterator[npt.NDArray[n
 
     Yields
     ------
-    float32 (time,), any time
+    float32 (time,) in [-1, 1), any time
 
     Raises
     ------
-    AudioError : as `audio.read`, when the position is reached
+    AudioError : as `audio.read`, when the position is reached; of another scale at the end
     """
     import soxr
 
     with audio.opened(path) as file:
-        rate, given, taken = file.samplerate, 0, 0
+        rate, given, taken, full_scale = file.samplerate, 0, 0, FullScale(path, file.format)
         resampler = soxr.ResampleStream(rate, sample_rate, 1, "float32", "HQ") if rate != sample_rate else None
         for block in audio.mono(path, file, BLOCK_SAMPLES):
             if not np.isfinite(block).all():
                 raise AudioError(f"{path}: {np.count_nonzero(~np.isfinite(block))} samples are NaN or infinite")
+            block = full_scale.limit(block)
             taken += len(block)
             if resampler is not None:
                 block = resampler.resample_chunk(block)
             given += len(block)
-            yield block
+            yield limited(block)
     if resampler is not None:
         rest = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
         missing = -(-taken * sample_rate // rate) - given
-        yield np.pad(rest[:missing], (0, max(0, missing - len(rest))))
+        yield limited(np.pad(rest[:missing], (0, max(0, missing - len(rest)))))
+    full_scale.check()
+    full_scale.warn()
 
 
 class Writer:

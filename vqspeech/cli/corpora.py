@@ -115,6 +115,8 @@ def prepare(
     )
     for path, reason in store.corpus.skipped.items():
         print(f"skipped {path}: {reason}", file=sys.stderr)
+    for note in store.corpus.notes[len(corpus.notes) :]:
+        print(note, file=sys.stderr)
     print(
         f"{len(store.rows)} utterances of {len(store.speakers)} speakers, {store.duration_s / 3600:.2f} h, "
         f"{len(store.corpus.skipped)} skipped: {out}"
@@ -203,7 +205,8 @@ def _decode_everything(corpus: Corpus) -> dict[str, str]:
         try:
             samples = audio.read(utterance.path)
         except AudioError as error:
-            broken[str(utterance.path)] = str(error).removeprefix(f"{utterance.path}: ")
+            shown = audio.printable(utterance.path)
+            broken[shown] = str(error).removeprefix(f"{shown}: ")
         else:
             if not abs(samples).max() > 2**-15:
                 broken[str(utterance.path)] = "holds only silence"

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vqspeech import audio
+from vqspeech.audio.full_scale import FullScale
 from vqspeech.corpora.base import Utterance
 from vqspeech.errors import AudioError
 from vqspeech.files import whole_file
@@ -71,6 +72,7 @@ class ShardTask:
 class _Decoded:
     pcm: npt.NDArray[np.int16]
     offset_s: float
+    full_scale: FullScale
 
 
 def shard_path(folder: Path, number: int) -> Path:
@@ -122,13 +124,14 @@ def _write(task: ShardTask, key: str, report: Callable[[int], None] | None) -> N
     from vqspeech.corpora.store_index import SCHEMA, write_index
 
     skipped: dict[str, str] = {}
+    beyond: dict[str, list[int]] = {}
     checksum, content = hashlib.sha256(), hashlib.sha256()
     position, rows = 0, []
     with whole_file(task.audio) as partial, partial.open("wb") as out:
         for done, utterance in enumerate(task.utterances, start=1):
             decoded = _decode(utterance.path, task.sample_rate, task.trim_db)
             if isinstance(decoded, str):
-                skipped[_printable(utterance.path)] = decoded
+                skipped[audio.printable(utterance.path)] = decoded
             else:
                 raw = decoded.pcm.astype("<i2", copy=False).tobytes()
                 out.write(raw)
@@ -136,6 +139,8 @@ def _write(task: ShardTask, key: str, report: Callable[[int], None] | None) -> N
                 row = _row(utterance, decoded, position, task.sample_rate)
                 content.update(json.dumps({name: row[name] for name in row if name != "path"}).encode())
                 rows.append(row)
+                if decoded.full_scale.beyond:
+                    beyond[utterance.id] = [decoded.full_scale.beyond, decoded.full_scale.samples]
                 position += len(decoded.pcm)
             if report is not None:
                 report(done)
@@ -152,6 +157,7 @@ def _write(task: ShardTask, key: str, report: Callable[[int], None] | None) -> N
         "content_sha256": content.hexdigest(),
         "speakers": sorted({row["speaker"] for row in rows}),
         "skipped": skipped,
+        "beyond_full_scale": beyond,
     }
     with whole_file(task.facts) as partial:
         partial.write_text(json.dumps(facts) + "\n", encoding="utf-8")
@@ -188,19 +194,18 @@ def _is_finished(task: ShardTask, key: str) -> bool:
 
 def _decode(path: Path, sample_rate: int, trim_db: float | None) -> _Decoded | str:
     """Return the samples, or the reason for skipping the file."""
-    if _printable(path) != str(path):
-        return "its name is not UTF-8; rename it"
     try:
-        samples = audio.read(path, sample_rate)
+        found = audio.counted(path, sample_rate)
     except AudioError as error:
-        return str(error).removeprefix(f"{path}: ")
+        return str(error).removeprefix(f"{audio.printable(path)}: ")
+    samples = found.samples
     if int(np.abs(audio.to_int16(samples).astype(np.int32)).max()) <= _SILENT_PEAK:
         return "holds only silence"
     offset_s = 0.0
     if trim_db is not None:
         trimmed = audio.trim_silence(samples, trim_db)
         samples, offset_s = trimmed.samples, trimmed.offset_samples / sample_rate
-    return _Decoded(audio.to_int16(samples), offset_s)
+    return _Decoded(audio.to_int16(samples), offset_s, found.full_scale)
 
 
 def _row(utterance: Utterance, decoded: _Decoded, position: int, sample_rate: int) -> dict[str, Any]:
@@ -226,7 +231,3 @@ def _row(utterance: Utterance, decoded: _Decoded, position: int, sample_rate: in
         "n_samples": len(decoded.pcm),
         "phones": phones,
     }
-
-
-def _printable(path: Path) -> str:
-    return os.fsencode(path).decode("utf-8", "replace")

@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 from vqspeech.corpora.base import Corpus
+from vqspeech.corpora.selection import count_and_name
 from vqspeech.corpora.store_index import read_batch, write_index
 from vqspeech.corpora.store_shard import FORMAT_VERSION, ShardTask, file_sha256, make_shard, plan_shards
 from vqspeech.errors import CorpusError, VQSpeechError
@@ -119,11 +120,13 @@ def _remove_others(folder: Path, shards: int) -> None:
 
 def _describe(folder: Path, corpus: Corpus, sample_rate: int, trim_db: float | None, shards: int) -> None:
     """Merge the shards' rows into ``index.arrow``, one shard at a time; write ``store.json``."""
+    beyond: dict[str, list[int]] = {}
     skipped, speakers, content = dict(corpus.skipped), set(), hashlib.sha256(f"{sample_rate}".encode())
     kept: list[dict[str, Any]] = []
     for number in range(shards):
         facts = json.loads((folder / "rows" / f"{number:05}.json").read_text(encoding="utf-8"))
         skipped.update(facts["skipped"])
+        beyond.update(facts.get("beyond_full_scale", {}))
         speakers.update(facts["speakers"])
         content.update(f"{facts['content_sha256']}{facts['audio_sha256']}".encode())
         kept.append({name: facts[name] for name in ("utterances", "samples", "audio_sha256")})
@@ -151,9 +154,17 @@ def _describe(folder: Path, corpus: Corpus, sample_rate: int, trim_db: float | N
             "root": str(corpus.root),
             "variant": corpus.variant,
             "synthetic": corpus.synthetic,
-            "notes": list(corpus.notes),
+            "notes": [*corpus.notes, *_of_full_scale(beyond)],
             "skipped": skipped,
         },
         "shards": kept,
     }
     (folder / "store.json").write_text(json.dumps(header, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _of_full_scale(beyond: Mapping[str, Sequence[int]]) -> list[str]:
+    """Return a note about samples beyond full scale: utterance -> those, and all samples of the file."""
+    if not beyond:
+        return []
+    named = count_and_name([f"{key} ({count} of {samples} samples)" for key, (count, samples) in beyond.items()])
+    return [f"Recordings with samples beyond full scale, which were limited to it, {named}."]

@@ -107,7 +107,7 @@ def encode_part(
                 try:
                     yield measured(place, audio.read(part.files[place][0], codec.sample_rate))
                 except AudioError as error:
-                    skipped[str(part.files[place][0])] = str(error)
+                    skipped[audio.printable(part.files[place][0])] = str(error)
             if report is not None:
                 report()
 

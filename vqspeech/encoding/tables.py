@@ -52,7 +52,7 @@ def encode_files(
                     contours[number] = quantize_pitch(track(waveform, codec.sample_rate))
                 yield number, waveform
             except AudioError as error:
-                skipped[str(path)] = str(error)
+                skipped[audio.printable(path)] = str(error)
             if progress is not None:
                 progress(number + 1, len(files))
 
