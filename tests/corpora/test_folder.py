@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from vqspeech.alignment.base import Interval
@@ -30,6 +32,43 @@ def test_the_same_stem_in_two_formats_stays_two_utterances(tmp_path, tone):
     tone(tmp_path / "ann/one.wav")
     tone(tmp_path / "ann/one.flac")
     assert [u.id for u in folder.read(tmp_path).utterances] == ["ann-one.flac", "ann-one.wav"]
+
+
+def test_names_that_would_have_one_id_keep_their_own(tmp_path, tone):
+    names = [
+        "1/12.wav",
+        "12/12.wav",
+        "a b/x.wav",
+        "a_b/x.wav",
+        "王芳/你好.wav",
+        "王芳/再见.wav",
+        "李雷/你好.wav",
+        "王/1.wav",
+    ]
+    names += ["李/1.wav"]
+    for name in names:
+        tone(tmp_path / name)
+    found = folder.read(tmp_path)
+    ids = {str(one.path.relative_to(tmp_path)): one.id for one in found.utterances}
+    assert (ids["1/12.wav"], ids["12/12.wav"]) == ("1-12", "12-12")
+    assert len(set(ids.values())) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", one) for one in ids.values())
+    assert {one.speaker for one in found.utterances} == {name.partition("/")[0] for name in names}
+    for path in tmp_path.glob("李*/*"):
+        path.unlink()
+    fewer = {str(one.path.relative_to(tmp_path)): one.id for one in folder.read(tmp_path).utterances}
+    assert fewer["王芳/你好.wav"] == ids["王芳/你好.wav"]
+
+
+def test_rows_whose_names_would_have_one_id_keep_their_own(tmp_path, tone):
+    for name in ("a b.wav", "a_b.wav", "你好.wav", "再见.wav"):
+        tone(tmp_path / name)
+    (tmp_path / "metadata.csv").write_text(
+        "path,speaker\na b.wav,王芳\na_b.wav,李雷\n你好.wav,王芳\n再见.wav,李雷\n", encoding="utf-8"
+    )
+    corpus = folder.read(tmp_path)
+    assert len({one.id for one in corpus.utterances}) == 4
+    assert corpus.speakers == ("李雷", "王芳")
 
 
 def test_alignments_beside_the_audio_are_picked_up(tmp_path, tone):

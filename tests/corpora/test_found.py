@@ -63,6 +63,14 @@ def test_equal_names_are_made_unique(tmp_path):
     assert set(texts(folders)) == {"ann-hello", "bob-hello"}
 
 
+def test_speakers_keep_the_names_of_their_folders(tmp_path):
+    for name in ("王芳", "李雷"):
+        recording(tmp_path / name / "你好.wav")
+    found = find_recordings([tmp_path])
+    assert found.speakers == ("李雷", "王芳")
+    assert len({one.id for one in found.utterances}) == 2
+
+
 def test_what_cannot_be_used_is_an_error(tmp_path):
     with pytest.raises(InputError, match="nowhere"):
         find_recordings([tmp_path / "nowhere"])

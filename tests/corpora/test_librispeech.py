@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from vqspeech.corpora import librispeech
@@ -25,6 +27,13 @@ def test_bare_files_are_read(tmp_path, tone):
     corpus = librispeech.read(tmp_path)
     assert [(u.id, u.speaker, u.text) for u in corpus.utterances] == [("84-121123-0000", "84", None)]
     assert any("extra.flac" in note for note in corpus.notes)
+
+
+def test_odd_characters_in_a_transcript_end_no_line_and_a_pipe_is_not_read(tmp_path, tone):
+    tone(tmp_path / "84-1-0000.flac")
+    (tmp_path / "84-1.trans.txt").write_text("84-1-0000 ONE\u2028TWO\x0bTHREE\x85FOUR\n", encoding="utf-8")
+    os.mkfifo(tmp_path / "85-1.trans.txt")
+    assert librispeech.read(tmp_path).utterances[0].text == "ONE\u2028TWO\x0bTHREE\x85FOUR"
 
 
 def test_other_folders_are_refused(tmp_path, tone):

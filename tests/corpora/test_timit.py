@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from vqspeech.alignment.base import SILENCE
@@ -55,6 +57,14 @@ def test_an_unreadable_alignment_costs_a_note_and_not_the_utterance(tmp_path, to
     corpus = timit.read(tmp_path)
     assert corpus.utterances[0].alignment is None
     assert "alignment not used" in corpus.skipped[str(tmp_path / "dr1-faba0/sa1.phn")]
+
+
+def test_a_pipe_beside_a_recording_is_not_read(tmp_path, tone):
+    sentence(tone, tmp_path / "dr1-faba0", "sa1")
+    (tmp_path / "dr1-faba0" / "sa1.txt").unlink()
+    os.mkfifo(tmp_path / "dr1-faba0" / "sa1.txt")
+    (tmp_path / "dr1-faba0" / "sa1.wrd").write_bytes(b"0 800 one\x85\n800 1600 two\n")
+    assert timit.read(tmp_path).utterances[0].text == "one two"
 
 
 def test_other_folders_are_refused(tmp_path, tone):

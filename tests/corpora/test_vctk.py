@@ -54,6 +54,14 @@ def test_080_is_read_with_its_quirks_noted(release_080):
     assert not corpus.synthetic
 
 
+def test_a_recording_that_occurs_twice_counts_once(release_080, tone):
+    tone(release_080 / "wav48" / "p225" / "p225_001.flac")
+    (release_080 / "wav48" / "p999").symlink_to("p280")
+    corpus = vctk.read(release_080)
+    assert [one.id for one in corpus.utterances] == ["p225_001", "p225_002", "p280_001", "p315_001", "p376_294"]
+    assert "2: p225/p225_001.wav, p999/p280_001.wav" in " ".join(corpus.notes)
+
+
 def test_092_is_read_by_microphone(release_092):
     first = vctk.read(release_092)
     assert first.variant == "VCTK 0.92, mic1"

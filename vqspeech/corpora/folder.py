@@ -8,7 +8,8 @@ ignored. Paths are relative to the table. Both forms use phone alignments beside
 
 from __future__ import annotations
 
-import csv
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +17,8 @@ from vqspeech.audio import AUDIO_SUFFIXES, audio_below
 from vqspeech.corpora.alignments import beside
 from vqspeech.corpora.base import SPLITS, Corpus
 from vqspeech.corpora.selection import Recording, Speakers, SplitBy, assemble, count_and_name, existing_root, safe_id
+from vqspeech.corpora.table import read_rows
 from vqspeech.errors import CorpusError
-
-_REQUIRED = ("path", "speaker")
 
 
 def read(
@@ -42,7 +42,7 @@ def read(
     table = Path(root).expanduser().absolute() if root is not None else None
     if table is not None and table.suffix.lower() == ".csv" and not table.is_dir():
         if not table.is_file():
-            raise CorpusError(f"{table}: no such file")
+            raise CorpusError(f"{table}: {'is not a file' if table.exists() else 'no such file'}")
         folder = table.parent
     else:
         folder = existing_root(root, "folder")
@@ -55,7 +55,7 @@ def read(
         recordings, notes = _from_folders(folder)
         variant = "one folder per speaker"
     corpus = Corpus(name="folder", root=folder, variant=variant, utterances=(), notes=tuple(notes))
-    return assemble(corpus, _unique(recordings), split_by=split_by, speakers=speakers, max_utterances=max_utterances)
+    return assemble(corpus, recordings, split_by=split_by, speakers=speakers, max_utterances=max_utterances)
 
 
 def _from_folders(folder: Path) -> tuple[list[Recording], list[str]]:
@@ -76,41 +76,28 @@ def _from_folders(folder: Path) -> tuple[list[Recording], list[str]]:
         notes.append(f"There are no speaker folders; all recordings count as one speaker, {safe_id(folder.name)!r}.")
     alignments = beside(files)
     recordings: list[Recording] = []
+    names: dict[Path, str] = {}
     for path in files:
         inner = path.relative_to(folder).with_suffix("")
+        names[path] = str(inner)
         speaker = inner.parts[0] if len(inner.parts) > 1 else safe_id(folder.name)
         below = "-".join(inner.parts[1:]) or inner.name
         name = below if below.startswith(speaker) else f"{speaker}-{below}"
         recordings.append(Recording(id=safe_id(name), path=path, speaker=speaker, alignment=alignments.get(path)))
-    return recordings, notes
+    return _unique(recordings, names), notes
 
 
 def read_table(table: Path) -> list[Recording]:
-    """Read a CSV table of recordings, without opening them; see the module's docstring.
+    """Read a CSV table of recordings, without opening them; see `vqspeech.corpora.table`.
 
     Raises
     ------
-    CorpusError : without a needed column or rows, or with an unknown split
+    CorpusError : a table that cannot be read as one, an unknown split, or two rows of one file or one id
     """
-    text = table.read_text(encoding="utf-8-sig", errors="replace")
-    header = text.partition("\n")[0]
-    delimiter = max(",;\t|", key=header.count)
-    rows = csv.DictReader(text.splitlines(), delimiter=delimiter, skipinitialspace=True)
-    columns = [name.strip().lower() for name in rows.fieldnames or ()]
-    if missing := [name for name in _REQUIRED if name not in columns]:
-        raise CorpusError(
-            f"{table}: no column {' and '.join(missing)}; the header is {', '.join(columns) or 'empty'}. "
-            "Needed: path, speaker"
-        )
-    rows.fieldnames = columns
-    recordings: list[Recording] = []
-    for row in rows:
-        values = {
-            name: (value or "").strip()
-            for name, value in row.items()
-            if isinstance(name, str) and not isinstance(value, list)
-        }
-        where = f"{table}, line {rows.line_num}"
+    recordings: dict[Path, Recording] = {}
+    names: dict[Path, str] = {}
+    for row in read_rows(table):
+        values, where = row.values, row.where
         if not values["path"] or not values["speaker"]:
             raise CorpusError(f"{where}: path or speaker is empty")
         split = next((name for name in SPLITS if name == values.get("split", "").lower()), None)
@@ -119,38 +106,72 @@ def read_table(table: Path) -> list[Recording]:
                 f"{where}: split {values['split']!r} is not allowed; choose {', '.join(SPLITS)}, or omit it"
             )
         path = table.parent / values["path"]
-        recordings.append(
-            Recording(
-                id=safe_id(values.get("id") or str(Path(values["path"]).with_suffix(""))),
-                path=path,
-                speaker=values["speaker"],
-                text=values.get("text") or None,
-                split=split,
-                alignment=table.parent / values["alignment"] if values.get("alignment") else None,
+        if path in recordings:
+            raise CorpusError(
+                f"{where}: {values['path']} has a row before, of speaker {recordings[path].speaker!r} and "
+                f"id {recordings[path].id!r}; ids must be unique, and a recording has one row"
             )
+        names[path] = values.get("id") or _without_ending(values["path"])
+        recordings[path] = Recording(
+            id=safe_id(names[path]),
+            path=path,
+            speaker=values["speaker"],
+            text=values.get("text") or None,
+            split=split,
+            alignment=table.parent / values["alignment"] if values.get("alignment") else None,
         )
-    if not recordings:
-        raise CorpusError(f"{table}: has a header and no rows")
-    alignments = beside(
-        recording.path for recording in recordings if recording.alignment is None and recording.path.parent.is_dir()
-    )
-    recordings = [
-        replace(recording, alignment=recording.alignment or alignments.get(recording.path)) for recording in recordings
-    ]
-    return recordings
+    bare = [one.path for one in recordings.values() if one.alignment is None and _is_folder(one.path.parent)]
+    alignments = beside(bare)
+    found = [replace(one, alignment=one.alignment or alignments.get(one.path)) for one in recordings.values()]
+    return _unique(found, names)
 
 
-def _unique(recordings: list[Recording]) -> list[Recording]:
-    """Refuse two recordings of one id; where only the ending differs, it becomes part of the id."""
+def _without_ending(path: str) -> str:
+    """Return a path without its ending; one without a name, such as ``.``, as it is."""
+    return str(Path(path).with_suffix("")) if Path(path).name else path
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        # A name that is too long.
+        return False
+
+
+def _unique(recordings: Sequence[Recording], names: Mapping[Path, str]) -> list[Recording]:
+    """Make ids unique: those that coincide get the ending, else the whole name, else a hash of the name.
+
+    Parameters
+    ----------
+    names : path -> what its id is made of
+
+    Raises
+    ------
+    CorpusError : two files of one name and ending, which only a table can have
+    """
     by_id: dict[str, list[Recording]] = {}
     for recording in recordings:
         by_id.setdefault(recording.id, []).append(recording)
+    taken = {key for key, same in by_id.items() if len(same) == 1}
     unique: list[Recording] = []
     for key, same in by_id.items():
-        renamed = same if len(same) == 1 else [replace(one, id=f"{key}{one.path.suffix.lower()}") for one in same]
-        if len({one.id for one in renamed}) < len(renamed):
-            raise CorpusError(
-                f"two recordings have the id {key!r}: {same[0].path} and {same[1].path}; ids must be unique"
+        if len(same) > 1:
+            candidates = (
+                [f"{key}{one.path.suffix.lower()}" for one in same],
+                [safe_id(names[one.path].replace("/", "-")) for one in same],
+                [f"{key}-{_hash(names[one.path] + one.path.suffix)}" for one in same],
             )
-        unique += renamed
+            ids = next((ids for ids in candidates if len(set(ids)) == len(ids) and taken.isdisjoint(ids)), None)
+            if ids is None:
+                raise CorpusError(
+                    f"two recordings have the id {key!r}: {same[0].path} and {same[1].path}; ids must be unique"
+                )
+            taken.update(ids)
+            same = [replace(one, id=new) for one, new in zip(same, ids, strict=True)]
+        unique += same
     return unique
+
+
+def _hash(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]

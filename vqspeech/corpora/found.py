@@ -13,6 +13,7 @@ from vqspeech.audio import AUDIO_SUFFIXES, audio_below
 from vqspeech.corpora import folder, librispeech, timit, vctk
 from vqspeech.corpora.base import Corpus
 from vqspeech.corpora.selection import Recording, assemble, safe_id
+from vqspeech.corpora.table import NoTableError
 from vqspeech.errors import CorpusError, InputError
 
 _LIBRISPEECH = re.compile(r"(\d+)-\d+-\d+")
@@ -108,15 +109,20 @@ def _recording(path: Path, tables: dict[Path, dict[Path, Recording]]) -> Recordi
             return Recording(id=safe_id(name), path=path, speaker=row.speaker, text=row.text)
     match = _LIBRISPEECH.fullmatch(name) or _VCTK.fullmatch(name)
     return Recording(
-        id=safe_id(name), path=path, speaker=match[1] if match else safe_id(path.parent.name), text=_text(path)
+        id=safe_id(name), path=path, speaker=match[1] if match else path.parent.name or "_", text=_text(path)
     )
 
 
 def _rows(table: Path) -> dict[Path, Recording]:
-    """Return the rows of a table by file; none when it is no table of recordings."""
+    """Return the rows of a table by file; none when it is no table of recordings.
+
+    Raises
+    ------
+    CorpusError : a table of recordings that is broken
+    """
     try:
         return {row.path.absolute(): row for row in folder.read_table(table)} if table.is_file() else {}
-    except CorpusError:
+    except NoTableError:
         return {}
 
 

@@ -84,8 +84,8 @@ def read(
 def transcripts(folder: Path) -> dict[str, str]:
     """Read the ``.trans.txt`` files of a folder: utterance -> text."""
     texts: dict[str, str] = {}
-    for path in sorted(folder.glob("*.trans.txt")):
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for path in sorted(path for path in folder.glob("*.trans.txt") if path.is_file()):
+        for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
             key, _, text = line.partition(" ")
             if key:
                 texts[key] = text.strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -60,7 +61,7 @@ def assemble(
 
     Raises
     ------
-    CorpusError : no recordings, or none readable
+    CorpusError : no recordings, none readable, or two of one id
     InputError : an option out of range
     UnknownNameError : an unknown speaker
     """
@@ -68,7 +69,14 @@ def assemble(
     if max_utterances is not None and max_utterances < 1:
         raise InputError(f"max_utterances must be at least 1, got {max_utterances}")
     by_speaker: dict[str, list[Recording]] = defaultdict(list)
+    ids: dict[str, Path] = {}
     for recording in recordings:
+        if recording.id in ids:
+            raise CorpusError(
+                f"two recordings have the id {recording.id!r}: {ids[recording.id]} and {recording.path}; "
+                "ids must be unique"
+            )
+        ids[recording.id] = recording.path
         by_speaker[recording.speaker].append(recording)
     skipped = dict(corpus.skipped)
     utterances: list[Utterance] = []
@@ -155,21 +163,27 @@ def existing_root(root: Path | str | None, corpus: str) -> Path:
 
 
 def safe_id(text: str) -> str:
-    """Make an utterance id: all but letters, digits, ``.``, ``_`` and ``-`` become ``_``."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", text).lstrip(".") or "_"
+    """Make an utterance id: all but letters, digits, ``.``, ``_`` and ``-`` become ``_``.
+
+    Of a name in another script nothing is left; its id ends in a hash of it. Other names may still have one id.
+    """
+    made = re.sub(r"[^A-Za-z0-9._-]+", "_", text).lstrip(".") or "_"
+    if text.isascii() or re.search(r"[A-Za-z0-9]", made):
+        return made
+    return f"{made}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 def count_and_name(names: Sequence[str], limit: int = 5) -> str:
-    """Format a count and the first names for notes: ``"7: a, b, c, d, e and 2 more"``."""
+    """Format a count and the first names for notes: ``"7: a, b, c, d, e and 2 more"``; names that can be printed."""
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return f"{len(names)}: {', '.join(names[:limit])}{more}"
+    return f"{len(names)}: {', '.join(map(audio.printable, names[:limit]))}{more}"
 
 
 def _utterance(recording: Recording, split_by: SplitBy, skipped: dict[str, str]) -> Utterance | None:
     try:
         duration_s = audio.probe(recording.path).duration_s
     except AudioError as error:
-        skipped[str(recording.path)] = _reason(recording.path, error)
+        skipped[audio.printable(recording.path)] = _reason(recording.path, error)
         return None
     alignment: Alignment | None = None
     if recording.alignment is not None:
@@ -180,7 +194,7 @@ def _utterance(recording: Recording, split_by: SplitBy, skipped: dict[str, str])
             alignment, unused = read_first(files)
         except (PluginError, FailedPluginError) as error:
             unused = {files[0]: _reason(files[0], error)}
-        skipped.update({str(path): f"alignment not used: {reason}" for path, reason in unused.items()})
+        skipped.update({audio.printable(path): f"alignment not used: {reason}" for path, reason in unused.items()})
     return Utterance(
         id=recording.id,
         path=recording.path,
@@ -193,4 +207,4 @@ def _utterance(recording: Recording, split_by: SplitBy, skipped: dict[str, str])
 
 
 def _reason(path: Path, error: Exception) -> str:
-    return str(error).removeprefix(f"{path}: ")
+    return str(error).removeprefix(f"{audio.printable(path)}: ").removeprefix(f"{path}: ")

@@ -101,10 +101,11 @@ def read_text(siblings: Mapping[str, Path]) -> str | None:
     ----------
     siblings : ending in lower case -> file beside the recording
     """
+    siblings = {suffix: path for suffix, path in siblings.items() if path.is_file()}
     if path := siblings.get(".txt"):
         words = path.read_text(encoding="latin-1").split()
         return " ".join(words[2:] if len(words) > 2 and words[0].isdigit() and words[1].isdigit() else words) or None
     if path := siblings.get(".wrd"):
-        rows = [line.split() for line in path.read_text(encoding="latin-1").splitlines()]
+        rows = [line.split() for line in path.read_text(encoding="latin-1").split("\n")]
         return " ".join(row[2] for row in rows if len(row) > 2) or None
     return None

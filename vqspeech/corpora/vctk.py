@@ -76,6 +76,7 @@ def read(
     texts = _texts(folder / "txt")
     recordings: list[Recording] = []
     ignored: list[str] = []
+    twice: list[str] = []
     silent_speakers: list[str] = []
     stems: set[str] = set()
     for speaker_folder in sorted(
@@ -85,7 +86,10 @@ def read(
         for path in sorted(speaker_folder.iterdir()):
             if path.name.startswith("."):
                 continue
-            if match := layout.pattern.fullmatch(path.name):
+            match = layout.pattern.fullmatch(path.name)
+            if match and match[1] in stems:
+                twice.append(f"{speaker_folder.name}/{path.name}")
+            elif match:
                 stems.add(match[1])
                 recordings.append(
                     Recording(id=match[1], path=path, speaker=speaker_folder.name, text=texts.get(match[1]))
@@ -99,6 +103,8 @@ def read(
             given, mic, f"{audio_root} has {len(silent_speakers)} speaker folders and none holds {layout.looked_for}"
         )
     notes = _notes(folder, recordings, texts, stems, ignored, silent_speakers, layout)
+    if twice:
+        notes.append(f"Recordings of an id that occurs before, ignored, {count_and_name(twice)}.")
     if others:
         notes.append(f"Not read, because {folder} was found first: {', '.join(str(other) for other in others)}.")
     corpus = Corpus(name="vctk", root=folder, variant=layout.variant, utterances=(), notes=tuple(notes))
@@ -140,7 +146,7 @@ def _nothing(given: Path, mic: Mic, found: str) -> CorpusError:
 def _texts(folder: Path) -> dict[str, str]:
     texts: dict[str, str] = {}
     for path in sorted(folder.glob("*/*.txt")):
-        if not path.name.startswith("."):
+        if not path.name.startswith(".") and path.is_file():
             texts[path.stem] = " ".join(path.read_text(encoding="utf-8", errors="replace").split())
     return texts
 
@@ -178,5 +184,5 @@ def _notes(
 def _listed_speakers(path: Path) -> set[str] | None:
     if not path.is_file():
         return None
-    rows = [line.split() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()[1:]]
+    rows = [line.split() for line in path.read_text(encoding="utf-8", errors="replace").split("\n")[1:]]
     return {name if _SPEAKER.fullmatch(name) else f"p{name}" for name in (row[0].lower() for row in rows if row)}
