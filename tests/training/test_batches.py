@@ -41,6 +41,19 @@ def test_a_batch_is_a_function_of_seed_and_step(crops):
     assert not same(one(5, stream=VALID), first)
 
 
+@pytest.mark.parametrize("balance", [0.0, 0.5, 1.0])
+def test_speakers_are_drawn_in_proportion_to_a_power_of_their_speech(crops, store, balance):
+    """Of one speaker there is an utterance alone."""
+    every = store.indices("train")
+    first, second = (every[store.speaker_numbers[every] == number] for number in (0, 1))
+    rows = np.concatenate([first, second[:1]])
+    assert len(first) > 1
+    batches = crops(rows, balance=balance, batch_size=4000)
+    amounts = np.array([store.lengths[rows[:-1]].sum(), store.lengths[rows[-1:]].sum()], float) ** (1 - balance)
+    drawn = np.bincount(batches(0).speaker.numpy(), minlength=2)[:2] / 4000
+    np.testing.assert_allclose(drawn, amounts / amounts.sum(), atol=0.03)
+
+
 @pytest.mark.parametrize("ranks", [1, 2, 3, 4])
 def test_each_rank_takes_its_rows_of_the_same_batch(crops, ranks):
     make = crops()

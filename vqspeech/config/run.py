@@ -15,7 +15,8 @@ class TrainConfig(Strict):
     Lengths are in samples. The decoder is trained on a window of `window_samples` of each crop; encoder, quantizer and
     spectral head process the whole crop. 0 selects the whole crop. `batch_size` counts crops over all processes; each
     process computes its share in `accumulate` consecutive parts, which needs less memory. `matrix_learning_rate` is the
-    learning rate of the decoder's hidden matrices under the optimiser ``muon``. `compile` compiles the decoder's
+    learning rate of the decoder's hidden matrices under the optimiser ``muon``. Speakers are drawn in proportion to
+    their speech to the power of 1 - `speaker_balance`. `compile` compiles the decoder's
     training step with ``torch.compile``: ``"auto"`` on GPUs, true on every device, false on none.
     """
 
@@ -24,6 +25,7 @@ class TrainConfig(Strict):
     accumulate: int = 1
     crop_samples: int = 20_480
     window_samples: int = 0
+    speaker_balance: float = 0.0
     optimizer: Literal["adam", "muon"] = "adam"
     learning_rate: float = 5e-4
     matrix_learning_rate: float = 0.02
@@ -55,6 +57,7 @@ class TrainConfig(Strict):
         require(0 < self.learning_rate < float("inf"), "train.learning_rate: above 0")
         require(0 < self.matrix_learning_rate < float("inf"), "train.matrix_learning_rate: above 0")
         require(0 <= self.final_learning_rate_share <= 1, "train.final_learning_rate_share: between 0 and 1")
+        require(0 <= self.speaker_balance <= 1, "train.speaker_balance: between 0 and 1")
         require(0 <= self.weight_average < 1, "train.weight_average: at least 0 and below 1")
         require(self.window_samples <= self.crop_samples, "train.window_samples: at most train.crop_samples")
 

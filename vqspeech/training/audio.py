@@ -63,7 +63,7 @@ class AudioTask:
         phones = self.model_config.phones
         labels = PhoneLabels.of(store, named(phones.inventory)) if phones.weight > 0 else None
 
-        def crops(indices: npt.NDArray[np.int64], window_samples: int) -> SpeechBatches:
+        def crops(indices: npt.NDArray[np.int64], window_samples: int, balance: float = 0.0) -> SpeechBatches:
             return SpeechBatches(
                 store,
                 indices,
@@ -76,9 +76,10 @@ class AudioTask:
                 contours=self.contours,
                 target=target,
                 labels=labels,
+                balance=balance,
             )
 
-        self._train = crops(store.indices("train"), train.window_samples)
+        self._train = crops(store.indices("train"), train.window_samples, train.speaker_balance)
         held_out = self._held_out()
         self._valid = crops(held_out if len(held_out) else store.indices("train"), 0)
         self.steps_per_epoch = self._train.steps_per_epoch

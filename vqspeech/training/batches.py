@@ -22,7 +22,9 @@ from vqspeech.training.draws import TRAIN, generator
 class SpeechBatches:
     """Random crops of some of a store's utterances.
 
-    A crop is drawn uniformly over time: an utterance with probability proportional to its length, then an offset.
+    A crop is drawn uniformly over time: an utterance with probability proportional to its length, then an offset. With
+    a balance, speakers are drawn in proportion to their speech to the power of 1 - balance (as languages in Arivazhagan
+    et al. 2019, where 1 - balance is one over the temperature), and each uniformly over time.
     Utterances shorter than a crop are taken whole and padded with silence that `SpeechBatch.lengths` tells from speech.
 
     Parameters
@@ -38,6 +40,7 @@ class SpeechBatches:
     contours : F0 of the store's rows, for decoders that need it
     target : the same corpus at the rate of a decoder whose rate is another; crops then start where both have a sample
     labels : phones of the store's rows, for a phone head
+    balance : 0 draws all speech alike, 1 all speakers
 
     Raises
     ------
@@ -58,6 +61,7 @@ class SpeechBatches:
         contours: Contours | None = None,
         target: AudioStore | None = None,
         labels: PhoneLabels | None = None,
+        balance: float = 0.0,
     ) -> None:
         if not len(indices):
             raise CorpusError(f"no utterances to draw crops from in {store.directory}; the split is empty")
@@ -80,6 +84,19 @@ class SpeechBatches:
         if (self._speakers < 0).any():
             stranger = store.rows[int(self._indices[self._speakers < 0][0])]
             raise CorpusError(f"{stranger.id} in {store.directory} is of {stranger.speaker!r}, whom the model lacks")
+        self._chances = self._cumulative(balance) if balance else None
+
+    def _cumulative(self, balance: float) -> npt.NDArray[np.float64]:
+        """Compute the cumulative probabilities of utterances."""
+        speech = np.bincount(self._speakers, weights=self._lengths)
+        weights = np.cumsum(self._lengths * speech[self._speakers] ** -balance)
+        return weights / weights[-1]
+
+    def _drawn(self, rng: np.random.Generator, count: int) -> npt.NDArray[np.int64]:
+        """Draw utterances, as positions among the rows to draw from."""
+        if self._chances is None:
+            return np.searchsorted(self._ends, rng.integers(int(self._ends[-1]), size=count), side="right")
+        return np.searchsorted(self._chances[:-1], rng.random(count), side="right")
 
     @property
     def steps_per_epoch(self) -> int:
@@ -100,7 +117,7 @@ class SpeechBatches:
         rng = generator(self.seed, stream, step)
         count = self.batch_size if crops is None else crops
         crop, frames = self.crop_frames * self.hop_samples, self.crop_frames - self.window_frames
-        chosen = np.searchsorted(self._ends, rng.integers(int(self._ends[-1]), size=count), side="right")
+        chosen = self._drawn(rng, count)
         places, windows = rng.random(count), rng.random(count)
         hop, window = self.hop_samples, self.window_frames * self.hop_samples
         lengths = np.minimum(self._lengths[chosen], crop)
