@@ -12,7 +12,7 @@ import vqspeech
 
 ROOT = Path(__file__).parents[1]
 
-BASE = {"errors", "files", "progress", "config", "audio", "codes"}
+BASE = {"errors", "files", "progress", "config", "audio", "codes", "codes_parquet", "untrusted"}
 """Modules at the bottom; they import each other and nothing else of vqspeech."""
 
 MODEL = BASE | {

@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
 from vqspeech import __version__
+from vqspeech.cli.terminal import escaped_output
 from vqspeech.errors import PluginError, VQSpeechError
 from vqspeech.registry import host as hosts
 from vqspeech.registry import lookup
@@ -39,12 +40,13 @@ class LazyGroup(TyperGroup):
         **extra: Any,
     ) -> Any:
         """Run; print any exception as one paragraph on stderr and exit with its code."""
-        try:
-            return super().main(args, prog_name, complete_var, standalone_mode, windows_expand_args, **extra)
-        except Exception as error:
-            if not standalone_mode:
-                raise
-            sys.exit(report(error))
+        with escaped_output():
+            try:
+                return super().main(args, prog_name, complete_var, standalone_mode, windows_expand_args, **extra)
+            except Exception as error:
+                if not standalone_mode:
+                    raise
+                sys.exit(report(error))
 
     def invoke(self, ctx: Any) -> Any:
         """Invoke the command; Ctrl-C ends with one line and exit code 130."""
@@ -191,6 +193,8 @@ def vqspeech(
 
 def main() -> None:
     """Run the console script."""
+    # For processes that this one starts: the current folder, which may be anybody's, is not searched for modules.
+    os.environ.setdefault("PYTHONSAFEPATH", "1")
     app(prog_name="vqspeech")
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vqspeech.report.assets import Assets
 from vqspeech.report.elements import Cell, Report, Table
+from vqspeech.untrusted import printable_lines
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -55,6 +56,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("vqspeech.report", ""),
         autoescape=True,
+        finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -63,6 +65,11 @@ def _environment() -> Environment:
     environment.tests |= {"film": lambda address: address.endswith(FILMS)}
     environment.globals |= {"right_aligned": _right_aligned}
     return environment
+
+
+def _shown(value: Any) -> Any:
+    """Escape control characters of a text, which names from files may hold."""
+    return type(value)(printable_lines(value)) if isinstance(value, str) else value
 
 
 def _code(text: object) -> Markup:
