@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from vqspeech import untrusted
 from vqspeech.errors import InputError
-from vqspeech.files import whole_file
 
-COLUMNS = ["id", "speaker", "split", "path", "n_samples", "codes"]
-"""Columns of a table's Parquet file."""
-
-PITCH = "pitch"
-"""A column of tables that hold F0; null in rows without."""
+MOST_CODEBOOKS = 1024
+"""Most codebooks of a table that can be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,9 +138,10 @@ class CodeTable:
         return tuple(parts)
 
     def write(self, path: Path, notes: Mapping[str, str] | None = None) -> None:
-        """Write the table as Parquet, atomically, with `notes` in the file's metadata."""
+        """Write the table as Parquet with a checksum, atomically, and with `notes` in the file's metadata."""
         import pyarrow as pa
-        import pyarrow.parquet as pq
+
+        from vqspeech.codes_parquet import PITCH, write
 
         columns = {name: [getattr(row, name) for row in self.rows] for name in ("id", "speaker", "split", "path")}
         content = {
@@ -151,7 +151,6 @@ class CodeTable:
         }
         if self.has_pitch:
             content[PITCH] = pa.array([row.pitch for row in self.rows], pa.list_(pa.uint8()))
-        table = pa.table(content)
         facts = {
             "sample_rate": self.sample_rate,
             "hop_samples": self.hop_samples,
@@ -161,45 +160,28 @@ class CodeTable:
             "grid": self.grid,
             "levels": [dataclasses.asdict(level) for level in self.levels],
         }
-        with whole_file(path) as partial:
-            pq.write_table(table.replace_schema_metadata({"vqspeech": json.dumps(facts), **(notes or {})}), partial)
+        write(path, pa.table(content), {"vqspeech": json.dumps(facts), **(notes or {})})
 
     @classmethod
     def read(cls, path: Path) -> CodeTable:
-        """Read a table written by `write`.
+        """Read a table written by `write`; every value is checked, since it may come from a stranger.
 
         Raises
         ------
-        InputError : when the file is missing, not Parquet, or not a table of codes
+        InputError : when the file is missing, not Parquet, not a table of codes, or not as it was written
         """
         import pyarrow as pa
-        import pyarrow.parquet as pq
+
+        from vqspeech.codes_parquet import facts_of, read_checked
 
         try:
-            table = pq.read_table(path)
-            facts = json.loads(table.schema.metadata[b"vqspeech"])
-            grid = _tuple(facts.get("grid"))
-            return cls(
-                sample_rate=facts["sample_rate"],
-                hop_samples=facts["hop_samples"],
-                codebook_sizes=tuple(facts["codebook_sizes"]),
-                rows=tuple(
-                    UtteranceCodes(**{**row, "codes": _shaped(row["codes"], grid), PITCH: _bytes(row.get(PITCH))})
-                    for row in table.select([*COLUMNS, *({PITCH} & set(table.column_names))]).to_pylist()
-                ),
-                modality=facts.get("modality", "audio"),
-                codebook=facts.get("codebook", ""),
-                grid=grid,
-                levels=tuple(
-                    CodeLevel(
-                        name=level["name"],
-                        codebook_sizes=tuple(level["codebook_sizes"]),
-                        grid=_tuple(level["grid"]),
-                    )
-                    for level in facts.get("levels", ())
-                ),
-            )
-        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+            rows, metadata = read_checked(path)
+            empty = cls(rows=(), **_facts(facts_of(metadata)))
+            table = dataclasses.replace(empty, rows=tuple(_rows(rows, empty)))
+            if again := [name for name, count in Counter(row.id for row in table).items() if count > 1]:
+                raise ValueError(f"several rows are named {again[0]!r}")
+            return table
+        except (OSError, pa.ArrowException, ValueError, MemoryError) as error:
             raise InputError(
                 f"{path} is not a table of codes ({error}); `vqspeech encode RUN AUDIO --out CODES.parquet` writes one"
             ) from error
@@ -220,17 +202,79 @@ def join_levels(levels: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(joined, 1)
 
 
-def _tuple(grid: Sequence[int] | None) -> tuple[int, ...] | None:
-    return None if grid is None else tuple(grid)
+def _facts(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a table except its rows; raise ValueError for values out of range."""
+    if missing := [name for name in ("sample_rate", "hop_samples", "codebook_sizes") if name not in values]:
+        raise ValueError(f"its metadata has no {missing[0]}")
+    facts: dict[str, Any] = {
+        "sample_rate": untrusted.whole(values["sample_rate"], "sample_rate"),
+        "hop_samples": untrusted.whole(values["hop_samples"], "hop_samples"),
+        "codebook_sizes": _sizes(values["codebook_sizes"], "codebook_sizes"),
+        "modality": untrusted.text(values.get("modality", "audio"), "modality"),
+        "codebook": untrusted.text(values.get("codebook", ""), "codebook"),
+        "grid": _grid(values.get("grid"), "grid"),
+        "levels": tuple(_level(one) for one in untrusted.items(values.get("levels", []), "levels")),
+    }
+    levels, grid = facts["levels"], facts["grid"]
+    if levels and sum((level.codebook_sizes for level in levels), ()) != facts["codebook_sizes"]:
+        raise ValueError("the codebooks of its levels are not those of its codes")
+    for level in levels:
+        fits = grid is None or level.grid is None or len(grid) == len(level.grid)
+        if not fits or any(fine % coarse for fine, coarse in zip(grid or (), level.grid or (), strict=False)):
+            raise ValueError(f"the grid {level.grid} of a level does not divide {grid}")
+    return facts
 
 
-def _bytes(values: list[int] | None) -> np.ndarray | None:
-    return None if values is None else np.asarray(values, dtype=np.uint8)
+def _sizes(value: Any, name: str) -> tuple[int, ...]:
+    sizes = untrusted.wholes(value, name, 1)
+    if not 1 <= len(sizes) <= MOST_CODEBOOKS:
+        raise ValueError(f"{name} are {len(sizes)}; from 1 to {MOST_CODEBOOKS}")
+    return sizes
 
 
-def _shaped(codes: list[list[int]], grid: tuple[int, ...] | None) -> np.ndarray:
-    array = np.asarray(codes, dtype=np.int64)
-    return array if grid is None else array.reshape(len(array), *grid)
+def _grid(value: Any, name: str) -> tuple[int, ...] | None:
+    grid = None if value is None else untrusted.wholes(value, name, 1)
+    if grid is not None and math.prod(grid) > untrusted.MOST:
+        raise ValueError(f"{name} has {math.prod(grid)} positions; at most {untrusted.MOST}")
+    return grid
+
+
+def _level(value: Any) -> CodeLevel:
+    level = {"name": None, "codebook_sizes": None, "grid": None, **untrusted.table(value, "a level")}
+    return CodeLevel(
+        name=untrusted.text(level["name"], "the name of a level"),
+        codebook_sizes=_sizes(level["codebook_sizes"], "codebook_sizes of a level"),
+        grid=_grid(level["grid"], "grid of a level"),
+    )
+
+
+def _rows(rows: Any, table: CodeTable) -> Iterator[UtteranceCodes]:
+    """Yield the rows of a file for a table; raise ValueError for values that do not fit it."""
+    from vqspeech.codes_parquet import PITCH, codes_of
+
+    sizes = np.array(table.codebook_sizes, np.int64)[:, None]
+    for batch in rows.to_batches():
+        names = [name for name in batch.schema.names if name not in ("codes", PITCH)]
+        pitches = batch.column(PITCH) if PITCH in batch.schema.names else [None] * len(batch)
+        for facts, codes, pitch in zip(
+            batch.select(names).to_pylist(), codes_of(batch, len(sizes)), pitches, strict=True
+        ):
+            name = facts["id"]
+            if (codes < 0).any() or (codes >= sizes).any():
+                raise ValueError(f"{name!r} has codes outside its codebooks, of sizes {table.codebook_sizes}")
+            if table.grid is not None:
+                if codes.shape[1] != math.prod(table.grid):
+                    raise ValueError(f"{name!r} has {codes.shape[1]} codes for a grid of {table.grid}")
+                codes = codes.reshape(len(codes), *table.grid)
+            untrusted.whole(facts["n_samples"], f"n_samples of {name!r}", most=2**62)
+            f0 = None if pitch is None or not pitch.is_valid else _pitch(pitch.values, name)
+            yield UtteranceCodes(**facts, codes=codes, pitch=f0)
+
+
+def _pitch(values: Any, name: str) -> np.ndarray:
+    if values.null_count:
+        raise ValueError(f"{name!r} has pitch without a value")
+    return np.array(values.to_numpy(), np.uint8)
 
 
 def _nested(codes: Sequence[np.ndarray]) -> Any:

@@ -187,3 +187,17 @@ def test_places_and_engines_that_cannot_be_used(saved, files, tmp_path):
         encode_bulk(saved, files, tmp_path / "out", engine="dask")
     with pytest.raises(InputError, match="ray divides the work itself"):
         encode_bulk(saved, files, tmp_path / "out", engine="ray", shard=Shard(number=1, of=2))
+
+
+def test_a_damaged_part_or_table_is_encoded_again(saved, files, tmp_path):
+    out = tmp_path / "codes.parquet"
+    encode_bulk(saved, files, out)
+    whole = out.read_bytes()
+    torn = bytearray(whole)
+    # Within the speaker column of the footer's JSON: the file still opens.
+    place = whole.rindex(b'"hop_samples": 64') + len(b'"hop_samples": ')
+    torn[place] ^= 1
+    out.write_bytes(torn)
+    again = encode_bulk(saved, files, out)
+    assert again.complete and again.before == 0
+    assert out.read_bytes() == whole

@@ -119,15 +119,14 @@ def _encode_others(modality: Any, loaded: Any, inputs: list[Path], out: Path, sh
 
 def _device(name: str) -> str:
     """Return an available device; under torchrun, ``cuda`` is the device of this process."""
-    import os
-
     import torch
 
     from vqspeech.errors import InputError
+    from vqspeech.untrusted import environment_number
 
     kind, _, number = name.partition(":")
     available = torch.cuda.device_count() if kind == "cuda" else int(kind == "cpu")
-    index = int(number) if number.isdecimal() else int(os.environ.get("LOCAL_RANK", 0)) % max(1, available)
+    index = int(number) if number.isdecimal() else environment_number("LOCAL_RANK", 0) % max(1, available)
     if index >= available:
         raise InputError(
             f"--device {name!r} is not available; this machine has cpu and {torch.cuda.device_count()} cuda devices"

@@ -22,6 +22,7 @@ from vqspeech.encoding.plan import Plan, TablePart
 from vqspeech.encoding.tables import stored_codes, table_of
 from vqspeech.errors import AudioError, CheckpointError
 from vqspeech.files import whole_file
+from vqspeech.untrusted import json_object
 
 _NOTE = b"vqspeech.encode"
 """Key of an `Encoded` in the Parquet metadata of parts and merged tables."""
@@ -66,8 +67,11 @@ def read_result(path: Path, key: str) -> Encoded | None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from vqspeech.codes_parquet import verify
+
     try:
-        note = Encoded(**json.loads(pq.read_schema(path).metadata[_NOTE]))
+        verify(path)
+        note = Encoded(**json_object((pq.read_schema(path).metadata or {})[_NOTE]))
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
         return None
     return note if note.key == key else None
@@ -147,6 +151,8 @@ def merge(folder: Path, plan: Plan, table: Path) -> Encoded | None:
     """
     import pyarrow.parquet as pq
 
+    from vqspeech.codes_parquet import seal
+
     paths = [part_path(folder, part, len(plan.parts)) for part in plan.parts]
     total = Encoded(key=plan.key)
     for part, path in zip(plan.parts, paths, strict=True):
@@ -159,11 +165,13 @@ def merge(folder: Path, plan: Plan, table: Path) -> Encoded | None:
         raise AudioError(f"none of {len(total.skipped)} files could be read; the first: {first}")
     schema = pq.read_schema(paths[0])
     metadata: dict[Any, Any] = {**schema.metadata, _NOTE: json.dumps(asdict(total))}
-    with whole_file(table) as partial, pq.ParquetWriter(partial, schema.with_metadata(metadata)) as writer:
-        for path in paths:
-            content = pq.read_table(path).replace_schema_metadata(metadata)
-            if len(content):
-                writer.write_table(content)
+    with whole_file(table) as partial:
+        with pq.ParquetWriter(partial, schema.with_metadata(metadata)) as writer:
+            for path in paths:
+                rows = pq.read_table(path).replace_schema_metadata(metadata)
+                if len(rows):
+                    writer.write_table(rows)
+        seal(partial)
     return total
 
 

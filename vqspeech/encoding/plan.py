@@ -80,6 +80,8 @@ class Shard:
     def of_rank(cls, environ: Mapping[str, str] = os.environ) -> Shard:
         """Return the shard of ``torchrun``'s RANK and WORLD_SIZE; all parts without these variables."""
         if "RANK" in environ and "WORLD_SIZE" in environ:
+            if not environ["RANK"].isdecimal():
+                raise InputError(f"the environment variable RANK is {environ['RANK']!r}; a whole number")
             return cls.parse(f"{int(environ['RANK']) + 1}/{environ['WORLD_SIZE']}")
         return cls()
 

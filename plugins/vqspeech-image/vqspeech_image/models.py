@@ -108,6 +108,9 @@ def decode(images: LoadedImages, table: CodeTable) -> Iterator[npt.NDArray[np.ui
     """
     if table.codebook != codebook_hash(images.model):
         raise InputError(f"the table holds codes of another model; those of {images.path} have another codebook")
+    found, own = ([(one.codebook_sizes, one.grid) for one in levels] for levels in (table.all_levels, images.levels))
+    if table.grid == images.levels[-1].grid and found != own:
+        raise InputError(f"the table holds codes of the levels {found}; {images.path} has {own}")
     if table.grid != images.levels[-1].grid:
         raise InputError(f"the table holds codes on a grid of {table.grid}; {images.path} has {images.levels[-1].grid}")
     for begin in range(0, len(table), AT_ONCE):
