@@ -70,7 +70,7 @@ def test_unknown_keys_of_a_model_are_named_with_a_guess(values, guess):
         ({"train": {"weight_average": 1.0}}, r"train\.weight_average: at least 0 and below 1"),
         ({"train": {"compile": "maybe"}}, r"train\.compile = 'maybe'.*'auto', True or False"),
         ({"train": {"learning_rate": -1e-3}}, r"train\.learning_rate: above 0"),
-        ({"train": {"learning_rate": float("nan")}}, r"train\.learning_rate: above 0"),
+        ({"train": {"learning_rate": float("nan")}}, r"train\.learning_rate = nan; a finite number"),
         (
             {"train": {"batch_size": 3, "devices": 4}},
             r"train\.batch_size = 3; at least one crop for each of 4 processes",

@@ -11,10 +11,10 @@ import torch
 
 from vqspeech import model as models
 from vqspeech.checkpoints import store
+from vqspeech.checkpoints.directory import CHECKSUMS
 from vqspeech.codec.load import load_speech
 from vqspeech.config import parse_model
 from vqspeech.errors import CheckpointError, ConfigError, InputError, PluginError, UnknownNameError
-from vqspeech.files import write_json
 
 VALUES = {
     "encoder": {"strides": [[8, 4], [8, 4]], "channels": 4, "dim": 3},
@@ -240,19 +240,19 @@ def test_a_plugin_that_registers_the_same_name_later_changes_nothing(tmp_path, f
 
 @pytest.mark.parametrize("plugins", [[], "audio", {"modality": "audio"}, {"quantizer": {"name": "vq"}}])
 def test_plugins_that_are_not_named_as_they_should_be_are_a_damaged_checkpoint(tmp_path, plugins):
-    write(tmp_path / "run")
-    (path,) = tmp_path.glob("run/checkpoints/*/config.json")
-    write_json(path, json.loads(path.read_text()) | {"plugins": plugins})
-    with pytest.raises(CheckpointError, match=r"config\.json is damaged"):
+    directory, _ = write(tmp_path / "run")
+    edit(directory, plugins=plugins)
+    (directory / CHECKSUMS).unlink()
+    with pytest.raises(CheckpointError, match=r"config\.json is damaged: plugins"):
         load_speech(tmp_path / "run")
 
 
 @pytest.mark.parametrize("model", [None, 5, [], "conv"])
 def test_a_model_that_is_no_table_is_a_damaged_checkpoint(tmp_path, model):
-    write(tmp_path / "run")
-    (path,) = tmp_path.glob("run/checkpoints/*/config.json")
-    write_json(path, json.loads(path.read_text()) | {"model": model})
-    with pytest.raises(CheckpointError, match=r"config\.json is not that of a speech model"):
+    directory, _ = write(tmp_path / "run")
+    edit(directory, model=model)
+    (directory / CHECKSUMS).unlink()
+    with pytest.raises(CheckpointError, match=r"config\.json is damaged: model is .*, not an object"):
         load_speech(tmp_path / "run")
 
 

@@ -1,6 +1,7 @@
 """A checkpoint is there whole or not at all, at whatever moment its writer dies, and damage to it is found."""
 
 import errno
+import json
 import os
 import shutil
 
@@ -112,3 +113,19 @@ def test_a_directory_that_cannot_be_put_in_place_leaves_the_old_one(tmp_path, mo
     assert content(tmp_path / "step-1") == OLD
     assert [path.name for path in tmp_path.iterdir()] == ["step-1"]
     shutil.rmtree(tmp_path / "step-1")
+
+
+@pytest.mark.parametrize("name", ["../outside", "/dev/zero", "a/b", "..", ""])
+def test_checksums_name_no_file_elsewhere(tmp_path, name):
+    write(tmp_path / "step-1", OLD)
+    (tmp_path / "step-1" / CHECKSUMS).write_text(json.dumps({name: "0" * 64}))
+    assert "which is no file of a checkpoint" in damage(tmp_path / "step-1")
+
+
+@pytest.mark.parametrize("how", ["pipe", "device"])
+def test_what_never_ends_is_not_read(tmp_path, how):
+    write(tmp_path / "step-1", OLD)
+    path = tmp_path / "step-1" / "weights"
+    path.unlink()
+    os.mkfifo(path) if how == "pipe" else path.symlink_to("/dev/zero")
+    assert damage(tmp_path / "step-1") == "weights: it is not a file"

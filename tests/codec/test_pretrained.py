@@ -61,6 +61,7 @@ def test_weights_of_another_model_are_refused(installed):
     config = json.loads((installed / "config.json").read_text())
     config["model"]["encoder"]["dim"] = 5
     (installed / "config.json").write_text(json.dumps(config))
+    (installed / CHECKSUMS).unlink()
     with pytest.raises(CheckpointError, match=r"model\.safetensors cannot be loaded"):
         vqspeech.from_pretrained("english")
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 from runs import folder, rows, run, same, state, weights
 
+from vqspeech.checkpoints.directory import CHECKSUMS
 from vqspeech.checkpoints.store import list_checkpoints
 from vqspeech.codec.load import load_speech
 from vqspeech.errors import CheckpointError, ConfigError, InputError
@@ -174,6 +175,7 @@ def test_speakers_of_both_trainings_were_heard(whole, make_config, store, tmp_pa
     shutil.copytree(list_checkpoints(whole)[-1], source)
     facts = json.loads((source / "config.json").read_text())
     (source / "config.json").write_text(json.dumps({**facts, "heard_speakers": ["ann", "zoe"]}))
+    (source / CHECKSUMS).unlink()
     task = AudioTask(make_config(model={"codes_from": str(source), **DECODER}), store)
     task.save(tmp_path / "made", task.model.state_dict(), 0, {})
     assert load_speech(tmp_path / "made").heard_speakers == (*store.speakers, "zoe")

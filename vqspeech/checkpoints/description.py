@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-import vqspeech
-from vqspeech.checkpoints.directory import CONFIG, WEIGHTS
+from vqspeech.checkpoints.directory import WEIGHTS
+from vqspeech.checkpoints.facts import FORMAT as FORMAT
+from vqspeech.checkpoints.facts import read_facts
 from vqspeech.checkpoints.hub import HubOptions
 from vqspeech.checkpoints.names import locate
 from vqspeech.errors import CheckpointError, unknown_name
 from vqspeech.runs import RunDirectory
-
-FORMAT = 1
-"""Format of checkpoint directories that this release writes; newer ones are rejected."""
+from vqspeech.untrusted import json_object, text
 
 
 def list_checkpoints(run: Path) -> list[Path]:
@@ -52,24 +50,17 @@ def describe(run: str | Path, which: str = "last", options: HubOptions | None = 
             path = checkpoints[names.index(which)]
         else:
             raise unknown_name("checkpoint", which, ["last", "best", *names])
-    try:
-        facts = json.loads((path / CONFIG).read_text(encoding="utf-8"))
-        version = int(facts["format"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} is not a readable checkpoint: {error}") from error
-    if version > FORMAT:
-        raise CheckpointError(
-            f"{path} has format {version}, written by vqspeech {facts.get('vqspeech')}; this is vqspeech "
-            f"{vqspeech.__version__}, which reads formats up to {FORMAT}. Upgrade: pip install -U vqspeech"
-        )
-    return path, facts
+    return path, read_facts(path)
 
 
 def _best(run: Path) -> Path | None:
     path = RunDirectory(run).best
-    if not path.exists():
+    if not path.is_file():
         return None
     try:
-        return path.parent / str(json.loads(path.read_text(encoding="utf-8"))["checkpoint"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        name = text(json_object(path.read_bytes()).get("checkpoint"), "checkpoint")
+        if name not in [item.name for item in list_checkpoints(run)]:
+            raise ValueError(f"it names {name!r}, which is no checkpoint of this run")
+        return path.parent / name
+    except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} is damaged ({error}); name a checkpoint, or take the last one") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from vqspeech.errors import InputError
 from vqspeech.files import whole_directory
+from vqspeech.untrusted import is_file_name, json_object, printable
 
 CONFIG, WEIGHTS, TRAIN_STATE = "config.json", "model.safetensors", "train_state.pt"
 """Files of a checkpoint: its description, the weights to use, and the state of training."""
@@ -51,21 +53,32 @@ def damage(directory: Path, names: Iterable[str] | None = None) -> str | None:
     Parameters
     ----------
     directory : a directory that `write` wrote
-    names : files to check; None for all
+    names : files to check, where they have a checksum; None for all that have one
     """
     path = directory / CHECKSUMS
     if not path.exists():
         return None
     try:
-        sums = dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        sums = json_object(_regular(path).read_bytes())
+    except (OSError, ValueError) as error:
         return f"{CHECKSUMS} cannot be read: {error}"
     for name in sums if names is None else names:
+        if names is not None and name not in sums:
+            continue
         try:
-            with (directory / name).open("rb") as file:
+            if not is_file_name(name):
+                return f"{CHECKSUMS} names {printable(name)!r}, which is no file of a checkpoint"
+            with _regular(directory / name).open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             return f"{name}: {error.strerror or error}"
-        if digest != sums.get(name):
+        if digest != sums[name]:
             return f"{name} is damaged: its checksum differs from the one written with it"
     return None
+
+
+def _regular(path: Path) -> Path:
+    """Return the path of a file; raise OSError for a device or a pipe, which may never end."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is not a file")
+    return path

@@ -59,6 +59,8 @@ class Checkpoints:
         ------
         OSError, RuntimeError, ValueError, KeyError, EOFError, UnpicklingError : when it is torn
         """
+        if not (path / TRAIN_STATE).is_file():
+            raise FileNotFoundError(f"it has no file {TRAIN_STATE}")
         state: dict[str, Any] = torch.load(path / TRAIN_STATE, map_location=device, weights_only=True)
         return state
 

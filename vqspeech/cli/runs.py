@@ -19,6 +19,7 @@ def info(run: Run, as_json: AsJson = False) -> None:
     from vqspeech.checkpoints.description import describe
     from vqspeech.runs import RunDirectory
     from vqspeech.training.metrics import read_metrics
+    from vqspeech.untrusted import printable
 
     path, facts = describe(run)
     run_directory = RunDirectory.of_checkpoint(path)
@@ -29,15 +30,15 @@ def info(run: Run, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(facts, indent=1))
         return
-    corpus, plugins = facts.get("corpus", {}), facts["plugins"]
+    corpus, plugins = facts.get("corpus") or {}, facts["plugins"]
     lines = {
         "checkpoint": f"{path} (step {facts['step']}, format {facts['format']}, vqspeech {facts['vqspeech']})",
-        "corpus": corpus.get("variant", "unknown") + (" (synthetic)" if corpus.get("synthetic") else ""),
+        "corpus": (corpus.get("variant") or "unknown") + (" (synthetic)" if corpus.get("synthetic") else ""),
     }
-    if "codes" in facts:
+    if facts.get("codes"):
         source = facts["codes"]["source"]
-        lines["codes of"] = f"{source['run']} (codebook {source['codebook'][:12]})"
-    if "codes_from" in facts:
+        lines["codes of"] = f"{source.get('run')} (codebook {str(source.get('codebook'))[:12]})"
+    if facts.get("codes_from"):
         source = facts["codes_from"]
         lines["codes from"] = f"{source['model']} (codebook {source['codebook'][:12]})"
     if facts["speakers"]:
@@ -54,8 +55,8 @@ def info(run: Run, as_json: AsJson = False) -> None:
         lines["decoder path"] = facts["decoder_path"]
     lines["validation"] = _settings(facts["validation"]) if facts["validation"] else "none"
     for name, text in lines.items():
-        wrapped = textwrap.wrap(text, 100, break_long_words=False, break_on_hyphens=False)
-        typer.echo(f"{name:12} " + ("\n" + 13 * " ").join(wrapped))
+        wrapped = textwrap.wrap(printable(text), 100, break_long_words=False, break_on_hyphens=False)
+        typer.echo(f"{printable(name):12} " + ("\n" + 13 * " ").join(wrapped))
 
 
 def _settings(table: Mapping[str, Any]) -> str:

@@ -46,18 +46,19 @@ def list_speakers(run: Run, as_json: Annotated[bool, typer.Option("--json", help
     """List the speakers of a model, each with a line on its voice."""
     from vqspeech.checkpoints.description import describe
     from vqspeech.errors import InputError
+    from vqspeech.untrusted import printable
 
     path, facts = describe(run)
-    names, notes = facts["speakers"], facts.get("speaker_notes", {})
+    names, notes = facts["speakers"], facts.get("speaker_notes") or {}
     if as_json:
         typer.echo(json.dumps(names))
         return
     if not names:
-        modality = facts.get("plugins", {}).get("modality", {}).get("name", "audio")
+        modality = facts["plugins"].get("modality", {}).get("name", "audio")
         raise InputError(f"{path} has no speakers; it is a model of the modality {modality!r}")
-    width = max(map(len, names))
+    width = max(len(printable(name)) for name in names)
     for name in names:
-        typer.echo(f"{name.ljust(width)}  {notes.get(name, '')}".rstrip())
+        typer.echo(f"{printable(name).ljust(width)}  {printable(notes.get(name) or '')}".rstrip())
 
 
 @app.command("add")

@@ -8,13 +8,19 @@ from typing import Any
 
 import torch
 
+from vqspeech.checkpoints.budget import limited
 from vqspeech.checkpoints.description import describe
+from vqspeech.checkpoints.directory import CONFIG, WEIGHTS
 from vqspeech.checkpoints.hub import HubOptions
 from vqspeech.codec.speech import SpeechCodec
-from vqspeech.errors import CheckpointError, InputError, PluginError, UnknownNameError
+from vqspeech.errors import CheckpointError, ConfigError, InputError, PluginError, UnknownNameError
 from vqspeech.registry import contracts, lookup
 from vqspeech.registry.records import Entry
 from vqspeech.registry.specs import ModalitySpec
+from vqspeech.untrusted import is_distribution, printable
+
+UNUSABLE = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
+"""What building a model of values that fit no model may raise."""
 
 
 def load(
@@ -54,7 +60,14 @@ def load_with_modality(
     name, modality, facts = entry.spec.name, contracts.call(entry), _qualified(facts, entries)
     if not hasattr(modality, "load"):
         raise PluginError(f"{path} is a model of the modality {name!r}, which cannot load models")
-    return modality, modality.load(path, facts, device)
+    try:
+        with limited(path / WEIGHTS):
+            return modality, modality.load(path, facts, device)
+    except ConfigError as error:
+        raise CheckpointError(f"{path}/{CONFIG} cannot be used: {error}") from error
+    except UNUSABLE as error:
+        reason = printable(error) or type(error).__name__
+        raise CheckpointError(f"{path}/{CONFIG} describes no model that can be built: {reason}") from error
 
 
 def load_speech(
@@ -92,21 +105,23 @@ def require_plugins(path: Path, facts: dict[str, Any]) -> dict[str, Entry[Any]]:
     Raises
     ------
     PluginError : names kind, name and distribution of a missing plugin
-    CheckpointError : when the checkpoint does not name its plugins
+    CheckpointError : when it names a distribution that there cannot be
     """
-    try:
-        plugins = {
-            str(kind): (str(origin["name"]).rpartition("/")[2], origin["distribution"], origin["version"])
-            for kind, origin in facts.get("plugins", {}).items()
-        }
-    except (AttributeError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path}/config.json is damaged: its plugins are not named ({error})") from error
     needed = {}
-    for kind, (name, distribution, version) in plugins.items():
+    for kind, origin in facts["plugins"].items():
+        name, distribution = origin["name"].rpartition("/")[2], origin["distribution"]
+        if not is_distribution(distribution):
+            raise CheckpointError(
+                f"{path}/{CONFIG} is damaged: it says that the {printable(kind)} {printable(name)!r} is of the "
+                f"distribution {printable(distribution)!r}, which cannot be the name of one"
+            )
         try:
             needed[kind] = lookup.find(kind, name, distribution)
         except (PluginError, UnknownNameError) as error:
-            raise PluginError(f"{path} needs the {kind} {name!r} of {distribution} {version}: {error}") from error
+            raise PluginError(
+                f"{path} needs the {kind} {name!r} of {distribution} {printable(origin['version'])}: {error}. The "
+                "checkpoint names that distribution, not vqspeech; install it only if you trust both"
+            ) from error
     return needed
 
 

@@ -15,6 +15,7 @@ from vqspeech.config.run import CorpusConfig, RunConfig, TrainConfig
 from vqspeech.config.values import (
     Strict,
     at_least,
+    at_most,
     differences,
     merge,
     override,
@@ -37,6 +38,7 @@ __all__ = [
     "Strict",
     "TrainConfig",
     "at_least",
+    "at_most",
     "differences",
     "merge",
     "override",

@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, Literal
 
-from vqspeech.config.values import Strict, at_least, merge, parse, require
+from vqspeech.config.values import Strict, at_least, at_most, merge, parse, require
 from vqspeech.errors import unknown_name
+
+MOST_RATE, MOST_BANDS = 2**20, 2**12
+"""Highest sample rate in Hz, which also limits windows and hops in samples, and most bands of a spectrum."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +31,8 @@ class SpectrumConfig(Strict):
         """Raise `ConfigError` for impossible values; `table` is their table's name."""
         at_least(1, self, table, "hop_samples", "window_samples", "n_mels", "n_mfcc")
         at_least(0, self, table, "mean_window_samples")
+        at_most(MOST_RATE, self, table, "hop_samples", "window_samples", "mean_window_samples")
+        at_most(MOST_BANDS, self, table, "n_mels")
         require(self.kind != "mfcc" or self.n_mfcc <= self.n_mels, f"{table}.n_mfcc: at most {table}.n_mels")
         message = f"{table}.lifter: weights cepstral coefficients; kind is {self.kind}"
         require(self.kind == "mfcc" or self.lifter == 0, message)
@@ -122,6 +127,7 @@ class ModelConfig(Strict):
 
     def __post_init__(self) -> None:
         at_least(1, self, "model", "sample_rate")
+        at_most(MOST_RATE, self, "model", "sample_rate")
         for kind in PARTS:
             require(
                 isinstance(getattr(self, kind).get("name"), str), f"model.{kind}.name: the name of a registered {kind}"

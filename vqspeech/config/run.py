@@ -93,3 +93,6 @@ class RunConfig(Strict):
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     model: dict[str, Any] = field(default_factory=dict)
     train: TrainConfig = field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        require(-(2**63) <= self.seed < 2**64, f"seed = {self.seed}; at least -2^63 and below 2^64")

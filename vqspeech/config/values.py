@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import datetime
 import json
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +16,9 @@ from typing import Any, ClassVar, TypeVar
 from vqspeech.errors import ConfigError, unknown_name
 
 T = TypeVar("T")
+
+MOST_BYTES, MOST_DEPTH = 16 * 2**20, 32
+"""Size and nesting of the largest configuration that is read."""
 
 IMPLIED_NAMES = {"model.encoder": "conv", "model.decoder": "wavenet"}
 """Default names of tables without a name."""
@@ -47,19 +52,65 @@ def at_least(least: float, values: Any, table: str, *names: str) -> None:
         require(value >= least, f"{table}.{name} = {value!r}; at least {least}")
 
 
+def at_most(most: float, values: Any, table: str, *names: str) -> None:
+    """Raise `ConfigError` unless the named values are at most `most`; arguments as in `at_least`."""
+    for name in names:
+        value = values[name] if isinstance(values, Mapping) else getattr(values, name)
+        require(value <= most, f"{table}.{name} = {value!r}; at most {most}")
+
+
 def read_toml(path: Path) -> dict[str, Any]:
-    """Read the tables of a TOML file.
+    """Read the tables of a TOML file in UTF-8, with or without a byte order mark.
 
     Raises
     ------
-    ConfigError : when the file is missing or not TOML
+    ConfigError : when the file is missing, not TOML, or holds values that no configuration has
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"cannot read the configuration {path}: it is not a file")
+        if path.stat().st_size > MOST_BYTES:
+            raise ConfigError(f"cannot read the configuration {path}: it has more than {MOST_BYTES} bytes")
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"cannot read the configuration {path}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not a TOML file in UTF-8 ({error}); save it in that encoding") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path} is not a TOML file: it is nested too deeply") from error
+    # Numbers of thousands of digits are a plain ValueError.
+    except ValueError as error:
         raise ConfigError(f"{path} is not a TOML file: {error}") from error
+    require_plain(values)
+    return values
+
+
+def require_plain(values: Mapping[str, Any], where: str = "") -> None:
+    """Raise `ConfigError` for values that no configuration has: dates, numbers that are not finite, endless integers.
+
+    Parameters
+    ----------
+    values : nested mappings and lists
+    where : prefix of names in messages
+    """
+    for key, value in values.items():
+        _require_plain(value, f"{where}{key}", 0)
+
+
+def _require_plain(value: Any, name: str, depth: int) -> None:
+    require(depth <= MOST_DEPTH, f"{name[:80]}: nested too deeply")
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            _require_plain(one, f"{name}.{key}", depth + 1)
+    elif isinstance(value, list | tuple):
+        for number, one in enumerate(value):
+            _require_plain(one, f"{name}[{number}]", depth + 1)
+    elif isinstance(value, float):
+        require(math.isfinite(value), f"{name} = {value}; a finite number")
+    elif isinstance(value, int):
+        require(abs(value) < 2**64, f"{name}: a whole number below 2^64")
+    else:
+        require(not isinstance(value, datetime.date | datetime.time), f"{name} = {value}; no date or time")
 
 
 def parse(kind: type[T], values: Mapping[str, Any], where: str = "") -> T:
@@ -77,6 +128,7 @@ def parse(kind: type[T], values: Mapping[str, Any], where: str = "") -> T:
     """
     from pydantic import TypeAdapter, ValidationError
 
+    require_plain(values, where)
     try:
         return TypeAdapter(kind).validate_python(dict(values))
     except ValidationError as error:
@@ -121,6 +173,8 @@ def override(values: Mapping[str, Any], assignments: Iterable[str]) -> dict[str,
             parsed = tomllib.loads(f"value = {text}")
         except tomllib.TOMLDecodeError:
             parsed = {}
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(f"--set {key.strip()}: the value cannot be read: {error}") from error
         value = parsed["value"] if len(parsed) == 1 else text
         *path, last = key.strip().split(".")
         table = result

@@ -14,6 +14,7 @@ from vqspeech.registry.hookspecs import HOOKS
 from vqspeech.registry.host import Host
 from vqspeech.registry.records import Entry
 from vqspeech.registry.specs import Spec
+from vqspeech.untrusted import is_distribution
 
 MORE = "Plugins add more: vqspeech plugins list"
 
@@ -181,6 +182,8 @@ def _unknown(host: Host, kind: str, name: str, from_distribution: str) -> Unknow
             )
     here = {canonical(plugin.provider.distribution) for plugin in host.plugins} | {"vqspeech"}
     if from_distribution and from_distribution not in here:
+        if not is_distribution(from_distribution):
+            return PluginError(f"{kind} {plain!r}: {from_distribution!r} cannot be the name of a distribution")
         return PluginError(
             f"{kind} {plain!r} is part of the plugin {from_distribution}, which is not installed: "
             f"pip install {from_distribution}"

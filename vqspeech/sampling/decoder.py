@@ -14,6 +14,9 @@ from vqspeech.sampling.sample import pieces
 
 TABLE = "model.decoder"
 
+MOST_LAYERS_PER_CYCLE, MOST_CYCLES = 20, 100
+"""Largest options of the dilations: a layer of dilation 2^20 looks back a minute."""
+
 
 def wavenet_decoder(
     latents: Latents,
@@ -54,6 +57,8 @@ def wavenet_decoder(
     }
     at_least(1, counts, TABLE, *counts)
     at_least(0, {"past_noise": past_noise}, TABLE, "past_noise")
+    require(layers_per_cycle <= MOST_LAYERS_PER_CYCLE, f"{TABLE}.layers_per_cycle: at most {MOST_LAYERS_PER_CYCLE}")
+    require(cycles <= MOST_CYCLES, f"{TABLE}.cycles: at most {MOST_CYCLES}")
     require(condition_kernel % 2 == 1, f"{TABLE}.condition_kernel: odd")
     hop = latents.hop_samples
     require(hop % condition_upsampling == 0, f"{TABLE}.condition_upsampling: a divisor of {hop}")

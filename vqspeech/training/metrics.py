@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from vqspeech.errors import ConfigError
 from vqspeech.files import finite, whole_file
+from vqspeech.untrusted import json_object, text, whole
 
 
 class MetricsLog:
@@ -38,7 +40,13 @@ class MetricsLog:
             partial.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         self._file = path.open("a", encoding="utf-8")
         if tensorboard is not None:
-            from torch.utils.tensorboard import SummaryWriter
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError as error:
+                raise ConfigError(
+                    f"train.tensorboard needs a package that is not installed ({error}): "
+                    "pip install 'vqspeech[tensorboard]', or omit it"
+                ) from error
 
             self._events = SummaryWriter(tensorboard, purge_step=step + 1)
 
@@ -62,19 +70,28 @@ class MetricsLog:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Read the rows of a metrics.jsonl up to the first torn line; a missing file has no rows."""
-    if not path.exists():
+    """Read the rows of a metrics.jsonl up to the first torn line; a missing file has no rows.
+
+    Each has a step, seconds and a split, which is empty where there is none.
+    """
+    if not path.is_file():
         return []
     rows = []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            row = json.loads(line)
+            row = {"split": "", **json_object(line)}
+            whole(row.get("step"), "step", most=2**53)
+            if not _is_number(row.get("seconds")):
+                raise ValueError("seconds are not a number")
+            text(row["split"], "split")
         except ValueError:
-            break
-        if not isinstance(row, dict) or not {"step", "seconds"} <= row.keys():
             break
         rows.append(row)
     return rows
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def logged_name(term: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vqspeech.config import at_least, require
+from vqspeech.config import at_least, at_most, require
+from vqspeech.config.model import MOST_RATE
 from vqspeech.nn.decoders.harmonic import Harmonic
 from vqspeech.nn.decoders.protocol import Latents
 
@@ -69,6 +70,7 @@ def harmonic_decoder(
         "adversary_weight": adversary_weight,
     }
     at_least(0, amounts, TABLE, *amounts)
+    at_most(MOST_RATE, {"output_rate": output_rate}, TABLE, "output_rate")
     rate = output_rate or latents.sample_rate
     require(rate >= latents.sample_rate, f"{TABLE}.output_rate: at least model.sample_rate, {latents.sample_rate}")
     require(

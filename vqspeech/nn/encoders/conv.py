@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vqspeech.config import FrontEndConfig, PerturbConfig, at_least, require
+from vqspeech.config.model import MOST_RATE
 from vqspeech.nn.batch import SpeechBatch
 from vqspeech.nn.encoders.protocol import Encoder, Span
 from vqspeech.nn.encoders.spectral import Change, SpectralFeatures
@@ -45,6 +46,8 @@ def conv_encoder(
     at_least(1, {"channels": channels, "dim": dim}, "model.encoder", "channels", "dim")
     require(len(strides) >= 1, "model.encoder.strides: at least one (kernel, stride); [[3, 1]] keeps the rate")
     require(all(k >= s >= 1 for k, s in strides), "model.encoder.strides: kernel >= stride >= 1 each")
+    hop = math.prod(stride for _, stride in strides)
+    require(hop <= MOST_RATE, f"model.encoder.strides: a code of {hop} samples; at most {MOST_RATE}")
     require(all(d >= 1 for d in residual_dilations), "model.encoder.residual_dilations: at least 1 each")
     require(residual_kernel % 2 == 1 and residual_kernel >= 1, "model.encoder.residual_kernel: odd")
     changes = perturb != UNCHANGED
