@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 import numpy.typing as npt
@@ -119,8 +120,11 @@ def _opened(path: Path, facts: Path, wanted: dict[str, object], count: int) -> n
     try:
         if json.loads(facts.read_bytes()) != wanted:
             return None
-        frames: npt.NDArray[np.float32] = np.load(path, mmap_mode="r")
-    except (OSError, ValueError):
+        if not path.is_file():
+            return None
+        frames: npt.NDArray[np.float32] = np.lib.format.open_memmap(path, mode="r")
+    except (OSError, ValueError, TypeError, SyntaxError, TokenError, ArithmeticError, MemoryError, RecursionError):
+        # What a damaged header of a .npy file makes of numpy and Python's tokenizer.
         return None
     return frames if frames.shape == (count,) and frames.dtype == np.float32 else None
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from vqspeech import untrusted
 from vqspeech.corpora.base import SPLITS, CorpusFacts, Split
 from vqspeech.errors import CheckpointError, CorpusError, InputError
 from vqspeech.files import whole_directory, write_json
@@ -86,24 +88,28 @@ class RowStore:
         CheckpointError : when it is missing, torn, or of another format
         """
         try:
-            header = json.loads((directory / HEADER).read_text(encoding="utf-8"))
+            header = untrusted.json_object(_file(directory / HEADER).read_bytes())
             if header["format"] != FORMAT_VERSION:
                 raise ValueError(f"its format is {header['format']}, this release reads {FORMAT_VERSION}")
-            rows = int(header["rows"])
-            arrays = {name: _opened(directory, name, rows, about) for name, about in header["arrays"].items()}
+            rows = untrusted.whole(header["rows"], "rows")
+            described = untrusted.table(header["arrays"], "arrays")
+            arrays = {name: _opened(directory, name, rows, about) for name, about in described.items()}
             corpus = header["corpus"]
             corpus = CorpusFacts(**{**corpus, "root": Path(corpus["root"]), "notes": tuple(corpus["notes"])})
             splits = arrays.pop(SPLIT_ARRAY)
-            assert isinstance(splits, np.ndarray)
+            if not isinstance(splits, np.ndarray) or splits.dtype != np.uint8 or splits.shape != (rows,):
+                raise ValueError(f"{SPLIT_ARRAY} is not an array of {rows} bytes")
+            if (splits >= len(SPLITS)).any():
+                raise ValueError(f"{SPLIT_ARRAY} names a split that does not exist")
             return cls(
                 directory=directory,
                 arrays=arrays,
                 splits=splits,
                 corpus=corpus,
-                fingerprint=header["fingerprint"],
-                facts=header["facts"],
+                fingerprint=untrusted.text(header["fingerprint"], "fingerprint"),
+                facts=untrusted.table(header["facts"], "facts"),
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(
                 f"the prepared data in {directory} cannot be read: {error}; delete that folder to prepare it again"
             ) from error
@@ -262,18 +268,32 @@ class _Array:
 
 
 def _opened(directory: Path, name: str, rows: int, about: Mapping[str, Any]) -> npt.NDArray[Any] | Sequences:
-    path, shape = directory / f"{name}.bin", tuple(about["shape"])
+    if not untrusted.is_file_name(name):
+        raise ValueError(f"the array {name!r} cannot be the name of a file")
+    path, shape = directory / f"{name}.bin", untrusted.wholes(about["shape"], f"shape of {name}")
+    dtype = np.dtype(untrusted.text(about["dtype"], f"dtype of {name}"))
+    if dtype.kind not in "biufc":
+        raise ValueError(f"{name} is of dtype {dtype}, not of numbers")
     if not about["varies"]:
-        return _mapped(path, about["dtype"], (rows, *shape))
-    ends = np.fromfile(directory / f"{name}.ends.bin", np.int64)
+        return _mapped(path, dtype, (rows, *shape))
+    ends = np.fromfile(_file(directory / f"{name}.ends.bin"), np.int64)
     if len(ends) != rows:
         raise ValueError(f"{name}.ends.bin holds {len(ends)} entries for {rows} rows")
-    return Sequences(_mapped(path, about["dtype"], (int(ends[-1]) if rows else 0, *shape)), ends)
+    if (np.diff(ends, prepend=0) < 0).any() or (ends < 0).any():
+        raise ValueError(f"{name}.ends.bin does not ascend")
+    return Sequences(_mapped(path, dtype, (int(ends[-1]) if rows else 0, *shape)), ends)
 
 
-def _mapped(path: Path, dtype: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-    if path.stat().st_size != size:
+def _mapped(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    size = math.prod(shape) * dtype.itemsize
+    if _file(path).stat().st_size != size:
         raise ValueError(f"{path.name} has {path.stat().st_size} bytes instead of {size}")
     # an empty file cannot be mapped
     return np.memmap(path, dtype, "r", shape=shape) if size else np.zeros(shape, dtype)
+
+
+def _file(path: Path) -> Path:
+    """Return the path of a file; raise ValueError for a device or a pipe, which may never end."""
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path.name} is not a file")
+    return path

@@ -9,25 +9,24 @@ A store is a folder, written atomically:
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from vqspeech.corpora.base import SPLITS, Corpus, CorpusFacts, Split
+from vqspeech.corpora.store_header import Shard, damaged, read_header
 from vqspeech.corpora.store_index import StoredRows, StoredUtterance
-from vqspeech.corpora.store_shard import FORMAT_VERSION, file_sha256, shard_path
+from vqspeech.corpora.store_shard import file_sha256, shard_path
 from vqspeech.corpora.store_writer import fill
-from vqspeech.errors import CheckpointError, CorpusError, InputError, unknown_name
+from vqspeech.errors import CorpusError, InputError, unknown_name
 from vqspeech.files import put_in_place
 
 __all__ = ["AudioStore", "CorpusFacts", "StoredUtterance", "prepare"]
@@ -72,31 +71,25 @@ class AudioStore:
         CheckpointError : missing, torn, changed, or of another format
         """
         directory = Path(directory)
-        facts = _header(directory)
+        header = read_header(directory)
         index = directory / "index.arrow"
         try:
-            if file_sha256(index) != facts["index_sha256"]:
-                raise _torn(directory, "index.arrow is not what store.json says")
-            rows = StoredRows(index, facts["speakers"])
-        except (OSError, pa.ArrowException) as error:
-            raise _torn(directory, f"index.arrow: {getattr(error, 'strerror', None) or error}") from error
-        for number, shard in enumerate(facts["shards"]):
+            if index.exists() and not index.is_file():
+                raise damaged(directory, "index.arrow is not a file")
+            if file_sha256(index) != header.index_sha256:
+                raise damaged(directory, "index.arrow is not what store.json says")
+            rows = StoredRows(index, header.speakers, [(shard.utterances, shard.samples) for shard in header.shards])
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise damaged(directory, f"index.arrow: {getattr(error, 'strerror', None) or error}") from error
+        for number, shard in enumerate(header.shards):
             _check_shard(directory, number, shard, verify)
-        corpus = facts["corpus"]
         return cls(
             directory=directory,
-            sample_rate=facts["sample_rate"],
+            sample_rate=header.sample_rate,
             rows=rows,
-            speakers=tuple(facts["speakers"]),
-            corpus=CorpusFacts(
-                name=corpus["name"],
-                root=Path(corpus["root"]),
-                variant=corpus["variant"],
-                synthetic=corpus["synthetic"],
-                notes=tuple(corpus["notes"]),
-                skipped=corpus["skipped"],
-            ),
-            fingerprint=facts["fingerprint"],
+            speakers=header.speakers,
+            corpus=header.corpus,
+            fingerprint=header.fingerprint,
             _shard=lru_cache(_OPEN_SHARDS)(partial(_map, directory)),
         )
 
@@ -230,31 +223,10 @@ def _map(directory: Path, number: int) -> npt.NDArray[np.int16]:
     return np.memmap(shard_path(directory, number), dtype="<i2", mode="r")
 
 
-def _check_shard(directory: Path, number: int, facts: Mapping[str, Any], verify: bool) -> None:
+def _check_shard(directory: Path, number: int, shard: Shard, verify: bool) -> None:
     path = shard_path(directory, number)
     size = path.stat().st_size if path.is_file() else -1
-    if size != 2 * facts["samples"]:
-        raise _torn(directory, f"shards/{path.name} has {max(size, 0)} bytes instead of {2 * facts['samples']}")
-    if verify and file_sha256(path) != facts["audio_sha256"]:
-        raise _torn(directory, f"shards/{path.name} has another checksum")
-
-
-def _header(directory: Path) -> dict[str, Any]:
-    if not (directory / "store.json").is_file():
-        raise CheckpointError(f"{directory}: no audio store here (no store.json); prepare the corpus again")
-    try:
-        facts: dict[str, Any] = json.loads((directory / "store.json").read_bytes())
-        version = int(facts["format_version"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _torn(directory, f"store.json cannot be read ({error})") from error
-    if version != FORMAT_VERSION:
-        how = "newer" if version > FORMAT_VERSION else "older"
-        raise CheckpointError(
-            f"{directory}: format {version} is {how} than what this vqspeech reads ({FORMAT_VERSION}); "
-            f"{'update vqspeech, or ' if how == 'newer' else ''}delete this folder and prepare the corpus again"
-        )
-    return facts
-
-
-def _torn(directory: Path, what: str) -> CheckpointError:
-    return CheckpointError(f"{directory}: the audio store is damaged: {what}. Delete it and prepare the corpus again")
+    if size != 2 * shard.samples:
+        raise damaged(directory, f"shards/{path.name} has {max(size, 0)} bytes instead of {2 * shard.samples}")
+    if verify and file_sha256(path) != shard.audio_sha256:
+        raise damaged(directory, f"shards/{path.name} has another checksum")

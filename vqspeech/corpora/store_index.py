@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from vqspeech.alignment.base import Alignment, Interval
 from vqspeech.corpora.base import SPLITS, Split
+from vqspeech.untrusted import is_file_name
 
 _PHONE = pa.struct([("start_s", pa.float64()), ("end_s", pa.float64()), ("label", pa.string())])
 
@@ -55,18 +56,28 @@ class StoredRows(Sequence[StoredUtterance]):
     ----------
     path : Arrow file with the columns of `SCHEMA`
     speakers : speaker ids, sorted
+    shards : utterances and samples of each shard
 
     Raises
     ------
     pyarrow.ArrowException, OSError : not an index
+    ValueError : an index with values that this store cannot have
     """
 
-    def __init__(self, path: Path, speakers: Sequence[str]) -> None:
+    def __init__(self, path: Path, speakers: Sequence[str], shards: Sequence[tuple[int, int]]) -> None:
         self._reader = pa.ipc.open_file(pa.memory_map(str(path)))
         if not self._reader.schema.equals(SCHEMA):
             raise pa.ArrowInvalid(f"{path.name} has other columns: {', '.join(self._reader.schema.names)}")
         self._speakers = tuple(speakers)
+        if self._reader.num_record_batches != len(shards):
+            raise ValueError(f"it has {self._reader.num_record_batches} batches for {len(shards)} shards")
         batches = list(self._batches())
+        for number, (batch, (utterances, samples)) in enumerate(zip(batches, shards, strict=True)):
+            # Arrow trusts the offsets in a file, and reads whatever memory they point to.
+            batch.validate(full=True)
+            _require_rows(batch, self._speakers, f"shard {number}", utterances, samples)
+        if len(set(self.ids())) < sum(map(len, batches)):
+            raise ValueError("several utterances have the same id")
         self.batch_ends = np.cumsum([len(batch) for batch in batches], dtype=np.int64)
         self.starts = _gather((batch["start_sample"] for batch in batches), np.int64)
         self.lengths = _gather((batch["n_samples"] for batch in batches), np.int64)
@@ -126,6 +137,29 @@ class StoredRows(Sequence[StoredUtterance]):
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         return (self._reader.get_batch(number) for number in range(self._reader.num_record_batches))
+
+
+def _require_rows(batch: pa.RecordBatch, speakers: Sequence[str], shard: str, utterances: int, samples: int) -> None:
+    """Raise ValueError for rows that are not those of a shard: missing values, unknown names, samples beyond it."""
+    if len(batch) != utterances:
+        raise ValueError(f"{shard} has {len(batch)} utterances instead of {utterances}")
+    for name in ("id", "path", "speaker", "split", "start_sample", "n_samples"):
+        if batch[name].null_count:
+            raise ValueError(f"{shard} has utterances without {name}")
+    for name, known in (("speaker", speakers), ("split", SPLITS)):
+        if pc.index_in(batch[name], value_set=pa.array(known, pa.string())).null_count:
+            raise ValueError(f"{shard} has a {name} that the store does not know")
+    for name in batch["id"].to_pylist():
+        if not is_file_name(name):
+            raise ValueError(f"{shard} has the id {name!r}, which cannot be the name of a file")
+    start, count = (batch[name].to_numpy() for name in ("start_sample", "n_samples"))
+    if ((start < 0) | (count < 0) | (start > samples) | (count > samples - start)).any():
+        raise ValueError(f"{shard} has utterances beyond its {samples} samples")
+    phones = batch["phones"].flatten()
+    if phones.null_count or any(phones.field(place).null_count for place in range(phones.type.num_fields)):
+        raise ValueError(f"{shard} has phones without a value")
+    if not all(np.isfinite(phones.field(place).to_numpy()).all() for place in range(2)):
+        raise ValueError(f"{shard} has phones at times that are not finite")
 
 
 def write_index(path: Path, batches: Iterable[pa.RecordBatch]) -> None:
