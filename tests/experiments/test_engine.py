@@ -182,3 +182,19 @@ def test_declarations_that_cannot_run_are_refused(recipe):
         recipe.run("third")
     with pytest.raises(PluginError, match="'report'"):
         recipe.experiment(stages=(Stage(name="report", work=recipe.first),))
+
+
+@pytest.mark.parametrize("harm", ["gone", "cut"])
+def test_a_stage_whose_file_was_lost_runs_again(recipe, harm, capsys):
+    recipe.run()
+    path = recipe.out / "report" / "index.html"
+    whole = path.read_bytes()
+    path.unlink() if harm == "gone" else path.write_bytes(whole[:-100])
+    later = again(recipe)
+    later.run()
+    assert later.ran == [] and path.read_bytes() == whole
+    (recipe.out / "first.txt").write_text("longer than it was")
+    last = again(recipe)
+    last.run()
+    assert last.ran == ["first"]
+    assert "[first] files that it made are gone or cut short" in capsys.readouterr().err

@@ -10,7 +10,7 @@ import time
 import pytest
 import torch
 
-from vqspeech.errors import ConfigError
+from vqspeech.errors import ConfigError, InputError
 from vqspeech.training import processes
 from vqspeech.training.metrics import read_metrics
 from vqspeech.training.processes import Processes, launch
@@ -199,6 +199,29 @@ def test_more_processes_and_parts_than_crops_are_refused(make_config, monkeypatc
 def test_a_recipe_refuses_several_processes(make_config, store, tmp_path):
     with pytest.raises(ConfigError, match=r"single process, but 2 were started.*train\.devices"):
         train(make_config(devices=2), tmp_path, store)
+
+
+@pytest.mark.parametrize(
+    "values, environment, message",
+    [
+        ({}, {"SLURM_STEP_NUM_TASKS": "2"}, r"SLURM started 2 tasks, but train\.devices = 1"),
+        ({"devices": 2}, {"SLURM_STEP_NUM_TASKS": "4"}, "SLURM started 4 tasks"),
+        ({}, {"SLURM_STEP_NUM_TASKS": "x"}, "SLURM_STEP_NUM_TASKS is 'x'"),
+        ({"nodes": 2, "batch_size": 4}, {}, r"train\.nodes = 2, but nothing started processes"),
+    ],
+)
+def test_tasks_of_slurm_that_are_not_the_processes_of_the_configuration_are_refused(
+    make_config, monkeypatch, values, environment, message
+):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=message):
+        launch(make_config(train=values).train)
+
+
+def test_a_batch_script_of_a_job_of_several_tasks_is_one_process(make_config, monkeypatch):
+    monkeypatch.setenv("SLURM_NTASKS", "4")
+    assert processes._wanted(make_config().train) == (1, 1)
 
 
 @pytest.mark.parametrize("values", [{"accelerator": "abacus"}, {"accelerator": "cuda"}])

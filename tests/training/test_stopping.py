@@ -81,3 +81,27 @@ def test_a_lost_process_is_told_from_other_failures(make_config, message):
     assert str(lost).startswith("another process of this job ended or cannot be reached")
     other = RuntimeError("shapes do not fit")
     assert described(other, train_config, 7) is other
+
+
+CPU_FULL = (
+    "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate "
+    "102400000000 bytes. Error code 12 (Cannot allocate memory)"
+)
+
+
+@pytest.mark.parametrize(
+    "error, reason",
+    [
+        (
+            RuntimeError(CPU_FULL),
+            "DefaultCPUAllocator: can't allocate memory: you tried to allocate 102400000000 bytes",
+        ),
+        (MemoryError("Unable to allocate 7 GiB for an array"), "Unable to allocate 7 GiB for an array"),
+        (MemoryError(), "MemoryError"),
+    ],
+)
+def test_a_cpu_out_of_memory_says_what_to_lower(make_config, error, reason):
+    found = described(error, make_config().train, 7)
+    assert isinstance(found, TrainingError)
+    assert str(found).startswith(f"out of memory at step 7: {reason}")
+    assert ". Raise train.accumulate (now 1)" in str(found)

@@ -44,7 +44,7 @@ def train(
     except FirstProcessError as error:
         # The first process has reported it.
         raise typer.Exit(error.exit_code) from error
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
         raise described(error, settings.train, -1) from error
     if processes.is_first:
         typer.echo(f"{result.step} steps in {result.seconds:.0f} s; checkpoint {result.checkpoint}")

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from vqspeech.errors import InputError, VQSpeechError
+from vqspeech.registry.probe import inherited_path
 
 _AUDIO_OUTPUT_SYNCHRONOUS = 2
 _INITIALIZE_PHONEME_EVENTS = 1
@@ -99,9 +100,10 @@ def synthesise(requests: Iterable[Request]) -> Iterator[Speech]:
             "".join(json.dumps(dataclasses.asdict(request)) + "\n" for request in requests), encoding="utf-8"
         )
         count = sum(1 for _ in jobs.open(encoding="utf-8"))
-        command = [sys.executable, "-c", "from vqspeech.corpora.espeak import _serve; _serve()"]
+        # -P: the current folder, which may be anybody's, is not searched for modules.
+        command = [sys.executable, "-P", "-c", "from vqspeech.corpora.espeak import _serve; _serve()"]
         command += [espeakng_loader.get_library_path(), espeakng_loader.get_data_path(), str(jobs)]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
+        environment = {**os.environ, "PYTHONPATH": inherited_path()}
         with (
             Path(folder, "stderr").open("w+b") as messages,
             subprocess.Popen(

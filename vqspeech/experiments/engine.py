@@ -11,7 +11,7 @@ from typing import Any
 import vqspeech
 from vqspeech.errors import InputError, PluginError
 from vqspeech.experiments.request import RecipeOutcome, RecipeRequest
-from vqspeech.experiments.stamps import read_stamped, stamp_of, write_stamped
+from vqspeech.experiments.stamps import inventory, read_stamped, stamp_of, write_stamped
 from vqspeech.files import write_json
 from vqspeech.report import Report, write_report
 from vqspeech.runs import RunDirectory
@@ -29,7 +29,8 @@ class Stage:
     """A stage of an experiment.
 
     A stage runs when it has no result yet, when its `config` or a result it is made from has changed, or when one of
-    its `files` is missing. Otherwise its result is read from ``stages/NAME.json``.
+    its `files`, or a file that it left in a folder of them, is missing or of another length. Otherwise its result is
+    read from ``stages/NAME.json``.
 
     Parameters
     ----------
@@ -163,9 +164,11 @@ class _Run:
                     say(f"[{stage.name}] not requested; its result was made with other settings")
             return
         if stored is not None and stored.stamp == stamp and all(item.exists() for item in stage.files):
-            say(f"[{stage.name}] done before")
-            self.made[stage.name] = stored.result
-            return
+            if stored.is_whole(self.experiment.out):
+                say(f"[{stage.name}] done before")
+                self.made[stage.name] = stored.result
+                return
+            say(f"[{stage.name}] files that it made are gone or cut short; they are made again")
         say(f"[{stage.name}]")
         try:
             result = stage.work(inputs)
@@ -177,7 +180,7 @@ class _Run:
             say(f"[{stage.name}] failed: {type(error).__name__}: {error}")
             self.made[stage.name] = stage.failure(error)
             return
-        self.made[stage.name] = write_stamped(path, stamp, result)
+        self.made[stage.name] = write_stamped(path, stamp, result, inventory(self.experiment.out, stage.files))
 
     def _require(self, names: Sequence[str]) -> None:
         for name in names:

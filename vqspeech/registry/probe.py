@@ -92,8 +92,12 @@ def target_problems(
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:
-    path = os.pathsep.join(part or os.getcwd() for part in sys.path)
-    return {**os.environ, **environ, "PYTHONPATH": path}
+    return {**os.environ, **environ, "PYTHONPATH": inherited_path()}
+
+
+def inherited_path() -> str:
+    """Return ``sys.path`` for ``PYTHONPATH`` of another process; without the empty entry, the current folder."""
+    return os.pathsep.join(part for part in sys.path if part)
 
 
 def _targets(candidate: Candidate, limit_s: float, environment: Mapping[str, str]) -> tuple[str, ...]:
@@ -118,7 +122,8 @@ def _run(
     """Run Python code in a separate process; None when it did not end in time."""
     try:
         return subprocess.run(
-            [sys.executable, "-c", code, *arguments],
+            # -P: the current folder, which may be anybody's, is not searched for modules.
+            [sys.executable, "-P", "-c", code, *arguments],
             capture_output=True,
             text=True,
             env=dict(environment),

@@ -15,6 +15,7 @@ from torch import distributed as dist
 
 from vqspeech.config import TrainConfig
 from vqspeech.errors import ConfigError, VQSpeechError
+from vqspeech.untrusted import environment_number
 
 T = TypeVar("T")
 
@@ -174,10 +175,27 @@ def alone(train: TrainConfig) -> Processes:
 
 
 def _wanted(train: TrainConfig) -> tuple[int, int]:
-    """Return the numbers of processes per node and of nodes, from torchrun if it is used."""
+    """Return the numbers of processes per node and of nodes, from torchrun if it is used.
+
+    Raises
+    ------
+    ConfigError : when others were started than the configuration says, or none that could be the other nodes
+    """
     if dist.is_available() and dist.is_torchelastic_launched():
-        here = int(os.environ["LOCAL_WORLD_SIZE"])
-        return here, int(os.environ["WORLD_SIZE"]) // here
+        here = environment_number("LOCAL_WORLD_SIZE", 1, least=1)
+        return here, environment_number("WORLD_SIZE", here, least=1) // here
+    # Of a step of srun; a batch script has the tasks of the job in its environment, and is one process.
+    tasks, wanted = environment_number("SLURM_STEP_NUM_TASKS", 1, least=1), train.devices * train.nodes
+    if tasks not in (1, wanted):
+        raise ConfigError(
+            f"SLURM started {tasks} tasks, but train.devices = {train.devices} and train.nodes = {train.nodes} are "
+            f"{wanted}; each task is a process: set train.devices to the tasks per node, or start one task"
+        )
+    if train.nodes > 1 and tasks == 1 and "MASTER_ADDR" not in os.environ:
+        raise ConfigError(
+            f"train.nodes = {train.nodes}, but nothing started processes on other machines: start them with torchrun "
+            "or srun, or omit train.nodes"
+        )
     return train.devices, train.nodes
 
 

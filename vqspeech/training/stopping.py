@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -68,8 +69,8 @@ def deferred_signals(duplicate_s: float = 0.0) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def described(error: RuntimeError, train: TrainConfig, step: int) -> Exception:
-    """Return an error with advice for a failure of PyTorch, or `error` itself.
+def described(error: RuntimeError | MemoryError, train: TrainConfig, step: int) -> Exception:
+    """Return an error with advice for a failure of PyTorch or NumPy, or `error` itself.
 
     Parameters
     ----------
@@ -77,8 +78,10 @@ def described(error: RuntimeError, train: TrainConfig, step: int) -> Exception:
     train : the configuration, whose settings the message names
     step : the step that failed; -1 for the data-dependent start
     """
-    reason = str(error).partition("\n")[0].partition(". ")[0].rstrip(".")
-    if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in reason:
+    # On a CPU, PyTorch's message begins with the place in its source.
+    message = re.sub(r"^\[enforce fail at .*?\] .*?\. (?=\w)", "", str(error))
+    reason = message.partition("\n")[0].partition(". ")[0].rstrip(".") or type(error).__name__
+    if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in message:
         if step < 0:
             where, remedy = "the start", f"Lower train.start_crops (now {train.start_crops})"
         else:

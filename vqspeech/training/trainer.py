@@ -23,6 +23,7 @@ from vqspeech.training.metrics import MetricsLog, Stopwatch, in_bits, logged_nam
 from vqspeech.training.processes import Processes
 from vqspeech.training.stepper import Pass, Stepper
 from vqspeech.training.stopping import DUPLICATE_SIGNAL_S, TrainingError, deferred_signals, described, interrupted
+from vqspeech.training.train_state import require_state
 from vqspeech.training.usage import CodebookUsage
 from vqspeech.training.weights import WeightAverage
 
@@ -101,7 +102,7 @@ class Trainer(Stepper):
                     self._fit(log, caught)
                 finally:
                     log.close()
-            except RuntimeError as error:
+            except (RuntimeError, MemoryError) as error:
                 raise described(error, self.train, self.steps) from error
         seconds = log.seconds_before + self._elapsed
         return TrainResult(step=self.steps, seconds=seconds, checkpoint=self.run.checkpoint(self.steps))
@@ -194,14 +195,13 @@ class Trainer(Stepper):
         ------
         CheckpointError : when it was trained on other data
         """
-        first = self.processes.is_first
         self.model.load_state_dict(state["model"], strict=True)
         self.average.load_state_dict(state["average"])
         optimisers = [one for several in self.optimisers.values() for one in several]
         for optimiser, stored in zip(optimisers, state["optimizers"], strict=True):
             optimiser.load_state_dict(stored)
-        self._usage.load_state_dict(state["usage"], counts=first)
-        self._means.load_state_dict(state.get("means", StepMeans().state_dict()), counts=first)
+        self._usage.load_state_dict(state["usage"], counts=self.processes.is_first)
+        self._means.load_state_dict(state.get("means", StepMeans().state_dict()), counts=self.processes.is_first)
         if state.get("fingerprint", self.task.fingerprint) != self.task.fingerprint:
             raise CheckpointError(
                 f"{self.run.path} was trained on other data than its store now holds, or on codes of another model; "
@@ -215,10 +215,11 @@ class Trainer(Stepper):
         """Continue from a checkpoint; raise an error for an intact one that does not fit."""
         state = self.checkpoints.read(path, self.fabric.device)
         try:
+            require_state(state, self.model, self.train.steps, self.task.codebook_sizes)
             self.load_state_dict(state)
         except torch.OutOfMemoryError:
             raise
-        except (RuntimeError, ValueError, KeyError) as error:
+        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise CheckpointError(
                 f"{path} does not fit the model: {' '.join(str(error).split())}. The code of a plugin may have "
                 "changed: install the version that trained it, give another --out, or start over with --fresh"
