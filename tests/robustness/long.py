@@ -1,0 +1,53 @@
+"""Fuzz every reader for some time, and print a table: ``python tests/robustness/long.py --minutes 60 [TARGET...]``."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import resource
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parents[1] / "support")]
+
+from fuzzing import run, targets  # noqa: E402
+
+MOST_BYTES = 2 * 2**30
+"""Memory that the cases may use, beyond what is in use when they begin."""
+
+
+def main() -> int:
+    """Run the targets in turn, each for its share of the time; return 1 after a fault."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--first-seed", type=int, default=1000, help="Seeds below are those of the test suite.")
+    parser.add_argument("names", nargs="*", metavar="TARGET")
+    arguments = parser.parse_args()
+    chosen = [target for target in targets() if target.name in arguments.names or not arguments.names]
+    warnings.simplefilter("ignore")
+    _limit_memory()
+    share, failed = 60 * arguments.minutes / max(1, len(chosen)), False
+    print(f"{'target':<24} {'cases':>8} {'accepted':>9} {'refused':>8} {'faults':>7} {'s':>6}", flush=True)
+    for target in chosen:
+        begin = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            tally = run(target, Path(folder) / "fuzz", itertools.count(arguments.first_seed), begin + share)
+        counts = f"{tally.cases:>8} {tally.accepted:>9} {tally.refused:>8} {tally.faults.total():>7}"
+        print(f"{target.name:<24} {counts} {time.monotonic() - begin:>6.0f}", flush=True)
+        if tally.faults:
+            failed = True
+            print(tally, flush=True)
+    return int(failed)
+
+
+def _limit_memory() -> None:
+    with open("/proc/self/statm", encoding="ascii") as file:
+        used = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + MOST_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
