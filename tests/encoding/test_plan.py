@@ -72,3 +72,9 @@ def test_a_corpus_prepared_at_another_rate_is_refused(saved, files, tmp_path):
     prepare(read(files[0].parents[1]), tmp_path / "store", sample_rate=8000)
     with pytest.raises(InputError, match="prepared at 8000 Hz, the model takes 16000 Hz"):
         make_plan(saved, [tmp_path / "store"], 1)
+
+
+@pytest.mark.parametrize("rank", ["x", "-1", "", "1.5"])
+def test_a_rank_that_is_no_number_is_named(rank):
+    with pytest.raises(InputError, match="RANK is "):
+        Shard.of_rank({"RANK": rank, "WORLD_SIZE": "2"})

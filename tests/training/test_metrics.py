@@ -2,9 +2,11 @@
 
 import json
 import math
+import sys
 
 import pytest
 
+from vqspeech.errors import ConfigError
 from vqspeech.training.metrics import MetricsLog, Stopwatch, in_bits, logged_name, read_metrics
 
 
@@ -93,3 +95,20 @@ def test_the_stopwatch_excludes_pauses(monkeypatch):
     assert watch.seconds == 3
     watch.reset()
     assert watch.seconds == 0
+
+
+def test_a_missing_tensorboard_is_named(path, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(ConfigError, match=r"train\.tensorboard needs .*pip install 'vqspeech\[tensorboard\]'"):
+        MetricsLog(path, 0, tmp_path / "events")
+
+
+@pytest.mark.parametrize("line", ['{"step": "x", "seconds": 1}', '{"step": 1, "seconds": null}', "[]", "[" * 9000, "7"])
+def test_a_row_with_other_values_is_torn(path, line):
+    path.write_text(json.dumps({"step": 1, "split": "train", "seconds": 1}) + "\n" + line + "\n")
+    assert [row["step"] for row in read_metrics(path)] == [1]
+
+
+def test_a_row_without_a_split_has_an_empty_one(path):
+    path.write_text('{"step": 1, "seconds": 2}')
+    assert read_metrics(path) == [{"step": 1, "seconds": 2, "split": ""}]
