@@ -214,12 +214,12 @@ def _decode_everything(corpus: Corpus) -> dict[str, str]:
 
 
 def _facts(corpus: Corpus, undecodable: dict[str, str], deep: bool) -> dict[str, Any]:
+    from vqspeech.alignment.inventories import label_counts, label_doubts
     from vqspeech.corpora.base import SPLITS
 
-    aligned = [utterance for utterance in corpus.utterances if utterance.alignment is not None]
-    labels = {
-        phone.label for utterance in aligned if utterance.alignment is not None for phone in utterance.alignment.phones
-    }
+    aligned = {one.id: one.alignment for one in corpus.utterances if one.alignment is not None}
+    # The labels of a synthesiser are its own and known to be phones.
+    doubts = () if corpus.synthetic else label_doubts(aligned)
     return {
         "corpus": corpus.name,
         "root": str(corpus.root),
@@ -231,10 +231,10 @@ def _facts(corpus: Corpus, undecodable: dict[str, str], deep: bool) -> dict[str,
         "hours": round(corpus.duration_s / 3600, 4),
         "with_text": sum(utterance.text is not None for utterance in corpus.utterances),
         "with_alignment": len(aligned),
-        "phone_labels": len(labels),
+        "phone_labels": len(label_counts(aligned.values())),
         "decoded": deep,
         "skipped": {**corpus.skipped, **undecodable},
-        "notes": list(corpus.notes),
+        "notes": [*corpus.notes, *doubts],
     }
 
 
