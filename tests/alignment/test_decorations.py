@@ -36,6 +36,20 @@ def test_the_phone_of_every_form_is_taken(tmp_path, form):
     assert [phone.label for phone in read_textgrid(tmp_path / "a.TextGrid").phones] == PLAIN
 
 
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["sil", "sil-s+ax-h", "s-ax-h+t", "ax-h-t+sil", "sil"],
+        ["sil", "s+ax-h", "s-ax-h", "t", "sil"],
+        ["x^x-sil+s=ax-h@1", "x^sil-s+ax-h=t@1", "sil^s-ax-h+t=sil@1", "s^ax-h-t+sil=x@1", "ax-h^t-sil+x=x@1"],
+    ],
+)
+def test_a_phone_with_a_hyphen_is_found_in_its_context(tmp_path, labels):
+    lines = [f"{i * 10**6} {(i + 1) * 10**6} {label}" for i, label in enumerate(labels)]
+    (tmp_path / "a.lab").write_text("\n".join(lines))
+    assert [phone.label for phone in read_lab(tmp_path / "a.lab").phones] == ["sil", "s", "ax-h", "t", "sil"]
+
+
 @pytest.mark.parametrize("context", ["", "x^x-", "sil-"])
 def test_the_states_of_a_phone_become_one_interval_and_equal_neighbours_stay_apart(tmp_path, context):
     labels = [("sil", 2), ("sil", 3), ("t", 2), ("t", 3), ("t", 4), ("t", 2), ("t", 3), ("t", 4), ("iy", 2)]

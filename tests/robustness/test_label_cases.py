@@ -54,7 +54,7 @@ def test_full_context_labels_of_hts_are_scored_as_their_phones(run, tmp_path):
         grid(tmp_path / "plain" / speaker / "1", spoken)
         lines = [
             f"{i * 10**6} {(i + 1) * 10**6} "
-            f"{padded[i]}^{padded[i + 1].replace('-', '')}-{phone}+{padded[i + 3]}={padded[i + 4]}@{i}_1{CONTEXT}"
+            f"{padded[i]}^{padded[i + 1]}-{phone}+{padded[i + 3]}={padded[i + 4]}@{i}_1{CONTEXT}"
             for i, phone in enumerate(spoken)
         ]
         (tmp_path / "hts" / speaker / "1.lab").write_text("\n".join(lines))

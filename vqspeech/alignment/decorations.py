@@ -1,7 +1,7 @@
 """Find the phone in a decorated label: contexts of HTS and HTK, states of a model, positions of Kaldi.
 
 - context: ``sil-hh+ay`` (HTK triphones, with ``hh+ay`` and ``hh-ay`` at edges of words) and
-  ``x^pau-sh+iy=hv@2_3/A:...`` (HTS full context); the centre is between the first ``-`` and the ``+``
+  ``x^pau-sh+iy=hv@2_3/A:...`` (HTS full context); the centre is before the first ``+``
 - state: ``hh[2]``; the states of one phone become one interval
 - position in the word: ``HH_B``, ``AY1_E`` (Kaldi)
 """
@@ -18,9 +18,11 @@ Row = tuple[float, float, str]
 
 _STATE = re.compile(r"(.+)\[([0-9]{1,3})\]", re.DOTALL)
 _POSITION = re.compile(r"(.+)_[BIES]", re.DOTALL)
-_CENTRE = re.compile(r"(?P<left>[^-+]++)-(?P<phone>[^+]++)\+.++", re.DOTALL)
-_FIRST = re.compile(r"(?P<phone>[^-+]++)\+(?P<right>[^-+]++)")
-_LAST = re.compile(r"(?P<left>[^-+]++)-(?P<phone>[^-+]++)")
+# TIMIT's ax-h is the one phone with a hyphen of its own.
+_PHONE = r"(?:ax-h|[^-+]++)"
+_CENTRE = re.compile(rf"[^+]+?-(?P<phone>{_PHONE})\+.++", re.DOTALL)
+_FIRST = re.compile(rf"(?P<phone>{_PHONE})\+(?P<right>{_PHONE})")
+_LAST = re.compile(rf"(?!ax-h\Z)(?P<left>{_PHONE})-(?P<phone>{_PHONE})")
 _ABUT_S = 1e-3
 
 
