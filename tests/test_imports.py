@@ -12,7 +12,18 @@ import vqspeech
 
 ROOT = Path(__file__).parents[1]
 
-BASE = {"errors", "files", "progress", "config", "audio", "codes", "codes_parquet", "untrusted"}
+BASE = {
+    "audio",
+    "codes",
+    "codes_parquet",
+    "config",
+    "errors",
+    "files",
+    "names",
+    "progress",
+    "temporary",
+    "untrusted",
+}
 """Modules at the bottom; they import each other and nothing else of vqspeech."""
 
 MODEL = BASE | {

@@ -15,6 +15,7 @@ import numpy as np
 
 from vqspeech import untrusted
 from vqspeech.errors import InputError
+from vqspeech.names import file_name
 
 MOST_CODEBOOKS = 1024
 """Most codebooks of a table that can be read."""
@@ -122,7 +123,7 @@ class CodeTable:
         if len(set(ids)) < len(ids):
             again = next(name for name in ids if ids.count(name) > 1)
             raise InputError(f"the table of codes has several rows {again!r}, which would be the same file")
-        return [folder / f"{name}{suffix}" for name in ids]
+        return [folder / file_name(name, suffix) for name in ids]
 
     def split_levels(self, codes: np.ndarray) -> tuple[np.ndarray, ...]:
         """Separate codes (..., codebooks, *grid) into those of each level, each on its own grid."""

@@ -6,17 +6,21 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
+
+from vqspeech.temporary import temporary_file, temporary_folder
 
 
 @contextmanager
 def whole_file(path: Path, *, sync: bool = False) -> Iterator[Path]:
     """Open a temporary file that replaces `path` at the end, or is removed after an error.
 
-    Missing folders are created. A process killed in the block leaves ``NAME.PID.tmp`` behind, and nothing at `path`.
+    Missing folders are created. A process killed in the block leaves a hidden temporary file, which the next call for
+    the same path removes, and nothing at `path`; see `vqspeech.temporary`.
 
     Parameters
     ----------
@@ -24,16 +28,13 @@ def whole_file(path: Path, *, sync: bool = False) -> Iterator[Path]:
     sync : wait until the content is on the disk, so that it survives a power cut
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
+    with temporary_file(path) as partial:
         yield partial
         if sync:
             to_disk(partial)
         partial.replace(path)
         if sync:
             to_disk(path.parent)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any, *, sync: bool = False) -> Path:
@@ -59,41 +60,43 @@ def finite(value: Any) -> Any:
     return [finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
+Ours = Callable[[str], bool]
+"""Tells from a path relative to a folder, with ``/``, whether vqspeech made that file; others are never deleted."""
+
+
 @contextmanager
-def whole_directory(path: Path, *, sync: bool = False) -> Iterator[Path]:
+def whole_directory(path: Path, *, ours: Ours | None = None, sync: bool = False) -> Iterator[Path]:
     """Create a temporary directory that replaces `path` at the end, or is removed after an error.
 
-    An existing directory is replaced at the end, and kept when the block fails. A process killed in the block leaves
-    ``.NAME.part`` behind, which the next call removes.
+    An existing directory is replaced at the end, and kept when the block fails. A process killed in the block leaves a
+    hidden directory, which the next call for the same path removes; see `vqspeech.temporary`.
 
     Parameters
     ----------
     path : the directory to create or replace
+    ours : files of an existing directory that it rejects are moved to the new one; None for a directory whose files
+        are all of vqspeech
     sync : wait until the directory and the files in it are on the disk, so that they survive a power cut
     """
-    partial = path.with_name(f".{path.name}.part")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with temporary_folder(path) as partial:
         yield partial
         if sync:
             for item in partial.rglob("*"):
                 to_disk(item)
             to_disk(partial)
-        put_in_place(partial, path)
+        put_in_place(partial, path, ours=ours)
         if sync:
             to_disk(path.parent)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
-def put_in_place(made: Path, path: Path) -> None:
-    """Rename a directory to `path` in the same folder, replacing an existing one."""
+def put_in_place(made: Path, path: Path, *, ours: Ours | None = None) -> None:
+    """Rename a directory to `path` in the same folder, replacing an existing one; see `whole_directory`."""
     replaced = path.with_name(f".{path.name}.old")
     if replaced.exists() and not path.exists():
         # A process was killed between the two renamings below.
         replaced.rename(path)
-    shutil.rmtree(replaced, ignore_errors=True)
+    _discard(replaced, path, ours)
     try:
         if path.exists():
             path.rename(replaced)
@@ -101,7 +104,32 @@ def put_in_place(made: Path, path: Path) -> None:
     finally:
         if replaced.exists() and not path.exists():
             replaced.rename(path)
-        shutil.rmtree(replaced, ignore_errors=True)
+        _discard(replaced, path, ours)
+
+
+def _discard(replaced: Path, path: Path, ours: Ours | None) -> None:
+    """Delete a replaced directory, after moving what is not ours from it to the same places below `path`."""
+    for name in files_below(replaced):
+        if ours is not None and not ours(name):
+            target = free_path(path / name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (replaced / name).rename(target)
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+def free_path(path: Path) -> Path:
+    """Return a path under which there is nothing: this one, or it with the first free number."""
+    numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))
+    return next(one for one in chain([path], numbered) if not os.path.lexists(one))
+
+
+def files_below(folder: Path) -> list[str]:
+    """Return the paths of all files below a folder, relative to it and with ``/``; links are not followed."""
+    found = []
+    for parent, folders, names in os.walk(folder):
+        links = [name for name in folders if os.path.islink(os.path.join(parent, name))]
+        found += [Path(parent, name).relative_to(folder).as_posix() for name in (*names, *links)]
+    return sorted(found)
 
 
 def to_disk(path: Path) -> None:

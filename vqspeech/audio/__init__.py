@@ -4,12 +4,24 @@ Importing this loads neither torch nor librosa; the functions that need them imp
 """
 
 from vqspeech.audio.decoding import AudioInfo, Counted, counted, mono, probe, read
-from vqspeech.audio.files import Trimmed, container_of, replacing, resample, to_int16, trim_silence, write
+from vqspeech.audio.files import (
+    SOFTWARE,
+    Trimmed,
+    container_of,
+    is_ours,
+    replacing,
+    require_replaceable,
+    resample,
+    to_int16,
+    trim_silence,
+    write,
+)
 from vqspeech.audio.find import AUDIO_SUFFIXES, audio_below, find_audio
 from vqspeech.audio.opening import opened, printable, reason
 
 __all__ = [
     "AUDIO_SUFFIXES",
+    "SOFTWARE",
     "AudioInfo",
     "Counted",
     "Trimmed",
@@ -17,6 +29,7 @@ __all__ = [
     "container_of",
     "counted",
     "find_audio",
+    "is_ours",
     "mono",
     "opened",
     "printable",
@@ -24,6 +37,7 @@ __all__ = [
     "read",
     "reason",
     "replacing",
+    "require_replaceable",
     "resample",
     "to_int16",
     "trim_silence",

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import math
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,10 @@ import numpy.typing as npt
 
 from vqspeech.audio.opening import reason
 from vqspeech.errors import AudioError, InputError
+from vqspeech.temporary import temporary_file
+
+SOFTWARE = "vqspeech"
+"""The software that audio files of vqspeech name; it tells them from a user's files."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,35 @@ def write(path: str | Path, samples: npt.ArrayLike, sample_rate: int) -> None:
 
     encoded = io.BytesIO()
     try:
-        soundfile.write(encoded, pcm, sample_rate, format=container, subtype="PCM_16")
+        with soundfile.SoundFile(encoded, "w", sample_rate, 1, "PCM_16", format=container) as sound:
+            sound.software = SOFTWARE
+            sound.write(pcm)
     except soundfile.LibsndfileError as error:
         raise InputError(f"cannot write {path} at {sample_rate} Hz: {reason(error)}") from error
     with replacing(path) as file:
         file.write(encoded.getbuffer())
+
+
+def is_ours(path: str | Path) -> bool:
+    """Return whether a file is audio that vqspeech wrote, by the software that it names."""
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
+            return bool(file.copy_metadata().get("software", "").startswith(SOFTWARE))
+    except (soundfile.LibsndfileError, OSError, TypeError):
+        return False
+
+
+def require_replaceable(path: str | Path) -> None:
+    """Check that writing an audio file does not lose one that vqspeech did not write.
+
+    Raises
+    ------
+    InputError : for a folder, or an existing file that does not name `SOFTWARE`
+    """
+    if os.path.lexists(path) and not is_ours(path):
+        raise InputError(f"{path} exists and was not written by vqspeech; move it away or give another --out")
 
 
 def container_of(path: str | Path) -> str:
@@ -92,24 +119,18 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     ------
     InputError : an unwritable folder, a full disk
     """
-    temporary: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(21, "is a folder")
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        with os.fdopen(handle, "w+b") as file:
-            yield file
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-        temporary = None
+        with temporary_file(path) as temporary:
+            with temporary.open("r+b") as file:
+                yield file
+            temporary.replace(path)
     except OSError as error:
         raise InputError(
             f"cannot write {path}: {error.strerror or error}; choose another folder or free some space"
         ) from error
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
 
 
 def to_int16(samples: npt.ArrayLike) -> npt.NDArray[np.int16]:
@@ -145,9 +166,3 @@ def trim_silence(samples: npt.NDArray[np.float32], top_db: float) -> Trimmed:
     frame = min(2048, max(1, len(samples)))
     kept, (start, _) = librosa.effects.trim(samples, top_db=top_db, frame_length=frame, hop_length=max(1, frame // 4))
     return Trimmed(np.ascontiguousarray(kept, dtype=np.float32), int(start))
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -16,6 +16,9 @@ from vqspeech.errors import AudioError, InputError
 BLOCK_SAMPLES = 1 << 17
 """Samples per block: about eight seconds at 16 kHz."""
 
+_HEADER_BYTES = 4096
+"""At least the size of a header with its comments."""
+
 
 def blocks(path: str | Path, sample_rate: int = 16000) -> Iterator[npt.NDArray[np.float32]]:
     """Read like `audio.read`, block by block; resampled by the same filter.
@@ -69,16 +72,28 @@ class Writer:
         self.path = Path(path)
         container = audio.container_of(path)
         self._whole = ExitStack()
+        self._sound: soundfile.SoundFile | None = None
         file = self._whole.enter_context(audio.replacing(self.path))
-        self._sound = soundfile.SoundFile(file.fileno(), "w", sample_rate, 1, "PCM_16", format=container, closefd=False)
+        with self._errors():
+            # libsndfile writes the header at once, and says "System error" of a full disk.
+            file.write(bytes(_HEADER_BYTES))
+            file.flush()
+            file.seek(0)
+            file.truncate()
+            self._sound = soundfile.SoundFile(
+                file.fileno(), "w", sample_rate, 1, "PCM_16", format=container, closefd=False
+            )
+            self._sound.software = audio.SOFTWARE
 
     def write(self, samples: npt.ArrayLike) -> None:
         """Append float samples (time,), clipped to [-1, 1), or int16."""
+        assert self._sound is not None
         with self._errors():
             self._sound.write(audio.to_int16(samples))
 
     def close(self) -> None:
         """Complete the file and rename it."""
+        assert self._sound is not None
         with self._errors():
             self._sound.close()
         self._whole.close()
@@ -99,6 +114,7 @@ class Writer:
             # soundfile asserts that libsndfile took all samples.
             lost = f"not everything could be written ({audio.reason(error)})"
             reason = error if isinstance(error, OSError) else OSError(lost)
-            with suppress(LibsndfileError):
-                self._sound.close()
+            if self._sound is not None:
+                with suppress(LibsndfileError):
+                    self._sound.close()
             self._whole.__exit__(OSError, reason, None)

@@ -18,6 +18,7 @@ from vqspeech.codec.speech import SpeechCodec
 from vqspeech.conversion import Conversion, convert
 from vqspeech.corpora.store import AudioStore
 from vqspeech.errors import VQSpeechError
+from vqspeech.names import file_name
 from vqspeech.nn.decoders.protocol import SpeakOptions
 from vqspeech.report.images import save_figure
 from vqspeech_recipes.vctk.settings import ListenConfig
@@ -66,7 +67,7 @@ def original(store: AudioStore, index: int, listen: ListenConfig) -> np.ndarray:
 
 def write_clip(folder: Path, name: str, waveform: np.ndarray, sample_rate: int) -> dict[str, str]:
     """Write a waveform (time,) as a sound file with its spectrogram; returns the names of both files."""
-    files = {"audio": f"{name}.wav", "spectrogram": f"{name}.png"}
+    files = {"audio": file_name(name, ".wav"), "spectrogram": file_name(name, ".png")}
     audio.write(folder / files["audio"], waveform, sample_rate)
     save_figure(spectrogram_strip(waveform, sample_rate), folder / files["spectrogram"], max_bytes=STRIP_BYTES)
     return files

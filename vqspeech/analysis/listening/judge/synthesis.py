@@ -21,6 +21,7 @@ from vqspeech.analysis.listening.judge.sources import Source
 from vqspeech.codec.speech import SpeechCodec
 from vqspeech.conversion import Conversion, convert
 from vqspeech.errors import InputError
+from vqspeech.names import file_name
 from vqspeech.nn.decoders.protocol import SpeakOptions
 
 CLIPS = "clips"
@@ -113,20 +114,20 @@ def synthesise(
     rate = max(model.codec.sample_rate for model in models)
     originals = []
     for source in sources:
-        path = out / CLIPS / "original" / f"{source.id}.wav"
+        path = out / CLIPS / ORIGINAL / file_name(source.id, ".wav")
         audio.write(path, source.waveform(rate), rate)
         originals.append(Clip(path=path, kind=ORIGINAL, utterance=source.id, speaker=source.speaker, text=source.words))
     unchanged: dict[tuple[str, str], Clip] = {}
     spoken = []
     for model in models:
-        folder = out / CLIPS / model.name if len(models) > 1 else out / CLIPS
+        folder = out / CLIPS / file_name(model.name) if len(models) > 1 else out / CLIPS
         clips = [
             replace(
                 clip,
                 kind=RESYNTHESIS if voice == clip.speaker else CONVERSION,
                 voice=voice,
                 original=clip.path,
-                path=folder / voice / f"{clip.utterance}.wav",
+                path=folder / _folder(voice) / file_name(clip.utterance, ".wav"),
                 run=model.name,
             )
             for place, clip in enumerate(originals)
@@ -142,6 +143,11 @@ def synthesise(
                 unchanged.setdefault((clip.utterance, clip.voice), source_clip)
         spoken += [*clips, *_other_codes([clip for clip in clips if clip.kind == CONVERSION])]
     return [*originals, *unchanged.values(), *spoken]
+
+
+def _folder(voice: str) -> str:
+    """Return the name of a voice's folder, which is not that of the originals."""
+    return file_name(f"{voice}/" if voice == ORIGINAL else voice)
 
 
 def _voices(model: Model, speaker: str, place: int, conversions: int | None) -> list[str]:

@@ -13,6 +13,7 @@ from vqspeech.analysis.listening.judge.embedding import Embedder, mean_embedding
 from vqspeech.analysis.listening.judge.judge import SAMPLE_RATE
 from vqspeech.analysis.listening.judge.sources import LEAST_SECONDS, Source, in_turn
 from vqspeech.analysis.listening.judge.voices import FILE, RECORDINGS, read_voices
+from vqspeech.names import file_name
 
 FOLDER = "targets"
 NO_TARGET = (
@@ -66,7 +67,7 @@ def find_targets(
         files = []
         embedded = []
         for source in recordings_of(voice, given, not_these):
-            path = out / FOLDER / voice / f"{source.id}.wav"
+            path = out / FOLDER / file_name(voice) / file_name(source.id, ".wav")
             audio.write(path, source.waveform(SAMPLE_RATE), SAMPLE_RATE)
             one = embedder.embed(np.clip(audio.read(path, SAMPLE_RATE), -1, 1))
             if one is None:
