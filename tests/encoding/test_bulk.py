@@ -76,7 +76,7 @@ def test_shards_make_the_same_table_in_any_order(saved, files, tmp_path, one_by_
         result = encode_bulk(saved, files, tmp_path / "out", shard=shard)
         assert result.complete == complete == (tmp_path / "out/codes.parquet").exists()
     assert (tmp_path / "out/codes.parquet").read_bytes() == (tmp_path / "one.parquet").read_bytes()
-    names = sorted(path.name for path in (tmp_path / "out/parts").iterdir())
+    names = sorted(path.name for path in (tmp_path / "out/parts").glob("part-*"))
     assert names == [f"part-0000{number}-of-00003.parquet" for number in range(3)]
     assert sum(len(CodeTable.read(tmp_path / "out/parts" / name)) for name in names) == 3
 
@@ -104,7 +104,7 @@ def test_a_finished_part_is_never_encoded_again(saved, files, tmp_path, one_by_o
     full_disk(2)
     with pytest.raises(OSError, match="No space left"):
         encode_bulk(saved, files, out)
-    assert sorted(path.name for path in tmp_path.glob("codes.parquet.parts/*")) == [
+    assert sorted(path.name for path in tmp_path.glob("codes.parquet.parts/part-*")) == [
         "part-00000-of-00003.parquet",
         "part-00001-of-00003.parquet",
     ]

@@ -106,13 +106,15 @@ def _encode_speech(
 
 
 def _encode_others(modality: Any, loaded: Any, inputs: list[Path], out: Path, shard: Shard, engine: str) -> None:
+    from vqspeech.encoding.places import Places, require_table
     from vqspeech.errors import InputError
     from vqspeech.progress import reporter
 
     if shard.of > 1 or engine != "local":
         raise InputError("only runs of speech are encoded in shards or on Ray; omit --shard and --engine")
+    path = Places.of(out).table
+    require_table(path)
     table = modality.encode(loaded, inputs, progress=reporter("encode"))
-    path = out if out.suffix == ".parquet" else out / "codes.parquet"
     table.write(path)
     typer.echo(f"{len(table)} items: {path}")
 

@@ -39,6 +39,7 @@ def sample(
     Train a prior with `vqspeech train prior.toml --data-dir RUN --out PRIOR`; prior.toml has modality = "codes".
     """
     from vqspeech.codec.load import load_with_modality
+    from vqspeech.encoding.places import require_table
     from vqspeech.errors import InputError
     from vqspeech.generation import frames_of, generate, require_priors
     from vqspeech.progress import reporter
@@ -63,6 +64,7 @@ def sample(
         name=out.stem if out.suffix else "sample",
     )
     if codes is not None:
+        require_table(codes)
         table.write(codes)
         typer.echo(str(codes))
     options: dict[str, Any] = {"seed": seed, "temperature": temperature, "progress": reporter("decode")}
@@ -71,7 +73,18 @@ def sample(
 
 
 def _decode(modality: Any, loaded: Any, table: CodeTable, out: Path, options: dict[str, Any]) -> list[Path]:
-    """Decode a table into a folder, or its only row into a file with the modality's suffix."""
+    """Decode a table into a folder, or its only row into a file with the modality's suffix.
+
+    Raises
+    ------
+    InputError : for a file of speech that exists and was not written by vqspeech
+    """
+    from vqspeech import audio
+    from vqspeech.codec.speech import SpeechCodec
+
+    if isinstance(loaded, SpeechCodec):
+        for path in [out.with_suffix(".wav")] if out.suffix else table.files(out, ".wav"):
+            audio.require_replaceable(path)
     if not out.suffix:
         return list(modality.decode(loaded, table, out, options))
     out.parent.mkdir(parents=True, exist_ok=True)

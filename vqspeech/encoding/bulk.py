@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,10 @@ from pathlib import Path
 from vqspeech.codec.chunks import ChunkEncoder
 from vqspeech.codec.speech import SpeechCodec
 from vqspeech.encoding.parts import Encoded, encode_part, merge, part_path, read_result
+from vqspeech.encoding.places import Places, require_table
 from vqspeech.encoding.plan import Shard, make_plan
 from vqspeech.errors import AudioError, InputError
+from vqspeech.temporary import clear_left
 
 ENGINES = ("local", "ray")
 
@@ -61,10 +62,11 @@ def encode_bulk(
     progress : called with the numbers of finished and of all inputs of the shard
 
     Parts of several processes are kept, as a Parquet dataset; those of a single process are removed after merging.
+    Files that are no tables of codes are neither replaced nor removed.
 
     Raises
     ------
-    InputError : for unusable inputs or `out`, or when Ray is missing
+    InputError : for unusable inputs or `out`, when another process encodes there, or when Ray is missing
     AudioError : when no input could be read
     OSError : when a file cannot be written; finished parts are kept
     """
@@ -73,52 +75,45 @@ def encode_bulk(
     shard = shard or Shard()
     if engine == "ray" and shard.of > 1:
         raise InputError("--engine ray divides the work itself; omit --shard and torchrun")
-    table, folder = _places(out)
+    places = Places.of(out)
+    require_table(places.table)
     rows = ChunkEncoder[int](codec.model, codec.sample_rate, rows).rows
     plan = make_plan(codec, inputs, rows, pitch=pitch)
-    if (whole := read_result(table, plan.key)) is not None:
-        return BulkResult(table=table, complete=True, encoded=whole, before=sum(map(len, plan.parts)))
-    chosen, of = plan.select(shard), len(plan.parts)
-    waiting, encoded, before = [], Encoded(key=plan.key), 0
-    for part in chosen:
-        if (finished := read_result(part_path(folder, part, of), part.key)) is None:
-            waiting.append(part)
+    if (whole := read_result(places.table, plan.key)) is not None:
+        return BulkResult(table=places.table, complete=True, encoded=whole, before=sum(map(len, plan.parts)))
+    paths = {part.number: part_path(places.folder, part, len(plan.parts)) for part in plan.parts}
+    with places.claimed(alone=shard.of == 1):
+        chosen, of = plan.select(shard), len(plan.parts)
+        waiting, encoded, before = [], Encoded(key=plan.key), 0
+        for part in chosen:
+            clear_left(paths[part.number])
+            if (finished := read_result(paths[part.number], part.key)) is None:
+                waiting.append(part)
+            else:
+                encoded, before = encoded + finished, before + len(part)
+        total = sum(map(len, chosen))
+        done = before
+
+        def report(count: int = 1) -> None:
+            nonlocal done
+            done += count
+            if progress is not None:
+                progress(done, total)
+
+        if engine == "ray":
+            from vqspeech.encoding.ray_engine import encode_on_ray
+
+            for count, result in encode_on_ray(codec, waiting, places.folder, of, rows, workers):
+                encoded += result
+                report(count)
         else:
-            encoded, before = encoded + finished, before + len(part)
-    total = sum(map(len, chosen))
-    done = before
-
-    def report(count: int = 1) -> None:
-        nonlocal done
-        done += count
-        if progress is not None:
-            progress(done, total)
-
-    if engine == "ray":
-        from vqspeech.encoding.ray_engine import encode_on_ray
-
-        for count, result in encode_on_ray(codec, waiting, folder, of, rows, workers):
-            encoded += result
-            report(count)
-    else:
-        for part in waiting:
-            encoded += encode_part(codec, part, part_path(folder, part, of), rows, report)
-    try:
-        merged = merge(folder, plan, table)
-    except AudioError:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    if merged is not None and shard.of == 1:
-        shutil.rmtree(folder, ignore_errors=True)
-    return BulkResult(table=table, complete=merged is not None, encoded=merged or encoded, before=before)
-
-
-def _places(out: Path) -> tuple[Path, Path]:
-    """Return the path of the table and the folder of its parts."""
-    if out.suffix == ".parquet":
-        if out.is_dir():
-            raise InputError(f"{out} is a folder; choose another --out")
-        return out, out.with_name(f"{out.name}.parts")
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; --out takes the name of a .parquet file, or a folder")
-    return out / "codes.parquet", out / "parts"
+            for part in waiting:
+                encoded += encode_part(codec, part, paths[part.number], rows, report)
+        try:
+            merged = merge(places.folder, plan, places.table)
+        except AudioError:
+            places.remove_parts()
+            raise
+        if merged is not None and shard.of == 1:
+            places.remove_parts()
+    return BulkResult(table=places.table, complete=merged is not None, encoded=merged or encoded, before=before)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -119,14 +119,15 @@ def encode_part(
     for place, n_samples, codes in codec.encode_all(waveforms(), rows):
         if part.store is not None:
             row = _open_store(part.store, part.fingerprint).rows[part.first + place]
-            rows_by_place[place] = stored_codes(row, n_samples, codes, contours.get(place))
+            stored = stored_codes(row, n_samples, codes, contours.get(place))
+            rows_by_place[place] = replace(stored, id=part.renamed.get(part.first + place, stored.id))
         else:
             file, name = part.files[place]
             rows_by_place[place] = UtteranceCodes(
                 id=name,
                 speaker="",
                 split="",
-                path=str(file),
+                path=audio.printable(file),
                 n_samples=n_samples,
                 codes=codes,
                 pitch=contours.get(place),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from vqspeech.checkpoints.directory import WEIGHTS
 from vqspeech.codec.speech import SpeechCodec
 from vqspeech.corpora.store import AudioStore
 from vqspeech.corpora.store_shard import file_sha256
-from vqspeech.encoding.tables import unique_names
+from vqspeech.encoding.tables import numbered, unique_names
 from vqspeech.errors import InputError
 
 UTTERANCES_PER_PART = 250
@@ -36,6 +37,7 @@ class TablePart:
     key : hash of the model and of the input
     store, fingerprint : a prepared corpus, whose rows `first` to `stop` form the part; None and empty for files
     files : (path, id) of each file, without a store
+    renamed : row of the store -> id in the table, for rows whose own id occurs elsewhere in the input
     pitch : whether F0 is stored as well
     """
 
@@ -46,6 +48,7 @@ class TablePart:
     first: int = 0
     stop: int = 0
     files: tuple[tuple[Path, str], ...] = ()
+    renamed: Mapping[int, str] = field(default_factory=dict)
     pitch: bool = False
 
     def __len__(self) -> int:
@@ -104,6 +107,9 @@ class Plan:
 def make_plan(codec: SpeechCodec, inputs: Sequence[Path], rows: int, *, pitch: bool = False) -> Plan:
     """Divide the input into parts, by input and model only, not by the number of processes.
 
+    Ids are unique over all inputs: of a prepared corpus, the rows whose id another input has as well get the name of
+    the corpus's folder before it. A prepared corpus given twice is encoded once.
+
     Parameters
     ----------
     codec : the model
@@ -119,36 +125,65 @@ def make_plan(codec: SpeechCodec, inputs: Sequence[Path], rows: int, *, pitch: b
     model = [FORMAT, file_sha256(codec.path / WEIGHTS), codec.device.type, rows, *(["pitch"] if pitch else [])]
     stores = [path for path in inputs if (path / "store.json").is_file()]
     others = [path for path in inputs if path not in stores]
+    files = audio.find_audio(others) if others or not stores else []
+    names = unique_names(files)
+    opened = [_open(path, codec.sample_rate) for path in {path.resolve(): path for path in stores}.values()]
+    renamed = _renamed(opened, names)
     parts: list[TablePart] = []
-    for path in stores:
-        parts += _of_store(path, codec.sample_rate, model, len(parts))
-    if others or not stores:
-        parts += _of_files(audio.find_audio(others), model, len(parts))
+    for store, changed in zip(opened, renamed, strict=True):
+        parts += _of_store(store, changed, model, len(parts))
+    parts += _of_files(files, names, model, len(parts))
     return Plan(tuple(replace(part, pitch=pitch) for part in parts))
 
 
-def _of_store(path: Path, sample_rate: int, model: list[Any], before: int) -> Iterator[TablePart]:
-    path = path.absolute()
-    store = AudioStore.open(path)
+def _open(path: Path, sample_rate: int) -> AudioStore:
+    """Open a prepared corpus of the model's sample rate."""
+    store = AudioStore.open(path.absolute())
     if store.sample_rate != sample_rate:
         raise InputError(
             f"{path} was prepared at {store.sample_rate} Hz, the model takes {sample_rate} Hz; "
             "give its audio files instead"
         )
+    return store
+
+
+def _renamed(stores: Sequence[AudioStore], names: Sequence[str]) -> list[dict[int, str]]:
+    """Return for each store its rows whose ids are not unique -> unique ids; `names` are ids of files."""
+    if len(stores) + bool(names) < 2:
+        return [{} for _ in stores]
+    given = Counter(names)
+    for store in stores:
+        given.update(store.rows.ids())
+    labels = unique_names([store.directory for store in stores])
+    places, ids = [], list(names) + [name for name, times in given.items() if times == 1]
+    before = len(ids)
+    for number, store in enumerate(stores):
+        for row, name in enumerate(store.rows.ids()):
+            if given[name] > 1:
+                places.append((number, row))
+                ids.append(f"{labels[number]}-{name}")
+    changed: list[dict[int, str]] = [{} for _ in stores]
+    for (number, row), name in zip(places, numbered(ids)[before:], strict=True):
+        changed[number][row] = name
+    return changed
+
+
+def _of_store(store: AudioStore, renamed: Mapping[int, str], model: list[Any], before: int) -> Iterator[TablePart]:
     for number, places in enumerate(_stretches(2 * store.lengths), start=before):
-        key = _hash([*model, store.fingerprint, places.start, places.stop])
+        changed = {row: renamed[row] for row in places if row in renamed}
+        facts = [*model, store.fingerprint, places.start, places.stop]
         yield TablePart(
             number=number,
-            key=key,
-            store=path,
+            key=_hash([*facts, sorted(changed.items())] if changed else facts),
+            store=store.directory,
             fingerprint=store.fingerprint,
             first=places.start,
             stop=places.stop,
+            renamed=changed,
         )
 
 
-def _of_files(files: Sequence[Path], model: list[Any], before: int) -> Iterator[TablePart]:
-    names = unique_names(files)
+def _of_files(files: Sequence[Path], names: Sequence[str], model: list[Any], before: int) -> Iterator[TablePart]:
     for number, places in enumerate(_stretches(map(_size, files)), start=before):
         chosen = tuple((files[place].absolute(), names[place]) for place in places)
         states = [(str(path), name, _size(path), _changed_ns(path)) for path, name in chosen]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from vqspeech.codec.speech import AS_TRAINED, SpeechCodec, Utterance, choose_int
 from vqspeech.codes import CodeTable, UtteranceCodes
 from vqspeech.corpora.store import AudioStore, StoredUtterance
 from vqspeech.errors import AudioError, InputError
+from vqspeech.names import file_name
 from vqspeech.nn.decoders.protocol import SpeakOptions
 from vqspeech.speech import Deliver, Speech
 
@@ -63,7 +65,13 @@ def encode_files(
     for number, (n_samples, file_codes) in codes.items():
         path = str(files[number])
         known = facts[path] if facts is not None else {"id": names[number], "speaker": "", "split": ""}
-        row = UtteranceCodes(**known, path=path, n_samples=n_samples, codes=file_codes, pitch=contours.get(number))
+        row = UtteranceCodes(
+            **known,
+            path=audio.printable(files[number]),
+            n_samples=n_samples,
+            codes=file_codes,
+            pitch=contours.get(number),
+        )
         rows.append(row)
     return table_of(codec, rows), skipped
 
@@ -170,7 +178,8 @@ def decode_table(
 def unique_names(files: Sequence[Path]) -> list[str]:
     """Return a distinct name for each file: its stem, after parent folders where stems coincide.
 
-    Names of files that differ only in their ending include it; a file given twice gets a number.
+    Names of files that differ only in their ending include it; a file given twice gets a number. Each is a file name,
+    see `vqspeech.names.file_name`.
     """
     paths = [path.absolute() for path in files]
     places = Counter(path.with_suffix("") for path in set(paths))
@@ -183,8 +192,18 @@ def unique_names(files: Sequence[Path]) -> list[str]:
             if names[place] in again and given[path] == 1:
                 parents = path.parent.parts[1:]
                 names[place] = "_".join([*parents[max(0, len(parents) + 1 - depth) :], stems[place]])
-    seen: Counter[str] = Counter()
-    for place, name in enumerate(names):
-        seen[name] += 1
-        names[place] = name if seen[name] == 1 else f"{name}-{seen[name]}"
-    return names
+    return numbered([file_name(name) for name in names])
+
+
+def numbered(names: Sequence[str]) -> list[str]:
+    """Return distinct names: the first of each name, and later ones with the first free number."""
+    taken, found = set(names), []
+    seen: set[str] = set()
+    for name in names:
+        free = name
+        if name in seen:
+            free = next(one for one in (f"{name}-{number}" for number in count(2)) if one not in taken)
+            taken.add(free)
+        seen.add(name)
+        found.append(free)
+    return found
