@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from vqspeech.codec.intonation import moved
 from vqspeech.codec.load import load_speech
 from vqspeech.codec.source import Source, SourceMeter
 from vqspeech.codec.speech import AS_TRAINED, SpeechCodec, Utterance, choose_intonation
+from vqspeech.errors import AudioError, InputError
 from vqspeech.nn.decoders.protocol import SpeakOptions
 from vqspeech.speech import Deliver, Speech
 
@@ -43,6 +44,7 @@ def convert(
     *,
     intonation: str | None = None,
     keep_level: bool | None = None,
+    skip: Callable[[int, AudioError], None] | None = None,
 ) -> Speech:
     """Convert waveforms to target speakers (van den Oord et al. 2017, section 4.3).
 
@@ -59,20 +61,23 @@ def convert(
         Other decoders follow their codes, and a given intonation is ignored with a warning
     keep_level : whether the result is finished by `vqspeech.codec.finish.Finisher`; None where the decoder takes pitch,
         so that conversions by other decoders are what they have always been
+    skip : called with the number of a conversion whose blocks cannot be read, and the reason; the others are converted
 
     Returns
     -------
-    one waveform per conversion, as long as its input
+    one waveform per conversion, as long as its input; none for those that were skipped
 
     Raises
     ------
     UnknownNameError : for a speaker that the model does not know, or an unknown intonation
     InputError : for a waveform without samples
+    AudioError : for blocks that cannot be read: of the first conversion without `skip`, of all with it
     SpeechInterrupted : at Ctrl-C; holds the speech generated until then
     """
     chosen = choose_intonation(codec, intonation)
     items: list[Conversion] = []
-    sources: list[Source] = []
+    sources: dict[int, Source] = {}
+    skipped: dict[int, AudioError] = {}
 
     def waveforms() -> Iterator[tuple[int, Waveform]]:
         for item in conversions:
@@ -80,18 +85,33 @@ def convert(
             items.append(item)
             blocks = [item.waveform] if isinstance(item.waveform, np.ndarray) else item.waveform
             meter = SourceMeter(codec.sample_rate, pitch=codec.takes_pitch and chosen != "predicted")
-            yield len(items) - 1, meter.through(blocks)
-            sources.append(meter.finish())
+            number = len(items) - 1
+            yield number, meter.through(blocks)
+            if number not in skipped:
+                sources[number] = meter.finish()
 
-    encoded = {number: (samples, codes) for number, samples, codes in codec.encode_all(waveforms())}
+    encoding = codec.encode_all(waveforms(), skip=None if skip is None else skipped.__setitem__)
+    encoded = {number: (samples, codes) for number, samples, codes in encoding}
+    if skip is not None:
+        for number, error in skipped.items():
+            skip(number, error)
+        if skipped and not encoded:
+            reason = next(iter(skipped.values()))
+            raise AudioError(f"none of {len(skipped)} files could be read; the first: {reason}") from reason
     utterances = []
-    for number, (item, source) in enumerate(zip(items, sources, strict=True)):
-        samples, codes = encoded[number]
+    for number, source in sources.items():
+        item, (samples, codes) = items[number], encoded[number]
         pitch = moved(source.f0, codec.mean_log_f0(item.speaker), chosen)
         utterances.append(Utterance(codes=codes, speaker=item.speaker, n_samples=samples, key=item.key, pitch=pitch))
-    finisher = Finisher(sources, codec.output_rate, codec.sample_rate)
+    numbered = None if deliver is None else _numbered(deliver, list(sources))
+    finisher = Finisher(list(sources.values()), codec.output_rate, codec.sample_rate)
     finished = codec.takes_pitch if keep_level is None else keep_level
-    return codec.speak(utterances, options, deliver, finisher if finished else None)
+    return codec.speak(utterances, options, numbered, finisher if finished else None)
+
+
+def _numbered(deliver: Deliver, numbers: Sequence[int]) -> Deliver:
+    """Return a function that delivers pieces of the utterances 0, 1, ... under the given numbers."""
+    return lambda utterance, waveform, last: deliver(numbers[utterance], waveform, last)
 
 
 def convert_file(
@@ -114,7 +134,13 @@ def convert_file(
     target : .wav or .flac file to write
     seed, temperature : see `SpeakOptions`
     intonation : see `convert`
+
+    Raises
+    ------
+    InputError : when `target` is the source itself
     """
+    if Path(target).resolve() == Path(source).resolve():
+        raise InputError(f"{target} is the input itself; give another file to write")
     codec = load_speech(run)
     waveform = audio.read(Path(source), codec.sample_rate)
     item = Conversion(waveform=waveform, speaker=speaker, key=Path(source).stem)

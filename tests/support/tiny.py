@@ -33,19 +33,19 @@ def randn(*shape, seed=0):
     return torch.randn(*shape, generator=rng(seed))
 
 
-def codec(path=Path("run"), *, started=True):
+def codec(path=Path("run"), *, started=True, speakers=SPEAKERS):
     """The model as a codec; its codebook is placed on random latents when `started`."""
     torch.manual_seed(0)
     config = parse_model(MODEL)
-    model = build(config, SPEAKERS).eval()
+    model = build(config, speakers).eval()
     if started:
         # Not `randn`: these are the numbers of the global generator, after those of the weights.
         model.quantizer.start(torch.randn(200, 3), rng())
-    return SpeechCodec(model=model, config=config, speakers=SPEAKERS, step=STEP, path=path, facts={})
+    return SpeechCodec(model=model, config=config, speakers=speakers, step=STEP, path=path, facts={})
 
 
-def save_codec(run):
+def save_codec(run, *, speakers=SPEAKERS):
     """Write the model as a run directory; return its codec."""
-    made = codec(run / "checkpoints" / f"step-{STEP:08}")
-    save(made.path, made.model.state_dict(), config=made.config, speakers=SPEAKERS, step=STEP)
+    made = codec(run / "checkpoints" / f"step-{STEP:08}", speakers=speakers)
+    save(made.path, made.model.state_dict(), config=made.config, speakers=speakers, step=STEP)
     return made

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +24,7 @@ from vqspeech.registry import lookup
 from vqspeech.registry.specs import CommandSpec
 
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_BROKEN = frozenset({errno.EIO, errno.ESTALE})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
@@ -49,9 +53,11 @@ class LazyGroup(TyperGroup):
                 sys.exit(report(error))
 
     def invoke(self, ctx: Any) -> Any:
-        """Invoke the command; Ctrl-C ends with one line and exit code 130."""
+        """Invoke the command; Ctrl-C ends with one line and exit code 130, SIGTERM with 143, a hang-up with 129."""
+        caught: list[int] = []
         try:
-            result = super().invoke(ctx)
+            with ending_signals(caught):
+                result = super().invoke(ctx)
             # A closed pipe or a full disk shows here, not when the interpreter ends.
             sys.stdout.flush()
             return result
@@ -59,7 +65,7 @@ class LazyGroup(TyperGroup):
             print(f"Interrupted{_sentence(str(error))}", file=sys.stderr)
             if _debugging():
                 traceback.print_exc()
-            raise typer.Exit(130) from error
+            raise typer.Exit(128 + caught[0] if caught else 130) from error
 
     def list_commands(self, ctx: Any) -> list[str]:
         """List built-in commands, then plugins'; an ambiguous name includes its distribution."""
@@ -80,6 +86,42 @@ class LazyGroup(TyperGroup):
             if ctx.resilient_parsing:
                 return None, None, args
             raise
+
+
+@contextmanager
+def ending_signals(caught: list[int]) -> Iterator[None]:
+    """Within the block, the first SIGTERM or hang-up raises KeyboardInterrupt, so that work ends as at Ctrl-C.
+
+    Commands that save their work at a signal set handlers of their own. Forked processes end at once, as by default.
+
+    Parameters
+    ----------
+    caught : receives the number of the signal
+    """
+    process = os.getpid()
+
+    def handle(number: int, frame: Any) -> None:
+        if os.getpid() != process:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
+        if not caught:
+            # A second one, such as SIGHUP after SIGTERM when a system shuts down, must not end the completing of files.
+            caught.append(number)
+            raise KeyboardInterrupt
+
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            # Under nohup a hang-up is ignored, and stays so.
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                before[number] = signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _summaries() -> dict[str, str]:
@@ -151,6 +193,9 @@ def _explain(error: Exception) -> tuple[str, int]:
             f"cannot open or write {where or 'a file'}: {reason}. Check its owner and mode, or choose another place",
             2,
         )
+    if number in _BROKEN:
+        what = f"{where or 'a file'} cannot be read or written: {os.strerror(number)}"
+        return f"{what}. Check the disk or the network drive, then repeat the command", 2
     hint = "" if _debugging() else ". This is not expected: set VQSPEECH_DEBUG=1 for the traceback"
     return f"{type(error).__name__}: {str(error).rstrip('.') or '(no message)'}{hint}", 1
 

@@ -58,14 +58,22 @@ def speak_to_files(
 
     Raises
     ------
-    KeyboardInterrupt : at Ctrl-C, once the files are complete
+    InputError : for a target that exists and is not a file of vqspeech, or that another process writes
+    KeyboardInterrupt : at Ctrl-C and SIGTERM, once the files are complete
     """
     from dataclasses import replace
 
+    from vqspeech import audio
+    from vqspeech.errors import InputError
     from vqspeech.progress import reporter
     from vqspeech.speech import SpeechInterrupted
+    from vqspeech.temporary import clear_left
 
     show = reporter(label, lambda samples_per_second: f"{samples_per_second / rate:.2f} x real time")
+    for target in targets:
+        audio.require_replaceable(target)
+        if clear_left(target):
+            raise InputError(f"another process writes {target}; wait until it ends, or give another --out")
     with WaveFiles(targets, rate) as files:
         try:
             speech = work(replace(options, progress=show), files.deliver)

@@ -10,7 +10,7 @@ blocks in which a recording is read, on machines of the same kind. Memory is bou
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from vqspeech.errors import InputError
+from vqspeech.errors import AudioError, InputError
 from vqspeech.nn.vqvae import VQVAE
 
 CHUNK_S = 8.0
@@ -133,32 +133,55 @@ class ChunkEncoder(Generic[Key]):
         self._queues: defaultdict[int, list[tuple[Key, Chunk, npt.NDArray[np.float32]]]] = defaultdict(list)
         self._pending: dict[Key, _Pending] = {}
 
-    def encode(self, waveforms: Iterable[tuple[Key, Waveform]]) -> Iterator[tuple[Key, int, npt.NDArray[np.int64]]]:
+    def encode(
+        self, waveforms: Iterable[tuple[Key, Waveform]], skip: Callable[[Key, AudioError], None] | None = None
+    ) -> Iterator[tuple[Key, int, npt.NDArray[np.int64]]]:
         """Encode (key, waveform) pairs; yield key, samples and codes (codebooks, frames) of each.
 
         Recordings are yielded as soon as they are complete, in any order.
 
+        Parameters
+        ----------
+        waveforms : keys and waveforms
+        skip : called with the key of a recording whose blocks cannot be read, and the reason; the others are encoded
+
         Raises
         ------
         InputError : for a waveform without samples
+        AudioError : for a recording whose blocks cannot be read, without `skip`
         """
         for key, waveform in waveforms:
             pending = self._pending[key] = _Pending()
             blocks = [waveform] if isinstance(waveform, np.ndarray) else waveform
-            for chunk, samples in cut(blocks, self.hop, self.longest, self.before, self.after):
-                if chunk.final:
-                    pending.n_samples, pending.frames = chunk.start * self.hop + len(samples), chunk.stop
-                size = padded_frames(chunk.stop - chunk.start)
-                self._queues[size].append((key, chunk, samples))
-                if len(self._queues[size]) == self.rows:
-                    yield from self._run(size)
+            try:
+                for chunk, samples in cut(blocks, self.hop, self.longest, self.before, self.after):
+                    if chunk.final:
+                        pending.n_samples, pending.frames = chunk.start * self.hop + len(samples), chunk.stop
+                    size = padded_frames(chunk.stop - chunk.start)
+                    self._queues[size].append((key, chunk, samples))
+                    if len(self._queues[size]) == self.rows:
+                        yield from self._run(size)
+            except AudioError as error:
+                if skip is None:
+                    raise
+                self._forget(key)
+                skip(key, error)
+                continue
             if pending.frames is None:
                 raise InputError(f"{key}: a waveform without samples has no codes")
         for size in sorted(self._queues):
             yield from self._run(size)
 
+    def _forget(self, key: Key) -> None:
+        """Drop what is kept of a recording."""
+        self._pending.pop(key, None)
+        for size, queue in self._queues.items():
+            self._queues[size] = [entry for entry in queue if entry[0] != key]
+
     def _run(self, size: int) -> list[tuple[Key, int, npt.NDArray[np.int64]]]:
         queue = self._queues.pop(size)
+        if not queue:
+            return []
         with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False, deterministic=True):
             waveform = torch.zeros(self.rows, size * self.hop)
             lengths = torch.zeros(self.rows, dtype=torch.int64)

@@ -20,7 +20,7 @@ from vqspeech.codec.chunks import ChunkEncoder, Key, Waveform
 from vqspeech.codec.intonation import require_intonation
 from vqspeech.codec.latents import CodeLatents
 from vqspeech.config import ModelConfig
-from vqspeech.errors import InputError, PluginError, unknown_name
+from vqspeech.errors import AudioError, InputError, PluginError, unknown_name
 from vqspeech.nn.decoders.protocol import Piece, SpeakOptions
 from vqspeech.nn.quantize.fingerprint import codebook_hash
 from vqspeech.nn.vqvae import VQVAE
@@ -175,13 +175,16 @@ class SpeechCodec:
         return result
 
     def encode_all(
-        self, waveforms: Iterable[tuple[Key, Waveform]], rows: int | None = None
+        self,
+        waveforms: Iterable[tuple[Key, Waveform]],
+        rows: int | None = None,
+        skip: Callable[[Key, AudioError], None] | None = None,
     ) -> Iterator[tuple[Key, int, npt.NDArray[np.int64]]]:
         """Encode many recordings; yield key, samples and codes (codebooks, frames) of each.
 
         Arguments and errors as in `vqspeech.codec.chunks.ChunkEncoder`.
         """
-        return ChunkEncoder[Key](self.model, self.sample_rate, rows).encode(waveforms)
+        return ChunkEncoder[Key](self.model, self.sample_rate, rows).encode(waveforms, skip)
 
     def decode(self, codes: Tensor, speaker: str, options: SpeakOptions = AS_TRAINED) -> Tensor:
         """Decode codes (batch, codebooks, frames) to waveforms (batch, frames * hop) at `output_rate`.
