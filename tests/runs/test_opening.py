@@ -90,6 +90,7 @@ def test_a_key_that_no_longer_exists_is_a_difference(run):
 def test_a_damaged_config_is_named(run, text):
     run.config.write_text(text)
     run.checkpoint(2).mkdir(parents=True)
+    (run.checkpoint(2) / "checksums.json").write_text("{}")
     with pytest.raises(CheckpointError, match=r"config\.json is damaged.*--fresh"):
         open_run(run.path, config())
     open_run(run.path, config(), fresh=True)

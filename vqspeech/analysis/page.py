@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from vqspeech import __version__
+from vqspeech.errors import InputError
 from vqspeech.files import write_json
 from vqspeech.report import Report, Section, write_report
+from vqspeech.report.write import require_replaceable
 
 RESULT = "result.json"
 REPORT = "report"
+
+
+def require_free(out: Path) -> None:
+    """Check that writing results to a folder loses nothing but an earlier analysis.
+
+    Raises
+    ------
+    InputError : for a file, or a ``result.json`` or ``report`` of something else
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; give a folder as --out")
+    require_replaceable(out / REPORT)
+    path = out / RESULT
+    if not os.path.lexists(path):
+        return
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        values = None
+    if not (isinstance(values, dict) and "analysis" in values and ({"run", "runs"} & values.keys())):
+        raise InputError(f"{path} exists and is no result of an analysis; move it away or give another --out")
 
 
 def write_result(
@@ -34,7 +59,12 @@ def write_result(
     Returns
     -------
     The files to open
+
+    Raises
+    ------
+    InputError : for a folder that `require_free` refuses
     """
+    require_free(out)
     written = [write_json(out / RESULT, dict(result))]
     if sections:
         report = Report(

@@ -22,6 +22,10 @@ CARD, VOICES = "README.md", "voices.json"
 """Further files of a published model: its card, and speaker embeddings of its voices."""
 
 
+FILES = frozenset({CONFIG, WEIGHTS, TRAIN_STATE, CHECKSUMS, CARD, VOICES})
+"""All files of a checkpoint or a published model."""
+
+
 def write(directory: Path, files: Mapping[str, bytes | memoryview], *, unchecked: Collection[str] = ()) -> None:
     """Write a directory of files atomically, whenever the process dies.
 
@@ -37,7 +41,9 @@ def write(directory: Path, files: Mapping[str, bytes | memoryview], *, unchecked
     """
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items() if name not in unchecked}
     try:
-        with whole_directory(directory, sync=True) as partial:
+        # Files that somebody added to an earlier directory stay.
+        ours = FILES | files.keys() | _named(directory) | _named(directory.with_name(f".{directory.name}.old"))
+        with whole_directory(directory, ours=ours.__contains__, sync=True) as partial:
             for name, content in {**files, CHECKSUMS: (json.dumps(sums, indent=1) + "\n").encode()}.items():
                 (partial / name).write_bytes(content)
     except OSError as error:
@@ -45,6 +51,14 @@ def write(directory: Path, files: Mapping[str, bytes | memoryview], *, unchecked
             f"cannot write the checkpoint {directory}: {error.strerror or error}; earlier ones are kept. Free some "
             "space or choose another folder, and repeat the command to continue"
         ) from error
+
+
+def _named(directory: Path) -> set[str]:
+    """Return the names in a directory's list of checksums; none where there is none to read."""
+    try:
+        return set(json.loads((directory / CHECKSUMS).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return set()
 
 
 def damage(directory: Path, names: Iterable[str] | None = None) -> str | None:

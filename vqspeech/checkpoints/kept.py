@@ -13,9 +13,10 @@ from typing import Any
 
 import torch
 
-from vqspeech.checkpoints.directory import TRAIN_STATE, damage
-from vqspeech.files import write_json
+from vqspeech.checkpoints.directory import FILES, TRAIN_STATE, damage
+from vqspeech.files import files_below, write_json
 from vqspeech.runs import RunDirectory
+from vqspeech.runs.made import is_half_checkpoint
 
 
 @dataclass(frozen=True)
@@ -84,14 +85,18 @@ class Checkpoints:
         return None
 
     def tidy(self, best: Best) -> None:
-        """Record the best checkpoint; delete obsolete ones and files of killed processes."""
+        """Record the best checkpoint; delete obsolete ones and files of killed processes.
+
+        An obsolete checkpoint with files that vqspeech did not write there stays.
+        """
         if best.name is not None:
             write_json(self.run.best, {"checkpoint": best.name, "criterion": best.criterion, "value": best.value})
         for old in self.run.list_checkpoints()[: -self.keep_last]:
-            if old.name != best.name:
+            if old.name != best.name and FILES.issuperset(files_below(old)):
                 # Renamed first, so that a half-deleted one does not have the name of a checkpoint.
                 dropped = old.with_name(f".{old.name}.old")
                 shutil.rmtree(dropped, ignore_errors=True)
                 shutil.rmtree(old.rename(dropped))
         for left in self.root.glob(".step-*"):
-            shutil.rmtree(left, ignore_errors=True)
+            if is_half_checkpoint(left.name) and FILES.issuperset(files_below(left)):
+                shutil.rmtree(left, ignore_errors=True)

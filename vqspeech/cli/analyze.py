@@ -56,6 +56,7 @@ def analyze(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Analyse the codes of a run; several runs are compared with mean and standard deviation."""
+    from vqspeech.analysis.page import require_free
     from vqspeech.analysis.running import check_media, check_options, find_analysis, run_analysis
     from vqspeech.checkpoints.description import describe
     from vqspeech.codec.load import modality_of, require_plugins
@@ -78,6 +79,9 @@ def analyze(
         check_media(entry, modality_of(facts))
     source = _Source(corpus, values.get("corpus", {}), data_dir, alignments, aligner, out)
     folders = _folders(runs, out)
+    for place in (out, *folders):
+        if place is not None:
+            require_free(place)
     results: list[AnalysisResult] = []
     for run, folder in zip(runs, folders, strict=True):
         with source.context(run, folder, seed) as context:
@@ -173,6 +177,7 @@ def _alignments(speech: Corpus, place: Path | None, aligner: str | None, out: Pa
     """Return utterance id -> alignment: from files, from the corpus, or made by an aligner."""
     from vqspeech.alignment.textgrid import Tier, write_textgrid
     from vqspeech.corpora.alignments import find, make
+    from vqspeech.names import file_name
     from vqspeech.progress import reporter
 
     if place is None:
@@ -191,7 +196,7 @@ def _alignments(speech: Corpus, place: Path | None, aligner: str | None, out: Pa
         if out is not None:
             for utterance in (u for u in bare if u.id in made.alignments):
                 rows = tuple((p.start_s, p.end_s, p.label) for p in made.alignments[utterance.id].phones)
-                path = out / "alignments" / f"{utterance.id}.TextGrid"
+                path = out / "alignments" / file_name(utterance.id, ".TextGrid")
                 write_textgrid(path, [Tier("phones", rows)], utterance.duration_s)
         aligned = aligned | made.alignments
     for line in unread[:5]:

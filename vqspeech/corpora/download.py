@@ -49,7 +49,7 @@ def download_vctk(
     url, sha256 : the archive and its checksum
     progress : see `Progress`
     attempts : connections before giving up; a connection that transferred data resets the count
-    keep_archive : keep the zip beside the corpus
+    keep_archive : keep the zip beside the corpus, as one that was there before is kept
 
     Raises
     ------
@@ -67,19 +67,22 @@ def download_vctk(
     archive = folder / f"{VCTK_FOLDER}.zip"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not archive.exists():
-            part = archive.with_name(archive.name + ".part")
-            _fetch(url, part, attempts, report)
-            part.rename(archive)
-        digest = _sha256(archive, report)
+        fetched = not archive.exists()
+        source = archive
+        if fetched:
+            source = archive.with_name(archive.name + ".part")
+            _fetch(url, source, attempts, report)
+        digest = _sha256(source, report)
         if digest != sha256.lower():
-            archive.unlink()
-            raise CorpusError(
-                f"the download from {url} has the sha256 {digest} instead of {sha256}; it was deleted. "
-                "Start the download again"
-            )
+            wrong = f"has the sha256 {digest} instead of {sha256}"
+            if not fetched:
+                raise CorpusError(f"{archive}, which was there, {wrong}; move it away and start the download again")
+            source.unlink()
+            raise CorpusError(f"the download from {url} {wrong}; it was deleted. Start the download again")
+        if fetched:
+            source.rename(archive)
         _unzip(archive, target, report)
-        if not keep_archive:
+        if fetched and not keep_archive:
             archive.unlink()
     except OSError as error:
         raise InputError(
@@ -133,6 +136,8 @@ def _fetch_once(url: str, part: Path, report: Progress) -> None:
         total = done + int(length) if length else 0
         if total:
             _need_space(part.parent, total - done, "the archive")
+        if part.is_symlink():
+            raise InputError(f"{part} is a link, and what it leads to would be overwritten; move it away")
         with part.open("ab" if resumed else "wb") as out:
             while block := response.read(_BLOCK_BYTES):
                 out.write(block)

@@ -9,7 +9,9 @@ A store is a folder, written atomically:
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -170,15 +172,13 @@ def prepare(
     workers = _cores() if workers is None else workers
     if workers < 1:
         raise InputError(f"workers must be at least 1, got {workers}")
-    if directory.exists() and not (
-        directory.is_dir() and ((directory / "store.json").is_file() or not any(directory.iterdir()))
-    ):
+    if directory.exists() and not (directory.is_dir() and (_is_store(directory) or not any(directory.iterdir()))):
         raise InputError(f"{directory} exists and is no audio store; choose another folder")
     staging = directory.with_name(f".{directory.name}.part")
     try:
         with _alone(staging):
             fill(staging, corpus, sample_rate, workers, trim_db, progress)
-            put_in_place(staging, directory)
+            put_in_place(staging, directory, ours=_is_ours)
             shutil.rmtree(directory / "rows", ignore_errors=True)
             (directory / "lock").unlink(missing_ok=True)
     except CorpusError:
@@ -230,3 +230,22 @@ def _check_shard(directory: Path, number: int, shard: Shard, verify: bool) -> No
         raise damaged(directory, f"shards/{path.name} has {max(size, 0)} bytes instead of {2 * shard.samples}")
     if verify and file_sha256(path) != shard.audio_sha256:
         raise damaged(directory, f"shards/{path.name} has another checksum")
+
+
+_OURS = re.compile(r"(?:store|pitch)\.json|index\.arrow|pitch\.npy|lock|shards/\d+\.i16|rows/\d+\.(?:arrow|json)")
+
+
+def _is_ours(name: str) -> bool:
+    """Return whether a file of a store, by its path there, is of vqspeech."""
+    return _OURS.fullmatch(name) is not None
+
+
+def _is_store(directory: Path) -> bool:
+    """Return whether a directory holds a store, torn or not, and not another program's store.json."""
+    try:
+        facts = json.loads((directory / "store.json").read_bytes())
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError):
+        return (directory / "index.arrow").is_file()
+    return isinstance(facts, dict) and ("index_sha256" in facts or (directory / "index.arrow").is_file())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from vqspeech.registry.specs import AnalysisSpec
 from vqspeech.report import Section, Table
 from vqspeech.report.data import section_from_data, section_to_data
 from vqspeech.runs import RunDirectory
+from vqspeech.runs.made import remove_made
 
 GROUP = "analyze"
 """The name that ``--stages`` uses for all analyses."""
@@ -100,7 +100,7 @@ def _source(spec: AnalysisSpec) -> str:
 
 def _analyse(name: str, options: Mapping[str, Any], context: AnalysisContext, run: RunDirectory) -> Result:
     folder = run.analyses / name
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_made(folder, f"{run.analyses.name}/{name}")
     try:
         result = run_analysis(find_analysis(name), replace(context, out=folder), options)
     except PluginError:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 from vqspeech.errors import InputError
 from vqspeech.files import write_json
 from vqspeech.runs import RunDirectory
+from vqspeech.runs.made import remove_made
 
 MARKER = "experiment.json"
 """File that names the recipe; other directories with files are rejected."""
@@ -24,7 +24,7 @@ def open_directory(out: Path, recipe: str, *, contents: Iterable[str] = (), fres
     ----------
     recipe : name of the recipe
     contents : names of what it makes besides the contents of a run directory
-    fresh : delete all of that first
+    fresh : delete all of that first; a user's files in it are moved, see `vqspeech.runs.made.remove_made`
 
     Raises
     ------
@@ -40,10 +40,7 @@ def open_directory(out: Path, recipe: str, *, contents: Iterable[str] = (), fres
     if fresh:
         RunDirectory(out).clear()
         for path in (out / name for name in contents):
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+            remove_made(path)
     write_json(marker, {"recipe": recipe})
 
 

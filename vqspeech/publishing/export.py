@@ -161,6 +161,8 @@ def require_free(out: Path, codec: SpeechCodec | None = None) -> None:
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; give a directory")
     others = sorted(path.name for path in out.iterdir() if path.name not in PUBLISHED) if out.is_dir() else []
+    if not others and out.is_dir() and any(out.iterdir()) and not (out / CHECKSUMS).is_file():
+        others = sorted(path.name for path in out.iterdir())
     if others:
         raise InputError(f"{out} holds other files ({', '.join(others[:3])}); give a new or an empty directory")
 

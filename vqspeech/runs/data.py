@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from vqspeech.errors import CheckpointError
 from vqspeech.modality import modality
 from vqspeech.progress import reporter
 from vqspeech.runs.directory import RunDirectory
+from vqspeech.runs.made import remove_made
 
 
 def prepare(config: RunConfig, run: Path, data_dir: Path | None) -> Any:
@@ -34,6 +34,7 @@ def prepare(config: RunConfig, run: Path, data_dir: Path | None) -> Any:
     CheckpointError : when a trained run has a store of another folder
     """
     directory, kind = RunDirectory(run), modality(config)
+    _restore(directory.store)
     if not directory.store.exists():
         return kind.prepare(config, data_dir, directory.store, reporter("prepare"))
     store = kind.open(directory.store)
@@ -54,12 +55,21 @@ def prepare(config: RunConfig, run: Path, data_dir: Path | None) -> Any:
 @contextmanager
 def _replaced(store: Path) -> Iterator[None]:
     """Set a store aside for the block; it comes back when the block fails."""
-    backup = store.with_name(f".{store.name}.old")
-    shutil.rmtree(backup, ignore_errors=True)
+    backup = _backup(store)
     store.rename(backup)
     try:
         yield
     finally:
-        if not store.exists():
-            backup.rename(store)
-        shutil.rmtree(backup, ignore_errors=True)
+        _restore(store)
+
+
+def _restore(store: Path) -> None:
+    """Bring back a store that was set aside and not replaced; delete one that was, but for files of others."""
+    backup = _backup(store)
+    if backup.exists() and not store.exists():
+        backup.rename(store)
+    remove_made(backup, store.name)
+
+
+def _backup(store: Path) -> Path:
+    return store.with_name(f".{store.name}.old")

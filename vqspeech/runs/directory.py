@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
+
+from vqspeech.runs.made import is_checkpoint_name, remove_made
+from vqspeech.temporary import left_of
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class RunDirectory:
 
     @property
     def contents(self) -> tuple[Path, ...]:
-        """Everything that vqspeech makes here; starting over deletes these and nothing else."""
+        """Files and folders that vqspeech makes here; starting over deletes its files there and nothing else."""
         return (
             self.config, self.store, self.checkpoints, self.metrics, self.tensorboard, self.decoders, self.codes,
             self.stages, self.listening, self.judged, self.pictures, self.analyses, self.report, self.results,
@@ -116,16 +118,27 @@ class RunDirectory:
 
     def list_checkpoints(self) -> list[Path]:
         """Return the checkpoint directories, oldest first."""
-        return sorted(self.checkpoints.glob("step-*"))
+        return sorted(path for path in self.checkpoints.glob("step-*") if is_checkpoint_name(path.name))
 
     @classmethod
     def of_checkpoint(cls, checkpoint: Path) -> RunDirectory:
         """Return the run of a checkpoint directory."""
         return cls(checkpoint.absolute().parent.parent)
 
+    @property
+    def leftovers(self) -> list[Path]:
+        """What a process that was killed before anything was finished left here."""
+        # The name of temporary files of earlier versions.
+        part = self.path / "config.json.part"
+        names = [path.name for path in self.contents] + ["experiment.json"]
+        return [path for name in names for path in left_of(self.path / name)] + [part] * part.is_file()
+
     def is_empty(self) -> bool:
-        """Return whether the directory is empty, apart from the lock."""
-        return not self.path.exists() or all(path == self.lock for path in self.path.iterdir())
+        """Return whether the directory is empty, apart from the lock and leftovers."""
+        if not self.path.exists():
+            return True
+        others = {path for path in self.path.iterdir() if path != self.lock}
+        return not others or others <= set(self.leftovers)
 
     def is_trained(self) -> bool:
         """Return whether there is a checkpoint, or a result made with one."""
@@ -142,11 +155,8 @@ class RunDirectory:
         return bool(self.list_checkpoints()) or any(path.exists() for path in made)
 
     def clear(self, *, store: bool = True) -> None:
-        """Delete `contents`, with or without the prepared data."""
-        for path in self.contents:
-            if path == self.store and not store:
-                continue
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+        """Remove `contents`, with or without the prepared data; files of others there are moved, see `remove_made`."""
+        # The configuration last: without it, a directory that is half cleared would be no run.
+        for path in reversed(self.contents):
+            if path != self.store or store:
+                remove_made(path)

@@ -11,6 +11,7 @@ from vqspeech.errors import CheckpointError, InputError, VQSpeechError
 from vqspeech.files import write_json
 from vqspeech.modality import checked
 from vqspeech.runs.directory import RunDirectory
+from vqspeech.temporary import clear_left
 
 FREE_KEYS = frozenset(
     f"train.{name}"
@@ -32,7 +33,7 @@ def open_run(run: Path, config: RunConfig, *, fresh: bool = False) -> None:
     ----------
     run : the run directory
     config : checked
-    fresh : delete what the directory holds of an earlier run
+    fresh : delete what vqspeech made in an earlier run; other files stay
 
     Raises
     ------
@@ -44,6 +45,13 @@ def open_run(run: Path, config: RunConfig, *, fresh: bool = False) -> None:
         raise InputError(f"{run} is a file; --out needs a directory")
     if not (_is_run(directory) or directory.is_empty()):
         raise InputError(f"{run} holds files but no run of vqspeech; give an empty or a new directory as --out")
+    for left in directory.leftovers:
+        if left.name == "config.json.part":
+            left.unlink()
+    for path in directory.contents:
+        # The half-made store is continued.
+        if path != directory.store:
+            clear_left(path)
     if fresh:
         directory.clear()
     if directory.config.exists():
@@ -59,9 +67,17 @@ def _is_run(directory: RunDirectory) -> bool:
         return False
     except (OSError, ValueError):
         values = None
-    if isinstance(values, dict):
-        return {"model", "train"} <= values.keys() and "format" not in values
-    return directory.store.exists() or directory.checkpoints.exists()
+    if not isinstance(values, dict):
+        # A damaged file beside what only a run has.
+        checkpoints = [path / "checksums.json" for path in directory.list_checkpoints()]
+        stores = [directory.store / name for name in ("store.json", "rows.json")]
+        return any(path.is_file() for path in (*checkpoints, *stores))
+    if "format" in values:
+        return False
+    tables = [values.get(name) for name in ("corpus", "model", "train")]
+    if not all(isinstance(table, dict) for table in tables):
+        return False
+    return "name" in values["corpus"] and "steps" in values["train"]
 
 
 def _check_same(directory: RunDirectory, config: RunConfig) -> None:

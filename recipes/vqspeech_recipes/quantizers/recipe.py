@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from vqspeech.experiments.facts import speech_corpus
 from vqspeech.files import write_json
 from vqspeech.report.images import save_figure
 from vqspeech.runs import RunDirectory
+from vqspeech.runs.made import remove_made
 from vqspeech.training import run as runs
 from vqspeech_recipes.quantizers.measure import PROTOCOL, measure
 from vqspeech_recipes.quantizers.page import comparison, page
@@ -86,7 +86,7 @@ class QuantizersRecipe:
 
     def _prepare(self, made: Results) -> Result:
         # A store of another corpus may be here, or this stage would not run.
-        shutil.rmtree(self.run.store, ignore_errors=True)
+        remove_made(self.run.store)
         return {"corpus": speech_corpus(runs.prepare(self.settings.shared, self.run.path, self.settings.data_dir))}
 
     def _run_stage(self, quantizer: str, seed: int) -> Stage:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from vqspeech.experiments import Result, Results, Stage, say
 from vqspeech.nn.decoders.protocol import SpeakOptions
 from vqspeech.progress import reporter
 from vqspeech.report import Headline, Section
+from vqspeech.runs.made import remove_made
 
 TITLE = "Judged speech"
 
@@ -72,7 +72,7 @@ def judge_stage(
     """
 
     def work(made: Results) -> Result:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_made(folder)
         folder.mkdir()
         if config.utterances == 0:
             return {"reason": "judge.utterances = 0"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +15,7 @@ from vqspeech.experiments import Experiment, RecipeOutcome, RecipeRequest, Resul
 from vqspeech.experiments.components import draw_codebooks
 from vqspeech.experiments.facts import say_skipped
 from vqspeech.runs import RunDirectory
+from vqspeech.runs.made import remove_made
 from vqspeech.training import run as runs
 from vqspeech_image.grids import save_grid
 from vqspeech_image.models import LoadedImages, load_images
@@ -212,7 +212,7 @@ class ImageRecipe:
         # Codes and priors of another model may be here, or this stage would not run.
         for name in (*self.settings.priors, SECOND):
             for stale in (self.run.below(name).store, self.run.below(name).checkpoints):
-                shutil.rmtree(stale, ignore_errors=True)
+                remove_made(stale)
         first = next(iter(self.settings.priors))
         store = runs.prepare(self.settings.priors[first], self.run.path / first, self.run.path)
         encoded = levels.encoding(store, self.store.held_out()[1])

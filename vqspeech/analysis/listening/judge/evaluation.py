@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,13 +20,15 @@ from vqspeech.corpora.selection import count_and_name
 from vqspeech.errors import InputError
 from vqspeech.files import write_json
 from vqspeech.report import Report, write_report
+from vqspeech.runs.made import remove_made
+from vqspeech.temporary import clear_left
 
 FORMAT = 1
 RESULTS, REPORT = "results.json", "report"
 
 
 def open_folder(out: Path) -> None:
-    """Make the folder of an evaluation; an earlier evaluation in it is removed.
+    """Make the folder of an evaluation; an earlier evaluation in it is removed, a user's files in it are not.
 
     Raises
     ------
@@ -35,15 +36,31 @@ def open_folder(out: Path) -> None:
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {str(out)!r} is a file; give a folder")
-    if out.is_dir() and any(out.iterdir()) and not ((out / RESULTS).is_file() or (out / FILE).is_file()):
+    for path in (out / RESULTS, out / FILE, out / REPORT):
+        clear_left(path)
+    if out.is_dir() and any(out.iterdir()) and not (_is_evaluation(out / RESULTS) or _is_list(out / FILE)):
         raise InputError(f"--out {str(out)!r} is not empty and holds no evaluation; give another folder")
     if (out / RESULTS).is_file() and "stages" in {path.name for path in out.iterdir()}:
         raise InputError(f"--out {str(out)!r} holds a run; give another folder")
-    for name in (CLIPS, FOLDER, REPORT):
-        shutil.rmtree(out / name, ignore_errors=True)
-    for name in (RESULTS, FILE):
-        (out / name).unlink(missing_ok=True)
+    for name in (CLIPS, FOLDER, REPORT, RESULTS, FILE):
+        remove_made(out / name)
     out.mkdir(parents=True, exist_ok=True)
+
+
+def _is_evaluation(path: Path) -> bool:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(values, dict) and {"format", "vqspeech", "runs", "judge"} <= values.keys()
+
+
+def _is_list(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.readline().startswith("path,kind,text,target")
+    except (OSError, ValueError):
+        return False
 
 
 def judge_clips(
