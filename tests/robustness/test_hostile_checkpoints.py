@@ -63,8 +63,16 @@ def test_the_limit_is_on_each_tensor_and_on_their_number(model):
     weights = model / "model.safetensors"
     with limited(weights):
         torch.nn.Linear(100, 100)
+        torch.full((10_000,), 10_000)
+        torch.full(size=(10_000,), fill_value=10_000)
+        torch.eye(10)
     with pytest.raises(CheckpointError, match="far larger than its weights"), limited(weights):
         torch.zeros(2**20, 2**20)
+    for size in ((2**40,), [2**20, 2**20]):
+        with pytest.raises(CheckpointError, match="far larger than its weights"), limited(weights):
+            torch.full(size, 1.0)
+    with pytest.raises(CheckpointError, match="far larger than its weights"), limited(weights):
+        torch.eye(2**20)
     with pytest.raises(CheckpointError, match="far larger than its weights"), limited(weights):
         torch.nn.ParameterList(torch.nn.Parameter(torch.empty(1)) for _ in range(10**6))
 

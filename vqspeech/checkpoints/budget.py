@@ -66,12 +66,12 @@ class _Limit(TorchFunctionMode):
 
 def _elements(func: Any, args: Any, kwargs: Any) -> int:
     """Return the number of elements, or a bound on it, that a function makes a tensor of."""
-    given = [*args, kwargs.get("size", ())]
-    if func is torch.full:
-        given = given[:1] + given[-1:]
+    given = [*(args[:1] if func is torch.full else args), kwargs.get("size", ())]
     sizes = [int(one) for each in given for one in (each if isinstance(each, list | tuple) else [each]) if _counts(one)]
     if not sizes:
         return 0
+    if func is torch.eye:
+        return sizes[0] * sizes[-1]
     return max(map(abs, sizes)) if func in _RANGES else math.prod(sizes)
 
 
