@@ -89,6 +89,7 @@ def test_another_encoding_is_refused_by_name_and_line(tmp_path, encoding, messag
         ("path,speaker\na.wav," + "x" * 140_000 + "\n", "line 2: field larger than field limit"),
         ("path,speaker\na.wav," + "x" * 5000 + "\n", "line 2: speaker has 5000 characters"),
         ('path,speaker\na.wav,"an\nn"\n', r"line 2: speaker 'an\\nn' holds a control character"),
+        ("path,speaker\na.wav,ann\x85\n", r"line 2: speaker 'ann\\x85' holds a control character"),
         ("path,speaker\na.wav,\x1b[31mann\n", "line 2: speaker .* holds a control character"),
         ("path,speaker,Speaker\na.wav,ann,bob\n", "several columns have the name speaker"),
     ],

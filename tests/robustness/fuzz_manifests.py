@@ -55,7 +55,7 @@ def case(paths: list[str], draw: Random, folder: Path) -> None:
     whole = table.read_bytes()
     known = whole.decode("utf-16" if whole[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     if '"' not in known:
-        lines = [line for line in re.split(r"\r\n|\r|\n", known) if line.strip(" \t,;|\u3000")]
+        lines = [line for line in re.split(r"\r\n|\r|\n", known) if line.strip(" \t\xa0\u3000,;|")]
         header = 2 if re.match(r"sep=[,;\t|](?:\r|\n|$)", known) else 1
         assert len(read) == len(lines) - header, "another number of rows than lines"
     for one in corpus.utterances:

@@ -116,7 +116,7 @@ def read_table(table: Path) -> list[Recording]:
             id=safe_id(names[path]),
             path=path,
             speaker=values["speaker"],
-            text=values.get("text") or None,
+            text=values.get("text", "").strip() or None,
             split=split,
             alignment=table.parent / values["alignment"] if values.get("alignment") else None,
         )

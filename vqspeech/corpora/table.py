@@ -27,6 +27,9 @@ _NAMES = ("path", "speaker", "id", "split", "alignment")
 _MOST_CHARACTERS = 4096
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
+_SPACES = " \t\xa0\u3000"
+"""Characters around a value that do not belong to it."""
+
 
 class NoTableError(CorpusError):
     """A file without the columns of a table of recordings."""
@@ -86,7 +89,7 @@ def _header(table: Path, header: str, delimiter: str) -> list[str]:
         names = next(csv.reader([header], delimiter=delimiter, skipinitialspace=True), [])
     except csv.Error as error:
         raise NoTableError(f"{table}: its header cannot be read: {error}") from error
-    return [name.strip().lower() for name in names]
+    return [name.strip(_SPACES).lower() for name in names]
 
 
 def _rows(table: Path, text: str, delimiter: str, columns: list[str], before: int) -> Iterator[Row]:
@@ -100,10 +103,11 @@ def _rows(table: Path, text: str, delimiter: str, columns: list[str], before: in
             fields = next(lines, None)
             if fields is None:
                 return
-            if not any(field.strip() for field in fields):
+            fields = [field.strip(_SPACES) for field in fields]
+            if not any(fields):
                 continue
             _check(where, fields, delimiter, columns)
-            values = dict.fromkeys(columns, "") | dict(zip(columns, map(str.strip, fields), strict=False))
+            values = dict.fromkeys(columns, "") | dict(zip(columns, fields, strict=False))
             for name in _NAMES:
                 _check_name(where, name, values.get(name, ""))
             yield Row(where, values)
@@ -116,7 +120,7 @@ def _rows(table: Path, text: str, delimiter: str, columns: list[str], before: in
 
 def _check(where: str, fields: list[str], delimiter: str, columns: list[str]) -> None:
     """Refuse a row of more values than columns, and a value that holds rows."""
-    if any(field.strip() for field in fields[len(columns) :]):
+    if any(fields[len(columns) :]):
         raise CorpusError(
             f"{where}: {len(fields)} values, the header has {len(columns)} columns; "
             f"put a value that holds a {_named(delimiter)} in quotes"
