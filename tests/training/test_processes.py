@@ -216,7 +216,7 @@ def test_tasks_of_slurm_that_are_not_the_processes_of_the_configuration_are_refu
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(InputError, match=message):
-        launch(make_config(train=values).train)
+        launch(make_config(**values).train)
 
 
 def test_a_batch_script_of_a_job_of_several_tasks_is_one_process(make_config, monkeypatch):
