@@ -133,5 +133,5 @@ def _say(recordings: VoiceRecordings) -> None:
             f"Warning: {seconds:.0f} s are little; the voice may not resemble. {ENOUGH_S:.0f} s are enough",
             file=sys.stderr,
         )
-    elif seconds < ENOUGH_S:
+    elif round(seconds) < ENOUGH_S:
         print(f"{ENOUGH_S:.0f} s would be enough; more does not help much", file=sys.stderr)
