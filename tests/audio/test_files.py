@@ -217,7 +217,7 @@ def test_an_mp3_without_a_count_of_its_frames_is_read_as_far_as_it_goes(tmp_path
     ],
 )
 def test_a_wav_of_gigabytes_that_is_cut_is_no_stream(tmp_path, declared, streamed):
-    audio.write(tmp_path / "a.wav", tone(), 16000)
+    soundfile.write(tmp_path / "a.wav", tone(), 16000)
     content = bytearray((tmp_path / "a.wav").read_bytes())
     content[4:8] = min(declared + 36, 2**32 - 1).to_bytes(4, "little")
     content[40:44] = declared.to_bytes(4, "little")
