@@ -22,6 +22,11 @@ def test_times_are_seconds_silences_join_and_q_leaves_a_gap(tmp_path):
     assert [phone.label for phone in read_phn(path, fold=False).phones] == ["h#", "pau", "ao", "q", "tcl", "t"]
 
 
+def test_silences_of_other_aligners_are_silence_too(tmp_path):
+    (tmp_path / "a.phn").write_text("0 1600 #\n1600 3200 SP\n3200 4800 t\n")
+    assert read_phn(tmp_path / "a.phn").phones == (Interval(0.0, 0.2, SILENCE), Interval(0.2, 0.3, "t"))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

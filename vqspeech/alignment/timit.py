@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from vqspeech.alignment.base import Alignment, Interval
+from vqspeech.alignment.base import Alignment, Interval, silence_folded
 from vqspeech.alignment.intervals import LONGEST_S, fields_of, to_alignment
 from vqspeech.alignment.inventories import INVENTORIES
 from vqspeech.errors import InputError
@@ -32,7 +32,7 @@ def read_phn(path: Path, *, sample_rate: int = 16000, fold: bool = True) -> Alig
     """
     inventory = INVENTORIES["timit-39"]
     rows = [
-        (start, end, label)
+        (start, end, silence_folded(label) if fold else label)
         for start, end, phone in _rows(path, sample_rate)
         if (label := inventory.fold(phone) if fold else phone) is not None
     ]
