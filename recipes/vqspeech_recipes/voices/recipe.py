@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from vqspeech.nn.decoders.protocol import SpeakOptions
 from vqspeech.progress import reporter
 from vqspeech.publishing.export import ExportOptions, export
 from vqspeech.runs import RunDirectory
+from vqspeech.runs.made import remove_made
 from vqspeech.training import run as runs
 from vqspeech_recipes.voices.page import collect, page, summary
 from vqspeech_recipes.voices.settings import VoicesSettings, resolve_settings
@@ -149,7 +149,7 @@ class VoicesRecipe:
         judge = Judge.installed()
         for why in judge.unavailable.values():
             say(f"not judged: {why}")
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_made(folder)
         folder.mkdir(parents=True)
         voices = self.settings.publish.speakers or self.codec.speakers
         rates = [self.codec.with_codebooks(count) for count in wanted.codebooks] or [self.codec]
@@ -197,7 +197,7 @@ class VoicesRecipe:
             notes=notes if publish.notes else None,
             name=publish.name,
         )
-        shutil.rmtree(self.published, ignore_errors=True)
+        remove_made(self.published)
         exported = export(self.codec, self.published, options)
         say(f"{exported.path} ({exported.megabytes:.1f} MB)")
         changes = exported.changes
