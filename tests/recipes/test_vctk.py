@@ -263,7 +263,7 @@ def test_convert_one_file_and_a_folder(finished, tmp_path):
     assert np.array_equal(single, among)
 
 
-def test_convert_refuses_what_it_cannot_use(finished, tmp_path):
+def test_convert_refuses_or_skips_what_it_cannot_use(finished, tmp_path):
     speaker = invoke("speakers", finished).stdout.split()[0]
     sound = tmp_path / "a.wav"
     soundfile.write(sound, np.full(4000, 0.1), 16000)
@@ -272,7 +272,11 @@ def test_convert_refuses_what_it_cannot_use(finished, tmp_path):
     wrong = invoke("convert", finished, sound, "--speaker", speaker + "x", "--out", tmp_path / "o.wav")
     assert wrong.exit_code == 2 and f"Did you mean '{speaker}'" in wrong.stderr
     broken = invoke("convert", finished, sound, text, "--speaker", speaker, "--out", tmp_path / "folder")
-    assert broken.exit_code == 2 and "text.wav" in broken.stderr
+    assert broken.exit_code == 0 and "text.wav" in broken.stderr
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == [f"a-{speaker}.wav"]
+    shutil.rmtree(tmp_path / "folder")
+    alone = invoke("convert", finished, text, "--speaker", speaker, "--out", tmp_path / "folder")
+    assert alone.exit_code == 2 and "text.wav" in alone.stderr
     several = invoke("convert", finished, sound, sound.parent, "--speaker", speaker, "--out", tmp_path / "o.wav")
     assert several.exit_code == 2
     itself = invoke("convert", finished, sound, "--speaker", speaker, "--out", sound)

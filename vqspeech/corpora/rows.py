@@ -268,7 +268,7 @@ class _Array:
 
 
 def _opened(directory: Path, name: str, rows: int, about: Mapping[str, Any]) -> npt.NDArray[Any] | Sequences:
-    if not untrusted.is_file_name(name):
+    if not untrusted.is_file_name(f"{name}.bin"):
         raise ValueError(f"the array {name!r} cannot be the name of a file")
     path, shape = directory / f"{name}.bin", untrusted.wholes(about["shape"], f"shape of {name}")
     dtype = np.dtype(untrusted.text(about["dtype"], f"dtype of {name}"))

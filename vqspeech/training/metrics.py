@@ -79,7 +79,8 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     rows = []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            row = {"split": "", **json_object(line)}
+            row = json_object(line)
+            row.setdefault("split", "")
             whole(row.get("step"), "step", most=2**53)
             if not _is_number(row.get("seconds")):
                 raise ValueError("seconds are not a number")
