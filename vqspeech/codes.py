@@ -118,10 +118,9 @@ class CodeTable:
         """
         ids = [row.id for row in self.rows]
         for name in ids:
-            if not name or name in (".", "..") or set(name) & {"/", "\\", "\0"}:
+            if not untrusted.is_file_name(name):
                 raise InputError(f"the table of codes has a row {name!r}, which cannot be the name of a file")
-        if len(set(ids)) < len(ids):
-            again = next(name for name in ids if ids.count(name) > 1)
+        if again := next((name for name, count in Counter(ids).items() if count > 1), None):
             raise InputError(f"the table of codes has several rows {again!r}, which would be the same file")
         return [folder / file_name(name, suffix) for name in ids]
 

@@ -37,8 +37,13 @@ def file_name(text: str, suffix: str = "") -> str:
         plain = "_"
     if plain == text and len((plain + suffix).encode()) <= NAME_BYTES:
         return plain + suffix
-    digest = "~" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    digest = "~" + short_hash(text)
     return cut(plain, NAME_BYTES - len((digest + suffix).encode())) + digest + suffix
+
+
+def short_hash(text: str) -> str:
+    """Return eight hexadecimal digits that tell a text from others; bytes that are not UTF-8 count."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 def cut(name: str, limit: int) -> str:

@@ -118,7 +118,7 @@ def test_a_name_that_is_not_utf8_and_a_pipe_are_refused_by_name(tmp_path):
         for read in (audio.read, audio.probe, lambda path: list(blocks(path))):
             with pytest.raises(AudioError, match=message):
                 read(tmp_path / name)
-    assert audio.printable(path) == f"{tmp_path}/caf\\xe9.wav"
+    assert audio.shown_path(path) == f"{tmp_path}/caf\\xe9.wav"
 
 
 def flac_of_unknown_length(path, samples, rate=16000):

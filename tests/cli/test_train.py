@@ -6,34 +6,10 @@ import sys
 import numpy as np
 import pytest
 import soundfile
+from tiny import RUN_TOML
 from typer.testing import CliRunner
 
 from vqspeech.cli.main import app
-
-TOML = """
-[corpus]
-name = "folder"
-[model.encoder]
-strides = [[16, 8], [16, 8]]
-channels = 4
-dim = 4
-[model.quantizer]
-name = "ema"
-codebook_size = 4
-[model.decoder]
-cycles = 1
-layers_per_cycle = 2
-residual_channels = 4
-skip_channels = 4
-condition_channels = 4
-[train]
-steps = 2
-batch_size = 2
-crop_samples = 1280
-start_crops = 4
-precision = "32-true"
-accelerator = "cpu"
-"""
 
 
 @pytest.fixture
@@ -44,7 +20,7 @@ def train(tmp_path):
         (tmp_path / "data" / name).mkdir()
         tone = 0.4 * np.sin(np.arange(8000) * (0.05 if name == "ann" else 0.08))
         soundfile.write(tmp_path / "data" / name / "a.wav", tone, 16000)
-    (tmp_path / "train.toml").write_text(TOML)
+    (tmp_path / "train.toml").write_text(RUN_TOML)
 
     def run(*options, data="data"):
         command = ["train", str(tmp_path / "train.toml"), "--out", str(tmp_path / "run")]

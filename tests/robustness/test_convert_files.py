@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from commands import invoke, listing
 from tiny import save_codec
-from typer.testing import CliRunner
 
 from vqspeech import audio
-from vqspeech.cli.main import app
 from vqspeech.codes import CodeTable
 from vqspeech.encoding.tables import unique_names
 from vqspeech.names import file_name
@@ -25,26 +24,11 @@ RATE = 16000
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    path = tmp_path_factory.mktemp("run")
-    save_codec(path)
-    return path
-
-
-@pytest.fixture(scope="module")
 def hostile(tmp_path_factory):
     """A run whose speaker leads out of every folder."""
     path = tmp_path_factory.mktemp("hostile")
     save_codec(path, speakers=("p225", "/../../../PWNED"))
     return path
-
-
-def invoke(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def listing(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_speaker_of_the_checkpoint_does_not_lead_out_of_the_folder(hostile, tone, tmp_path):

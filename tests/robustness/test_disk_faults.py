@@ -5,11 +5,10 @@ from contextlib import suppress
 from itertools import count
 
 import pytest
+from commands import invoke, listing
 from faults import faults
 from tiny import save_codec
-from typer.testing import CliRunner
 
-from vqspeech.cli.main import app
 from vqspeech.modality import checked
 from vqspeech.runs import open_run
 
@@ -18,14 +17,6 @@ COMMANDS = {
     "encode": "encode RUN AUDIO --out OUT",
     "decode": "decode RUN CODES --speaker p225 --temperature 0 --out OUT",
 }
-
-
-def invoke(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def content(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +40,7 @@ def test_every_operation_of_a_command(command, error, made, tmp_path):
         return [places.get(word, out if word == "OUT" else word) for word in COMMANDS[command].split()]
 
     assert invoke(*words(tmp_path / "right")).exit_code == 0
-    right, before = content(tmp_path / "right"), content(made)
+    right, before = listing(tmp_path / "right"), listing(made)
     for number in count():
         out = tmp_path / f"out-{number}"
         with faults(out, number, error) as struck:
@@ -58,17 +49,17 @@ def test_every_operation_of_a_command(command, error, made, tmp_path):
             break
         if result.exit_code == 0:
             # As of making a folder that is there.
-            assert content(out) == right
+            assert listing(out) == right
             continue
         assert result.exit_code == 2, (number, result.output)
         assert "Error: " in result.stderr and "not expected" not in result.stderr
         # Finished parts of an encoding are kept, with the mark of their folder.
-        left = content(out).keys() - {"parts/.vqspeech-encode"}
+        left = listing(out).keys() - {"parts/.vqspeech-encode"}
         assert [name for name in left if not name.startswith("parts/part-")] == []
         assert invoke(*words(out)).exit_code == 0
-        assert content(out) == right
+        assert listing(out) == right
     assert number >= 3
-    assert content(made) == before
+    assert listing(made) == before
 
 
 @pytest.mark.parametrize("error", [errno.EIO, errno.ENOSPC])
@@ -81,5 +72,5 @@ def test_every_operation_of_opening_a_run(error, tmp_path):
         if not struck.struck:
             break
         open_run(run, config)
-        assert sorted(content(run)) == ["config.json"]
+        assert sorted(listing(run)) == ["config.json"]
     assert number >= 2

@@ -5,31 +5,14 @@ import os
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from commands import invoke, listing
 from stores import corpus_of, utterance
-from tiny import save_codec
-from typer.testing import CliRunner
 
-from vqspeech.cli.main import app
 from vqspeech.codes import CodeTable
 from vqspeech.corpora.store import prepare
 from vqspeech.encoding import plan, unique_names
 from vqspeech.encoding.places import Places
 from vqspeech.errors import InputError
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    path = tmp_path_factory.mktemp("run")
-    save_codec(path)
-    return path
-
-
-def invoke(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def listing(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("readable", [True, False])

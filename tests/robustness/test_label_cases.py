@@ -3,28 +3,14 @@
 import json
 
 import numpy as np
-import pytest
 import soundfile
-from tiny import save_codec
-from typer.testing import CliRunner
+from commands import invoke
 
 from vqspeech.alignment.inventories import PHONES_61
 from vqspeech.alignment.textgrid import Tier, write_textgrid
-from vqspeech.cli.main import app
 
 PHONE_S, RATE = 0.1, 16000
 CONTEXT = "/A:0_0_0/B:1-1-4@1-1&0-40#1-3$1-4!0-1;0-1|x/C:1+1+3/J:4+3-1"
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    path = tmp_path_factory.mktemp("run")
-    save_codec(path)
-    return path
-
-
-def invoke(*words):
-    return CliRunner().invoke(app, [str(word) for word in words])
 
 
 def speech(path, count):

@@ -3,37 +3,11 @@
 import shutil
 
 import pytest
+from commands import invoke
 from stores import corpus_of, utterance
-from tiny import save_codec
-from typer.testing import CliRunner
+from tiny import RUN_TOML, save_codec
 
-from vqspeech.cli.main import app
 from vqspeech.corpora.store import prepare
-
-TOML = """
-[corpus]
-name = "folder"
-[model.encoder]
-strides = [[16, 8], [16, 8]]
-channels = 4
-dim = 4
-[model.quantizer]
-name = "ema"
-codebook_size = 4
-[model.decoder]
-cycles = 1
-layers_per_cycle = 2
-residual_channels = 4
-skip_channels = 4
-condition_channels = 4
-[train]
-steps = 2
-batch_size = 2
-crop_samples = 1280
-start_crops = 4
-precision = "32-true"
-accelerator = "cpu"
-"""
 
 COMMANDS = {
     "convert": "convert RUN AUDIO --speaker p226 --out OUT",
@@ -46,8 +20,8 @@ COMMANDS = {
     "check": "corpora check folder --data-dir AUDIO",
     "verify": "corpora verify STORE",
     "prepare": "corpora prepare folder --data-dir AUDIO --out OUT",
-    "train": "train TOML --data-dir AUDIO --out OUT",
-    "train afresh": "train TOML --data-dir AUDIO --out OUT --fresh",
+    "train": "train RUN_TOML --data-dir AUDIO --out OUT",
+    "train afresh": "train RUN_TOML --data-dir AUDIO --out OUT --fresh",
     "export": "export RUN --dtype float32 --audio AUDIO --out OUT",
     "remove a voice": "speakers remove RUN p225 --out OUT",
     "speakers": "speakers RUN",
@@ -72,13 +46,9 @@ def made(tmp_path_factory):
     for number, name in enumerate(("a", "b", "c"), start=1):
         write(audio / f"{name}.wav", [0.3 * ((k * number) % 50 - 25) / 25 for k in range(4000)], 16000)
     prepare(corpus_of(audio, [utterance(audio / "a.wav")]), root / "store", workers=1)
-    (root / "train.toml").write_text(TOML)
+    (root / "train.toml").write_text(RUN_TOML)
     assert invoke("encode", root / "run", audio, "--out", root / "codes.parquet").exit_code == 0
     return root
-
-
-def invoke(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def state(folder):
@@ -102,7 +72,7 @@ def run(command, made, parent):
         "AUDIO": parent / "audio",
         "STORE": parent / "store",
         "CODES": parent / "codes.parquet",
-        "TOML": parent / "train.toml",
+        "RUN_TOML": parent / "train.toml",
         "OUT": parent / "out",
     }
     words = []

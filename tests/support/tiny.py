@@ -24,6 +24,32 @@ MODEL = {
 }
 """64 samples per code, 3 dimensions, 16 codes."""
 
+RUN_TOML = """
+[corpus]
+name = "folder"
+[model.encoder]
+strides = [[16, 8], [16, 8]]
+channels = 4
+dim = 4
+[model.quantizer]
+name = "ema"
+codebook_size = 4
+[model.decoder]
+cycles = 1
+layers_per_cycle = 2
+residual_channels = 4
+skip_channels = 4
+condition_channels = 4
+[train]
+steps = 2
+batch_size = 2
+crop_samples = 1280
+start_crops = 4
+precision = "32-true"
+accelerator = "cpu"
+"""
+"""A training of two steps on recordings in a folder per speaker."""
+
 
 def rng(seed=0):
     return torch.Generator().manual_seed(seed)

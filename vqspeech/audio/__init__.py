@@ -17,7 +17,7 @@ from vqspeech.audio.files import (
     write,
 )
 from vqspeech.audio.find import AUDIO_SUFFIXES, audio_below, find_audio
-from vqspeech.audio.opening import opened, printable, reason
+from vqspeech.audio.opening import opened, reason, shown_path
 
 __all__ = [
     "AUDIO_SUFFIXES",
@@ -32,13 +32,13 @@ __all__ = [
     "is_ours",
     "mono",
     "opened",
-    "printable",
     "probe",
     "read",
     "reason",
     "replacing",
     "require_replaceable",
     "resample",
+    "shown_path",
     "to_int16",
     "trim_silence",
     "write",

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
-from vqspeech.audio.opening import printable
+from vqspeech.audio.opening import shown_path
 from vqspeech.errors import InputError
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".sph")
@@ -50,10 +50,10 @@ def audio_below(folder: Path) -> list[Path]:
     search.walk(Path(folder))
     repeated = search.follow()
     if repeated:
-        named = ", ".join(printable(link.relative_to(folder)) for link in repeated[:5])
+        named = ", ".join(shown_path(link.relative_to(folder)) for link in repeated[:5])
         more = f" and {len(repeated) - 5} more" if len(repeated) > 5 else ""
         warnings.warn(
-            f"{printable(folder)}: {len(repeated)} links to folders or files found elsewhere were not followed: "
+            f"{shown_path(folder)}: {len(repeated)} links to folders or files found elsewhere were not followed: "
             f"{named}{more}",
             stacklevel=2,
         )

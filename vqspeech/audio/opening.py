@@ -68,7 +68,7 @@ def says_length(file: Any) -> bool:
     return bool(file.frames < _UNKNOWN_FRAMES)
 
 
-def printable(path: str | Path) -> str:
+def shown_path(path: str | Path) -> str:
     r"""Return a path as a text that can be printed: bytes that are not UTF-8 become escapes such as ``\xe9``."""
     try:
         return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
@@ -82,7 +82,7 @@ def reason(error: Exception) -> str:
 
 
 def _check_place(path: Path) -> None:
-    shown = printable(path)
+    shown = shown_path(path)
     if shown != str(path):
         raise AudioError(f"{shown}: its name is not UTF-8; rename it")
     try:

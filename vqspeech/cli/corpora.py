@@ -205,7 +205,7 @@ def _decode_everything(corpus: Corpus) -> dict[str, str]:
         try:
             samples = audio.read(utterance.path)
         except AudioError as error:
-            shown = audio.printable(utterance.path)
+            shown = audio.shown_path(utterance.path)
             broken[shown] = str(error).removeprefix(f"{shown}: ")
         else:
             if not abs(samples).max() > 2**-15:

@@ -8,7 +8,6 @@ ignored. Paths are relative to the table. Both forms use phone alignments beside
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from vqspeech.corpora.base import SPLITS, Corpus
 from vqspeech.corpora.selection import Recording, Speakers, SplitBy, assemble, count_and_name, existing_root, safe_id
 from vqspeech.corpora.table import read_rows
 from vqspeech.errors import CorpusError
+from vqspeech.names import short_hash
 
 
 def read(
@@ -160,7 +160,7 @@ def _unique(recordings: Sequence[Recording], names: Mapping[Path, str]) -> list[
             candidates = (
                 [f"{key}{one.path.suffix.lower()}" for one in same],
                 [safe_id(names[one.path].replace("/", "-")) for one in same],
-                [f"{key}-{_hash(names[one.path] + one.path.suffix)}" for one in same],
+                [f"{key}-{short_hash(names[one.path] + one.path.suffix)}" for one in same],
             )
             ids = next((ids for ids in candidates if len(set(ids)) == len(ids) and taken.isdisjoint(ids)), None)
             if ids is None:
@@ -171,7 +171,3 @@ def _unique(recordings: Sequence[Recording], names: Mapping[Path, str]) -> list[
             same = [replace(one, id=new) for one, new in zip(same, ids, strict=True)]
         unique += same
     return unique
-
-
-def _hash(name: str) -> str:
-    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]

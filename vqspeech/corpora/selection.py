@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -14,6 +13,7 @@ from vqspeech import audio
 from vqspeech.alignment.base import Alignment
 from vqspeech.corpora.base import Corpus, Split, Utterance, split_of
 from vqspeech.errors import AudioError, CorpusError, FailedPluginError, InputError, PluginError, unknown_name
+from vqspeech.names import short_hash
 
 SplitBy = Literal["utterance", "speaker", "text"]
 Speakers = int | Sequence[str] | None
@@ -170,20 +170,20 @@ def safe_id(text: str) -> str:
     made = re.sub(r"[^A-Za-z0-9._-]+", "_", text).lstrip(".") or "_"
     if text.isascii() or re.search(r"[A-Za-z0-9]", made):
         return made
-    return f"{made}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+    return f"{made}-{short_hash(text)}"
 
 
 def count_and_name(names: Sequence[str], limit: int = 5) -> str:
     """Format a count and the first names for notes: ``"7: a, b, c, d, e and 2 more"``; names that can be printed."""
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return f"{len(names)}: {', '.join(map(audio.printable, names[:limit]))}{more}"
+    return f"{len(names)}: {', '.join(map(audio.shown_path, names[:limit]))}{more}"
 
 
 def _utterance(recording: Recording, split_by: SplitBy, skipped: dict[str, str]) -> Utterance | None:
     try:
         duration_s = audio.probe(recording.path).duration_s
     except AudioError as error:
-        skipped[audio.printable(recording.path)] = _reason(recording.path, error)
+        skipped[audio.shown_path(recording.path)] = _reason(recording.path, error)
         return None
     alignment: Alignment | None = None
     if recording.alignment is not None:
@@ -194,7 +194,7 @@ def _utterance(recording: Recording, split_by: SplitBy, skipped: dict[str, str])
             alignment, unused = read_first(files)
         except (PluginError, FailedPluginError) as error:
             unused = {files[0]: _reason(files[0], error)}
-        skipped.update({audio.printable(path): f"alignment not used: {reason}" for path, reason in unused.items()})
+        skipped.update({audio.shown_path(path): f"alignment not used: {reason}" for path, reason in unused.items()})
     return Utterance(
         id=recording.id,
         path=recording.path,
@@ -207,4 +207,4 @@ def _utterance(recording: Recording, split_by: SplitBy, skipped: dict[str, str])
 
 
 def _reason(path: Path, error: Exception) -> str:
-    return str(error).removeprefix(f"{audio.printable(path)}: ").removeprefix(f"{path}: ")
+    return str(error).removeprefix(f"{audio.shown_path(path)}: ").removeprefix(f"{path}: ")

@@ -131,7 +131,7 @@ def _write(task: ShardTask, key: str, report: Callable[[int], None] | None) -> N
         for done, utterance in enumerate(task.utterances, start=1):
             decoded = _decode(utterance.path, task.sample_rate, task.trim_db)
             if isinstance(decoded, str):
-                skipped[audio.printable(utterance.path)] = decoded
+                skipped[audio.shown_path(utterance.path)] = decoded
             else:
                 raw = decoded.pcm.astype("<i2", copy=False).tobytes()
                 out.write(raw)
@@ -197,7 +197,7 @@ def _decode(path: Path, sample_rate: int, trim_db: float | None) -> _Decoded | s
     try:
         found = audio.counted(path, sample_rate)
     except AudioError as error:
-        return str(error).removeprefix(f"{audio.printable(path)}: ")
+        return str(error).removeprefix(f"{audio.shown_path(path)}: ")
     samples = found.samples
     if int(np.abs(audio.to_int16(samples).astype(np.int32)).max()) <= _SILENT_PEAK:
         return "holds only silence"

@@ -111,7 +111,7 @@ def encode_part(
                 try:
                     yield measured(place, audio.read(part.files[place][0], codec.sample_rate))
                 except AudioError as error:
-                    skipped[audio.printable(part.files[place][0])] = str(error)
+                    skipped[audio.shown_path(part.files[place][0])] = str(error)
             if report is not None:
                 report()
 
@@ -127,7 +127,7 @@ def encode_part(
                 id=name,
                 speaker="",
                 split="",
-                path=audio.printable(file),
+                path=audio.shown_path(file),
                 n_samples=n_samples,
                 codes=codes,
                 pitch=contours.get(place),

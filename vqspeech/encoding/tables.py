@@ -54,7 +54,7 @@ def encode_files(
                     contours[number] = quantize_pitch(track(waveform, codec.sample_rate))
                 yield number, waveform
             except AudioError as error:
-                skipped[audio.printable(path)] = str(error)
+                skipped[audio.shown_path(path)] = str(error)
             if progress is not None:
                 progress(number + 1, len(files))
 
@@ -67,7 +67,7 @@ def encode_files(
         known = facts[path] if facts is not None else {"id": names[number], "speaker": "", "split": ""}
         row = UtteranceCodes(
             **known,
-            path=audio.printable(files[number]),
+            path=audio.shown_path(files[number]),
             n_samples=n_samples,
             codes=file_codes,
             pitch=contours.get(number),
