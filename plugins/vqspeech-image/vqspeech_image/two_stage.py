@@ -14,7 +14,8 @@ from vqspeech.errors import ConfigError
 from vqspeech.nn.batch import CodeBatch, LossTerms, weighted_terms
 from vqspeech.nn.priors.cached import sample_cached
 from vqspeech.nn.priors.draws import uniform_grid
-from vqspeech.nn.priors.gated import GatedPixelCNN, embedded
+from vqspeech.nn.priors.gated import GatedPixelCNN
+from vqspeech.nn.priors.heads import embedded
 from vqspeech.nn.priors.pixelcnn import Stacks
 from vqspeech.nn.priors.protocol import CodeSpace, Prior
 from vqspeech.nn.quantize import Quantizer

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vqspeech.nn.priors.attention import CausalAttention, gate
+from vqspeech.nn.priors.heads import CodeNetwork, embedded
 
 
 class GatedLayer(nn.Module):
@@ -114,11 +114,8 @@ class CodeMap(nn.Module):
         return features
 
 
-class GatedPixelCNN(nn.Module):
-    """The gated PixelCNN: p(codes) = product of p(code | previous codes).
-
-    The stacks summarise the positions before; each codebook then has a hidden layer that also sees the codes of the
-    codebooks before it at the same position.
+class GatedPixelCNN(CodeNetwork):
+    """The gated PixelCNN: two stacks summarise the positions before.
 
     Parameters
     ----------
@@ -152,11 +149,8 @@ class GatedPixelCNN(nn.Module):
         coarse_sizes: Sequence[int] = (),
         coarse_blocks: int = 3,
     ) -> None:
-        super().__init__()
-        self.codebook_sizes = tuple(codebook_sizes)
-        self.width = width
+        super().__init__(codebook_sizes, width)
         self.classes = classes
-        self.embeddings = nn.ModuleList(nn.Embedding(size, width) for size in codebook_sizes)
         self.layers = nn.ModuleList(
             GatedLayer(
                 width,
@@ -173,13 +167,7 @@ class GatedPixelCNN(nn.Module):
             {str(number): CausalAttention(width, attention_heads, attention_width) for number in sorted(behind)}
         )
         self.coarse_map = CodeMap(coarse_sizes, width, coarse_blocks) if coarse_sizes else None
-        self.hidden = nn.ModuleList(nn.Linear(width, head_width) for _ in codebook_sizes)
-        self.chosen = nn.ModuleList(nn.Embedding(size, head_width) for size in self.codebook_sizes[:-1])
-        self.logits = nn.ModuleList(nn.Linear(head_width, size) for size in codebook_sizes)
-
-    def embedded(self, codes: Tensor) -> Tensor:
-        """Embed codes; see `embedded`."""
-        return embedded(self.embeddings, codes)
+        self.add_heads(width, head_width)
 
     def shifts(self, grid: tuple[int, int], condition: Tensor | None, coarse: Tensor | None) -> list[Tensor | float]:
         """Compute `GatedLayer.shift` of every layer; arguments as in `forward`."""
@@ -198,45 +186,3 @@ class GatedPixelCNN(nn.Module):
             if str(number) in self.attention:
                 horizontal = self.attention[str(number)](codes, horizontal)
         return horizontal.permute(0, 2, 3, 1).relu()
-
-    def book_logits(self, features: Tensor, before: Sequence[Tensor]) -> Tensor:
-        """Compute the logits (..., K) of the codebook with number len(before).
-
-        Parameters
-        ----------
-        features : (..., width)
-        before : codes (...,) of each codebook before it
-        """
-        book = len(before)
-        hidden = self.hidden[book](features)
-        for number, codes in enumerate(before):
-            hidden = hidden + self.chosen[number](codes)
-        return self.logits[book](hidden.relu())
-
-    def forward(self, codes: Tensor, condition: Tensor | None = None, coarse: Tensor | None = None) -> list[Tensor]:
-        """Compute the logits of every code: for each codebook (batch, rows, columns, K).
-
-        Parameters
-        ----------
-        codes : (batch, codebooks, rows, columns) int64
-        condition : (batch,) int64 classes, or (batch, latents), for a network that is conditioned on them
-        coarse : (batch, codebooks, rows, columns) int64 codes of the coarser grid, for a network that is conditioned
-            on them
-        """
-        features = self.features(codes, condition, coarse)
-        books = codes.unbind(1)
-        return [self.book_logits(features, books[:book]) for book in range(len(books))]
-
-    def nll(self, codes: Tensor, condition: Tensor | None = None, coarse: Tensor | None = None) -> Tensor:
-        """Compute -log p in nats of every code, (batch, codebooks, rows, columns)."""
-        parts = []
-        for book, logits in enumerate(self(codes, condition, coarse)):
-            losses = F.cross_entropy(logits.float().flatten(0, 2), codes[:, book].flatten(), reduction="none")
-            parts.append(losses.view(codes[:, book].shape))
-        return torch.stack(parts, 1)
-
-
-def embedded(embeddings: nn.ModuleList, codes: Tensor) -> Tensor:
-    """Sum embeddings of codes over codebooks, to (batch, width, rows, columns)."""
-    parts = [embedding(codes[:, book]) for book, embedding in enumerate(embeddings)]
-    return torch.stack(parts).sum(0).permute(0, 3, 1, 2)

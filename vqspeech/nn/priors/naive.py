@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from vqspeech.nn.priors.draws import checked_temperature, draw
-from vqspeech.nn.priors.gated import GatedPixelCNN
+from vqspeech.nn.priors.heads import CodeNetwork
 
 
 @torch.no_grad()
 def sample_naive(
-    model: GatedPixelCNN,
+    model: CodeNetwork,
     uniform: Tensor,
     condition: Tensor | None = None,
     *,
