@@ -118,7 +118,9 @@ def _ngrams(codes: Sequence[Codes], yardstick: Yardstick, *, same: bool) -> dict
 
 
 def _plain(value: Divergence | None) -> dict[str, Any] | None:
-    return value and {**asdict(value), "ngrams": list(value.ngrams), "excess_bits": value.excess_bits}
+    if value is None:
+        return None
+    return {**asdict(value), "ngrams": list(value.ngrams), "excess_bits": value.excess_bits}
 
 
 def _durations(codes: Sequence[Codes], yardstick: Yardstick) -> dict[str, Any]:
@@ -126,7 +128,9 @@ def _durations(codes: Sequence[Codes], yardstick: Yardstick) -> dict[str, Any]:
 
     def described(own: Codes, real: Codes) -> dict[str, Any] | None:
         found = durations(own, frame_s)
-        return found and {**asdict(found), "distance_s": duration_distance_s(own, real, frame_s)}
+        if found is None:
+            return None
+        return {**asdict(found), "distance_s": duration_distance_s(own, real, frame_s)}
 
     own, real = (inner_runs([one[0] for one in group]) for group in (codes, yardstick.held_out))
     phones = None
