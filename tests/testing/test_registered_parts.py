@@ -53,9 +53,9 @@ def test_harmonic_with_adversaries(check):
 
 @pytest.mark.parametrize(
     ("kind", "checked"),
-    [("encoder", {"conv"}), ("decoder", {"wavenet", "harmonic"}), ("prior", {"pixelcnn"})],
+    [("encoder", {"conv"}), ("decoder", {"wavenet", "harmonic"}), ("prior", {"pixelcnn", "wavenet"})],
 )
 def test_nothing_that_ships_is_left_out(kind, checked):
-    """`tests/nn/encoders/test_ssl.py` checks encoders that need weights, `tests/nn/priors` the prior."""
+    """`tests/nn/encoders/test_ssl.py` checks encoders that need weights, `tests/nn/priors` the priors."""
     shipped = {entry.spec.name for entry in Host({"VQSPEECH_PLUGINS": ""}).builtin_entries(kind)}
     assert shipped - {"hubert", "wav2vec2"} == checked

@@ -121,7 +121,12 @@ def register_priors() -> list[PriorSpec]:
             name="pixelcnn",
             target="vqspeech.nn.priors.pixelcnn:pixelcnn",
             summary="gated PixelCNN over grids or sequences, conditioned on speakers, classes or coarser codes",
-        )
+        ),
+        PriorSpec(
+            name="wavenet",
+            target="vqspeech.nn.priors.wavenet:wavenet",
+            summary="WaveNet over codes: dilated causal convolutions with gates, the paper's prior of speech",
+        ),
     ]
 
 

@@ -47,19 +47,22 @@ class CodeNetwork(nn.Module):
         """Compute features of the codes before each position, (batch, rows, columns, channels)."""
         raise NotImplementedError
 
-    def book_logits(self, features: Tensor, before: Sequence[Tensor]) -> Tensor:
-        """Compute the logits (..., K) of the codebook with number len(before).
+    def book_hidden(self, features: Tensor, before: Sequence[Tensor]) -> Tensor:
+        """Compute what the logits of the codebook with number len(before) are linear in, (..., head_width).
 
         Parameters
         ----------
         features : (..., channels)
         before : codes (...,) of each codebook before it
         """
-        book = len(before)
-        hidden = self.hidden[book](features)
+        hidden: Tensor = self.hidden[len(before)](features)
         for number, codes in enumerate(before):
             hidden = hidden + self.chosen[number](codes)
-        logits: Tensor = self.logits[book](hidden.relu())
+        return hidden.relu()
+
+    def book_logits(self, features: Tensor, before: Sequence[Tensor]) -> Tensor:
+        """Compute the logits (..., K) of the codebook with number len(before); arguments as in `book_hidden`."""
+        logits: Tensor = self.logits[len(before)](self.book_hidden(features, before))
         return logits
 
     def forward(self, codes: Tensor, condition: Tensor | None = None, coarse: Tensor | None = None) -> list[Tensor]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from vqspeech.nn.batch import CodeBatch, LossTerms
+from vqspeech.nn.priors.predictor import Predictor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +101,19 @@ class Prior(nn.Module):
         (count, codebooks, *grid) or (count, codebooks, frames) int64
         """
         raise NotImplementedError
+
+    def predictor(self, rows: int, condition: Tensor | None = None) -> Predictor | None:
+        """Predict the codes of sequences one after the other; None for a prior that cannot.
+
+        Continuing a recording, nucleus sampling, streaming and bitstreams need it. Codes that are drawn from it by
+        `vqspeech.nn.priors.predictor.drawn_frames` are those of `sample`.
+
+        Parameters
+        ----------
+        rows : number of sequences
+        condition : (rows,) int64 speakers or classes
+        """
+        return None
 
     def shuffled(self, batch: CodeBatch) -> Tensor | None:
         """Compute `criterion` with the conditions of the next row; None without conditions."""
