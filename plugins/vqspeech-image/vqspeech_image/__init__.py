@@ -1,4 +1,4 @@
-"""Images for vqspeech: a modality, a prior, corpora and recipes. Importing this imports no torch."""
+"""Images for vqspeech: a modality, priors, corpora and recipes. Importing this imports no torch."""
 
 import vqspeech
 from vqspeech.registry.specs import CorpusSpec, ModalitySpec, PriorSpec, RecipeSpec
@@ -33,8 +33,13 @@ def register_modalities() -> list[ModalitySpec]:
 
 @vqspeech.hookimpl
 def register_priors() -> list[PriorSpec]:
-    """Register a prior over codes of images; the PixelCNN is part of vqspeech."""
+    """Register priors over codes of images; the PixelCNN is part of vqspeech."""
     return [
+        PriorSpec(
+            name="pixelrnn",
+            target="vqspeech_image.pixelrnn:pixelrnn",
+            summary="a PixelRNN of diagonal BiLSTMs over grids of codes: every code depends on all those before it",
+        ),
         PriorSpec(
             name="two-stage",
             target="vqspeech_image.two_stage:two_stage",
