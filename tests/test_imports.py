@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 BASE = {
     "audio",
+    "claims",
     "codes",
     "codes_parquet",
     "config",

@@ -87,14 +87,21 @@ def clear_left(target: Path) -> list[Path]:
     return living
 
 
-def lock(handle: int, *, shared: bool = False) -> bool | None:
-    """Lock an open file or folder; False when another process has locked it, None where there are no locks."""
+def lock(handle: int, *, shared: bool = False, wait: bool = False) -> bool | None:
+    """Lock an open file or folder; False when another process has locked it, None where there are no locks.
+
+    Parameters
+    ----------
+    handle : of the file or folder
+    shared : whether others may lock it as well, in the same way
+    wait : wait for another process instead
+    """
     try:
         import fcntl
     except ImportError:
         return None
     try:
-        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         return False
     except OSError:

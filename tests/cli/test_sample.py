@@ -87,6 +87,18 @@ def test_what_cannot_be_is_refused(priors, tmp_path):
     assert not out.exists()
 
 
+def test_files_of_a_user_are_not_replaced(priors, tmp_path):
+    """Whatever the modality writes: texts do not say who wrote them."""
+    run, prior = priors("grids")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "sample-1.txt").write_text("mine")
+    for words in (["--count", 2, "--out", out], ["--out", out / "sample-1.txt"]):
+        result = vqspeech("sample", run, "--prior", prior, *words)
+        assert result.exit_code == 2 and "sample-1.txt exists" in result.stderr, result.output
+    assert {path.name: path.read_text() for path in out.iterdir()} == {"sample-1.txt": "mine"}
+
+
 def test_info_says_what_a_prior_is(priors):
     _, prior = priors("grids")
     text = vqspeech("info", prior).output

@@ -15,10 +15,10 @@ from commands import invoke, listing
 from tiny import save_codec
 
 from vqspeech import audio
+from vqspeech.claims import claimed
 from vqspeech.codes import CodeTable
 from vqspeech.encoding.tables import unique_names
 from vqspeech.names import file_name
-from vqspeech.temporary import temporary_file
 
 RATE = 16000
 
@@ -139,10 +139,9 @@ def test_what_a_killed_conversion_left_is_cleared_by_the_next(run, tone, tmp_pat
 
 def test_a_target_that_another_conversion_writes_is_refused(run, tone, tmp_path):
     tone(tmp_path / "in" / "a.wav")
-    (tmp_path / "out").mkdir()
-    with temporary_file(tmp_path / "out" / "a-p226.wav"):
+    with claimed([tmp_path / "out" / "a-p226.wav"]):
         result = invoke("convert", run, tmp_path / "in", "--speaker", "p226", "--out", tmp_path / "out")
-    assert result.exit_code == 2 and "another process writes" in result.stderr
+    assert result.exit_code == 2 and f"process {os.getpid()} on" in result.stderr
     assert listing(tmp_path / "out") == {}
 
 

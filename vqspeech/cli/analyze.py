@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -61,6 +61,7 @@ def analyze(
     from vqspeech.checkpoints.description import describe
     from vqspeech.codec.load import modality_of, require_plugins
     from vqspeech.config import override
+    from vqspeech.runs import locked
 
     entry = find_analysis(name)
     shorthands = {
@@ -77,25 +78,26 @@ def analyze(
         path, facts = describe(run)
         require_plugins(path, facts)
         check_media(entry, modality_of(facts))
-    source = _Source(corpus, values.get("corpus", {}), data_dir, alignments, aligner, out)
-    folders = _folders(runs, out)
-    for place in (out, *folders):
-        if place is not None:
-            require_free(place)
-    results: list[AnalysisResult] = []
-    for run, folder in zip(runs, folders, strict=True):
-        with source.context(run, folder, seed) as context:
-            results.append(run_analysis(entry, context, options))
-        for note in results[-1].notes:
-            typer.echo(f"{run}: {note}", err=True)
-    head = {"analysis": name, "corpus": source.variant}
-    rows = [
-        {"analysis": name, "run": str(run), "corpus": source.variant, **result.summary}
-        for run, result in zip(runs, results, strict=True)
-    ]
-    labels = [folder.name if folder else Path(run).name for run, folder in zip(runs, folders, strict=True)]
-    if out is not None:
-        _write(out, folders, labels, head, rows, results, source)
+    with nullcontext() if out is None else locked(out):
+        source = _Source(corpus, values.get("corpus", {}), data_dir, alignments, aligner, out)
+        folders = _folders(runs, out)
+        for place in (out, *folders):
+            if place is not None:
+                require_free(place)
+        results: list[AnalysisResult] = []
+        for run, folder in zip(runs, folders, strict=True):
+            with source.context(run, folder, seed) as context:
+                results.append(run_analysis(entry, context, options))
+            for note in results[-1].notes:
+                typer.echo(f"{run}: {note}", err=True)
+        head = {"analysis": name, "corpus": source.variant}
+        rows = [
+            {"analysis": name, "run": str(run), "corpus": source.variant, **result.summary}
+            for run, result in zip(runs, results, strict=True)
+        ]
+        labels = [folder.name if folder else Path(run).name for run, folder in zip(runs, folders, strict=True)]
+        if out is not None:
+            _write(out, folders, labels, head, rows, results, source)
     if as_json:
         typer.echo(json.dumps(rows[0] if len(rows) == 1 else _together(head, rows, results), indent=1))
         return
@@ -194,10 +196,16 @@ def _alignments(speech: Corpus, place: Path | None, aligner: str | None, out: Pa
         made = make(aligner, bare, lambda done: report(done, len(bare)))
         unread += [f"{key}: {why}" for key, why in made.skipped.items()]
         if out is not None:
+            kept = 0
             for utterance in (u for u in bare if u.id in made.alignments):
                 rows = tuple((p.start_s, p.end_s, p.label) for p in made.alignments[utterance.id].phones)
                 path = out / "alignments" / file_name(utterance.id, ".TextGrid")
-                write_textgrid(path, [Tier("phones", rows)], utterance.duration_s)
+                if path.exists():
+                    kept += 1
+                else:
+                    write_textgrid(path, [Tier("phones", rows)], utterance.duration_s)
+            if kept:
+                typer.echo(f"{kept} files that were in {out / 'alignments'} are kept as they were", err=True)
         aligned = aligned | made.alignments
     for line in unread[:5]:
         typer.echo(f"alignment not used: {line}", err=True)

@@ -106,6 +106,7 @@ def _encode_speech(
 
 
 def _encode_others(modality: Any, loaded: Any, inputs: list[Path], out: Path, shard: Shard, engine: str) -> None:
+    from vqspeech.claims import claimed
     from vqspeech.encoding.places import Places, require_table
     from vqspeech.errors import InputError
     from vqspeech.progress import reporter
@@ -113,9 +114,10 @@ def _encode_others(modality: Any, loaded: Any, inputs: list[Path], out: Path, sh
     if shard.of > 1 or engine != "local":
         raise InputError("only runs of speech are encoded in shards or on Ray; omit --shard and --engine")
     path = Places.of(out).table
-    require_table(path)
-    table = modality.encode(loaded, inputs, progress=reporter("encode"))
-    table.write(path)
+    with claimed([path]):
+        require_table(path)
+        table = modality.encode(loaded, inputs, progress=reporter("encode"))
+        table.write(path)
     typer.echo(f"{len(table)} items: {path}")
 
 
@@ -155,6 +157,7 @@ def decode(
 
     from vqspeech.codec.load import load_with_modality
     from vqspeech.codec.speech import SpeechCodec
+    from vqspeech.codec.to_files import decode_to_files
     from vqspeech.codes import CodeTable
     from vqspeech.encoding import decode_table
     from vqspeech.errors import InputError
@@ -165,7 +168,7 @@ def decode(
     if not isinstance(loaded, SpeechCodec):
         if speaker is not None:
             raise InputError(f"{loaded.path} is not a model of speech; omit --speaker")
-        for path in modality.decode(loaded, table, out, {"seed": seed, "temperature": temperature}):
+        for path in decode_to_files(modality, loaded, table, out, {"seed": seed, "temperature": temperature}):
             typer.echo(str(path))
         return
     if speaker is None and loaded.speakers:

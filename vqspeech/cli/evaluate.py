@@ -72,6 +72,7 @@ def evaluate(
     """Judge conversions: words by a recogniser, voices by speaker embeddings, quality by DNSMOS."""
     from vqspeech.analysis.listening.judge.evaluation import open_folder, write_evaluation
     from vqspeech.errors import InputError
+    from vqspeech.runs import locked
 
     if table:
         if run is not None:
@@ -80,9 +81,10 @@ def evaluate(
 
         if out.resolve() in [folder.resolve() for folder in table]:
             raise InputError(f"--out {str(out)!r} is one of the evaluations to merge; give another folder")
-        results = merge(table, out, seed)
-        open_folder(out)
-        _print(results, write_evaluation(out, results), as_json)
+        with locked(out):
+            results = merge(table, out, seed)
+            open_folder(out)
+            _print(results, write_evaluation(out, results), as_json)
         return
     from vqspeech.codec.intonation import require_intonation
 
@@ -113,27 +115,28 @@ def evaluate(
         typer.echo(note, err=True)
     given = [corpus_sources(find_recordings([voices]))] if voices is not None else []
     given += [own for model in models if (own := _own_data(model))] + [found]
-    open_folder(out)
-    folder = out.absolute()
-    clips = synthesise(models, drawn.sources, folder, chosen, reporter, intonation=intonation)
-    names = list(dict.fromkeys(clip.voice for clip in clips if clip.voice))
-    targets = find_targets(names, given, models[0].codec.path, folder, judge.embedder, drawn.sources)
-    try:
-        results = judge_clips(
-            clips,
-            judge=judge,
-            targets=targets,
-            models=models,
-            drawn=drawn,
-            data=data,
-            out=folder,
-            seed=seed,
-            show=reporter,
-        )
-    except BaseException:
-        typer.echo(f"The clips, and judge-list.csv for other judges, are in {out}.", err=True)
-        raise
-    _print(results, write_evaluation(folder, results, synthetic=bool(data.get("synthetic"))), as_json)
+    with locked(out):
+        open_folder(out)
+        folder = out.absolute()
+        clips = synthesise(models, drawn.sources, folder, chosen, reporter, intonation=intonation)
+        names = list(dict.fromkeys(clip.voice for clip in clips if clip.voice))
+        targets = find_targets(names, given, models[0].codec.path, folder, judge.embedder, drawn.sources)
+        try:
+            results = judge_clips(
+                clips,
+                judge=judge,
+                targets=targets,
+                models=models,
+                drawn=drawn,
+                data=data,
+                out=folder,
+                seed=seed,
+                show=reporter,
+            )
+        except BaseException:
+            typer.echo(f"The clips, and judge-list.csv for other judges, are in {out}.", err=True)
+            raise
+        _print(results, write_evaluation(folder, results, synthetic=bool(data.get("synthetic"))), as_json)
 
 
 def _judge(recogniser: str | None, language: str, download: bool) -> Judge:

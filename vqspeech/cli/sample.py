@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from vqspeech.cli.arguments import Run
 from vqspeech.cli.sampling import Seed, Temperature
-
-if TYPE_CHECKING:
-    from vqspeech.codes import CodeTable
 
 
 def sample(
@@ -38,7 +34,9 @@ def sample(
 
     Train a prior with `vqspeech train prior.toml --data-dir RUN --out PRIOR`; prior.toml has modality = "codes".
     """
+    from vqspeech.claims import claimed
     from vqspeech.codec.load import load_with_modality
+    from vqspeech.codec.to_files import decode_to_files
     from vqspeech.encoding.places import require_table
     from vqspeech.errors import InputError
     from vqspeech.generation import frames_of, generate, require_priors
@@ -64,30 +62,10 @@ def sample(
         name=out.stem if out.suffix else "sample",
     )
     if codes is not None:
-        require_table(codes)
-        table.write(codes)
+        with claimed([codes]):
+            require_table(codes)
+            table.write(codes)
         typer.echo(str(codes))
     options: dict[str, Any] = {"seed": seed, "temperature": temperature, "progress": reporter("decode")}
-    for path in _decode(modality, loaded, table, out, options):
+    for path in decode_to_files(modality, loaded, table, out, options, single=bool(out.suffix)):
         typer.echo(str(path))
-
-
-def _decode(modality: Any, loaded: Any, table: CodeTable, out: Path, options: dict[str, Any]) -> list[Path]:
-    """Decode a table into a folder, or its only row into a file with the modality's suffix.
-
-    Raises
-    ------
-    InputError : for a file of speech that exists and was not written by vqspeech
-    """
-    from vqspeech import audio
-    from vqspeech.codec.speech import SpeechCodec
-
-    if isinstance(loaded, SpeechCodec):
-        for path in [out.with_suffix(".wav")] if out.suffix else table.files(out, ".wav"):
-            audio.require_replaceable(path)
-    if not out.suffix:
-        return list(modality.decode(loaded, table, out, options))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.stem}.") as folder:
-        (path,) = modality.decode(loaded, table, Path(folder), options)
-        return [path.replace(out.with_suffix(path.suffix))]

@@ -64,17 +64,14 @@ def speak_to_files(
     from dataclasses import replace
 
     from vqspeech import audio
-    from vqspeech.errors import InputError
+    from vqspeech.claims import claimed
     from vqspeech.progress import reporter
     from vqspeech.speech import SpeechInterrupted
-    from vqspeech.temporary import clear_left
 
     show = reporter(label, lambda samples_per_second: f"{samples_per_second / rate:.2f} x real time")
-    for target in targets:
-        audio.require_replaceable(target)
-        if clear_left(target):
-            raise InputError(f"another process writes {target}; wait until it ends, or give another --out")
-    with WaveFiles(targets, rate) as files:
+    with claimed(targets), WaveFiles(targets, rate) as files:
+        for target in targets:
+            audio.require_replaceable(target)
         try:
             speech = work(replace(options, progress=show), files.deliver)
         except SpeechInterrupted as stop:

@@ -213,8 +213,8 @@ def _alone(staging: Path) -> Iterator[None]:
             pass
         except BlockingIOError:
             raise InputError(
-                f"another process is preparing this store (it holds {staging}/lock); "
-                "wait for it, or choose another folder"
+                f"another process prepares this store (it has locked {staging}/lock); "
+                "wait until it ends, or choose another folder"
             ) from None
         yield
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from vqspeech.checkpoints.directory import CARD, CHECKSUMS, CONFIG, VOICES, WEIGHTS, write
 from vqspeech.checkpoints.store import contents
+from vqspeech.claims import claimed
 from vqspeech.codec.speech import SpeechCodec
 from vqspeech.errors import InputError
 from vqspeech.publishing import notes as card_notes
@@ -87,12 +88,16 @@ def export(codec: SpeechCodec, out: Path, options: ExportOptions | None = None) 
 
     Raises
     ------
-    InputError : for a directory that holds other files, options that cannot be used, or a model that needs a file of
-        this machine
+    InputError : for a directory that holds other files or that another process writes, options that cannot be used, or
+        a model that needs a file of this machine
     UnknownNameError : for a voice that the model does not have
     AudioError : for recordings that cannot be read
     """
-    options = options or ExportOptions()
+    with claimed([out]):
+        return _export(codec, out, options or ExportOptions())
+
+
+def _export(codec: SpeechCodec, out: Path, options: ExportOptions) -> Exported:
     require_free(out, codec)
     if options.dtype not in ("float16", "float32"):
         raise InputError(f"dtype = {options.dtype!r}; give float16 or float32")

@@ -36,9 +36,11 @@ def locked(run: Path) -> Iterator[None]:
     Raises
     ------
     RunInUseError : when another process has locked it
-    InputError : when the directory cannot be written
+    InputError : when it is a file, cannot be written, or holds another program's file of the lock's name
     """
     run = Path(os.path.abspath(run))
+    if run.is_file():
+        raise InputError(f"{run} is a file; give a directory as --out")
     if run in _held:
         _held[run] += 1
         try:
@@ -68,7 +70,7 @@ def _acquire(run: Path, path: Path) -> IO[str]:
     while True:
         try:
             run.mkdir(parents=True, exist_ok=True)
-            file = path.open("a+", encoding="utf-8")
+            file = path.open("a+", encoding="utf-8", errors="replace")
         except OSError as error:
             raise InputError(f"cannot write to the run directory {run}: {error.strerror or error}") from error
         if not _lock(file):
@@ -79,6 +81,10 @@ def _acquire(run: Path, path: Path) -> IO[str]:
         if _is_current(file, path):
             break
         file.close()
+    file.seek(0)
+    if (text := file.read()) and not _is_ours(text):
+        file.close()
+        raise InputError(f"{path} exists and is no lock of vqspeech; move it away or give another --out")
     file.truncate(0)
     json.dump({"process": os.getpid(), "host": socket.gethostname()}, file)
     file.flush()
@@ -106,6 +112,13 @@ def _is_current(file: IO[str], path: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:
+        return False
+
+
+def _is_ours(text: str) -> bool:
+    try:
+        return {"process", "host"} == set(json.loads(text))
+    except (ValueError, TypeError):
         return False
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from vqspeech.checkpoints.directory import CONFIG, WEIGHTS, damage, write
+from vqspeech.claims import claimed
 from vqspeech.codec.load import load_speech
 from vqspeech.codec.speech import SpeechCodec
 from vqspeech.errors import CheckpointError, InputError
@@ -66,9 +67,23 @@ def add_voice(
     Raises
     ------
     InputError : a name taken or unusable, a model without speakers or without `speaker_embedding`, too little speech,
-        an `out` that holds something
+        an `out` that holds something, or that another process writes
     AudioError, CheckpointError : unreadable recordings, an unusable model
     """
+    with claimed([out]):
+        return _add_voice(run, name, recordings, out, steps, seed, said, progress)
+
+
+def _add_voice(
+    run: str | Path,
+    name: str,
+    recordings: Sequence[str | Path],
+    out: Path,
+    steps: int,
+    seed: int,
+    said: Any,
+    progress: Progress | None,
+) -> AddedVoice:
     _require_free(out)
     codec = _with_voices(run)
     if not _NAME.fullmatch(name):
@@ -121,14 +136,16 @@ def remove_voice(run: str | Path, name: str, out: Path) -> Path:
     Raises
     ------
     UnknownNameError : for a voice that the model does not have
-    InputError : for its only voice, a decoder without `speaker_embedding`, an `out` that holds something
+    InputError : for its only voice, a decoder without `speaker_embedding`, an `out` that holds something, or that
+        another process writes
     """
-    _require_free(out)
-    codec = _with_voices(run)
-    codec.speaker_index(name)
-    if len(codec.speakers) == 1:
-        raise InputError(f"{name!r} is the only voice of {codec.path}; a model needs one")
-    return keep_voices(codec, [speaker for speaker in codec.speakers if speaker != name], out)
+    with claimed([out]):
+        _require_free(out)
+        codec = _with_voices(run)
+        codec.speaker_index(name)
+        if len(codec.speakers) == 1:
+            raise InputError(f"{name!r} is the only voice of {codec.path}; a model needs one")
+        return keep_voices(codec, [speaker for speaker in codec.speakers if speaker != name], out)
 
 
 def keep_voices(codec: SpeechCodec, speakers: Sequence[str], out: Path) -> Path:

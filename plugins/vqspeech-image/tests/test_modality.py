@@ -136,3 +136,19 @@ def test_codes_of_images_are_analysed(one, tmp_path):
         assert json.loads(done.stdout)["items"] == len(one[1])
     refused = CliRunner().invoke(app, ["analyze", "phonemes", str(run)])
     assert refused.exit_code == 2 and "image" in refused.stderr
+
+
+def test_images_that_vqspeech_made_are_replaced_and_no_others(one, tmp_path):
+    loaded, store = one
+    first = dataclasses.replace(table := MODALITY.encode_store(loaded, store), rows=table.rows[:2])
+    first.write(tmp_path / "codes.parquet")
+    words = ["decode", str(loaded.path), str(tmp_path / "codes.parquet"), "--out", str(tmp_path / "out")]
+    for _ in range(2):
+        assert CliRunner().invoke(app, words).exit_code == 0
+    made = sorted((tmp_path / "out").iterdir())
+    assert [path.suffix for path in made] == [".png", ".png"]
+    mine = save(store.pixels[5], made[1])
+    before = [path.read_bytes() for path in made]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 2 and mine.name in result.stderr and "move it away" in result.stderr
+    assert [path.read_bytes() for path in sorted((tmp_path / "out").iterdir())] == before

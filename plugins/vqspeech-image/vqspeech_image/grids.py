@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from vqspeech.codec.to_files import SOFTWARE
 from vqspeech.files import whole_file
 
 GAP = 2
@@ -35,7 +36,12 @@ def save_grid(images: npt.NDArray[np.uint8], columns: int, path: Path, least_sid
 def save_image(pixels: npt.NDArray[np.uint8], path: Path) -> Path:
     """Write pixels (height, width, channels) as PNG, whole or not at all; return the path."""
     from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
 
+    # Tells the file from a user's, which is not replaced.
+    about = PngInfo()
+    about.add_text("Software", SOFTWARE)
     with whole_file(path) as partial:
-        Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(partial, "PNG", optimize=True)
+        image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+        image.save(partial, "PNG", optimize=True, pnginfo=about)
     return path

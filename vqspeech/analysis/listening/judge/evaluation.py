@@ -20,6 +20,7 @@ from vqspeech.corpora.selection import count_and_name
 from vqspeech.errors import InputError
 from vqspeech.files import write_json
 from vqspeech.report import Report, write_report
+from vqspeech.runs import RunDirectory
 from vqspeech.runs.made import remove_made
 from vqspeech.temporary import clear_left
 
@@ -38,7 +39,8 @@ def open_folder(out: Path) -> None:
         raise InputError(f"--out {str(out)!r} is a file; give a folder")
     for path in (out / RESULTS, out / FILE, out / REPORT):
         clear_left(path)
-    if out.is_dir() and any(out.iterdir()) and not (_is_evaluation(out / RESULTS) or _is_list(out / FILE)):
+    others = [path for path in out.iterdir() if path != RunDirectory(out).lock] if out.is_dir() else []
+    if others and not (_is_evaluation(out / RESULTS) or _is_list(out / FILE)):
         raise InputError(f"--out {str(out)!r} is not empty and holds no evaluation; give another folder")
     if (out / RESULTS).is_file() and "stages" in {path.name for path in out.iterdir()}:
         raise InputError(f"--out {str(out)!r} holds a run; give another folder")
