@@ -41,6 +41,7 @@ MODEL = BASE | {
 }
 WORK = {
     "analysis",
+    "bitstream",
     "codec",
     "conversion",
     "encoding",

@@ -19,6 +19,7 @@ from vqspeech.nn.decoders.protocol import SpeakOptions
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from vqspeech.codes import CodeTable
 
 Floats = npt.NDArray[np.floating[Any]]
 Codes = npt.NDArray[np.integer[Any]]
@@ -168,6 +169,34 @@ class Model:
         options = SpeakOptions(seed=seed, temperature=temperature)
         return restore(list(convert(codec, items, options, intonation=intonation).waveforms))
 
+    def pack(self, codes: Any) -> bytes:
+        """Pack codes into a bitstream, as `vqspeech encode --bitstream` does (extra ``bitstream``).
+
+        Parameters
+        ----------
+        codes : (codebooks, frames), (batch, codebooks, frames) or a list of (codebooks, frames)
+
+        Raises
+        ------
+        InputError : for codes of other shapes or outside the codebooks, none at all, or without constriction
+        """
+        from vqspeech.bitstream import pack
+        from vqspeech.bitstream.files import model_name
+
+        rows, _ = rows_of(codes, 2, "codes", np.zeros(0))
+        return pack(_table(self.codec, [integers(row) for row in rows]), model_name(self.codec)).content
+
+    def unpack(self, content: bytes) -> list[npt.NDArray[np.int64]]:
+        """Return the codes (codebooks, frames) of each recording of a bitstream, exactly as they were packed.
+
+        Raises
+        ------
+        InputError : for a bitstream of another model, or one that is cut short or altered; without constriction
+        """
+        from vqspeech.bitstream import unpack
+
+        return [row.codes for row in unpack(content, self.codec)]
+
     def save_pretrained(self, directory: str | Path, **options: Any) -> Path:
         """Write the model as a directory to publish, as `vqspeech export` does; return the directory.
 
@@ -208,3 +237,19 @@ class Model:
                 raise InputError(f"sample_rate = {sample_rate}; give the rate of the audio in Hz")
             samples = resample(samples, sample_rate, self.sample_rate)
         return samples
+
+
+def _table(codec: SpeechCodec, rows: Sequence[npt.NDArray[np.int64]]) -> CodeTable:
+    """Make a table of codes (codebooks, frames) that cover whole frames."""
+    from vqspeech.codes import UtteranceCodes
+    from vqspeech.encoding.tables import table_of
+
+    return table_of(
+        codec,
+        [
+            UtteranceCodes(
+                id=str(number), speaker="", split="", path="", n_samples=row.shape[1] * codec.hop_samples, codes=row
+            )
+            for number, row in enumerate(rows)
+        ],
+    )

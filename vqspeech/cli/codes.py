@@ -13,6 +13,7 @@ from vqspeech.cli.sampling import EngineName, IntonationName, Parts, Seed, Tempe
 
 if TYPE_CHECKING:
     from vqspeech.codec.speech import SpeechCodec
+    from vqspeech.codes import CodeTable
     from vqspeech.encoding.plan import Shard
 
 _OTHER_TABLES = frozenset({".csv", ".json", ".jsonl", ".npy", ".npz", ".pkl", ".pt", ".tsv", ".txt"})
@@ -21,7 +22,12 @@ _OTHER_TABLES = frozenset({".csv", ".json", ".jsonl", ".npy", ".npz", ".pkl", ".
 def encode(
     run: Run,
     inputs: Annotated[list[Path], typer.Argument(metavar="AUDIO...", help="Files, folders and prepared corpora.")],
-    out: Annotated[Path, typer.Option(help="Table to write (.parquet), or a folder for it and its parts.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Table to write (.parquet), or a folder for it and its parts.")
+    ] = None,
+    bitstream: Annotated[
+        Path | None, typer.Option(metavar="FILE.vqs", help="Write all codes to one small file instead of a table.")
+    ] = None,
     shard: Annotated[
         str | None, typer.Option(metavar="I/N", help="Encode only shard I of N; set automatically under torchrun.")
     ] = None,
@@ -36,13 +42,27 @@ def encode(
 ) -> None:
     """Encode recordings to a table of codes, a row per utterance; an interrupted call resumes.
 
-    Runs of other modalities encode files of their own kind.
+    With --bitstream, codes are packed to the fewest bits, which `vqspeech decode` unpacks exactly. Runs of other
+    modalities encode files of their own kind.
     """
     from vqspeech.codec.load import load_with_modality
     from vqspeech.codec.speech import SpeechCodec
     from vqspeech.encoding.plan import Shard
     from vqspeech.errors import InputError
 
+    if bitstream is not None:
+        if out is not None or shard is not None or engine != "local" or workers is not None:
+            raise InputError("--bitstream writes one file in one process; omit --out, --shard, --engine and --workers")
+        from vqspeech.cli.bitstream import encode_to_bitstream
+        from vqspeech.codec.load import load_speech
+
+        codec = load_speech(run, device=_device(device)).with_codebooks(codebooks)
+        encode_to_bitstream(codec, inputs, bitstream, rows=batch, pitch=pitch)
+        return
+    if out is None:
+        raise InputError(
+            "--out is missing; give it a table to write, such as codes.parquet, or give --bitstream FILE.vqs"
+        )
     if out.suffix.lower() in _OTHER_TABLES and not out.is_dir():
         raise InputError(f"--out {str(out)!r}: codes are written as .parquet; give such a file, or a folder")
     chosen = Shard.of_rank() if shard is None else Shard.parse(shard)
@@ -140,8 +160,12 @@ def _device(name: str) -> str:
 
 def decode(
     run: Run,
-    codes: Annotated[Path, typer.Argument(metavar="CODES.parquet", help="A table that `vqspeech encode` wrote.")],
-    out: Annotated[Path, typer.Option(help="Folder to write to, one file per row.")],
+    codes: Annotated[
+        Path, typer.Argument(metavar="CODES", help="A table (.parquet) or a bitstream (.vqs) of `vqspeech encode`.")
+    ],
+    out: Annotated[
+        Path, typer.Option(help="Folder to write to, one file per row; of one recording also a .wav or .flac file.")
+    ],
     speaker: Annotated[
         str | None, typer.Option(help="Speaker id, for runs of speech; `vqspeech speakers RUN` lists them.")
     ] = None,
@@ -152,19 +176,18 @@ def decode(
     weights: Weights = "fp32",
     parts: Parts = "1",
 ) -> None:
-    """Decode a table of codes to speech in a speaker's voice, or to files of the run's modality."""
+    """Decode codes to speech in a speaker's voice, or to files of the run's modality."""
     from functools import partial
 
     from vqspeech.codec.load import load_with_modality
     from vqspeech.codec.speech import SpeechCodec
     from vqspeech.codec.to_files import decode_to_files
-    from vqspeech.codes import CodeTable
     from vqspeech.encoding import decode_table
     from vqspeech.errors import InputError
 
     chosen = options(seed, temperature, engine, weights, parts)
     modality, loaded = load_with_modality(run)
-    table = CodeTable.read(codes)
+    table = _read_codes(codes, loaded)
     if not isinstance(loaded, SpeechCodec):
         if speaker is not None:
             raise InputError(f"{loaded.path} is not a model of speech; omit --speaker")
@@ -173,6 +196,32 @@ def decode(
         return
     if speaker is None and loaded.speakers:
         raise InputError("speech needs a voice; give --speaker ID, `vqspeech speakers RUN` lists them")
-    targets = table.files(out, ".wav")
+    targets = _targets(table, out)
     work = partial(decode_table, loaded, table, speaker, intonation=intonation)
     speak_to_files("decode", targets, loaded.output_rate, chosen, work)
+
+
+def _read_codes(path: Path, loaded: Any) -> CodeTable:
+    """Read a table, or a bitstream of a loaded model."""
+    from vqspeech.bitstream.files import SUFFIX, is_bitstream_file, read
+    from vqspeech.codec.speech import SpeechCodec
+    from vqspeech.codes import CodeTable
+    from vqspeech.errors import InputError
+    from vqspeech.progress import reporter
+
+    if not is_bitstream_file(path) and path.suffix != SUFFIX:
+        return CodeTable.read(path)
+    if not isinstance(loaded, SpeechCodec):
+        raise InputError(f"{path} is a bitstream of speech, and {loaded.path} is not a model of speech")
+    return read(path, loaded, progress=reporter("unpack"))
+
+
+def _targets(table: CodeTable, out: Path) -> list[Path]:
+    """Return the file of each row: one in a folder, or the given file for a single row."""
+    from vqspeech.errors import InputError
+
+    if out.suffix.lower() not in (".wav", ".flac") or out.is_dir():
+        return table.files(out, ".wav")
+    if len(table) != 1:
+        raise InputError(f"{len(table)} recordings cannot all go to {out}; give a folder as --out")
+    return [out]

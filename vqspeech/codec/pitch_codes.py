@@ -35,6 +35,12 @@ def quantize_pitch(f0: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
     return np.where(2 * counts >= _FRAMES, level + 1, UNVOICED).astype(np.uint8)
 
 
+def pitch_count(samples: int, sample_rate: int) -> int:
+    """Return the number of codes of F0 for samples at a rate in Hz."""
+    frames = -(-samples * PITCH_RATE // sample_rate)
+    return -(-frames // _FRAMES)
+
+
 def restore_pitch(codes: npt.NDArray[np.uint8], frames: int) -> npt.NDArray[np.float32]:
     """Restore a contour (frames,) in Hz from its codes; log F0 is interpolated between them."""
     voiced = np.flatnonzero(codes)

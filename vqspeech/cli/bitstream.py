@@ -1,0 +1,62 @@
+"""Bitstreams of ``vqspeech encode`` and ``vqspeech decode``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from vqspeech.bitstream import Packed
+    from vqspeech.codec.speech import SpeechCodec
+    from vqspeech.codes import CodeTable
+    from vqspeech.errors import AudioError
+
+
+def encode_to_bitstream(codec: SpeechCodec, inputs: list[Path], out: Path, *, rows: int | None, pitch: bool) -> None:
+    """Encode recordings to one bitstream, and print its bits.
+
+    Raises
+    ------
+    InputError : for another file under the name, or inputs that are not audio
+    AudioError : when no input can be read
+    """
+    from vqspeech import audio
+    from vqspeech.bitstream.files import SUFFIX, encode_recordings, require_bitstream, write
+    from vqspeech.bitstream.range_coder import require_constriction
+    from vqspeech.claims import claimed
+    from vqspeech.errors import InputError
+    from vqspeech.progress import reporter
+
+    if out.suffix != SUFFIX:
+        raise InputError(f"--bitstream {str(out)!r}: the name of a bitstream ends in {SUFFIX}; it takes all recordings")
+    require_constriction()
+    require_bitstream(out)
+    files = audio.find_audio(inputs)
+
+    def skip(path: Path, error: AudioError) -> None:
+        typer.echo(f"skipped {path}: {error}", err=True)
+
+    chosen = skip if len(files) > 1 else None
+    with claimed([out]):
+        table = encode_recordings(codec, files, pitch=pitch, rows=rows, skip=chosen, progress=reporter("encode"))
+        packed = write(out, codec, table, progress=reporter("pack"))
+    for line in _described(codec, table, packed, len(files) - len(table)):
+        typer.echo(line)
+    typer.echo(str(out))
+
+
+def _described(codec: SpeechCodec, table: CodeTable, packed: Packed, skipped: int) -> list[str]:
+    seconds = max(packed.seconds, 1e-9)
+    files = f"{len(table)} file{'' if len(table) == 1 else 's'}"
+    facts = [f"{files}, {packed.seconds:.1f} s of speech, {codec.frame_rate_hz:g} codes per second"]
+    if skipped:
+        facts.append(f"{skipped} skipped")
+    size = f"{len(packed.content)} bytes, {packed.bits_per_second:.0f} bit/s"
+    coded = [f"codes {packed.code_bits / seconds:.0f} bit/s by the coder's probabilities"]
+    if packed.pitch_bits:
+        coded.append(f"pitch {packed.pitch_bits / seconds:.0f}")
+    coded.append(f"written as {packed.coded_bits / seconds:.0f}")
+    entropy = f"entropy of the codes {packed.entropy_bits / seconds:.0f} bit/s, {codec.bits_per_second:.0f} nominal"
+    return [f"{', '.join(facts)}: {size}", f"{', '.join(coded)}; {entropy}"]
