@@ -36,6 +36,16 @@ class CodeLevel:
     codebook_sizes: tuple[int, ...]
     grid: tuple[int, ...] | None = None
 
+    @classmethod
+    def parse(cls, value: Any) -> CodeLevel:
+        """Make a level of the JSON values of a file; raise ValueError for values out of range."""
+        level = {"name": None, "codebook_sizes": None, "grid": None, **untrusted.table(value, "a level")}
+        return cls(
+            name=untrusted.text(level["name"], "the name of a level"),
+            codebook_sizes=_sizes(level["codebook_sizes"], "codebook_sizes of a level"),
+            grid=_grid(level["grid"], "grid of a level"),
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class UtteranceCodes:
@@ -213,7 +223,7 @@ def _facts(values: Mapping[str, Any]) -> dict[str, Any]:
         "modality": untrusted.text(values.get("modality", "audio"), "modality"),
         "codebook": untrusted.text(values.get("codebook", ""), "codebook"),
         "grid": _grid(values.get("grid"), "grid"),
-        "levels": tuple(_level(one) for one in untrusted.items(values.get("levels", []), "levels")),
+        "levels": tuple(CodeLevel.parse(one) for one in untrusted.items(values.get("levels", []), "levels")),
     }
     levels, grid = facts["levels"], facts["grid"]
     if levels and sum((level.codebook_sizes for level in levels), ()) != facts["codebook_sizes"]:
@@ -237,15 +247,6 @@ def _grid(value: Any, name: str) -> tuple[int, ...] | None:
     if grid is not None and math.prod(grid) > untrusted.MOST:
         raise ValueError(f"{name} has {math.prod(grid)} positions; at most {untrusted.MOST}")
     return grid
-
-
-def _level(value: Any) -> CodeLevel:
-    level = {"name": None, "codebook_sizes": None, "grid": None, **untrusted.table(value, "a level")}
-    return CodeLevel(
-        name=untrusted.text(level["name"], "the name of a level"),
-        codebook_sizes=_sizes(level["codebook_sizes"], "codebook_sizes of a level"),
-        grid=_grid(level["grid"], "grid of a level"),
-    )
 
 
 def _rows(rows: Any, table: CodeTable) -> Iterator[UtteranceCodes]:

@@ -1,11 +1,13 @@
 """A store of codes holds those of a table, level by level, with what a prior is built for."""
 
+import json
+
 import numpy as np
 import pytest
 
 from vqspeech.codes import CodeLevel, CodeTable, UtteranceCodes, join_levels
 from vqspeech.corpora.code_store import UNKNOWN, CodeStore, write_codes
-from vqspeech.errors import ConfigError, CorpusError
+from vqspeech.errors import CheckpointError, ConfigError, CorpusError
 from vqspeech.nn.priors.protocol import CodeSpace
 
 DRAW = np.random.default_rng(0)
@@ -60,3 +62,32 @@ def test_codes_that_nobody_can_be_trained_on_are_refused(tmp_path):
     with pytest.raises(CorpusError, match="training split"):
         write_codes(tmp_path / "store", table([row(0, DRAW.integers(0, 5, (2, 3)), split="test")]), SOURCE)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("levels", [], "levels"),
+        ("levels", [{"name": "", "codebook_sizes": [7, 4], "grid": None}], "codes that their codebooks"),
+        ("levels", [{"name": "", "codebook_sizes": [7], "grid": None}], "sequences of 1 codes"),
+        ("levels", [{"name": "", "codebook_sizes": [7, 5], "grid": [2, 3]}], "grid"),
+        ("levels", [{"name": "", "codebook_sizes": [7, -5], "grid": None}], "codebook_sizes"),
+        ("levels", [{"name": "top", "codebook_sizes": [7, 5], "grid": None}], "codes-top"),
+        ("source", {**SOURCE, "run": 7}, r"source\.run"),
+        ("source", "runs/x", "source"),
+        ("conditions", ["ann"], "beyond the 1 names"),
+        ("conditions", ["ann", "ann"], "one name"),
+        ("conditions", None, "conditions"),
+        ("sample_rate", -1, "sample_rate"),
+        ("hop_samples", "640", "hop_samples"),
+    ],
+)
+def test_facts_that_do_not_fit_the_codes_are_refused_at_opening(key, value, says, tmp_path):
+    rows = [row(n, np.array([[6, 0, 1], [4, 0, 2]]), speaker) for n, speaker in enumerate(("ann", "bob"))]
+    write_codes(tmp_path / "store", table(rows), SOURCE)
+    path = tmp_path / "store" / "rows.json"
+    header = json.loads(path.read_text())
+    header["facts"][key] = value
+    path.write_text(json.dumps(header))
+    with pytest.raises(CheckpointError, match=says):
+        CodeStore.open(tmp_path / "store")

@@ -35,6 +35,18 @@ def test_a_code_has_the_phone_at_its_centre(store):
     assert set(labels.row(other).tolist()) == {UNKNOWN}
 
 
+def test_labels_of_another_inventory_are_named(tmp_path):
+    """The few that it knows would train a head, and nothing would say that it learned from those only."""
+    intervals = [
+        Interval(0.02 * place, 0.02 * place + 0.02, label) for place, label in enumerate(["aa", "7", "7", "9"])
+    ]
+    soundfile.write(tmp_path / "a.wav", np.full(4800, 0.1), 16000)
+    one = utterance(tmp_path / "a.wav", alignment=Alignment(tuple(intervals)))
+    store = prepare(corpus_of(tmp_path, [one]), tmp_path / "store", sample_rate=16000)
+    with pytest.warns(UserWarning, match=r"3 of 4 intervals .*arpabet-39 does not know .*'7', '9'.*model\.phones"):
+        PhoneLabels.of(store, ARPABET)
+
+
 def test_a_store_without_phones_is_refused(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.full(4800, 0.1), 16000)
     store = prepare(corpus_of(tmp_path, [utterance(tmp_path / "a.wav")]), tmp_path / "store", sample_rate=16000)

@@ -63,6 +63,29 @@ def out(finished, tmp_path):
     return shutil.copytree(finished, tmp_path / "quantizers")
 
 
+def test_labels_that_may_be_no_phones_are_named(tmp_path, tone):
+    for speaker in ("ann", "bob"):
+        for number in range(3):
+            path = tone(tmp_path / "data" / speaker / f"{number}.wav", seconds=0.4)
+            path.with_suffix(".lab").write_text("0 2000000 43\n2000000 4000000 17\n")
+    words = [
+        "recipe",
+        "run",
+        "quantizers",
+        "--corpus",
+        "folder",
+        "--data-dir",
+        tmp_path / "data",
+        "--stages",
+        "prepare",
+    ]
+    result = CliRunner().invoke(app, [str(word) for word in (*words, "--out", tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    assert "warning: No inventory of phones is recognised in the 2 different labels" in result.stderr
+    (doubt,) = json.loads((tmp_path / "out" / "stages" / "prepare.json").read_text())["result"]["label_doubts"]
+    assert "'43', '17'" in doubt
+
+
 def test_a_row_for_each_quantizer_and_seed_and_their_means(finished):
     results = results_of(finished)
     assert [(row["quantizer"], row["seed"]) for row in results["runs"]] == [

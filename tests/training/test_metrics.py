@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
-from vqspeech.errors import ConfigError
+from vqspeech.errors import ConfigError, InputError
+from vqspeech.modality import checked
+from vqspeech.runs import prepare
 from vqspeech.training.metrics import MetricsLog, Stopwatch, in_bits, logged_name, read_metrics
 
 
@@ -101,6 +103,13 @@ def test_a_missing_tensorboard_is_named(path, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(ConfigError, match=r"train\.tensorboard needs .*pip install 'vqspeech\[tensorboard\]'"):
         MetricsLog(path, 0, tmp_path / "events")
+
+
+def test_a_missing_tensorboard_is_named_before_the_data_are_prepared(tmp_path, monkeypatch):
+    monkeypatch.setattr("vqspeech.runs.data.find_spec", lambda name: None)
+    config = checked({"corpus": {"name": "folder"}, "train": {"tensorboard": True}})
+    with pytest.raises(InputError, match=r"pip install 'vqspeech\[tensorboard\]'"):
+        prepare(config, tmp_path / "run", tmp_path / "no data")
 
 
 @pytest.mark.parametrize("line", ['{"step": "x", "seconds": 1}', '{"step": 1, "seconds": null}', "[]", "[" * 9000, "7"])

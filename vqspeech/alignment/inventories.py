@@ -230,24 +230,35 @@ def label_doubts(alignments: Mapping[str, Alignment], inventory: str = AUTO) -> 
     strange = Counter({label: n for label, n in counts.items() if chosen is None or not chosen.knows(label)})
     if not strange:
         return ()
-    examples = ", ".join(repr(label[:40]) for label, _ in strange.most_common(4))
+    examples = _examples(strange)
     doubts = []
     if chosen is None and inventory == AUTO:
         doubts.append(
             f"No inventory of phones is recognised in the {len(counts)} different labels (most often {examples}): they "
             "are scored as written, and accuracies are not comparable with those of other labels. --phones names one."
         )
-    elif chosen is not None and strange.total() > (1 - _KNOWN_SHARE) * counts.total():
-        doubts.append(
-            f"{strange.total()} of {counts.total()} intervals have labels that {chosen.name} does not know "
-            f"(most often {examples}): they are scored as written."
-        )
+    elif chosen is not None and (unknown := unknown_labels(alignments.values(), chosen)):
+        doubts.append(f"{unknown}: they are scored as written.")
     if len(strange) > MANY_LABELS:
         doubts.append(
             f"{len(strange)} different labels are scored as phones (most often {examples}): are they words, or phones "
             "with their context?"
         )
     return tuple(doubts)
+
+
+def unknown_labels(alignments: Iterable[Alignment], inventory: Inventory) -> str | None:
+    """Say how many intervals have labels that an inventory does not know; None when hardly any have."""
+    counts = label_counts(alignments)
+    strange = Counter({label: n for label, n in counts.items() if not inventory.knows(label)})
+    if strange.total() <= (1 - _KNOWN_SHARE) * counts.total():
+        return None
+    which = f"labels that {inventory.name} does not know (most often {_examples(strange)})"
+    return f"{strange.total()} of {counts.total()} intervals have {which}"
+
+
+def _examples(labels: Counter[str]) -> str:
+    return ", ".join(repr(label[:40]) for label, _ in labels.most_common(4))
 
 
 def manner(phone: str) -> str:

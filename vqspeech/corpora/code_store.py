@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from vqspeech import untrusted
 from vqspeech.codes import CodeLevel, CodeTable
 from vqspeech.corpora.base import SPLITS, CorpusFacts
 from vqspeech.corpora.rows import RowStore, Sequences, write_rows
@@ -17,6 +20,12 @@ from vqspeech.errors import ConfigError, CorpusError
 from vqspeech.nn.priors.protocol import CodeSpace
 
 BLOCK_ROWS = 1024
+BLOCK_CODES = 2**22
+"""Codes that are checked at a time."""
+
+SOURCE = ("run", "checkpoint", "modality", "codebook")
+"""What a store says of the model that made its codes."""
+
 UNKNOWN = -1
 """The condition of a row whose speaker or class is not known."""
 
@@ -48,14 +57,7 @@ class CodeStore(RowStore):
     @property
     def levels(self) -> tuple[CodeLevel, ...]:
         """Codebooks and grids, the coarsest first."""
-        return tuple(
-            CodeLevel(
-                name=one["name"],
-                codebook_sizes=tuple(one["codebook_sizes"]),
-                grid=None if one["grid"] is None else tuple(one["grid"]),
-            )
-            for one in self.facts["levels"]
-        )
+        return tuple(CodeLevel.parse(one) for one in self.facts["levels"])
 
     @property
     def source(self) -> Mapping[str, str]:
@@ -71,6 +73,33 @@ class CodeStore(RowStore):
     def conditions(self) -> npt.NDArray[np.int64]:
         """(rows,) places in `condition_names`, `UNKNOWN` where there is none."""
         return self.arrays["conditions"]  # type: ignore[return-value]
+
+    def check(self) -> None:
+        """Check that the arrays hold the codes and conditions of the facts."""
+        facts = self.facts
+        source = untrusted.table(facts["source"], "source")
+        for name in SOURCE:
+            untrusted.text(source[name], f"source.{name}")
+        for name in ("sample_rate", "hop_samples"):
+            untrusted.whole(facts[name], name)
+        names = untrusted.texts(facts["conditions"], "conditions")
+        if len(set(names)) < len(names):
+            raise ValueError("two of its conditions have one name")
+        conditions = self.arrays["conditions"]
+        if isinstance(conditions, Sequences) or conditions.dtype != np.int64 or conditions.shape != (len(self),):
+            raise ValueError(f"its conditions are not {len(self)} whole numbers")
+        if len(self) and not (conditions.min() >= UNKNOWN and conditions.max() < len(names)):
+            raise ValueError(f"its rows have conditions beyond the {len(names)} names")
+        levels = [CodeLevel.parse(one) for one in untrusted.items(facts["levels"], "levels")]
+        if not levels or len({level.name for level in levels}) < len(levels):
+            raise ValueError("its levels have no names of their own")
+        for level in levels:
+            _check_codes(level, self.arrays[_array_of(level.name)], len(self))
+        for coarse, fine in pairwise(levels):
+            if coarse.grid is None or fine.grid is None or len(coarse.grid) != len(fine.grid):
+                raise ValueError("several levels need a grid of as many sides each")
+            if any(side % other for side, other in zip(fine.grid, coarse.grid, strict=True)):
+                raise ValueError(f"the grid {coarse.grid} of a level does not divide {fine.grid}")
 
     def at(self, level: str = "") -> LevelCodes:
         """Select a level by its name.
@@ -151,6 +180,28 @@ def write_codes(
         }
         writer.finish(corpus, facts)
     return CodeStore.open(directory)
+
+
+def _check_codes(level: CodeLevel, codes: npt.NDArray[Any] | Sequences, rows: int) -> None:
+    """Check that an array holds codes of a level: its shape, and that each code is one of its codebook."""
+    books, name = len(level.codebook_sizes), _array_of(level.name)
+    if level.grid is None:
+        if not isinstance(codes, Sequences) or codes.values.shape[1:] != (books,):
+            raise ValueError(f"{name} are not sequences of {books} codes")
+        # Frames as rows of an array without positions.
+        values = codes.values
+    else:
+        if isinstance(codes, Sequences) or codes.shape != (rows, books, *level.grid):
+            raise ValueError(f"{name} are not {books} codes on a grid {level.grid} for each of {rows} rows")
+        values = codes
+    if values.dtype != np.int32:
+        raise ValueError(f"{name} are {values.dtype}, not int32")
+    sizes = np.array(level.codebook_sizes).reshape(1, books, *[1] * (values.ndim - 2))
+    block = max(1, BLOCK_CODES // max(1, math.prod(values.shape[1:])))
+    for begin in range(0, len(values), block):
+        some = values[begin : begin + block]
+        if ((some < 0) | (some >= sizes)).any():
+            raise ValueError(f"{name} hold codes that their codebooks of {level.codebook_sizes} do not have")
 
 
 def _array_of(level: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from vqspeech.alignment.inventories import Inventory
+from vqspeech.alignment.inventories import Inventory, unknown_labels
 from vqspeech.corpora.store import AudioStore
 from vqspeech.errors import CorpusError
 
@@ -49,6 +50,12 @@ class PhoneLabels:
             times = [(frame + 0.5) / LABEL_RATE for frame in range(length)]
             names = inventory.fold_alignment(row.alignment).labels_at(times)
             frames[start : start + length] = [UNKNOWN if name is None else place.get(name, UNKNOWN) for name in names]
+        aligned = [row.alignment for row in store.rows if row.alignment is not None]
+        if unknown := unknown_labels(aligned, inventory):
+            warnings.warn(
+                f"{unknown}: model.phones learns nothing from them; model.phones.inventory names another inventory",
+                stacklevel=2,
+            )
         labels = cls(frames, starts, store.sample_rate)
         if not any((labels.row(int(index)) != UNKNOWN).any() for index in store.indices("train")):
             raise CorpusError(

@@ -101,7 +101,7 @@ class RowStore:
                 raise ValueError(f"{SPLIT_ARRAY} is not an array of {rows} bytes")
             if (splits >= len(SPLITS)).any():
                 raise ValueError(f"{SPLIT_ARRAY} names a split that does not exist")
-            return cls(
+            store = cls(
                 directory=directory,
                 arrays=arrays,
                 splits=splits,
@@ -109,10 +109,15 @@ class RowStore:
                 fingerprint=untrusted.text(header["fingerprint"], "fingerprint"),
                 facts=untrusted.table(header["facts"], "facts"),
             )
+            store.check()
+            return store
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(
                 f"the prepared data in {directory} cannot be read: {error}; delete that folder to prepare it again"
             ) from error
+
+    def check(self) -> None:
+        """Check facts and arrays when a store is opened; subclasses raise ValueError, KeyError or TypeError."""
 
     def __len__(self) -> int:
         return len(self.splits)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from vqspeech.config import RunConfig
-from vqspeech.errors import CheckpointError
+from vqspeech.errors import CheckpointError, InputError
 from vqspeech.modality import modality
 from vqspeech.progress import reporter
 from vqspeech.runs.directory import RunDirectory
@@ -32,7 +33,12 @@ def prepare(config: RunConfig, run: Path, data_dir: Path | None) -> Any:
     Raises
     ------
     CheckpointError : when a trained run has a store of another folder
+    InputError : when training would need a package that is not installed
     """
+    if config.train.tensorboard and find_spec("tensorboard") is None:
+        raise InputError(
+            "train.tensorboard needs a package that is not installed: pip install 'vqspeech[tensorboard]', or omit it"
+        )
     directory, kind = RunDirectory(run), modality(config)
     _restore(directory.store)
     if not directory.store.exists():

@@ -57,7 +57,8 @@ def page(results: Result, figure: Path) -> Report:
             title="Quantizers",
             text="Mean and standard deviation over seeds. The codes of several codebooks count as one tuple. Phones "
             "are named by the majority map of codes to phones, on the frames it was fitted on and on speakers it was "
-            "not; random codes of the same number show what the map gains by fitting. NLL is of held-out crops.",
+            "not; random codes of the same number show what the map gains by fitting. NLL is of held-out crops."
+            + "".join(f"\n\n{doubt}" for doubt in results.get("label_doubts", ())),
             tables=(_table(results),),
             figures=(
                 Picture(

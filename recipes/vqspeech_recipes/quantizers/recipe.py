@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from vqspeech.alignment.inventories import label_doubts
 from vqspeech.config import RunConfig, plain
 from vqspeech.corpora.store import AudioStore
 from vqspeech.errors import CheckpointError
@@ -87,7 +88,13 @@ class QuantizersRecipe:
     def _prepare(self, made: Results) -> Result:
         # A store of another corpus may be here, or this stage would not run.
         remove_made(self.run.store)
-        return {"corpus": speech_corpus(runs.prepare(self.settings.shared, self.run.path, self.settings.data_dir))}
+        store = runs.prepare(self.settings.shared, self.run.path, self.settings.data_dir)
+        aligned = {row.id: row.alignment for row in store.rows if row.alignment is not None}
+        # The labels of a synthesiser are its own and known to be phones.
+        doubts = () if store.corpus.synthetic else label_doubts(aligned)
+        for doubt in doubts:
+            say(f"warning: {doubt}")
+        return {"corpus": speech_corpus(store), "label_doubts": list(doubts)}
 
     def _run_stage(self, quantizer: str, seed: int) -> Stage:
         """Return the stage that trains and measures a quantizer with a seed."""

@@ -22,6 +22,7 @@ def collect(made: Results, settings: QuantizersSettings) -> Result:
     """Return the contents of ``results.json`` from the results of the stages."""
     return {
         "corpus": made["prepare"]["corpus"],
+        "label_doubts": made["prepare"].get("label_doubts", []),
         "seeds": list(settings.seeds),
         "steps": settings.shared.train.steps,
         **made["compare"],
