@@ -42,19 +42,33 @@ def gated_stack(
     -------
     (batch, time, layers * width), 2 z of layer 0, 1, ...; differentiable in every tensor
     """
-    dtype, width = hidden.dtype, hidden.shape[-1]
-    halves = torch.cat([torch.ones(width), torch.full((width,), 0.5)]).to(hidden)
-    apply: Any = _GatedStack.apply
-    if fit(hidden, width):
-        from vqspeech.nn.decoders.gated_cpu import apply
-    return apply(
-        hidden,
-        conditions.to(dtype) * halves,
-        tuple(dilations),
-        *(weight.to(dtype) * halves for weight in gates),
+    weights = halved_weights(gates, residual, hidden.dtype)
+    return halved_stack(hidden, halved(conditions.to(hidden.dtype)), weights, dilations)
+
+
+def halved(both: Tensor) -> Tensor:
+    """Halve the second half of the last axis, g: the stack computes tanh(g / 2)."""
+    width = both.shape[-1] // 2
+    return both * torch.cat([torch.ones(width), torch.full((width,), 0.5)]).to(both)
+
+
+def halved_weights(
+    gates: Sequence[Tensor], residual: Sequence[tuple[Tensor, Tensor]], dtype: torch.dtype
+) -> list[Tensor]:
+    """Return the weights of `gated_stack` as `halved_stack` needs them: W, then R / 2, then b of each layer."""
+    return [
+        *(halved(weight.to(dtype)) for weight in gates),
         *(0.5 * weight.to(dtype) for weight, _ in residual),
         *(bias.to(dtype) for _, bias in residual),
-    )
+    ]
+
+
+def halved_stack(hidden: Tensor, conditions: Tensor, weights: Sequence[Tensor], dilations: Sequence[int]) -> Tensor:
+    """Compute `gated_stack` from `halved` conditions and weights, all in the dtype of `hidden`."""
+    apply: Any = _GatedStack.apply
+    if fit(hidden, hidden.shape[-1]):
+        from vqspeech.nn.decoders.gated_cpu import apply
+    return apply(hidden, conditions, tuple(dilations), *weights)
 
 
 class _GatedStack(torch.autograd.Function):

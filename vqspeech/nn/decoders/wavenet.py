@@ -13,10 +13,9 @@ from torch.nn import functional as F
 from vqspeech.nn.batch import SpeechBatch
 from vqspeech.nn.decoders.compiled import Compiled
 from vqspeech.nn.decoders.conditioner import Conditioner
-from vqspeech.nn.decoders.gated import gated_stack
 from vqspeech.nn.decoders.mulaw import LEVELS, ZERO_LEVEL, mu_law_encode
 from vqspeech.nn.decoders.protocol import MAIN, Decoder
-from vqspeech.nn.decoders.softmax import softmax_nll
+from vqspeech.nn.decoders.wavenet_cpu import Affine, fused_nll
 from vqspeech.nn.perturb import noisy
 
 PLAIN, FUSED, COMPILED = "plain", "fused cpu", "plain compiled"
@@ -71,8 +70,7 @@ class WaveNet(Decoder):
 
     - ``"plain compiled"``: these layers and the cross-entropy under `torch.compile`, when gradients are computed and
       `compilation` includes the device;
-    - ``"fused cpu"``: hand-written passes for CPUs in float32 and bfloat16, see `vqspeech.nn.decoders.gated` and
-      `vqspeech.nn.decoders.softmax`;
+    - ``"fused cpu"``: hand-written passes for CPUs in float32 and bfloat16, see `vqspeech.nn.decoders.wavenet_cpu`;
     - ``"plain"``: these layers, in every other case.
 
     Parameters
@@ -211,14 +209,14 @@ class WaveNet(Decoder):
         """
         if past is None:
             past = F.pad(levels[:, :-1], (1, 0), value=ZERO_LEVEL)
-        x, conditions = self._inputs(past, conditions)
         if computation is None:
-            computation = self._choose(x, conditions, levels)
+            computation = self._choose(past, conditions, levels)
         if torch.is_grad_enabled():
             self.computation = computation
-        if computation == COMPILED:
-            return self._compiled(self, x, conditions, levels)
-        return (_fused_nll if computation == FUSED else _plain_nll)(self, x, conditions, levels)
+        if computation == FUSED:
+            return self._fused_nll(past, conditions, levels)
+        inputs = (*self._inputs(past, conditions), levels)
+        return self._compiled(self, *inputs) if computation == COMPILED else _plain_nll(self, *inputs)
 
     def losses(
         self, z_q: Tensor, batch: SpeechBatch, generator: torch.Generator | None = None, *, group: str = MAIN
@@ -249,19 +247,37 @@ class WaveNet(Decoder):
         nll = self.negative_log_likelihood(window, conditions, before)
         return nll[positions < batch.lengths[:, None]]
 
+    def _fused_nll(self, past: Tensor, conditions: Tensor, levels: Tensor) -> Tensor:
+        residual = [layer for layer in self.residual if isinstance(layer, nn.Linear)]
+        return fused_nll(
+            past,
+            conditions,
+            levels,
+            dtype=self._dtype(past),
+            dilations=self.dilations,
+            embedding=self.embedding.weight,
+            gates=list(self.gates),
+            residual=[Affine(layer.weight, layer.bias) for layer in residual],
+            head=[Affine(layer.weight, layer.bias) for layer in (self.skip, self.hidden, self.logits)],
+        )
+
     def _inputs(self, past: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
         """Return the input of the first layer, (batch, time, width), and the conditions."""
-        x = self.embedding(past)
-        if torch.is_autocast_enabled(past.device.type):
-            x = x.to(torch.get_autocast_dtype(past.device.type))
-        return x, conditions.to(x.dtype)
+        dtype = self._dtype(past)
+        return self.embedding(past).to(dtype), conditions.to(dtype)
 
-    def _choose(self, x: Tensor, conditions: Tensor, levels: Tensor) -> str:
+    def _dtype(self, past: Tensor) -> torch.dtype:
+        """Return the dtype to compute in."""
+        device = past.device.type
+        return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else self.embedding.weight.dtype
+
+    def _choose(self, past: Tensor, conditions: Tensor, levels: Tensor) -> str:
         """Return the computation for these tensors; the first call for a shape compiles it."""
-        on_cpu = x.device.type == "cpu"
-        if torch.is_grad_enabled() and (self.compilation is True or (self.compilation == "auto" and x.is_cuda)):
-            return COMPILED if self._compiled.ready(self, x, conditions, levels, required=on_cpu) else PLAIN
-        return FUSED if on_cpu and x.dtype in (torch.float32, torch.bfloat16) and x.numel() else PLAIN
+        on_cpu = past.device.type == "cpu"
+        if torch.is_grad_enabled() and (self.compilation is True or (self.compilation == "auto" and past.is_cuda)):
+            inputs = (*self._inputs(past, conditions), levels)
+            return COMPILED if self._compiled.ready(self, *inputs, required=on_cpu) else PLAIN
+        return FUSED if on_cpu and self._dtype(past) in (torch.float32, torch.bfloat16) and past.numel() else PLAIN
 
 
 def _plain_nll(decoder: WaveNet, x: Tensor, conditions: Tensor, levels: Tensor) -> Tensor:
@@ -269,15 +285,6 @@ def _plain_nll(decoder: WaveNet, x: Tensor, conditions: Tensor, levels: Tensor) 
     logits = decoder.head(decoder.stack(x, conditions)).flatten(0, 1)
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     return F.cross_entropy(logits, levels.flatten(), reduction="none").view(levels.shape)
-
-
-def _fused_nll(decoder: WaveNet, x: Tensor, conditions: Tensor, levels: Tensor) -> Tensor:
-    """Compute the negative log-likelihood (batch, time) by fused passes."""
-    residual = [(layer.weight, layer.bias) for layer in decoder.residual if isinstance(layer, nn.Linear)]
-    doubled = gated_stack(x, conditions, list(decoder.gates), residual, decoder.dilations)
-    skip = F.linear(doubled, 0.5 * decoder.skip.weight.to(x.dtype), decoder.skip.bias.to(x.dtype))
-    hidden = F.relu(decoder.hidden(F.relu(skip))).flatten(0, 1)
-    return softmax_nll(hidden, decoder.logits.weight, decoder.logits.bias, levels.flatten()).view(levels.shape)
 
 
 def _smooth_rows(width: int) -> Tensor:
