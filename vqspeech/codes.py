@@ -7,6 +7,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,13 +152,13 @@ class CodeTable:
         """Write the table as Parquet with a checksum, atomically, and with `notes` in the file's metadata."""
         import pyarrow as pa
 
-        from vqspeech.codes_parquet import PITCH, write
+        from vqspeech.codes_parquet import PITCH, nested, write
 
         columns = {name: [getattr(row, name) for row in self.rows] for name in ("id", "speaker", "split", "path")}
         content = {
             **{name: pa.array(values, pa.string()) for name, values in columns.items()},
             "n_samples": pa.array([row.n_samples for row in self.rows], pa.int64()),
-            "codes": _nested([row.codes.reshape(len(row.codes), -1) for row in self.rows]),
+            "codes": nested([row.codes.reshape(len(row.codes), -1) for row in self.rows]),
         }
         if self.has_pitch:
             content[PITCH] = pa.array([row.pitch for row in self.rows], pa.list_(pa.uint8()))
@@ -173,6 +174,22 @@ class CodeTable:
         write(path, pa.table(content), {"vqspeech": json.dumps(facts), **(notes or {})})
 
     @classmethod
+    def facts(cls, path: Path) -> CodeTable:
+        """Read a table without its rows, for `read_rows`; errors as `read`."""
+        from vqspeech.codes_parquet import checked_metadata, facts_of
+
+        with _unreadable(path):
+            return cls(rows=(), **_facts(facts_of(checked_metadata(path))))
+
+    def read_rows(self, path: Path) -> Iterator[UtteranceCodes]:
+        """Yield the rows of the file of this table, a block in memory at a time; errors as `read`."""
+        from vqspeech.codes_parquet import checked_batches
+
+        with _unreadable(path):
+            for rows in checked_batches(path):
+                yield from _rows(rows, self)
+
+    @classmethod
     def read(cls, path: Path) -> CodeTable:
         """Read a table written by `write`; every value is checked, since it may come from a stranger.
 
@@ -180,21 +197,25 @@ class CodeTable:
         ------
         InputError : when the file is missing, not Parquet, not a table of codes, or not as it was written
         """
-        import pyarrow as pa
-
-        from vqspeech.codes_parquet import facts_of, read_checked
-
-        try:
-            rows, metadata = read_checked(path)
-            empty = cls(rows=(), **_facts(facts_of(metadata)))
-            table = dataclasses.replace(empty, rows=tuple(_rows(rows, empty)))
+        empty = cls.facts(path)
+        table = dataclasses.replace(empty, rows=tuple(empty.read_rows(path)))
+        with _unreadable(path):
             if again := [name for name, count in Counter(row.id for row in table).items() if count > 1]:
                 raise ValueError(f"several rows are named {again[0]!r}")
-            return table
-        except (OSError, pa.ArrowException, ValueError, MemoryError) as error:
-            raise InputError(
-                f"{path} is not a table of codes ({error}); `vqspeech encode RUN AUDIO --out CODES.parquet` writes one"
-            ) from error
+        return table
+
+
+@contextmanager
+def _unreadable(path: Path) -> Iterator[None]:
+    """Make what reading a file raises an `InputError` that names it."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (OSError, pa.ArrowException, ValueError, MemoryError) as error:
+        raise InputError(
+            f"{path} is not a table of codes ({error}); `vqspeech encode RUN AUDIO --out CODES.parquet` writes one"
+        ) from error
 
 
 def join_levels(levels: Sequence[np.ndarray]) -> np.ndarray:
@@ -276,16 +297,3 @@ def _pitch(values: Any, name: str) -> np.ndarray:
     if values.null_count:
         raise ValueError(f"{name!r} has pitch without a value")
     return np.array(values.to_numpy(), np.uint8)
-
-
-def _nested(codes: Sequence[np.ndarray]) -> Any:
-    """Convert (codebooks, frames) arrays to Arrow list<list<int32>>, without Python objects."""
-    import pyarrow as pa
-
-    def offsets(sizes: list[int]) -> Any:
-        return pa.array(np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]), pa.int32())
-
-    books = [book for item in codes for book in item]
-    flat = np.concatenate(books).astype(np.int32) if books else np.zeros(0, np.int32)
-    inner = pa.ListArray.from_arrays(offsets([len(book) for book in books]), pa.array(flat))
-    return pa.ListArray.from_arrays(offsets([len(item) for item in codes]), inner)

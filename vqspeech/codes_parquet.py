@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -83,8 +83,8 @@ def verify(path: Path) -> None:
             )
 
 
-def read_checked(path: Path) -> tuple[pa.Table, dict[bytes, bytes]]:
-    """Verify a file; read the columns of a table, in types of their own, and the metadata.
+def checked_metadata(path: Path) -> dict[bytes, bytes]:
+    """Verify a file and return its metadata.
 
     Raises
     ------
@@ -92,25 +92,40 @@ def read_checked(path: Path) -> tuple[pa.Table, dict[bytes, bytes]]:
     """
     verify(path)
     with pq.ParquetFile(path) as file:
+        _columns(file.schema_arrow)
+        return dict(file.schema_arrow.metadata or {})
+
+
+def checked_batches(path: Path) -> Iterator[pa.Table]:
+    """Yield the rows of a verified file in known types, a block in memory at a time; errors as `checked_metadata`."""
+    with pq.ParquetFile(path) as file:
         schema = file.schema_arrow
-        if missing := [name for name in COLUMNS if schema.names.count(name) != 1]:
-            raise ValueError(f"it has no column {' and no '.join(missing)}")
-        if schema.names.count(PITCH) > 1:
-            raise ValueError(f"it has several columns {PITCH}")
-        names = [*COLUMNS, *({PITCH} & set(schema.names))]
-        batches, size, most = [], 0, 2**24 + MOST_BYTES_PER_BYTE * path.stat().st_size
+        names, size, most = _columns(schema), 0, 2**24 + MOST_BYTES_PER_BYTE * path.stat().st_size
+        _checked(schema.empty_table().select(names))
         for batch in file.iter_batches(1024, columns=names):
             size += batch.nbytes
             if size > most:
                 raise ValueError(f"its {path.stat().st_size} bytes stand for more than {most}")
-            batches.append(batch)
-    rows = pa.Table.from_batches(batches) if batches else schema.empty_table().select(names)
+            yield _checked(pa.Table.from_batches([batch]))
+
+
+def _columns(schema: pa.Schema) -> list[str]:
+    """Return the columns to read; raise ValueError for a file without them."""
+    if missing := [name for name in COLUMNS if schema.names.count(name) != 1]:
+        raise ValueError(f"it has no column {' and no '.join(missing)}")
+    if schema.names.count(PITCH) > 1:
+        raise ValueError(f"it has several columns {PITCH}")
+    return [*COLUMNS, *({PITCH} & set(schema.names))]
+
+
+def _checked(rows: pa.Table) -> pa.Table:
+    """Check some rows and return them in known types."""
     rows.validate(full=True)
     rows = _normal(rows)
     for name in COLUMNS:
         if rows[name].null_count:
             raise ValueError(f"the column {name} has rows without a value")
-    return rows, dict(schema.metadata or {})
+    return rows
 
 
 def facts_of(metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
@@ -146,6 +161,18 @@ def codes_of(rows: pa.RecordBatch, books: int) -> Iterator[npt.NDArray[np.int64]
     content, ends = values.to_numpy(), np.cumsum(lengths.sum(1))
     for end, each in zip(ends, lengths, strict=True):
         yield np.array(content[end - each.sum() : end], np.int64).reshape(books, each[0] if books else 0)
+
+
+def nested(codes: Sequence[npt.NDArray[np.int64]]) -> pa.Array:
+    """Convert (codebooks, frames) arrays to Arrow list<list<int32>>, without Python objects."""
+
+    def offsets(sizes: list[int]) -> Any:
+        return pa.array(np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]), pa.int32())
+
+    books = [book for item in codes for book in item]
+    flat = np.concatenate(books).astype(np.int32) if books else np.zeros(0, np.int32)
+    inner = pa.ListArray.from_arrays(offsets([len(book) for book in books]), pa.array(flat))
+    return pa.ListArray.from_arrays(offsets([len(item) for item in codes]), inner)
 
 
 def _normal(rows: pa.Table) -> pa.Table:

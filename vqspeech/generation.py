@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
+from vqspeech.codec.pitch_codes import beside_codes, from_codebooks
 from vqspeech.codes import CodeLevel, CodeTable, UtteranceCodes, join_levels
 from vqspeech.errors import CheckpointError, InputError, unknown_name
+from vqspeech.nn.priors.draws import checked_top_p
+from vqspeech.nn.priors.predictor import BLOCK_FRAMES, drawn_frames, feed
 from vqspeech.nn.quantize.fingerprint import codebook_hash
 from vqspeech.training.codes import LoadedPrior
 
@@ -69,62 +72,79 @@ def generate(
     conditions: Sequence[str] = (),
     seed: int = 0,
     temperature: float = 1.0,
+    top_p: float = 1.0,
+    prompt: UtteranceCodes | None = None,
     name: str = "sample",
 ) -> CodeTable:
-    """Draw codes level by level, the coarsest first.
+    """Draw codes level by level, the coarsest first; sequences at constant memory beside the codes.
 
     Parameters
     ----------
     loaded : model of the codes
     priors : result of `require_priors`
     count : number of items
-    frames : length of each item, for sequences
+    frames : length of each item, for sequences; without the prompt
     conditions : speakers or classes, in turn; all when empty. Unconditioned priors use them for decoding only
     seed, temperature : see `vqspeech.nn.priors.protocol.Prior.sample`
+    top_p : see `vqspeech.nn.priors.draws.draw`
+    prompt : codes that every item begins with and goes on from, with F0 for a prior of F0; see `prompt_of`
     name : prefix of the rows' ids
 
     Raises
     ------
-    InputError : for sequences without `frames`, or a temperature below 0
-    UnknownNameError : for a speaker or class that the prior does not know
+    InputError : for sequences without `frames`, a temperature below 0, a `top_p` out of range, or a prior that cannot
+        use `top_p` or a prompt
+    UnknownNameError : for a speaker or class that the prior, or the voice of the model, does not know
     """
     first = priors[0]
+    checked_top_p(top_p)
     if not 0 <= temperature < math.inf:
         raise InputError(f"temperature {temperature:g}: at least 0; 1 draws from the unchanged prior")
     if first.space.grid is None and frames is None:
         raise InputError(f"the prior {first.path} draws sequences of any length; give --seconds or --frames")
     if first.space.grid is not None and frames is not None:
         raise InputError(f"the prior {first.path} draws grids of one size; omit --frames")
-    known = first.conditions
+    conditioned = any(prior.space.conditions for prior in priors)
+    known = _known(loaded, first, conditioned)
     for one in conditions:
         if one not in known:
             raise unknown_name("speaker or class", one, known)
-    conditioned = any(prior.space.conditions for prior in priors)
-    choices = conditions or (known if conditioned else getattr(loaded, "speakers", ())) or ("",)
+    by_default = known if conditioned else getattr(loaded, "speakers", ())
+    choices = conditions or by_default or ("",)
     names = [choices[number % len(choices)] for number in range(count)]
-    condition = torch.tensor([known.index(one) for one in names]) if conditioned else None
+    condition = torch.tensor([first.conditions.index(one) for one in names]) if conditioned else None
     drawn: list[torch.Tensor] = []
     for prior in priors:
-        device = prior.device
+        own = condition if prior.space.conditions else None
+        if prior.space.grid is None and (top_p < 1 or prompt is not None):
+            blocks = list(stream(prior, own, count, frames or 0, seed, temperature, top_p, prompt))
+            drawn.append(torch.cat(blocks, 2))
+            continue
+        if top_p < 1 or prompt is not None:
+            raise InputError(f"the prior {prior.path} draws grids; omit --top-p and --prompt")
         codes = prior.model.sample(
             count,
             frames=frames if prior.space.grid is None else None,
-            condition=condition.to(device) if condition is not None and prior.space.conditions else None,
-            above=drawn[-1].to(device) if drawn else None,
+            condition=None if own is None else own.to(prior.device),
+            above=drawn[-1].to(prior.device) if drawn else None,
             seed=seed,
             temperature=temperature,
         )
         drawn.append(codes.cpu())
+    pitches: list[np.ndarray | None] = [None] * count
+    if first.pitch:
+        books = len(first.code_sizes)
+        pitches = [from_codebooks(item[books:].numpy()) for item in drawn[0]]
+        drawn = [drawn[0][:, :books]]
     joined = join_levels([codes.numpy() for codes in drawn])
     levels = tuple(
-        CodeLevel(name=prior.level, codebook_sizes=prior.space.codebook_sizes, grid=prior.space.grid)
-        for prior in priors
+        CodeLevel(name=prior.level, codebook_sizes=prior.code_sizes, grid=prior.space.grid) for prior in priors
     )
     return CodeTable(
         sample_rate=first.sample_rate,
         hop_samples=first.hop_samples,
         codebook_sizes=tuple(size for level in levels for size in level.codebook_sizes),
-        rows=_rows(joined, names, first.hop_samples, name),
+        rows=_rows(joined, pitches, names, first.hop_samples, name),
         modality=first.source["modality"],
         codebook=first.source["codebook"],
         grid=levels[-1].grid,
@@ -132,7 +152,86 @@ def generate(
     )
 
 
-def _rows(codes: np.ndarray, names: Sequence[str], hop_samples: int, name: str) -> list[UtteranceCodes]:
+def stream(
+    prior: LoadedPrior,
+    condition: torch.Tensor | None,
+    count: int,
+    frames: int,
+    seed: int = 0,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+    prompt: UtteranceCodes | None = None,
+) -> Iterator[torch.Tensor]:
+    """Draw sequences block by block, at constant memory: the prompt, then blocks of `BLOCK_FRAMES` frames.
+
+    Parameters
+    ----------
+    prior : a prior over sequences
+    condition : (count,) int64 places in ``prior.conditions``; None for a prior without them
+    count, frames, seed, temperature, top_p, prompt : as for `generate`
+
+    Yields
+    ------
+    (count, codebooks, frames of the block) int64, the codebooks of F0 last
+
+    Raises
+    ------
+    InputError : for a prior that predicts no codes one after the other, or whose codes the prompt does not have
+    """
+    predictor = prior.model.predictor(count, condition)
+    if predictor is None:
+        raise InputError(
+            f"the prior {prior.path} ({prior.config['name']!r}) cannot go on from given codes or draw from the "
+            "likeliest ones; omit --prompt and --top-p, or train one that can, such as 'wavenet'"
+        )
+    if prompt is not None:
+        codes = torch.from_numpy(_begun(prior, prompt)).expand(count, -1, -1)
+        feed(predictor, codes)
+        yield codes
+    block: list[torch.Tensor] = []
+    for frame in drawn_frames(predictor, seed, frames, temperature=temperature, top_p=top_p):
+        block.append(frame)
+        if len(block) == BLOCK_FRAMES:
+            yield torch.stack(block, 2)
+            block = []
+    if block:
+        yield torch.stack(block, 2)
+
+
+def _known(loaded: Any, prior: LoadedPrior, conditioned: bool) -> tuple[str, ...]:
+    """Return the speakers or classes to draw for: those that the prior has and, for speech, the model has a voice of.
+
+    Raises
+    ------
+    InputError : when there are none
+    """
+    voices = tuple(getattr(loaded, "speakers", ()))
+    if not conditioned:
+        return voices or prior.conditions
+    known = tuple(one for one in prior.conditions if not voices or one in voices)
+    if not known:
+        raise InputError(
+            f"the prior {prior.path} knows none of the voices of {loaded.path} ({', '.join(voices[:8])}); train it on "
+            "codes of these speakers, or with model.conditioned = false"
+        )
+    return known
+
+
+def _begun(prior: LoadedPrior, prompt: UtteranceCodes) -> np.ndarray:
+    """Return the codes (codebooks, frames) of a prompt, with those of F0."""
+    codes = prompt.codes
+    if len(codes) != len(prior.code_sizes):
+        raise InputError(f"the prompt has {len(codes)} codebooks, and {prior.path} draws {len(prior.code_sizes)}")
+    if not prior.pitch:
+        return codes
+    if prompt.pitch is None:
+        raise InputError(f"the prior {prior.path} draws F0 as well, and the prompt has none")
+    return np.concatenate([codes, beside_codes(prompt.pitch, codes.shape[1], prior.pitch)])
+
+
+def _rows(
+    codes: np.ndarray, pitches: Sequence[np.ndarray | None], names: Sequence[str], hop_samples: int, name: str
+) -> list[UtteranceCodes]:
     digits = len(str(max(0, len(codes) - 1)))
     return [
         UtteranceCodes(
@@ -142,6 +241,7 @@ def _rows(codes: np.ndarray, names: Sequence[str], hop_samples: int, name: str) 
             path="",
             n_samples=item.shape[-1] * hop_samples if item.ndim == 2 else 0,
             codes=item,
+            pitch=pitch,
         )
-        for number, (item, speaker) in enumerate(zip(codes, names, strict=True))
+        for number, (item, pitch, speaker) in enumerate(zip(codes, pitches, names, strict=True))
     ]

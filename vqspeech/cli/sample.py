@@ -19,7 +19,7 @@ def sample(
     out: Annotated[Path, typer.Option(help="Folder to write to; or a file, when --count is 1.")],
     count: Annotated[int, typer.Option(min=1, help="Items to draw.")] = 1,
     seconds: Annotated[
-        float | None, typer.Option(help="Duration of each item, for speech and other sequences.")
+        float | None, typer.Option(help="Duration of each item without the prompt, for speech and other sequences.")
     ] = None,
     frames: Annotated[int | None, typer.Option(min=1, help="Frames of each item, instead of --seconds.")] = None,
     condition: Annotated[
@@ -28,14 +28,23 @@ def sample(
     ] = None,
     seed: Seed = 0,
     temperature: Temperature = 1.0,
+    top_p: Annotated[
+        float, typer.Option(help="Draw from the likeliest codes, which have this share of the probability.")
+    ] = 1.0,
+    prompt: Annotated[
+        Path | None, typer.Option(metavar="AUDIO", help="Recording to go on from; it begins every item.")
+    ] = None,
     codes: Annotated[Path | None, typer.Option(help="Also write the codes as a table (.parquet).")] = None,
 ) -> None:
     """Draw codes from a prior and decode them.
 
-    Train a prior with `vqspeech train prior.toml --data-dir RUN --out PRIOR`; prior.toml has modality = "codes".
+    Train a prior with `vqspeech train prior.toml --data-dir RUN-or-CODES.parquet --out PRIOR`; prior.toml has
+    modality = "codes".
     """
     from vqspeech.claims import claimed
     from vqspeech.codec.load import load_with_modality
+    from vqspeech.codec.prompt import prompt_of
+    from vqspeech.codec.speech import SpeechCodec
     from vqspeech.codec.to_files import decode_to_files
     from vqspeech.encoding.places import require_table
     from vqspeech.errors import InputError
@@ -51,6 +60,12 @@ def sample(
     priors = require_priors(loaded, [load_prior(path) for path in prior])
     if seconds is not None:
         frames = frames_of(priors[0], seconds)
+    begin = None
+    if prompt is not None:
+        if not isinstance(loaded, SpeechCodec):
+            raise InputError(f"--prompt {prompt}: {loaded.path} is not a model of speech; omit it")
+        voice = condition[0] if condition and condition[0] in loaded.speakers else None
+        begin = prompt_of(loaded, prompt, pitch=priors[0].pitch > 0, speaker=voice)
     table = generate(
         loaded,
         priors,
@@ -59,6 +74,8 @@ def sample(
         conditions=condition or (),
         seed=seed,
         temperature=temperature,
+        top_p=top_p,
+        prompt=begin,
         name=out.stem if out.suffix else "sample",
     )
     if codes is not None:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vqspeech.audio.pitch import HIGHEST_HZ, LOWEST_HZ, PITCH_RATE
+from vqspeech.errors import ConfigError
 
 CODE_RATE = 50
 """Codes per second; each is for two frames of a contour."""
@@ -51,6 +52,36 @@ def restore_pitch(codes: npt.NDArray[np.uint8], frames: int) -> npt.NDArray[np.f
     f0 = LOWEST_HZ * 2 ** np.interp(places, voiced, logs)
     kept = codes[np.minimum(np.arange(frames) // _FRAMES, len(codes) - 1)] > 0
     return np.where(kept, f0, 0).astype(np.float32)
+
+
+def codes_per_frame(sample_rate: int, hop_samples: int) -> int:
+    """Return the number of codes of F0 for each frame of a model's codes.
+
+    Raises
+    ------
+    ConfigError : when frames do not last a whole number of them
+    """
+    if not hop_samples or CODE_RATE * hop_samples % sample_rate:
+        rate = sample_rate / hop_samples if hop_samples else 0
+        raise ConfigError(
+            f"F0 has {CODE_RATE} codes per second, and these codes come {rate:g} times a second, not a whole part of "
+            "that; set model.pitch = false"
+        )
+    return CODE_RATE * hop_samples // sample_rate
+
+
+def beside_codes(pitch: npt.NDArray[np.uint8], frames: int, count: int) -> npt.NDArray[np.int64]:
+    """Arrange codes of F0 (length,) as codebooks (count, frames): `count` codes for each frame, the earliest first.
+
+    Unvoiced beyond the end; `from_codebooks` is the inverse.
+    """
+    padded = np.pad(pitch[: frames * count].astype(np.int64), (0, max(0, frames * count - len(pitch))))
+    return padded.reshape(frames, count).T
+
+
+def from_codebooks(codes: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    """Return the codes of F0 (frames * count,) of codebooks (count, frames)."""
+    return codes.T.reshape(-1).astype(np.uint8)
 
 
 def pitch_bits(utterances: Iterable[npt.NDArray[np.uint8]]) -> float:

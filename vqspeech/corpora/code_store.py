@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from itertools import pairwise
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vqspeech import untrusted
-from vqspeech.codes import CodeLevel, CodeTable
+from vqspeech.codes import CodeLevel, CodeTable, UtteranceCodes
 from vqspeech.corpora.base import SPLITS, CorpusFacts
 from vqspeech.corpora.rows import RowStore, Sequences, write_rows
 from vqspeech.errors import ConfigError, CorpusError
@@ -39,7 +39,7 @@ class LevelCodes:
     level : name, codebooks and grid of the level
     codes : (rows, codebooks, *grid) int32; `Sequences` of (frames, codebooks) where rows differ in length
     above : codes of the level above, None for the coarsest
-    space : space for a prior over these codes, with all conditions of the store
+    space : space for a prior over these codes, with all conditions of the store; codebooks of F0 are the last ones
     conditions : (rows,) int64 speakers or classes, `UNKNOWN` where there is none
     """
 
@@ -70,6 +70,11 @@ class CodeStore(RowStore):
         return tuple(self.facts["conditions"])
 
     @property
+    def pitch_sizes(self) -> tuple[int, ...]:
+        """Levels of the codebooks of F0, which follow those of the model; empty without F0."""
+        return tuple(self.facts.get("pitch_sizes", ()))
+
+    @property
     def conditions(self) -> npt.NDArray[np.int64]:
         """(rows,) places in `condition_names`, `UNKNOWN` where there is none."""
         return self.arrays["conditions"]  # type: ignore[return-value]
@@ -93,7 +98,11 @@ class CodeStore(RowStore):
         levels = [CodeLevel.parse(one) for one in untrusted.items(facts["levels"], "levels")]
         if not levels or len({level.name for level in levels}) < len(levels):
             raise ValueError("its levels have no names of their own")
+        pitch = untrusted.wholes(facts.get("pitch_sizes", []), "pitch_sizes", 1)
+        if pitch and (len(levels) > 1 or levels[0].grid is not None):
+            raise ValueError("it has pitch_sizes, and its codes are no sequences")
         for level in levels:
+            level = replace(level, codebook_sizes=(*level.codebook_sizes, *pitch))
             _check_codes(level, self.arrays[_array_of(level.name)], len(self))
         for coarse, fine in pairwise(levels):
             if coarse.grid is None or fine.grid is None or len(coarse.grid) != len(fine.grid):
@@ -127,8 +136,8 @@ class CodeStore(RowStore):
         )
 
     def _space(self, level: CodeLevel, above: CodeSpace | None) -> CodeSpace:
-        conditions = len(self.condition_names)
-        return CodeSpace(codebook_sizes=level.codebook_sizes, grid=level.grid, conditions=conditions, above=above)
+        conditions, sizes = len(self.condition_names), (*level.codebook_sizes, *self.pitch_sizes)
+        return CodeSpace(codebook_sizes=sizes, grid=level.grid, conditions=conditions, above=above)
 
 
 def write_codes(
@@ -137,6 +146,9 @@ def write_codes(
     source: Mapping[str, str],
     condition_names: Sequence[str] = (),
     variant: str = "",
+    *,
+    rows: Iterable[UtteranceCodes] | None = None,
+    pitch_sizes: Sequence[int] = (),
 ) -> CodeStore:
     """Store the codes of a table, whole or not at all.
 
@@ -147,6 +159,8 @@ def write_codes(
     source : ``run``, ``checkpoint``, ``modality`` and ``codebook`` of the model that made them
     condition_names : speakers or classes in the model's order; those of the table, sorted, when empty
     variant : the data that was encoded, in words
+    rows : rows instead of those of the table, of which a block is in memory at a time
+    pitch_sizes : levels of codebooks of F0, of which rows have codes below those of the model
 
     Raises
     ------
@@ -159,17 +173,17 @@ def write_codes(
     if len(levels) > 1 and any(level.grid is None for level in levels):
         raise CorpusError(f"{source['run']}: codes of several levels need a grid each, and these are sequences")
     with write_rows(directory) as writer:
-        for begin in range(0, len(table), BLOCK_ROWS):
-            rows = table.rows[begin : begin + BLOCK_ROWS]
-            conditions = [place.get(row.speaker, UNKNOWN) for row in rows]
+        left = iter(table if rows is None else rows)
+        while block := list(islice(left, BLOCK_ROWS)):
+            conditions = [place.get(row.speaker, UNKNOWN) for row in block]
             arrays: dict[str, Any] = {"conditions": np.array(conditions, np.int64)}
             if table.grid is None:
-                arrays[_array_of(levels[0].name)] = [row.codes.T.astype(np.int32) for row in rows]
+                arrays[_array_of(levels[0].name)] = [row.codes.T.astype(np.int32) for row in block]
             else:
-                parts = table.split_levels(np.stack([row.codes for row in rows]))
+                parts = table.split_levels(np.stack([row.codes for row in block]))
                 for level, codes in zip(levels, parts, strict=True):
                     arrays[_array_of(level.name)] = codes.astype(np.int32)
-            writer.add([SPLITS.index(row.split or "train") for row in rows], **arrays)
+            writer.add([SPLITS.index(row.split or "train") for row in block], **arrays)
         corpus = CorpusFacts(name="codes", root=Path(source["run"]), variant=variant or f"codes of {source['run']}")
         facts = {
             "levels": [asdict(level) for level in levels],
@@ -177,6 +191,7 @@ def write_codes(
             "conditions": names,
             "sample_rate": table.sample_rate,
             "hop_samples": table.hop_samples,
+            **({"pitch_sizes": list(pitch_sizes)} if pitch_sizes else {}),
         }
         writer.finish(corpus, facts)
     return CodeStore.open(directory)

@@ -1,7 +1,7 @@
 """The modality ``codes``: a registered prior over the codes of any run of any modality.
 
 ``vqspeech train prior.toml --data-dir RUN --out PRIOR`` encodes the data of RUN by its last checkpoint and trains on
-the codes.
+the codes; ``--data-dir CODES.parquet`` trains on tables that ``vqspeech encode`` wrote.
 """
 
 from __future__ import annotations
@@ -20,20 +20,19 @@ import torch
 from vqspeech import parts
 from vqspeech.checkpoints.loaded import Loaded
 from vqspeech.checkpoints.store import load_weights
-from vqspeech.codec.load import load, load_with_modality
-from vqspeech.codes import CodeLevel, CodeTable
+from vqspeech.codec.load import load
+from vqspeech.codes import CodeTable
 from vqspeech.config import CorpusConfig, RunConfig, TrainConfig
-from vqspeech.corpora.code_store import UNKNOWN, CodeStore, LevelCodes, write_codes
+from vqspeech.corpora.code_store import UNKNOWN, CodeStore, LevelCodes
 from vqspeech.corpora.rows import Sequences
 from vqspeech.errors import CheckpointError, ConfigError, InputError
 from vqspeech.nn.batch import CodeBatch
 from vqspeech.nn.priors.protocol import CodeSpace, Prior
-from vqspeech.nn.quantize.fingerprint import codebook_hash
-from vqspeech.runs import RunDirectory
+from vqspeech.training.code_sources import store_codes
 from vqspeech.training.rows import Rows, RowTask
 
 CORPUS = CorpusConfig(name="codes")
-OWN = {"level": "", "conditioned": True}
+OWN = {"level": "", "conditioned": True, "pitch": False}
 """Keys of ``[model]`` that are of the modality, with their defaults; the others are options of the prior."""
 
 Report = Callable[[int, int], None]
@@ -48,6 +47,7 @@ class LoadedPrior(Loaded[Prior, Mapping[str, Any]]):
     space : the codes that it is a distribution of; its `conditions` are 0 when it is not conditioned
     level : name of the level of codes
     levels : all levels of the codes that it was trained on
+    pitch : number of codebooks of F0, the last ones, with as many codes of F0 for each frame; 0 for none
     source : the model that made them: ``run``, ``checkpoint``, ``modality`` and ``codebook``
     sample_rate, hop_samples : rate of the encoded data and samples per code, as in `vqspeech.codes.CodeTable`
     """
@@ -58,6 +58,12 @@ class LoadedPrior(Loaded[Prior, Mapping[str, Any]]):
     source: Mapping[str, str]
     sample_rate: int
     hop_samples: int
+    pitch: int = 0
+
+    @property
+    def code_sizes(self) -> tuple[int, ...]:
+        """Number of codes of each codebook of the model, without those of F0."""
+        return self.space.codebook_sizes[: len(self.space.codebook_sizes) - self.pitch]
 
 
 class CodeTask(RowTask):
@@ -127,6 +133,7 @@ class CodeTask(RowTask):
                 "conditions": list(self.store.condition_names),
                 "sample_rate": facts["sample_rate"],
                 "hop_samples": facts["hop_samples"],
+                "pitch": len(self.store.pitch_sizes),
             }
         }
 
@@ -149,8 +156,8 @@ class CodesModality:
         """Check the name and the options of the prior, and complete them."""
         if config.corpus not in (CORPUS, CorpusConfig()):
             raise ConfigError(
-                f"corpus.name = {config.corpus.name!r}: a prior is trained on the codes of the run that --data-dir "
-                "names; omit [corpus]"
+                f"corpus.name = {config.corpus.name!r}: a prior is trained on the codes that --data-dir names; omit "
+                "[corpus]"
             )
         if config.train.window_samples != TrainConfig().window_samples:
             raise ConfigError("train.window_samples is about decoders of speech; omit it")
@@ -165,36 +172,12 @@ class CodesModality:
         return dataclasses.replace(config, corpus=CORPUS, model=model)
 
     def prepare(self, config: RunConfig, data_dir: Path | None, directory: Path, progress: Report | None) -> CodeStore:
-        """Encode the data of a run by its model.
-
-        Raises
-        ------
-        InputError : without a run, or when its model has no codes
-        CheckpointError : when its model cannot be used
-        """
+        """Encode the data of a run by its model, or read tables of codes; see `store_codes` for errors."""
         if data_dir is None:
-            raise InputError("a prior is trained on the codes of a run; give it with --data-dir RUN")
-        run = RunDirectory(data_dir.expanduser().absolute())
-        modality, loaded = load_with_modality(run.path, device="cuda" if torch.cuda.is_available() else "cpu")
-        if not run.store.is_dir():
-            raise InputError(f"{run.path} holds no prepared data ({run.store.name}/); train its model here first")
-        if not hasattr(modality, "encode_store"):
-            raise InputError(f"{loaded.path} is a model whose modality cannot encode its data: it has no encode_store")
-        store = modality.open(run.store)
-        table = modality.encode_store(loaded, store, progress=progress)
-        source = {
-            "run": str(run.path),
-            "checkpoint": str(loaded.path),
-            "modality": table.modality,
-            "codebook": codebook_hash(loaded.model),
-        }
-        names = getattr(loaded, "speakers", ()) or getattr(loaded, "conditions", ())
-        if voices := getattr(loaded, "speakers", ()):
-            # Omits held-out rows only: the speakers of training rows are the model's.
-            rows = tuple(row for row in table if not row.speaker or row.speaker in voices)
-            table = dataclasses.replace(table, rows=rows)
-        kinds = " and ".join(_described(level) for level in table.all_levels)
-        return write_codes(directory, table, source, names, f"{kinds} of {store.corpus.variant}")
+            raise InputError(
+                "a prior is trained on codes; give a run, or a table of codes, with --data-dir RUN or CODES.parquet"
+            )
+        return store_codes(data_dir.expanduser().absolute(), directory, config.model, progress)
 
     def open(self, directory: Path) -> CodeStore:
         """Open a store that `prepare` made."""
@@ -217,6 +200,7 @@ class CodesModality:
             space, step = CodeSpace.parse(about["space"]), int(facts["step"])
             names = {key: tuple(about[key]) for key in ("levels", "conditions")}
             rates = {key: int(about[key]) for key in ("sample_rate", "hop_samples")}
+            pitch = int(about.get("pitch", 0))
             level, source = str(about["level"]), dict(about["source"])
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{path}/config.json is not that of a prior: {error}") from error
@@ -234,6 +218,7 @@ class CodesModality:
             source=source,
             levels=names["levels"],
             conditions=names["conditions"],
+            pitch=pitch,
             **rates,
         )
 
@@ -284,11 +269,3 @@ def build_prior(values: Mapping[str, Any], space: CodeSpace) -> Prior:
 def _unconditioned(space: CodeSpace) -> CodeSpace:
     above = None if space.above is None else _unconditioned(space.above)
     return dataclasses.replace(space, conditions=0, above=above)
-
-
-def _described(level: CodeLevel) -> str:
-    """Describe the shape of an item's codes in words."""
-    books = len(level.codebook_sizes)
-    if level.grid is None:
-        return f"sequences of codes in {books} codebook{'s' if books > 1 else ''}"
-    return f"{level.name} codes {' x '.join(map(str, (*level.grid, books)))}".strip()

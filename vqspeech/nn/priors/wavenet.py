@@ -73,7 +73,8 @@ class WaveNetPrior(SequencePrior):
         if self.speakers is None or self.by_speaker is None:
             return shift
         assert condition is not None
-        return shift + self.by_speaker(self.speakers(condition)).unflatten(-1, self.shift.shape)
+        embedded = self.speakers(condition.to(shift.device))
+        return shift + self.by_speaker(embedded).unflatten(-1, self.shift.shape)
 
     def summaries(self, inputs: Tensor, condition: Tensor | None, noise: Noise | None) -> Tensor:
         """Compute features; see `SequencePrior.summaries`."""
