@@ -1,4 +1,4 @@
-"""Cached and naive sampling of a gated PixelCNN: ``python benchmarks/prior_sampling.py``.
+"""Cached and naive sampling of priors over grids: ``python benchmarks/prior_sampling.py [--prior pixelrnn]``.
 
 Naive sampling runs the whole network for each code, so each position costs the same; `--positions` of them are timed
 and the rest is extrapolated. Rounds alternate, so that other load on the machine falls on both; the ratio is of the
@@ -12,23 +12,37 @@ import json
 import platform
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch import Tensor
+from vqspeech_image.nn.pixelrnn import PixelRNN
+from vqspeech_image.nn.pixelrnn_sampling import sample_pixelrnn
 
-from vqspeech.nn.priors.cached import sample_cached as sample
+from vqspeech.nn.priors.cached import sample_cached
 from vqspeech.nn.priors.draws import uniform_grid
 from vqspeech.nn.priors.gated import GatedPixelCNN
+from vqspeech.nn.priors.heads import CodeNetwork
 from vqspeech.nn.priors.naive import sample_naive
 
 CASES = {"32x32, batch 16": (32, 16), "21x21, batch 1": (21, 1)}
-LAYERS, WIDTH, CODES, HEAD = 12, 64, 512, 256
+LAYERS = {"pixelcnn": 12, "pixelrnn": 7}
+WIDTH, CODES, HEAD = 64, 512, 256
 
 
-def measure(side: int, batch: int, rounds: int, positions: int, attention: int) -> dict[str, float]:
-    """Time both ways to draw `batch` grids of `side` x `side`; `attention` is the number of blocks."""
+def sampler(prior: str, attention: int) -> tuple[CodeNetwork, Callable[..., Tensor]]:
+    """Make a network with random weights, and the function that samples from it with caches."""
     torch.manual_seed(0)
-    model = GatedPixelCNN((CODES,), layers=LAYERS, width=WIDTH, head_width=HEAD, attention_blocks=attention).eval()
+    sizes = {"layers": LAYERS[prior], "width": WIDTH, "head_width": HEAD}
+    if prior == "pixelrnn":
+        return PixelRNN((CODES,), **sizes).eval(), sample_pixelrnn
+    return GatedPixelCNN((CODES,), **sizes, attention_blocks=attention).eval(), sample_cached
+
+
+def measure(prior: str, side: int, batch: int, rounds: int, positions: int, attention: int) -> dict[str, float]:
+    """Time both ways to draw `batch` grids of `side` x `side`; `attention` is the number of blocks."""
+    model, sample = sampler(prior, attention)
     uniform = uniform_grid(0, range(batch), 1, (side, side))
     # Whatever is compiled or allocated once.
     sample(model, uniform[:, :, :2])
@@ -58,15 +72,22 @@ def main() -> None:
     parser.add_argument(
         "--attention", type=int, default=0, help="blocks of attention; the figures asked for are without"
     )
+    parser.add_argument("--prior", choices=tuple(LAYERS), default="pixelcnn")
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
-    cases = {name: measure(*size, chosen.rounds, chosen.positions, chosen.attention) for name, size in CASES.items()}
+    if chosen.attention and chosen.prior != "pixelcnn":
+        parser.error("--attention is of the pixelcnn")
+    cases = {
+        name: measure(chosen.prior, *size, chosen.rounds, chosen.positions, chosen.attention)
+        for name, size in CASES.items()
+    }
     for name, figures in cases.items():
         print(f"{name}: cached {figures['cached_s']:.3f} s, naive {figures['naive_s']:.1f} s, {figures['ratio']:.0f} x")
     if chosen.json is not None:
         model = {
-            "layers": LAYERS,
+            "prior": chosen.prior,
+            "layers": LAYERS[chosen.prior],
             "width": WIDTH,
             "codes": CODES,
             "head_width": HEAD,

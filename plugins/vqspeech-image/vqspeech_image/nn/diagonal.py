@@ -33,10 +33,9 @@ def step(gates: Tensor, before: Tensor, above: Tensor, cell: Tensor, weight: Ten
     weight : (groups, 2 * width, 4 * width), for the two neighbours
     """
     gates = torch.baddbmm(gates, torch.cat([before, above], 2), weight).to(cell.dtype)
-    width = cell.shape[2]
-    opened = gates[..., : 3 * width].sigmoid()
-    into, kept, out = opened.split(width, 2)
-    cell = kept * cell + into * gates[..., 3 * width :].tanh()
+    opened, candidate = gates.split([3 * cell.shape[2], cell.shape[2]], 2)
+    into, kept, out = opened.sigmoid().chunk(3, 2)
+    cell = kept * cell + into * candidate.tanh()
     return out * cell.tanh(), cell
 
 
