@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from vqspeech_image.evaluation.codes import grids_of, prior_nats, unigram_nats
 
@@ -42,19 +42,19 @@ def measure(source: Path, out: Path, prior: str, steps: int, seed: int, conditio
     seconds = time.process_time() - begin
     loaded, level = load_prior(out), store.at()
     held = store.held_out()[1]
-    per_bit = np.log(2)
     conditions = torch.arange(DRAWN) % loaded.space.conditions if conditioned else None
     begin = time.process_time()
     loaded.model.sample(DRAWN, condition=conditions)
+    drawing = time.process_time() - begin
     return {
         "parameters": sum(one.numel() for one in loaded.model.parameters()),
         "steps": steps,
         "train_cpu_s": seconds,
-        "bits_per_code": prior_nats(loaded.model, level, held, conditioned=conditioned) / per_bit,
-        "unigram_bits": unigram_nats(level, store.indices("train"), held) / per_bit,
+        "bits_per_code": prior_nats(loaded.model, level, held, conditioned=conditioned) / math.log(2),
+        "unigram_bits": unigram_nats(level, store.indices("train"), held) / math.log(2),
         "items": len(held),
-        "codes_per_item": int(np.prod(grids_of(level).shape[1:])),
-        "sample_cpu_s": time.process_time() - begin,
+        "codes_per_item": math.prod(grids_of(level).shape[1:]),
+        "sample_cpu_s": drawing,
     }
 
 
