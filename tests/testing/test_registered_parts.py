@@ -53,7 +53,7 @@ def test_harmonic_with_adversaries(check):
 
 @pytest.mark.parametrize(
     ("kind", "checked"),
-    [("encoder", {"conv"}), ("decoder", {"wavenet", "harmonic"}), ("prior", {"pixelcnn", "wavenet"})],
+    [("encoder", {"conv"}), ("decoder", {"wavenet", "harmonic"}), ("prior", {"pixelcnn", "transformer", "wavenet"})],
 )
 def test_nothing_that_ships_is_left_out(kind, checked):
     """`tests/nn/encoders/test_ssl.py` checks encoders that need weights, `tests/nn/priors` the priors."""

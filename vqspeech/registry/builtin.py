@@ -127,6 +127,11 @@ def register_priors() -> list[PriorSpec]:
             target="vqspeech.nn.priors.wavenet:wavenet",
             summary="WaveNet over codes: dilated causal convolutions with gates, the paper's prior of speech",
         ),
+        PriorSpec(
+            name="transformer",
+            target="vqspeech.nn.priors.transformer:transformer",
+            summary="causal transformer over codes: rotary positions, attention over a window",
+        ),
     ]
 
 

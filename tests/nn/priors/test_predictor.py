@@ -11,6 +11,7 @@ from vqspeech.nn.priors.draws import draw, uniform_grid
 from vqspeech.nn.priors.naive import sample_naive
 from vqspeech.nn.priors.predictor import drawn_frames, feed
 from vqspeech.nn.priors.protocol import CodeSpace
+from vqspeech.nn.priors.transformer import transformer
 from vqspeech.nn.priors.wavenet import wavenet
 
 
@@ -34,7 +35,22 @@ def a_wavenet(seed):
     return wavenet(a_space(random), **options)
 
 
-MAKERS = [a_wavenet]
+def a_transformer(seed):
+    random = Random(seed)
+    heads, each = random.randint(1, 3), random.choice([2, 6, 8])
+    options = {
+        "layers": random.randint(1, 3),
+        "heads": heads,
+        "width": heads * each,
+        "inner": random.choice([5, 16]),
+        "window": random.choice([1, 4, 13, 64]),
+        "head_channels": random.choice([6, 24]),
+        "dropout": random.choice([0.0, 0.3]),
+    }
+    return transformer(a_space(random), **options)
+
+
+MAKERS = [a_wavenet, a_transformer]
 
 
 def made(make, seed):
