@@ -1,7 +1,11 @@
 """`vqspeech sample` draws from a prior by name and decodes through the run's modality."""
 
+import json
+
+import numpy as np
 import pytest
 import soundfile
+import torch
 from toy import SOURCE, toy_run
 from typer.testing import CliRunner
 
@@ -172,3 +176,48 @@ def test_a_prior_of_speech_knows_what_it_is_of(speech):
     loaded = load_prior(prior)
     assert loaded.conditions == speakers and loaded.space.conditions == len(speakers) and loaded.space.grid is None
     assert loaded.source["codebook"] == load(run).codebook and loaded.sample_rate == 64 * 250
+
+
+@pytest.fixture(scope="module")
+def going_on(tmp_path_factory, speech):
+    """A WaveNet over the codes of the model of speech, and a recording."""
+    folder = tmp_path_factory.mktemp("wavenet")
+    config = PRIOR.replace('"chain"', '"wavenet"\nlayers_per_cycle = 2\nresidual_channels = 8\nconditioned = false')
+    (folder / "prior.toml").write_text(config)
+    done = vqspeech("train", folder / "prior.toml", "--data-dir", speech[0], "--out", folder / "prior")
+    assert done.exit_code == 0, done.output
+    assert "bits per code" in done.output and "trigrams" in done.output
+    assert set(json.loads((folder / "prior" / "held_out.json").read_text())) >= {"bits", "bigram", "trigram", "unigram"}
+    soundfile.write(folder / "in.wav", np.sin(np.arange(16_000) / 9) / 3, 16_000)
+    return folder / "prior", folder / "in.wav"
+
+
+def test_a_recording_is_continued(speech, going_on, tmp_path):
+    (run, _, speakers), (prior, recording) = speech, going_on
+    words = ["sample", run, "--prior", prior, "--prompt", recording, "--seconds", 0.1, "--speaker", speakers[0]]
+    done = vqspeech(*words, "--count", 2, "--top-p", 0.9, "--out", tmp_path / "out", "--codes", tmp_path / "c.parquet")
+    assert done.exit_code == 0, done.output
+    first, second = CodeTable.read(tmp_path / "c.parquet")
+    begin = load(run).encode(torch.from_numpy(soundfile.read(recording, dtype="float32")[0])[None])[0].numpy()
+    assert first.codes.shape == (1, 250 + 25)
+    assert np.array_equal(first.codes[:, :250], begin[:, :250])
+    assert np.array_equal(second.codes[:, :250], begin[:, :250])
+    assert not np.array_equal(first.codes, second.codes)
+    assert len(soundfile.read(tmp_path / "out" / "sample-0.wav")[0]) == 275 * 64
+
+
+def test_what_cannot_be_continued(speech, going_on, tmp_path):
+    (run, other, speakers), (prior, recording) = speech, going_on
+    soundfile.write(tmp_path / "short.wav", np.zeros(40), 16_000)
+    words = ["sample", run, "--out", tmp_path / "x.wav", "--speaker", speakers[0]]
+    for more, says in (
+        (["--prior", prior, "--seconds", 1, "--prompt", tmp_path / "short.wav"], "less than one code"),
+        (["--prior", prior, "--seconds", 1, "--prompt", tmp_path / "no.wav"], "no.wav"),
+        (["--prior", prior, "--seconds", 0], "more than 0"),
+        (["--prior", prior, "--seconds", 1, "--top-p", 0], "top-p 0"),
+        (["--prior", other, "--seconds", 1, "--prompt", recording], "'pixelcnn'"),
+        (["--prior", prior, "--seconds", 1, "--speaker", "nobody"], "'nobody'"),
+    ):
+        result = vqspeech(*words, *more)
+        assert result.exit_code == 2 and says in " ".join(result.output.split()), result.output
+    assert not (tmp_path / "x.wav").exists()

@@ -48,3 +48,8 @@ def train(
         raise described(error, settings.train, -1) from error
     if processes.is_first:
         typer.echo(f"{result.step} steps in {result.seconds:.0f} s; checkpoint {result.checkpoint}")
+        if settings.modality == "codes":
+            from vqspeech.analysis.sampled.held_out import report_of
+
+            if (held_out := report_of(out)) is not None:
+                typer.echo(held_out.line())
