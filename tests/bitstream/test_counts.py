@@ -50,7 +50,7 @@ def test_a_second_codebook_is_learned_from_the_first():
 def test_counts_go_on_in_the_next_recording_and_contexts_do_not():
     driver = AdaptiveCodes((8,))
     fresh = cost(driver, [3] * 50)
-    driver.start("")
+    driver.start()
     assert cost(driver, [3] * 50) < 0.6 * fresh
 
 

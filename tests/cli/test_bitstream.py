@@ -8,7 +8,8 @@ import soundfile
 import tiny
 from commands import invoke
 
-from vqspeech.codes import CodeTable
+from vqspeech.codes import CodeTable, UtteranceCodes
+from vqspeech.encoding.tables import table_of
 
 pytest.importorskip("constriction", reason="needs the extra bitstream")
 
@@ -90,3 +91,66 @@ def test_what_cannot_be_decoded(place, tmp_path):
         done = invoke("decode", place / "run", tmp_path / name, *words)
         assert done.exit_code == 2 and name in done.stderr and message in done.stderr
     assert not (tmp_path / "out.wav").exists()
+
+
+PRIOR = """
+modality = "codes"
+[model]
+name = "wavenet"
+layers_per_cycle = 2
+residual_channels = 8
+[train]
+steps = 2
+batch_size = 4
+crop_samples = 1280
+start_crops = 4
+accelerator = "cpu"
+"""
+
+
+@pytest.fixture(scope="module")
+def prior(place):
+    """A prior over the codes of the model, trained for two steps on a table."""
+    codec, draw = tiny.codec(), np.random.default_rng(0)
+    rows = [
+        UtteranceCodes(
+            id=f"u{number}", speaker="", split="", path="", n_samples=40 * 64, codes=draw.integers(0, 16, (1, 40))
+        )
+        for number in range(40)
+    ]
+    table_of(codec, rows).write(place / "codes.parquet")
+    (place / "prior.toml").write_text(PRIOR)
+    done = invoke("train", place / "prior.toml", "--data-dir", place / "codes.parquet", "--out", place / "prior")
+    assert done.exit_code == 0, done.output
+    return place / "prior"
+
+
+def test_a_prior_drives_the_coder(place, prior, tmp_path):
+    words = [place / "run", place / "in" / "a.wav"]
+    done = invoke("encode", *words, "--bitstream", tmp_path / "a.vqs", "--prior", prior)
+    assert done.exit_code == 0, done.output
+    assert re.search(r"codes \d+ bit/s by the prior", done.stdout)
+    decode = ["decode", place / "run", tmp_path / "a.vqs", "--speaker", "p226", "--temperature", 0]
+    done = invoke(*decode, "--out", tmp_path / "b.wav")
+    assert done.exit_code == 2 and "'prior'" in done.stderr and "--prior" in done.stderr
+    assert invoke(*decode, "--out", tmp_path / "b.wav", "--prior", prior).exit_code == 0
+    assert invoke("encode", *words, "--bitstream", tmp_path / "c.vqs").exit_code == 0
+    decode[2] = tmp_path / "c.vqs"
+    assert invoke(*decode, "--out", tmp_path / "d.wav").exit_code == 0
+    assert (tmp_path / "b.wav").read_bytes() == (tmp_path / "d.wav").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["--bitstream", "a.vqs", "--prior", "run"], "is no prior"),
+        (["--bitstream", "a.vqs", "--speaker", "p225"], "omit it"),
+        (["--bitstream", "a.vqs", "--speaker", "p225", "--prior", "prior"], "omit it"),
+        (["--out", "a.parquet", "--prior", "prior"], "for --bitstream"),
+    ],
+)
+def test_priors_that_cannot_be_used(place, prior, monkeypatch, words, message):
+    monkeypatch.chdir(place)
+    done = invoke("encode", "run", "in/a.wav", *words)
+    assert done.exit_code == 2 and message in done.stderr
+    assert not (place / "a.vqs").exists() and not (place / "a.parquet").exists()

@@ -169,33 +169,46 @@ class Model:
         options = SpeakOptions(seed=seed, temperature=temperature)
         return restore(list(convert(codec, items, options, intonation=intonation).waveforms))
 
-    def pack(self, codes: Any) -> bytes:
+    def pack(self, codes: Any, *, prior: str | Path | None = None, speaker: str = "") -> bytes:
         """Pack codes into a bitstream, as `vqspeech encode --bitstream` does (extra ``bitstream``).
 
         Parameters
         ----------
         codes : (codebooks, frames), (batch, codebooks, frames) or a list of (codebooks, frames)
+        prior : run of a prior over the codes, which drives the coder; adaptive counts do when None
+        speaker : speaker of the recordings, for a prior that is conditioned on it
 
         Raises
         ------
-        InputError : for codes of other shapes or outside the codebooks, none at all, or without constriction
+        InputError : for codes of other shapes or outside the codebooks, none at all, a prior over other codes, or
+            without constriction
         """
         from vqspeech.bitstream import pack
         from vqspeech.bitstream.files import model_name
+        from vqspeech.training.codes import load_prior
 
         rows, _ = rows_of(codes, 2, "codes", np.zeros(0))
-        return pack(_table(self.codec, [integers(row) for row in rows]), model_name(self.codec)).content
+        table = _table(self.codec, [integers(row) for row in rows], speaker)
+        return pack(table, model_name(self.codec), prior=None if prior is None else load_prior(prior)).content
 
-    def unpack(self, content: bytes) -> list[npt.NDArray[np.int64]]:
+    def unpack(self, content: bytes, *, prior: str | Path | None = None) -> list[npt.NDArray[np.int64]]:
         """Return the codes (codebooks, frames) of each recording of a bitstream, exactly as they were packed.
+
+        Parameters
+        ----------
+        content : bytes of the bitstream
+        prior : run of the prior that drove the coder
 
         Raises
         ------
-        InputError : for a bitstream of another model, or one that is cut short or altered; without constriction
+        InputError : for a bitstream of another model or prior, or one that is cut short or altered; without
+            constriction
         """
         from vqspeech.bitstream import unpack
+        from vqspeech.training.codes import load_prior
 
-        return [row.codes for row in unpack(content, self.codec)]
+        table = unpack(content, self.codec, prior=None if prior is None else load_prior(prior))
+        return [row.codes for row in table]
 
     def save_pretrained(self, directory: str | Path, **options: Any) -> Path:
         """Write the model as a directory to publish, as `vqspeech export` does; return the directory.
@@ -239,17 +252,13 @@ class Model:
         return samples
 
 
-def _table(codec: SpeechCodec, rows: Sequence[npt.NDArray[np.int64]]) -> CodeTable:
+def _table(codec: SpeechCodec, rows: Sequence[npt.NDArray[np.int64]], speaker: str) -> CodeTable:
     """Make a table of codes (codebooks, frames) that cover whole frames."""
     from vqspeech.codes import UtteranceCodes
     from vqspeech.encoding.tables import table_of
 
-    return table_of(
-        codec,
-        [
-            UtteranceCodes(
-                id=str(number), speaker="", split="", path="", n_samples=row.shape[1] * codec.hop_samples, codes=row
-            )
-            for number, row in enumerate(rows)
-        ],
-    )
+    found = []
+    for number, row in enumerate(rows):
+        samples = row.shape[1] * codec.hop_samples
+        found.append(UtteranceCodes(id=str(number), speaker=speaker, split="", path="", n_samples=samples, codes=row))
+    return table_of(codec, found)

@@ -109,10 +109,10 @@ class AdaptiveCodes:
         self._plain = [Counts(size) for size in codebook_sizes]
         self._after = [ContextCounts() for _ in codebook_sizes]
         self._earlier = ContextCounts()
-        self.start("")
+        self.start()
 
-    def start(self, condition: str) -> None:
-        """Begin an utterance; counts go on."""
+    def start(self) -> None:
+        """Begin a recording; counts go on."""
         self._before = self._last = self._current = _START
         self._book = 0
 
@@ -146,10 +146,10 @@ class AdaptivePitch:
 
     def __init__(self) -> None:
         self._counts = [Counts(2 * LEVELS, 1 / 16) for _ in range(2)]
-        self.start("")
+        self.start()
 
-    def start(self, condition: str) -> None:
-        """Begin an utterance; counts go on."""
+    def start(self) -> None:
+        """Begin a recording; counts go on."""
         self._voiced, self._last = 0, LEVELS // 2
 
     def weights(self) -> Weights:

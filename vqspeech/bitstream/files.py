@@ -20,6 +20,7 @@ from vqspeech.codes import CodeTable, UtteranceCodes
 from vqspeech.encoding.tables import table_of, unique_names
 from vqspeech.errors import AudioError, InputError
 from vqspeech.files import whole_file
+from vqspeech.training.codes import LoadedPrior
 
 SUFFIX = ".vqs"
 
@@ -117,16 +118,25 @@ def is_bitstream_file(path: Path) -> bool:
     return is_bitstream(_start(path))
 
 
-def write(path: Path, codec: SpeechCodec, table: CodeTable, *, progress: Report | None = None) -> Packed:
+def write(
+    path: Path,
+    codec: SpeechCodec,
+    table: CodeTable,
+    *,
+    prior: LoadedPrior | None = None,
+    progress: Report | None = None,
+) -> Packed:
     """Write codes of a model as a bitstream, atomically; errors as `require_bitstream` and `pack`."""
     require_bitstream(path)
-    packed = pack(table, model_name(codec), progress=progress)
+    packed = pack(table, model_name(codec), prior=prior, progress=progress)
     with whole_file(path) as partial:
         partial.write_bytes(packed.content)
     return packed
 
 
-def read(path: Path, codec: SpeechCodec, *, progress: Report | None = None) -> CodeTable:
+def read(
+    path: Path, codec: SpeechCodec, *, prior: LoadedPrior | None = None, progress: Report | None = None
+) -> CodeTable:
     """Read the codes of a bitstream of a model.
 
     Raises
@@ -140,7 +150,7 @@ def read(path: Path, codec: SpeechCodec, *, progress: Report | None = None) -> C
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
     try:
-        return unpack(content, codec, progress=progress)
+        return unpack(content, codec, prior=prior, progress=progress)
     except InputError as error:
         raise InputError(f"{path} cannot be decoded: {error}") from error
 

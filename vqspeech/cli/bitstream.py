@@ -12,17 +12,40 @@ if TYPE_CHECKING:
     from vqspeech.codec.speech import SpeechCodec
     from vqspeech.codes import CodeTable
     from vqspeech.errors import AudioError
+    from vqspeech.training.codes import LoadedPrior
 
 
-def encode_to_bitstream(codec: SpeechCodec, inputs: list[Path], out: Path, *, rows: int | None, pitch: bool) -> None:
+def encode_to_bitstream(
+    codec: SpeechCodec,
+    inputs: list[Path],
+    out: Path,
+    *,
+    rows: int | None,
+    pitch: bool,
+    prior: str | None = None,
+    speaker: str | None = None,
+) -> None:
     """Encode recordings to one bitstream, and print its bits.
+
+    Parameters
+    ----------
+    codec : the model
+    inputs : audio files and folders
+    out : file to write
+    rows : batch size of encoding
+    pitch : whether to store F0
+    prior : run of the prior that drives the coder; None for adaptive counts
+    speaker : speaker of the recordings, for a prior that is conditioned on it
 
     Raises
     ------
     InputError : for another file under the name, or inputs that are not audio
     AudioError : when no input can be read
     """
+    from dataclasses import replace
+
     from vqspeech import audio
+    from vqspeech.bitstream.drivers import require_fitting
     from vqspeech.bitstream.files import SUFFIX, encode_recordings, require_bitstream, write
     from vqspeech.bitstream.range_coder import require_constriction
     from vqspeech.claims import claimed
@@ -33,6 +56,11 @@ def encode_to_bitstream(codec: SpeechCodec, inputs: list[Path], out: Path, *, ro
         raise InputError(f"--bitstream {str(out)!r}: the name of a bitstream ends in {SUFFIX}; it takes all recordings")
     require_constriction()
     require_bitstream(out)
+    loaded = load_driver(prior)
+    if speaker is not None and (loaded is None or not loaded.space.conditions):
+        raise InputError("--speaker is for a prior that is conditioned on the speaker; omit it")
+    if loaded is not None:
+        require_fitting(loaded, codec.codebook, codec.codebook_sizes, pitch=pitch, conditions=[speaker or ""])
     files = audio.find_audio(inputs)
 
     def skip(path: Path, error: AudioError) -> None:
@@ -41,20 +69,29 @@ def encode_to_bitstream(codec: SpeechCodec, inputs: list[Path], out: Path, *, ro
     chosen = skip if len(files) > 1 else None
     with claimed([out]):
         table = encode_recordings(codec, files, pitch=pitch, rows=rows, skip=chosen, progress=reporter("encode"))
-        packed = write(out, codec, table, progress=reporter("pack"))
-    for line in _described(codec, table, packed, len(files) - len(table)):
+        if speaker is not None:
+            table = replace(table, rows=tuple(replace(row, speaker=speaker) for row in table))
+        packed = write(out, codec, table, prior=loaded, progress=reporter("pack"))
+    for line in _described(codec, table, packed, len(files) - len(table), prior=loaded is not None):
         typer.echo(line)
     typer.echo(str(out))
 
 
-def _described(codec: SpeechCodec, table: CodeTable, packed: Packed, skipped: int) -> list[str]:
+def load_driver(prior: str | None) -> LoadedPrior | None:
+    """Load the prior of an option ``--prior``."""
+    from vqspeech.training.codes import load_prior
+
+    return None if prior is None else load_prior(prior)
+
+
+def _described(codec: SpeechCodec, table: CodeTable, packed: Packed, skipped: int, *, prior: bool) -> list[str]:
     seconds = max(packed.seconds, 1e-9)
     files = f"{len(table)} file{'' if len(table) == 1 else 's'}"
     facts = [f"{files}, {packed.seconds:.1f} s of speech, {codec.frame_rate_hz:g} codes per second"]
     if skipped:
         facts.append(f"{skipped} skipped")
     size = f"{len(packed.content)} bytes, {packed.bits_per_second:.0f} bit/s"
-    coded = [f"codes {packed.code_bits / seconds:.0f} bit/s by the coder's probabilities"]
+    coded = [f"codes {packed.code_bits / seconds:.0f} bit/s by {'the prior' if prior else 'adaptive counts'}"]
     if packed.pitch_bits:
         coded.append(f"pitch {packed.pitch_bits / seconds:.0f}")
     coded.append(f"written as {packed.coded_bits / seconds:.0f}")

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from vqspeech.codes import CodeTable
     from vqspeech.encoding.plan import Shard
 
+Prior = Annotated[
+    str | None, typer.Option(metavar="PRIOR", help="Prior over the codes that drives the coder of a bitstream.")
+]
 _OTHER_TABLES = frozenset({".csv", ".json", ".jsonl", ".npy", ".npz", ".pkl", ".pt", ".tsv", ".txt"})
 
 
@@ -39,6 +42,10 @@ def encode(
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
     codebooks: Codebooks = None,
     pitch: Annotated[bool, typer.Option("--pitch", help="Store the melody as well, about 100 bit/s.")] = False,
+    prior: Prior = None,
+    speaker: Annotated[
+        str | None, typer.Option(help="Speaker of the recordings, for a --prior that is conditioned on it.")
+    ] = None,
 ) -> None:
     """Encode recordings to a table of codes, a row per utterance; an interrupted call resumes.
 
@@ -57,8 +64,10 @@ def encode(
         from vqspeech.codec.load import load_speech
 
         codec = load_speech(run, device=_device(device)).with_codebooks(codebooks)
-        encode_to_bitstream(codec, inputs, bitstream, rows=batch, pitch=pitch)
+        encode_to_bitstream(codec, inputs, bitstream, rows=batch, pitch=pitch, prior=prior, speaker=speaker)
         return
+    if prior is not None or speaker is not None:
+        raise InputError("--prior and --speaker are for --bitstream; omit them")
     if out is None:
         raise InputError(
             "--out is missing; give it a table to write, such as codes.parquet, or give --bitstream FILE.vqs"
@@ -169,6 +178,7 @@ def decode(
     speaker: Annotated[
         str | None, typer.Option(help="Speaker id, for runs of speech; `vqspeech speakers RUN` lists them.")
     ] = None,
+    prior: Prior = None,
     intonation: IntonationName = None,
     seed: Seed = 0,
     temperature: Temperature = 1.0,
@@ -187,7 +197,7 @@ def decode(
 
     chosen = options(seed, temperature, engine, weights, parts)
     modality, loaded = load_with_modality(run)
-    table = _read_codes(codes, loaded)
+    table = _read_codes(codes, loaded, prior)
     if not isinstance(loaded, SpeechCodec):
         if speaker is not None:
             raise InputError(f"{loaded.path} is not a model of speech; omit --speaker")
@@ -201,19 +211,22 @@ def decode(
     speak_to_files("decode", targets, loaded.output_rate, chosen, work)
 
 
-def _read_codes(path: Path, loaded: Any) -> CodeTable:
+def _read_codes(path: Path, loaded: Any, prior: str | None) -> CodeTable:
     """Read a table, or a bitstream of a loaded model."""
     from vqspeech.bitstream.files import SUFFIX, is_bitstream_file, read
+    from vqspeech.cli.bitstream import load_driver
     from vqspeech.codec.speech import SpeechCodec
     from vqspeech.codes import CodeTable
     from vqspeech.errors import InputError
     from vqspeech.progress import reporter
 
     if not is_bitstream_file(path) and path.suffix != SUFFIX:
+        if prior is not None:
+            raise InputError(f"--prior is for bitstreams, and {path} is none; omit it")
         return CodeTable.read(path)
     if not isinstance(loaded, SpeechCodec):
         raise InputError(f"{path} is a bitstream of speech, and {loaded.path} is not a model of speech")
-    return read(path, loaded, progress=reporter("unpack"))
+    return read(path, loaded, prior=load_driver(prior), progress=reporter("unpack"))
 
 
 def _targets(table: CodeTable, out: Path) -> list[Path]:

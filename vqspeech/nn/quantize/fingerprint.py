@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -33,11 +34,16 @@ def codebook_hash(model: nn.Module) -> str:
     digest = hashlib.sha256()
     sizes = {name: list(part.codebook_sizes) for name, part in quantizers.items()}
     digest.update(json.dumps(sizes, sort_keys=True).encode())
+    add_tensors(digest, states)
+    return digest.hexdigest()
+
+
+def add_tensors(digest: hashlib._Hash, states: Mapping[str, Tensor]) -> None:
+    """Add tensors with their names, types and shapes to a hash, in the order of the names."""
     for name in sorted(states):
         tensor = states[name].detach().cpu().contiguous()
         digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
         digest.update(_bytes(tensor))
-    return digest.hexdigest()
 
 
 def _bytes(tensor: Tensor) -> bytes:
