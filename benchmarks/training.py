@@ -11,7 +11,8 @@ and crop; its conditions come at every sample, ours once per 320 samples. `--com
 `torch.compile`. On a GPU (`--device cuda`) the rows compare the three ways to compute the loss: plain layers compiled,
 plain layers, and the hand-written passes that CPUs use.
 
-The VQ layer (benchmarks/quantizers.py) and the data path (benchmarks/data.py) have their own tables.
+The VQ layer (benchmarks/quantizers.py), the data path (benchmarks/data.py) and training beside other programs
+(benchmarks/busy.py) have their own tables.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,7 +35,9 @@ from rows import Row, at_least
 from timing import best
 from torch.nn import functional as F
 
+from vqspeech.kernels.workers import workers
 from vqspeech.nn.decoders.wavenet import COMPILED, FUSED, PLAIN, WaveNet
+from vqspeech.training.threads import fitting
 
 HOP = 320
 CROP = {"cpu": 5120, "cuda": 9600}
@@ -62,10 +67,10 @@ def multiply_adds(layers: int, channels: int, skip: int) -> int:
     return layers * channels * (2 * 2 * channels + skip) + (layers - 1) * channels**2 + skip**2 + 256 * skip
 
 
-def ours(
-    layers: int, channels: int, skip: int, batch: int, device: str, seconds: float, *, autocast: bool, way: str
-) -> tuple[float, float]:
-    """Return the samples per second of our decoder, and the seconds of its first step."""
+def decoder_step(
+    layers: int, channels: int, skip: int, batch: int, device: str, *, autocast: bool, way: str
+) -> tuple[WaveNet, Callable[[], None]]:
+    """Return a decoder, and a function that makes a step of its training."""
     torch.manual_seed(0)
     dilations = [2 ** (layer % 10) for layer in range(layers)]
     decoder = WaveNet(dim=64, hop_samples=HOP, dilations=dilations, residual_channels=channels, skip_channels=skip)
@@ -83,12 +88,33 @@ def ours(
         loss.backward()
         optimiser.step()
 
-    begin = time.perf_counter()
-    best(step, 0, 0, torch.cuda.synchronize if device == "cuda" else lambda: None)
-    first = time.perf_counter() - begin
-    if decoder.computation != way:
-        raise SystemExit(f"asked for {way!r}, but {decoder.computation!r} ran: see the warning above")
-    return batch * crop / timed(device)(step, seconds), first
+    return decoder, step
+
+
+@contextmanager
+def training_threads(pieces: int, others: float = 0.0) -> Iterator[None]:
+    """Use the threads that a training would use in the block, where so many cores are busy."""
+    count = torch.get_num_threads()
+    torch.set_num_threads(fitting(count, others, pieces))
+    try:
+        with workers(count):
+            yield
+    finally:
+        torch.set_num_threads(count)
+
+
+def ours(
+    layers: int, channels: int, skip: int, batch: int, device: str, seconds: float, *, autocast: bool, way: str
+) -> tuple[float, float]:
+    """Return the samples per second of our decoder, and the seconds of its first step."""
+    decoder, step = decoder_step(layers, channels, skip, batch, device, autocast=autocast, way=way)
+    with training_threads(decoder.pieces(batch, CROP[device]) if way == FUSED and device == "cpu" else 1):
+        begin = time.perf_counter()
+        best(step, 0, 0, torch.cuda.synchronize if device == "cuda" else lambda: None)
+        first = time.perf_counter() - begin
+        if decoder.computation != way:
+            raise SystemExit(f"asked for {way!r}, but {decoder.computation!r} ran: see the warning above")
+        return batch * CROP[device] / timed(device)(step, seconds), first
 
 
 def peers(package: Any, layers: int, channels: int, skip: int, batch: int, seconds: float, *, autocast: bool) -> float:

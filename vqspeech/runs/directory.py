@@ -51,6 +51,11 @@ class RunDirectory:
         return self.path / "metrics.jsonl"
 
     @property
+    def threads(self) -> Path:
+        """JSON file of the number of threads that a training on a CPU uses; see `vqspeech.training.threads`."""
+        return self.path / "threads.json"
+
+    @property
     def tensorboard(self) -> Path:
         """Directory of event files."""
         return self.path / "tensorboard"
@@ -104,8 +109,9 @@ class RunDirectory:
     def contents(self) -> tuple[Path, ...]:
         """Files and folders that vqspeech makes here; starting over deletes its files there and nothing else."""
         return (
-            self.config, self.store, self.checkpoints, self.metrics, self.tensorboard, self.decoders, self.codes,
-            self.stages, self.listening, self.judged, self.pictures, self.analyses, self.report, self.results,
+            self.config, self.store, self.checkpoints, self.metrics, self.threads, self.tensorboard, self.decoders,
+            self.codes, self.stages, self.listening, self.judged, self.pictures, self.analyses, self.report,
+            self.results,
         )  # fmt: skip
 
     def below(self, name: str) -> RunDirectory:

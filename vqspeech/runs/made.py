@@ -13,7 +13,7 @@ from vqspeech.temporary import clear_left
 _MADE = re.compile(
     r"(?:.+/)?(?:"
     # Runs, checkpoints and published models.
-    r"(?:config|results|experiment|checksums|best|voices)\.json|metrics\.jsonl|\.lock|codes\.parquet"
+    r"(?:config|results|experiment|checksums|best|voices|threads)\.json|metrics\.jsonl|\.lock|codes\.parquet"
     r"|model\.safetensors|train_state\.pt|published/README\.md|events\.out\.tfevents\.[^/]+|stages/.+\.json"
     # Prepared data, of plugins as well.
     r"|store/(?:.+/)?(?:[^/]+\.(?:json|jsonl|arrow|bin|i16|npy|npz|parquet|pt|safetensors)|lock)"

@@ -106,6 +106,15 @@ def in_bits(terms: Mapping[str, float]) -> dict[str, float]:
     return {logged_name(name): value / bit if name.endswith("nll") else value for name, value in terms.items()}
 
 
+def noted(criterion: str, figures: Mapping[str, float], rate: float) -> str:
+    """Format the criterion, the codes in use and the samples per second for the progress line."""
+    name = logged_name(criterion)
+    unit = " bit" if name != criterion else ""
+    parts = [f"{criterion} {figures[name]:.3f}{unit}"] if name in figures else []
+    parts += [f"codes {figures['codes_used']:.0f}"] if "codes_used" in figures else []
+    return "  ".join([*parts, f"{rate / 1e3:.0f}k samples/s"])
+
+
 class Stopwatch:
     """Measures seconds, excluding pauses."""
 

@@ -12,10 +12,12 @@ import torch
 from vqspeech.config import RunConfig
 from vqspeech.modality import checked as checked
 from vqspeech.modality import modality as modality
-from vqspeech.runs import locked
+from vqspeech.runs import RunDirectory, locked
 from vqspeech.runs import open_run as open_run
 from vqspeech.runs import prepare as prepare
+from vqspeech.training.load import Load
 from vqspeech.training.processes import Processes, alone
+from vqspeech.training.threads import decoder_pieces, fitted_threads
 from vqspeech.training.trainer import Trainer, TrainResult
 
 
@@ -47,9 +49,13 @@ def train(config: RunConfig, run: Path, store: Any, processes: Processes | None 
     ------
     RunInUseError : when another job trains in this directory
     """
-    processes = processes or alone(config.train)
+    processes, load = processes or alone(config.train), Load()
     with locked_once(run, processes):
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
             task = modality(config).task(config, store)
-        return Trainer(config, run, task, processes).fit()
+        with ExitStack() as stack:
+            if processes.count == 1 and processes.fabric.device.type == "cpu":
+                pieces = decoder_pieces(config.train, task.model)
+                stack.enter_context(fitted_threads(RunDirectory(run).threads, load, pieces))
+            return Trainer(config, run, task, processes).fit()

@@ -18,11 +18,13 @@ from vqspeech.modality import Task
 from vqspeech.progress import Progress
 from vqspeech.runs import RunDirectory
 from vqspeech.training.draws import step_generator
+from vqspeech.training.load import Load
 from vqspeech.training.means import StepMeans
-from vqspeech.training.metrics import MetricsLog, Stopwatch, in_bits, logged_name
+from vqspeech.training.metrics import MetricsLog, Stopwatch, in_bits, noted
 from vqspeech.training.processes import Processes
 from vqspeech.training.stepper import Pass, Stepper
 from vqspeech.training.stopping import DUPLICATE_SIGNAL_S, TrainingError, deferred_signals, described, interrupted
+from vqspeech.training.threads import busy_note, decoder_pieces
 from vqspeech.training.train_state import require_state
 from vqspeech.training.usage import CodebookUsage
 from vqspeech.training.weights import WeightAverage
@@ -83,7 +85,7 @@ class Trainer(Stepper):
         self.validated = -1, math.inf
         self._best = Best(self.criterion)
         self._usage, self._means = CodebookUsage(task.codebook_sizes), StepMeans()
-        self._elapsed = 0.0
+        self._elapsed, self._machine = 0.0, Load()
 
     def fit(self) -> TrainResult:
         """Train to ``config.train.steps`` from the newest usable checkpoint, or from the start.
@@ -239,7 +241,7 @@ class Trainer(Stepper):
                 rate = (self.steps - before) * self.task.samples_per_step / watch.seconds
                 log.write(self._row("train", log) | figures | {"samples_per_second": rate})
                 if progress is not None:
-                    progress.update(self.steps, f"{self._note(figures)}  {rate / 1e3:.0f}k samples/s")
+                    progress.update(self.steps, noted(self.criterion, figures, rate) + self._busy_note())
                 watch, before = Stopwatch(), self.steps
             with watch.paused():
                 if last or self.steps % train.validate_every == 0:
@@ -277,12 +279,10 @@ class Trainer(Stepper):
     def _row(self, split: str, log: MetricsLog) -> dict[str, Any]:
         return {"step": self.steps, "split": split, "seconds": round(log.seconds_before + self._elapsed, 3)}
 
-    def _note(self, figures: dict[str, float]) -> str:
-        """Format criterion and codes in use for the progress line."""
-        name = logged_name(self.criterion)
-        note = f"{self.criterion} {figures[name]:.3f}" if name in figures else ""
-        unit = " bit" if name != self.criterion else ""
-        return f"{note}{unit}  codes {figures['codes_used']:.0f}" if "codes_used" in figures else f"{note}{unit}"
+    def _busy_note(self) -> str:
+        if self.processes.count > 1 or self.fabric.device.type != "cpu":
+            return ""
+        return busy_note(self._machine, torch.get_num_threads(), decoder_pieces(self.train, self.model))
 
     def _require_criterion(self, terms: dict[str, Tensor]) -> None:
         if self.criterion not in terms:

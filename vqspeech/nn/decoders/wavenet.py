@@ -15,8 +15,9 @@ from vqspeech.nn.decoders.compiled import Compiled
 from vqspeech.nn.decoders.conditioner import Conditioner
 from vqspeech.nn.decoders.mulaw import LEVELS, ZERO_LEVEL, mu_law_encode
 from vqspeech.nn.decoders.protocol import MAIN, Decoder
-from vqspeech.nn.decoders.wavenet_cpu import Affine, fused_nll
+from vqspeech.nn.decoders.wavenet_cpu import Affine, Weights, fused_nll
 from vqspeech.nn.perturb import noisy
+from vqspeech.nn.pieces import number_of_pieces
 
 PLAIN, FUSED, COMPILED = "plain", "fused cpu", "plain compiled"
 """Ways to compute the loss of a `WaveNet`; see there."""
@@ -70,7 +71,7 @@ class WaveNet(Decoder):
 
     - ``"plain compiled"``: these layers and the cross-entropy under `torch.compile`, when gradients are computed and
       `compilation` includes the device;
-    - ``"fused cpu"``: hand-written passes for CPUs in float32 and bfloat16, see `vqspeech.nn.decoders.wavenet_cpu`;
+    - ``"fused cpu"``: hand-written passes in float32 and bfloat16, see `vqspeech.nn.decoders.wavenet_cpu`;
     - ``"plain"``: these layers, in every other case.
 
     Parameters
@@ -144,6 +145,10 @@ class WaveNet(Decoder):
     def speaker_embedding(self) -> nn.Embedding | None:
         """The table of speakers (speakers, condition_channels); None without speakers."""
         return self.conditioner.speaker
+
+    def pieces(self, batch: int, samples: int) -> int:
+        """Return the number of pieces that ``"fused cpu"`` computes a batch of windows of `samples` in."""
+        return number_of_pieces(batch, samples, self.residual_channels)
 
     def hidden_matrices(self) -> list[nn.Parameter]:
         """Return the weights of gates, residual and skip paths; gates have the output last."""
@@ -248,18 +253,10 @@ class WaveNet(Decoder):
         return nll[positions < batch.lengths[:, None]]
 
     def _fused_nll(self, past: Tensor, conditions: Tensor, levels: Tensor) -> Tensor:
-        residual = [layer for layer in self.residual if isinstance(layer, nn.Linear)]
-        return fused_nll(
-            past,
-            conditions,
-            levels,
-            dtype=self._dtype(past),
-            dilations=self.dilations,
-            embedding=self.embedding.weight,
-            gates=list(self.gates),
-            residual=[Affine(layer.weight, layer.bias) for layer in residual],
-            head=[Affine(layer.weight, layer.bias) for layer in (self.skip, self.hidden, self.logits)],
-        )
+        layers = (*self.residual, self.skip, self.hidden, self.logits)
+        linear = [Affine(layer.weight, layer.bias) for layer in layers if isinstance(layer, nn.Linear)]
+        weights = Weights(self.embedding.weight, list(self.gates), linear)
+        return fused_nll(past, conditions, levels, weights, self.dilations, self._dtype(past))
 
     def _inputs(self, past: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
         """Return the input of the first layer, (batch, time, width), and the conditions."""

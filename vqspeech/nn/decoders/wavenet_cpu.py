@@ -21,17 +21,19 @@ class Affine(NamedTuple):
     bias: Tensor
 
 
+class Weights(NamedTuple):
+    """The parameters of a WaveNet: embedding (levels, width), gates as for `gated_stack`, and linear layers.
+
+    These are the residual layers of all gated layers but the last, then skip path, hidden layer and logits.
+    """
+
+    embedding: Tensor
+    gates: Sequence[Tensor]
+    linear: Sequence[Affine]
+
+
 def fused_nll(
-    past: Tensor,
-    conditions: Tensor,
-    levels: Tensor,
-    *,
-    dtype: torch.dtype,
-    dilations: Sequence[int],
-    embedding: Tensor,
-    gates: Sequence[Tensor],
-    residual: Sequence[Affine],
-    head: Sequence[Affine],
+    past: Tensor, conditions: Tensor, levels: Tensor, weights: Weights, dilations: Sequence[int], dtype: torch.dtype
 ) -> Tensor:
     """Compute the negative log-likelihood of each sample, in nats.
 
@@ -39,18 +41,17 @@ def fused_nll(
     ----------
     past, levels : (batch, time) int64 levels before each sample, and its own
     conditions : (batch, frames, layers, 2 * width)
+    weights : parameters, in any dtype
+    dilations : of the gated layers, in samples
     dtype : float32 or bfloat16, to compute in
-    dilations, gates, residual : as for `vqspeech.nn.decoders.gated.gated_stack`
-    embedding : (levels, width)
-    head : layers of the skip path, of the hidden layer and of the logits
 
     Returns
     -------
     (batch, time) float32, differentiable once; the same bits for any number of `vqspeech.kernels.workers`
     """
     # Once for all pieces: small operations in several threads wait for Python's lock.
-    stack = halved_weights(gates, residual, dtype)
-    skip, hidden, logits = (Affine(layer.weight.to(dtype), layer.bias.to(dtype)) for layer in head)
+    *residual, skip, hidden, logits = (Affine(layer.weight.to(dtype), layer.bias.to(dtype)) for layer in weights.linear)
+    stack = halved_weights(weights.gates, residual, dtype)
 
     def nll(past: Tensor, conditions: Tensor, levels: Tensor, embedding: Tensor, *weights: Tensor) -> Tensor:
         *stack, skip, skip_bias, hidden, hidden_bias, logits, logits_bias = weights
@@ -59,6 +60,6 @@ def fused_nll(
         z = F.relu(F.linear(z, hidden, hidden_bias))
         return softmax_nll(z.flatten(0, 1), logits, logits_bias, levels.flatten()).view(levels.shape)
 
-    weights = [embedding, *stack, 0.5 * skip.weight, skip.bias, *hidden, *logits]
-    pieces = number_of_pieces(past.shape[0], past.shape[1], embedding.shape[1])
-    return piecewise(nll, [past, halved(conditions.to(dtype)), levels], weights, pieces)
+    whole = [weights.embedding, *stack, 0.5 * skip.weight, skip.bias, *hidden, *logits]
+    pieces = number_of_pieces(past.shape[0], past.shape[1], weights.embedding.shape[1])
+    return piecewise(nll, [past, halved(conditions.to(dtype)), levels], whole, pieces)
