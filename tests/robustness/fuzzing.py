@@ -13,7 +13,7 @@ import signal
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,12 +43,14 @@ class Target:
     case : called with that, a generator and an empty folder; writes a mutated input there and reads it. Raises
         `VQSpeechError` for an input that is refused, `AssertionError` for one that is accepted and wrong
     cases : number of cases in the test suite
+    limit_s : a case that takes longer hangs
     """
 
     name: str
     base: Callable[[Path], Any]
     case: Callable[[Any, Random, Path], None]
     cases: int = 100
+    limit_s: float = LIMIT_S
 
 
 @dataclass
@@ -76,7 +78,7 @@ def targets() -> list[Target]:
     return [target for module in modules for target in module.TARGETS]
 
 
-def run(target: Target, folder: Path, seeds: Iterator[int] | range, until: float = float("inf")) -> Tally:
+def run(target: Target, folder: Path, seeds: Iterable[int], until: float = float("inf")) -> Tally:
     """Run cases of a target below a folder; `until` is a time of `time.monotonic`."""
     tally = Tally()
     (folder / "base").mkdir(parents=True)
@@ -100,7 +102,7 @@ def run(target: Target, folder: Path, seeds: Iterator[int] | range, until: float
 
 def _fault(target: Target, base: Any, seed: int, here: Path, tally: Tally) -> str:
     try:
-        with _limited():
+        with _limited(target.limit_s):
             target.case(base, Random(f"{target.name} {seed}"), here)
         tally.accepted += 1
     except VQSpeechError as error:
@@ -109,7 +111,7 @@ def _fault(target: Target, base: Any, seed: int, here: Path, tally: Tally) -> st
     except AssertionError as error:
         return f"accepted and wrong: {error}"
     except Hang:
-        return f"longer than {LIMIT_S:g} s"
+        return f"longer than {target.limit_s:g} s"
     except Exception as error:
         own = [frame for frame in traceback.extract_tb(error.__traceback__) if "vqspeech" in frame.filename]
         place = f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else "nowhere"
@@ -118,12 +120,12 @@ def _fault(target: Target, base: Any, seed: int, here: Path, tally: Tally) -> st
 
 
 @contextmanager
-def _limited() -> Iterator[None]:
+def _limited(seconds: float) -> Iterator[None]:
     def stop(number: int, frame: Any) -> None:
         raise Hang
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, LIMIT_S)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:

@@ -1,10 +1,11 @@
-"""Faults of a disk at every file operation in turn."""
+"""Faults of a disk, and kills, at every file operation in turn."""
 
 from __future__ import annotations
 
 import builtins
 import io
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,23 +15,27 @@ OPERATIONS = ("open", "replace", "rename", "mkdir", "fsync")
 
 
 class Faults:
-    """Counts the file operations that write below a folder; the one of number `at` raises OSError.
+    """Counts the file operations that write below a folder; the one of number `at` does not happen.
 
     Parameters
     ----------
     root : the folder
     at : number of the operation, from 0
-    error : errno
+    error : errno of the OSError that it raises; None kills this process instead
     """
 
-    def __init__(self, root: Path, at: int, error: int) -> None:
+    def __init__(self, root: Path, at: int, error: int | None) -> None:
         self.root, self.at, self.error, self.count = str(root), at, error, 0
 
     def check(self, path: object) -> None:
         if isinstance(path, int) or not os.fsdecode(path).startswith(self.root):
             return
         self.count += 1
-        if self.count - 1 == self.at:
+        if self.count - 1 != self.at:
+            return
+        if self.error is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        else:
             raise OSError(self.error, os.strerror(self.error), os.fsdecode(path))
 
     @property
@@ -39,7 +44,7 @@ class Faults:
 
 
 @contextmanager
-def faults(root: Path, at: int, error: int) -> Iterator[Faults]:
+def faults(root: Path, at: int, error: int | None) -> Iterator[Faults]:
     """Let one operation fail within the block; see `Faults`."""
     found = Faults(root, at, error)
     saved = {name: getattr(os, name) for name in OPERATIONS}
