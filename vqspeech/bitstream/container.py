@@ -8,7 +8,8 @@
     rates           sample rate in Hz, samples per code, number of codebooks, codes of each
     coder           0 adaptive counts; 1 a prior: name, 16 bytes of its hash
     F0              0 without, 1 after the codes of a recording, 1 + N for N of its codes after those of each frame
-    recordings      how many; of each: name, condition of the prior, samples, frames of codes
+    recordings      how many; bytes of their table, bytes of it deflated or 0 (RFC 1951), then the shorter of the two;
+                    of each: name, condition of the prior, samples, frames of codes beyond those that samples need
     blocks          of each: bytes, CRC-32 of its symbols (4 bytes), the coder's bytes
     checksum        8 bytes, of the SHA-256 of everything before
 
@@ -20,23 +21,26 @@ gap.
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from vqspeech.bitstream.fields import Reader, put_number, put_text
 from vqspeech.bitstream.range_coder import MOST_SYMBOLS, Block, blocks_of
 from vqspeech.codec.pitch_codes import pitch_count
 from vqspeech.codes import MOST_CODEBOOKS
 from vqspeech.errors import InputError
-from vqspeech.untrusted import MOST, printable
+from vqspeech.untrusted import printable
 
 MAGIC = b"vqs\x1a"
 VERSION = 1
 
 HASH_BYTES = 16
 _CHECK_BYTES, _CRC_BYTES = 8, 4
-_LONGEST_TEXT = 1024
 _MOST_SAMPLES = 2**62
 _MOST_PITCH = 64
+_WINDOW, _MOST_DEFLATED = -15, 64
+"""Deflated without a header, to no less than a 64th."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,19 +128,15 @@ def to_bytes(header: Header, blocks: Sequence[Block]) -> bytes:
     out.append(VERSION)
     _put_named(out, header.model)
     for number in (header.sample_rate, header.hop_samples, len(header.codebook_sizes), *header.codebook_sizes):
-        _put(out, number)
-    _put(out, int(header.prior is not None))
+        put_number(out, number)
+    put_number(out, int(header.prior is not None))
     if header.prior is not None:
         _put_named(out, header.prior)
-    _put(out, int(header.pitch) + header.pitch_per_frame)
-    _put(out, len(header.recordings))
-    for one in header.recordings:
-        _put_text(out, one.name)
-        _put_text(out, one.condition)
-        _put(out, one.samples)
-        _put(out, one.frames)
+    put_number(out, int(header.pitch) + header.pitch_per_frame)
+    put_number(out, len(header.recordings))
+    _put_recordings(out, header)
     for block in blocks:
-        _put(out, len(block.payload))
+        put_number(out, len(block.payload))
         out += block.checksum.to_bytes(_CRC_BYTES, "big")
         out += block.payload
     return bytes(out) + _checksum(bytes(out))
@@ -165,7 +165,7 @@ def from_bytes(content: bytes) -> tuple[Header, list[Block]]:
     body, checksum = content[:-_CHECK_BYTES], content[-_CHECK_BYTES:]
     if len(body) <= len(MAGIC) or _checksum(body) != checksum:
         raise InputError("it is cut short or altered: its checksum differs from the one written with it; copy it again")
-    reader = _Reader(body)
+    reader = Reader(body)
     reader.take(len(MAGIC) + 1)
     header = _header(reader)
     blocks = []
@@ -178,25 +178,15 @@ def from_bytes(content: bytes) -> tuple[Header, list[Block]]:
     return header, blocks
 
 
-def _header(reader: _Reader) -> Header:
-    model = reader.named("the model")
+def _header(reader: Reader) -> Header:
+    model = _named(reader, "the model")
     sample_rate = reader.number("the sample rate", 1)
     hop_samples = reader.number("the samples per code", 1)
     books = reader.number("the number of codebooks", 1, MOST_CODEBOOKS)
     sizes = tuple(reader.number("the size of a codebook", 1, MOST_SYMBOLS) for _ in range(books))
-    prior = reader.named("the prior") if reader.number("the coder", 0, 1) else None
+    prior = _named(reader, "the prior") if reader.number("the coder", 0, 1) else None
     pitch = reader.number("the number of codes of F0", 0, 1 + _MOST_PITCH)
-    recordings = []
-    for _ in range(reader.number("the number of recordings")):
-        one = Recording(
-            name=reader.text("the name of a recording"),
-            condition=reader.text("the condition of a recording"),
-            samples=reader.number("the samples of a recording", 0, _MOST_SAMPLES),
-            frames=reader.number("the frames of a recording"),
-        )
-        if one.samples > one.frames * hop_samples:
-            raise InputError(f"it is damaged: {one.samples} samples in {one.frames} codes of {hop_samples} samples")
-        recordings.append(one)
+    recordings = _recordings(reader, hop_samples)
     return Header(
         model=model,
         sample_rate=sample_rate,
@@ -205,69 +195,54 @@ def _header(reader: _Reader) -> Header:
         prior=prior,
         pitch=pitch > 0,
         pitch_per_frame=max(0, pitch - 1),
-        recordings=tuple(recordings),
+        recordings=recordings,
     )
 
 
-class _Reader:
-    """Reads fields of bytes that may come from a stranger; errors name the field."""
+def _put_recordings(out: bytearray, header: Header) -> None:
+    table = bytearray()
+    for one in header.recordings:
+        put_text(table, one.name)
+        put_text(table, one.condition)
+        put_number(table, one.samples)
+        put_number(table, one.frames - -(-one.samples // header.hop_samples))
+    packer = zlib.compressobj(9, zlib.DEFLATED, _WINDOW)
+    deflated = packer.compress(bytes(table)) + packer.flush()
+    worth = len(table) // _MOST_DEFLATED <= len(deflated) < len(table)
+    put_number(out, len(table))
+    put_number(out, len(deflated) if worth else 0)
+    out += deflated if worth else table
 
-    def __init__(self, content: bytes) -> None:
-        self._content, self._at = content, 0
 
-    @property
-    def left(self) -> int:
-        return len(self._content) - self._at
-
-    def take(self, count: int) -> bytes:
-        if count > self.left:
-            raise InputError(f"it is damaged: {count} bytes are missing after byte {self._at}")
-        self._at += count
-        return self._content[self._at - count : self._at]
-
-    def number(self, name: str, least: int = 0, most: int = MOST) -> int:
-        value = shift = 0
-        while True:
-            (byte,) = self.take(1)
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if value > most or shift > 63 + 7:
-                raise InputError(f"it is damaged: {name} is more than {most}")
-            if not byte & 0x80:
-                break
-        if value < least:
-            raise InputError(f"it is damaged: {name} is {value}, less than {least}")
-        return value
-
-    def text(self, name: str) -> str:
+def _recordings(reader: Reader, hop_samples: int) -> tuple[Recording, ...]:
+    count = reader.number("the number of recordings")
+    size, deflated = reader.number("the size of the table"), reader.number("the deflated size of the table")
+    content = reader.take(deflated or size)
+    if deflated:
+        if size // _MOST_DEFLATED > deflated:
+            raise InputError(f"it is damaged: {deflated} bytes stand for a table of {size}")
         try:
-            return self.take(self.number(f"the length of {name}", 0, _LONGEST_TEXT)).decode()
-        except UnicodeDecodeError:
-            raise InputError(f"it is damaged: {name} is not UTF-8") from None
-
-    def named(self, name: str) -> Named:
-        return Named(name=self.text(f"the name of {name}"), digest=self.take(HASH_BYTES))
-
-
-def _put(out: bytearray, number: int) -> None:
-    """Append a number that is not negative, as LEB128."""
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-
-
-def _put_text(out: bytearray, text: str) -> None:
-    content = text.encode()
-    if len(content) > _LONGEST_TEXT:
-        raise InputError(f"the name {text[:40]!r}... is longer than {_LONGEST_TEXT} bytes; give a shorter one")
-    _put(out, len(content))
-    out += content
+            content = zlib.decompressobj(_WINDOW).decompress(content, size + 1)
+        except zlib.error as error:
+            raise InputError(f"it is damaged: its table of recordings cannot be inflated ({error})") from None
+    table, found = Reader(content), []
+    for _ in range(count):
+        name, condition = table.text("the name of a recording"), table.text("the condition of a recording")
+        samples = table.number("the samples of a recording", 0, _MOST_SAMPLES)
+        frames = -(-samples // hop_samples) + table.number("the frames of a recording")
+        found.append(Recording(name=name, samples=samples, frames=frames, condition=condition))
+    if table.left or len(content) != size:
+        raise InputError(f"it is damaged: its table of {count} recordings is not as long as it says")
+    return tuple(found)
 
 
 def _put_named(out: bytearray, named: Named) -> None:
-    _put_text(out, named.name)
+    put_text(out, named.name)
     out += named.digest
+
+
+def _named(reader: Reader, name: str) -> Named:
+    return Named(name=reader.text(f"the name of {name}"), digest=reader.take(HASH_BYTES))
 
 
 def _checksum(body: bytes) -> bytes:
