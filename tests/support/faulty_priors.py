@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from sound_prior import Sound
+from sound_prior import OneByOne, Sound
 from torch import nn
 
 
@@ -134,6 +134,29 @@ class GlobalDraws(Sound):
     def sample(self, count, **options):
         torch.rand(1)
         return super().sample(count, **options)
+
+
+class ForgetsTheFrame(Sound):
+    """Its predictor takes the codebooks of a frame as independent."""
+
+    def predictor(self, rows, condition=None):
+        class Forgets(OneByOne):
+            def row_logits(self, codes, row, book):
+                codes = torch.cat([codes[:, :, :-1], torch.zeros_like(codes[:, :, -1:])], 2)
+                return super().row_logits(codes, row, book)
+
+        return Forgets(self, rows, condition)
+
+
+class SharesRows(Sound):
+    """What its predictor gives for a row depends, in the last bits, on the number of rows."""
+
+    def predictor(self, rows, condition=None):
+        class Rounds(OneByOne):
+            def row_logits(self, codes, row, book):
+                return super().row_logits(codes, row, book) * (1 + 1e-6 * self.rows)
+
+        return Rounds(self, rows, condition)
 
 
 class SamplesLateCodes(Sound):

@@ -11,6 +11,29 @@ from vqspeech.nn.priors.protocol import Prior
 from vqspeech.nn.share import uniforms
 
 
+class OneByOne:
+    """The whole network for every code and row: slow, and plain."""
+
+    def __init__(self, prior, rows, condition):
+        self.prior, self.rows, self.condition = prior, rows, condition
+        self.codebook_sizes, self.pushed = prior.sizes, []
+
+    def logits(self):
+        books = len(self.codebook_sizes)
+        given = torch.stack([*self.pushed, *[torch.zeros(self.rows, dtype=torch.int64)] * books], 1)
+        frame, book = divmod(len(self.pushed), books)
+        codes = given[:, : (frame + 1) * books].unflatten(1, (-1, books)).mT
+        return torch.cat([self.row_logits(codes, row, book) for row in range(self.rows)])
+
+    def row_logits(self, codes, row, book):
+        condition = None if self.condition is None else self.condition[row : row + 1]
+        hidden = self.prior.hidden(codes[row : row + 1], condition)
+        return self.prior.logits(hidden[:, -1:], codes[row : row + 1, :, -1:], book)[:, 0]
+
+    def push(self, codes):
+        self.pushed.append(codes)
+
+
 class Sound(Prior):
     """A GRU over the frames before, then one codebook after the other; the faulty ones differ from it in one point."""
 
@@ -99,6 +122,9 @@ class Sound(Prior):
             for row in range(count)
         ]
         return torch.stack(rows) if rows else torch.zeros(0, frames, len(self.sizes))
+
+    def predictor(self, rows, condition=None):
+        return OneByOne(self, rows, condition)
 
     def divisor(self, temperature):
         return max(temperature, 1e-6)

@@ -44,6 +44,10 @@ FAULTS = {
         (faulty.SamplesLateCodes, "total variation"),
         (faulty.IgnoresTemperature, "no likelier than at 1"),
     ],
+    "one_by_one": [
+        (faulty.ForgetsTheFrame, "one by one"),
+        (faulty.SharesRows, "depend on the other rows"),
+    ],
     "evaluation_changes_nothing": [
         (faulty.FollowsScale, "evaluation changes scale"),
         (faulty.CountsCalls, "another the second time"),
@@ -59,12 +63,16 @@ ALSO = {
     faulty.AnotherCriterion: {"learns", "conditions_matter"},
     faulty.HigherIsBetter: {"conditions_matter"},
     faulty.ShortCodes: {"follow_the_likelihood"},
-    faulty.OneTooMany: {"follow_the_likelihood"},
-    faulty.BitsPerFrame: {"follow_the_likelihood"},
-    faulty.IgnoresTemperature: {"items"},
-    faulty.SamplesLateCodes: {"items"},
-    faulty.SeesItself: {"follow_the_likelihood"},
+    faulty.OneTooMany: {"follow_the_likelihood", "one_by_one"},
+    faulty.BitsPerFrame: {"follow_the_likelihood", "one_by_one"},
+    faulty.DividesByZero: {"one_by_one"},
+    faulty.FollowsScale: {"one_by_one"},
+    faulty.CountsCalls: {"one_by_one"},
+    faulty.IgnoresTemperature: {"items", "one_by_one"},
+    faulty.SamplesLateCodes: {"items", "one_by_one"},
+    faulty.SeesItself: {"follow_the_likelihood", "one_by_one"},
     faulty.LooksBeyond: {"shares"},
+    faulty.ForgetsScale: {"one_by_one"},
 }
 """Further checks that a fault fails by its nature."""
 

@@ -2,6 +2,7 @@
 
 from random import Random
 
+import numpy as np
 import pytest
 import torch
 
@@ -97,8 +98,9 @@ def test_predictions_are_the_likelihood_of_training(make, seed):
 
 
 @pytest.mark.parametrize("make", MAKERS)
-def test_a_row_has_the_same_bits_in_any_batch_and_with_any_threads(make):
-    prior = made(make, 3)
+@pytest.mark.parametrize("seed", range(8))
+def test_a_row_has_the_same_bits_in_any_batch_and_with_any_threads(make, seed):
+    prior = made(make, seed)
     codes = torch.stack([torch.randint(size, (5, 20)) for size in prior.codebook_sizes], 1)
     condition = conditions(prior, 5)
 
@@ -129,6 +131,24 @@ def test_drawing_goes_on_after_a_prompt_as_after_its_own_codes(make):
     list(drawn_frames(again, 1, 12))
     (same,) = drawn_frames(again, 9, 1, items=[4, 5])
     assert torch.equal(after, same)
+
+
+def kept_bytes(predictor):
+    parts = [part for part in vars(predictor).values() if isinstance(part, tuple | list)]
+    arrays = [each for part in [*parts, vars(predictor).values()] for each in part if isinstance(each, np.ndarray)]
+    return sum(array.nbytes for array in arrays)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_memory_does_not_grow_with_the_codes(make):
+    prior = made(make, 2)
+    predictor = prior.predictor(2, conditions(prior, 2))
+    for _ in drawn_frames(predictor, 0, 2):
+        pass
+    before = kept_bytes(predictor)
+    for _ in drawn_frames(predictor, 0, 300):
+        pass
+    assert kept_bytes(predictor) == before > 1000
 
 
 def test_the_nucleus_is_the_fewest_codes_with_the_share():

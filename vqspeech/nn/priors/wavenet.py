@@ -127,7 +127,7 @@ class WaveNetPredictor(FramePredictor):
             begins=ends - (taps - 1) * dilations,
         )
         self._past = DilatedPast(
-            shift=floats(prior.shifts(rows, condition).transpose(0, 1)),
+            shift=_shifts(prior, rows, condition),
             clock=np.zeros(1, np.int64),
             rings=np.zeros((int(ends[-1]), rows, width), np.float32),
             taps=np.zeros((rows, taps * width), np.float32),
@@ -140,6 +140,19 @@ class WaveNetPredictor(FramePredictor):
         from vqspeech.kernels.steps import advance_dilated
 
         advance_dilated(self._net, self._past, inputs, features)
+
+
+def _shifts(prior: WaveNetPrior, rows: int, condition: Tensor | None) -> np.ndarray:
+    """Compute `WaveNetPrior.shifts`, (layers, rows, 2 * width), each row with the same bits whatever the others are."""
+    from vqspeech.kernels.steps import add_product
+
+    shape = prior.shift.shape
+    shift = np.tile(floats(prior.shift).reshape(-1), (rows, 1))
+    if prior.speakers is not None and prior.by_speaker is not None:
+        assert condition is not None
+        embedded = floats(prior.speakers(condition.to(prior.shift.device)))
+        add_product(embedded, floats(prior.by_speaker.weight.T), shift)
+    return np.ascontiguousarray(shift.reshape(rows, *shape).transpose(1, 0, 2))
 
 
 def _stacked(arrays: list[np.ndarray], *shape: int) -> np.ndarray:

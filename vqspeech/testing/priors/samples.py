@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from vqspeech.nn.priors.predictor import drawn_frames
 from vqspeech.testing.modules import global_randomness_untouched, unchanged
 from vqspeech.testing.priors.losses import _likelihoods, _tiny
 from vqspeech.testing.priors.subject import PriorSubject
@@ -87,4 +88,43 @@ def follow_the_likelihood(subject: PriorSubject) -> None:
     assert gain > 0, "at temperature 0.5 items are no likelier than at 1"
 
 
-CHECKS = (sample_shapes, items, sampling_changes_nothing, follow_the_likelihood)
+@torch.no_grad()
+def one_by_one(subject: PriorSubject) -> None:
+    """A `predictor` agrees with the loss and with `sample`; a row has the same bits whatever the others are.
+
+    A prior may have none.
+    """
+    prior, rows = subject.started().eval(), 3
+    batch = subject.batch(rows)._replace(lengths=None)
+    if subject.space.above is not None or prior.predictor(rows, batch.condition) is None:
+        pytest.skip("has no predictor")
+    codes = batch.codes.flatten(2)
+
+    def predicted(chosen: list[int]) -> list[torch.Tensor]:
+        predictor = prior.predictor(len(chosen), None if batch.condition is None else batch.condition[chosen])
+        assert predictor is not None
+        every = []
+        for own in codes[chosen].transpose(1, 2).flatten(1).unbind(1):
+            every.append(predictor.logits())
+            assert every[-1].dtype == torch.float32, f"logits are {every[-1].dtype}, not float32"
+            predictor.push(own)
+        return every
+
+    whole = predicted([0, 1, 2])
+    if "nll" in (terms := prior.loss(batch).terms):
+        own = codes.transpose(1, 2).flatten(1).unbind(1)
+        given = torch.stack([torch.nn.functional.cross_entropy(*each) for each in zip(whole, own, strict=True)]).mean()
+        assert abs(given - terms["nll"]) < 1e-3 * (1 + terms["nll"]), (
+            f"codes cost {given:.5g} nats one by one, and {terms['nll']:.5g} in the loss"
+        )
+    for chosen in ([1], [2, 0]):
+        same = all(torch.equal(one, every[chosen]) for one, every in zip(predicted(chosen), whole, strict=True))
+        assert same, "the numbers of a row depend on the other rows"
+    predictor = prior.predictor(rows, batch.condition)
+    assert predictor is not None
+    drawn = torch.stack(list(drawn_frames(predictor, 0, codes.shape[2], temperature=0.0)), 2)
+    likeliest = subject.draw(prior, rows, temperature=0.0).flatten(2)
+    assert torch.equal(drawn, likeliest), "at temperature 0 codes one by one are others than those of `sample`"
+
+
+CHECKS = (sample_shapes, items, sampling_changes_nothing, follow_the_likelihood, one_by_one)
