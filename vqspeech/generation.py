@@ -10,12 +10,31 @@ import numpy as np
 import torch
 
 from vqspeech.codec.pitch_codes import beside_codes, from_codebooks
+from vqspeech.codec.speech import SpeechCodec
 from vqspeech.codes import CodeLevel, CodeTable, UtteranceCodes, join_levels
 from vqspeech.errors import CheckpointError, InputError, unknown_name
 from vqspeech.nn.priors.draws import checked_top_p
 from vqspeech.nn.priors.predictor import BLOCK_FRAMES, drawn_frames, feed
 from vqspeech.nn.quantize.fingerprint import codebook_hash
 from vqspeech.training.codes import LoadedPrior
+
+
+def fitted(loaded: Any, priors: Sequence[LoadedPrior]) -> Any:
+    """Return a model with the codebooks that priors are of: if these are fewer, a speech codec with its first ones.
+
+    Parameters
+    ----------
+    loaded : a loaded model of any modality
+    priors : priors of its codes
+
+    Raises
+    ------
+    InputError : when the first codebooks of the model mean nothing alone
+    """
+    count = len(priors[0].code_sizes) if priors else 0
+    if isinstance(loaded, SpeechCodec) and 0 < count < len(loaded.codebook_sizes):
+        return loaded.with_codebooks(count)
+    return loaded
 
 
 def require_priors(loaded: Any, priors: Sequence[LoadedPrior]) -> list[LoadedPrior]:

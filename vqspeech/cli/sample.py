@@ -48,7 +48,7 @@ def sample(
     from vqspeech.codec.to_files import decode_to_files
     from vqspeech.encoding.places import require_table
     from vqspeech.errors import InputError
-    from vqspeech.generation import frames_of, generate, require_priors
+    from vqspeech.generation import fitted, frames_of, generate, require_priors
     from vqspeech.progress import reporter
     from vqspeech.training.codes import load_prior
 
@@ -57,7 +57,9 @@ def sample(
     if out.suffix and count > 1:
         raise InputError(f"--out {out} is a file, and --count {count} makes several; give a folder")
     modality, loaded = load_with_modality(run)
-    priors = require_priors(loaded, [load_prior(path) for path in prior])
+    found = [load_prior(path) for path in prior]
+    loaded = fitted(loaded, found)
+    priors = require_priors(loaded, found)
     if seconds is not None:
         frames = frames_of(priors[0], seconds)
     begin = None

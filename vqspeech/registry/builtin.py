@@ -201,6 +201,12 @@ def register_recipes() -> list[RecipeSpec]:
             stages=("prepare", "codes", "train", "judge", "export", "report"),
         ),
         RecipeSpec(
+            name="prior",
+            target="vqspeech_recipes.prior.recipe:run",
+            summary="the paper's priors over codes: new speech, beside n-grams and held-out speech, with players",
+            stages=("prepare", "encode", "train", "sample", "measure", "speak", "judge", "report"),
+        ),
+        RecipeSpec(
             name="quantizers",
             target="vqspeech_recipes.quantizers.recipe:run",
             summary="every registered quantizer under one budget: codes used, likelihood, phonemes, bit rate, speed",

@@ -1,0 +1,1 @@
+"""The paper's third experiment: priors over the codes of speech, and new speech drawn from them."""
