@@ -157,6 +157,8 @@ def _forked(
     process = os.fork()
     if process == 0:
         with suppress(BaseException):
+            # Otherwise a training chooses its threads by the load of the machine, and writes the number down.
+            os.environ["OMP_NUM_THREADS"] = "1"
             torch.set_num_threads(1)
             out.parent.mkdir(parents=True, exist_ok=True)
             with faults(out.parent, at, error) as found:

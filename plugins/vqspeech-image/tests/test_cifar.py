@@ -140,3 +140,25 @@ def test_the_real_subset_is_read(tmp_path):
     assert len(store.indices("train")) + len(store.indices("valid")) == 6000
     # 0.0633 on the full training set.
     assert 0.058 < float((store.pixels[:2000] / 255.0).var()) < 0.068
+
+
+@pytest.mark.parametrize("kind", ["a key of tuples in tuples", "lists in lists", "a set", "a shape without end"])
+def test_a_few_bytes_that_never_end_are_refused_at_once(kind, tmp_path, images):
+    """Tuples in tuples take 2^n steps to hash, and lists in lists as many to print."""
+    place = cifar(tmp_path, images)
+    nested = b")q\x00" + b"h\x00h\x00\x86q\x00" * 60
+    lists = b"]q\x00" + b"](h\x00h\x00eq\x00" * 60
+    big = b"\x8a\xff" + b"\x7f" * 255
+    name, content = {
+        "a key of tuples in tuples": ("test_batch", b"\x80\x02}(" + nested + b"K\x01u."),
+        "lists in lists": ("batches.meta", b"\x80\x02}(X\x0b\x00\x00\x00label_names](" + lists * 10 + b"eu."),
+        "a set": ("test_batch", b"\x80\x04\x8f(" + nested + b"\x90."),
+        "a shape without end": (
+            "test_batch",
+            b"\x80\x02}(X\x04\x00\x00\x00datacnumpy\nndarray\n)R(K\x01(" + big + b"q\x00" + b"h\x00" * 200_000 + b"t"
+            b"cnumpy\ndtype\n(U\x02u1tR\x89U\x00tbu.",
+        ),
+    }[kind]
+    (place / name).write_bytes(content)
+    with pytest.raises(CorpusError, match=name):
+        read(tmp_path)

@@ -51,12 +51,17 @@ def test_what_is_no_clip_is_skipped_and_named(folder, tmp_path):
     np.save(folder / "pickled.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     (folder / "text.npy").write_text("no array")
     (folder / "empty.npy").write_bytes(b"")
+    with (folder / "archive.npy").open("wb") as file:
+        np.savez(file, a=np.zeros((2, 12, 16, 3), np.uint8))
+    (folder / "zip.npy").write_bytes(b"PK\x03\x04 no archive")
+    (folder / "bracket.npy").write_bytes(b"\x93NUMPY\x01\x00\x08\x00" + b"((((((((")
     cut = folder / "cut.npy"
     cut.write_bytes((folder / "00.npy").read_bytes()[:200])
     corpus = frames.read(folder)
     named = {path.rsplit("/", 1)[1] for path in corpus.skipped}
-    assert named == {"real.npy", "flat.npy", "nothing.npy", "pickled.npy", "text.npy", "empty.npy", "cut.npy"}
-    assert "7: " in corpus.notes[0]
+    kinds = "real flat nothing pickled text empty cut archive zip bracket"
+    assert named == {f"{kind}.npy" for kind in kinds.split()}
+    assert "10: " in corpus.notes[0]
     assert len(prepare(corpus, tmp_path / "out" / "store").pixels) == 70
 
 

@@ -92,3 +92,13 @@ def test_digits_need_no_folder():
     pixels, labels = contents(corpus)
     assert pixels.shape == (1797, 28, 28, 1) and set(labels) == set(range(10))
     assert corpus.stand_in and min(corpus.counts.values()) > 50
+
+
+def test_labels_below_zero_are_of_no_class(tmp_path, images):
+    half = {"x": images(12, 28, 28, 1, 0)[..., 0], "y": np.arange(12) % 10 - 1}
+    np.savez(
+        tmp_path / "mnist.npz",
+        **{f"{name}_{one}": values for one in ("train", "test") for name, values in half.items()},
+    )
+    with pytest.raises(CorpusError, match="labels from -1 to 8"):
+        read_mnist(tmp_path)

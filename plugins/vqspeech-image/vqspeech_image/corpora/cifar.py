@@ -99,6 +99,8 @@ def _class_names(path: Path) -> tuple[str, ...]:
     if not path.is_file():
         return CLASSES
     names = read_arrays(path).get("label_names")
-    if not isinstance(names, list) or len(names) != len(CLASSES):
+    given = names if isinstance(names, list) else []
+    shown = [name.decode("latin1") if isinstance(name, bytes) else name for name in given]
+    if len(shown) != len(CLASSES) or not all(isinstance(name, str) for name in shown):
         raise CorpusError(f"{path}: 'label_names' is not a list of {len(CLASSES)} names")
-    return tuple(name.decode("latin1") if isinstance(name, bytes) else str(name) for name in names)
+    return tuple(shown)

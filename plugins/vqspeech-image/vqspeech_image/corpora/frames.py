@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.format import open_memmap
 
 from vqspeech.corpora.selection import count_and_name, existing_root
 from vqspeech.errors import CorpusError
@@ -37,7 +39,7 @@ def read(root: Path | str | None, *, valid: float = 0.05, test: float = 0.1) -> 
     for path in sorted(folder.rglob(f"*{SUFFIX}")):
         try:
             clip_shapes[path] = _open(path).shape
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError) as error:
             skipped[str(path)] = str(error)
     if len(clip_shapes) < 2:
         reasons = "; ".join(f"{path}: {reason}" for path, reason in list(skipped.items())[:3])
@@ -74,8 +76,14 @@ def read(root: Path | str | None, *, valid: float = 0.05, test: float = 0.1) -> 
 
 
 def _open(path: Path) -> npt.NDArray[np.uint8]:
-    """Map a clip into memory; raises OSError, ValueError or EOFError for other files."""
-    frames = np.load(path, mmap_mode="r", allow_pickle=False)
+    """Map a clip into memory; raises OSError or ValueError for other files."""
+    try:
+        frames: npt.NDArray[Any] = open_memmap(path, mode="r")
+    except (OSError, ValueError):
+        raise
+    except Exception as error:
+        # NumPy parses the header as Python, and a crafted one may raise anything.
+        raise ValueError(f"its header cannot be read: {str(error) or type(error).__name__}") from error
     frames = frames[..., None] if frames.ndim == 3 else frames
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] not in (1, 3) or 0 in frames.shape:
         raise ValueError(f"{frames.dtype} of shape {frames.shape} is no clip: (frames, height, width, 1 or 3) uint8")

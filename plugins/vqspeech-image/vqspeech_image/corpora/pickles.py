@@ -9,12 +9,20 @@ from __future__ import annotations
 import io
 import math
 import pickle
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from vqspeech.errors import CorpusError
+from vqspeech.untrusted import MOST
+
+MOST_SIDES = 32
+"""Most dimensions of an array of NumPy's."""
+
+
+_PythonUnpickler: Any = pickle._Unpickler
 
 
 class _DType:
@@ -52,8 +60,10 @@ class _Array:
         _, shape, dtype, fortran, content = self.state
         if not isinstance(dtype, _DType) or dtype.code not in ("u1", "|u1", "uint8"):
             raise ValueError("an array of something else than bytes (uint8)")
-        if not isinstance(shape, tuple) or not all(isinstance(side, int) and side >= 0 for side in shape):
-            raise ValueError(f"an array of shape {shape!r}")
+        if not isinstance(shape, tuple) or len(shape) > MOST_SIDES:
+            raise ValueError("an array without a shape")
+        if not all(isinstance(side, int) and 0 <= side <= MOST for side in shape):
+            raise ValueError("an array of an unusable shape")
         if not isinstance(content, bytes) or len(content) != math.prod(shape) or fortran:
             raise ValueError(f"an array whose content does not fill its shape {shape}")
         return np.frombuffer(content, np.uint8).reshape(shape)
@@ -70,7 +80,35 @@ class _Encode:
         return text.encode("latin1")
 
 
-class _Restricted(pickle.Unpickler):
+class _Restricted(_PythonUnpickler):
+    """Unpickles values that NumPy's arrays and lists need; keys of dictionaries are text, bytes and numbers.
+
+    Other keys are refused before they are hashed: a hash of tuples in tuples of a hundred bytes takes for ever. The
+    unpickler in C does not let one look at them.
+    """
+
+    dispatch: ClassVar[dict[int, Any]] = dict(_PythonUnpickler.dispatch)
+
+    def _checked_setitem(self) -> None:
+        _require_keys(self.stack[-2:-1])
+        _PythonUnpickler.load_setitem(self)
+
+    def _checked_setitems(self) -> None:
+        _require_keys(self.stack[::2])
+        _PythonUnpickler.load_setitems(self)
+
+    def _checked_dict(self) -> None:
+        _require_keys(self.stack[::2])
+        _PythonUnpickler.load_dict(self)
+
+    def _refused(self) -> None:
+        raise pickle.UnpicklingError("it holds a set or a bytearray, which no data needs")
+
+    dispatch[pickle.SETITEM[0]] = _checked_setitem
+    dispatch[pickle.SETITEMS[0]] = _checked_setitems
+    dispatch[pickle.DICT[0]] = _checked_dict
+    dispatch[pickle.ADDITEMS[0]] = dispatch[pickle.FROZENSET[0]] = dispatch[pickle.BYTEARRAY8[0]] = _refused
+
     def find_class(self, module: str, name: str) -> Any:
         """Return replacements for what arrays need, and refuse everything else."""
         if (module, name) in (
@@ -84,6 +122,12 @@ class _Restricted(pickle.Unpickler):
         if (module, name) == ("_codecs", "encode"):
             return _Encode()
         raise pickle.UnpicklingError(f"it asks to import {module}.{name}, which no data needs; nothing was run")
+
+
+def _require_keys(keys: Iterable[Any]) -> None:
+    for key in keys:
+        if not isinstance(key, str | bytes | int | float | None):
+            raise pickle.UnpicklingError(f"a dictionary has a key of the type {type(key).__name__}")
 
 
 def read_arrays(path: Path) -> dict[str, Any]:
@@ -111,7 +155,7 @@ def read_arrays(path: Path) -> dict[str, Any]:
     except Exception as error:
         # A malformed program may raise anything.
         reason = str(error) or type(error).__name__
-        if isinstance(error, EOFError) or "truncated" in reason or "exhausted" in reason or "Ran out" in reason:
+        if not content.endswith(pickle.STOP):
             reason = f"it is truncated ({len(content)} bytes): {reason}. Copy or download it again"
         raise CorpusError(f"{path} is no batch of images: {reason}") from error
 
