@@ -2,8 +2,8 @@
 
     python benchmarks/busy.py [--seconds 4] [--json FILE]
 
-A step is that of benchmarks/training.py, with the decoder of the demo. Rates are means over all steps, of a training
-that begins while the others run, and of one that began before they came, which keeps its threads. Nothing else may run.
+Steps are those of benchmarks/training.py, with the WaveNet of the demo, and of benchmarks/harmonic.py. Rates are means
+over all steps, with the threads of a training, and with all threads between the pieces too. Nothing else may run.
 """
 
 from __future__ import annotations
@@ -18,8 +18,13 @@ from pathlib import Path
 
 import rows as tables
 import torch
+from harmonic import DIM, HOP, RATE, training_step
 from rows import Row, at_least
 from training import CROP, FUSED, decoder_step, training_threads
+
+from vqspeech.nn.decoders.harmonic_decoder import harmonic_decoder
+from vqspeech.nn.decoders.protocol import Latents
+from vqspeech.training.load import available_cores
 
 SHAPE = (8, 32, 64, 8)
 """Layers, residual channels, skip channels, crops in a batch."""
@@ -51,20 +56,26 @@ def steps_per_second(step: Callable[[], None], seconds: float) -> float:
 
 
 def table(seconds: float) -> list[Row]:
-    """Measure the decoder quiet, and beside one and two programs."""
-    decoder, step = decoder_step(*SHAPE, "cpu", autocast=True, way=FUSED)
-    pieces, samples = decoder.pieces(SHAPE[-1], CROP["cpu"]), SHAPE[-1] * CROP["cpu"]
-    steps_per_second(step, 0)
+    """Measure both decoders quiet, and beside one and two programs."""
+    wavenet, step = decoder_step(*SHAPE, "cpu", autocast=True, way=FUSED)
+    crops, crop = SHAPE[-1], CROP["cpu"]
+    harmonic = harmonic_decoder(Latents(dim=DIM, hop_samples=HOP, sample_rate=RATE, speakers=8))
+    other, length = training_step(harmonic)
     found: list[Row] = []
-    for kind, divided in (("in pieces", pieces), ("threads between the pieces too", 1)):
-        rates = {}
-        for programs in (0, *GOALS):
-            with busy(programs), training_threads(divided, 0.0 if divided == 1 else float(programs)):
-                rates[programs] = samples * steps_per_second(step, seconds)
-            found.append(Row(kind, f"beside {programs} busy programs", rates[programs], "samples/s"))
-        for programs, goal in GOALS.items():
-            share = rates[programs] / rates[0]
-            found.append(at_least(kind, f"beside {programs}, of quiet", share, "", goal if divided > 1 else None))
+    for name, work, samples, pieces in (
+        ("wavenet", step, crops * crop, wavenet.pieces(crops, crop)),
+        ("harmonic", other, length * RATE, harmonic.pieces(crops, crop)),
+    ):
+        steps_per_second(work, 0)
+        for kind, divided in (("", pieces), (", threads between pieces too", 1)):
+            case, rates = name + kind, {}
+            for programs in (0, *GOALS):
+                with busy(programs), training_threads(divided, 0.0 if divided == 1 else float(programs)):
+                    rates[programs] = samples * steps_per_second(work, seconds)
+                found.append(Row(case, f"beside {programs} busy programs", rates[programs], "samples/s"))
+            for programs, goal in GOALS.items():
+                share = rates[programs] / rates[0]
+                found.append(at_least(case, f"beside {programs}, of quiet", share, "", goal if divided > 1 else None))
     return found
 
 
@@ -74,6 +85,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="seconds of each measurement")
     parser.add_argument("--json", type=Path, help="also write the rows here")
     options = parser.parse_args()
+    torch.set_num_threads(len(available_cores()))
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}")
     found = table(options.seconds)
     tables.show(found)

@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,25 @@ def cpu_seconds(work: Any, seconds: float) -> float:
     return least
 
 
+def training_step(decoder: Any) -> tuple[Callable[[], None], float]:
+    """Return a function that computes the losses of a batch and their gradients, and the seconds of speech in it."""
+    crops, frames = 12, 75
+    batch = SpeechBatch(
+        waveform=0.1 * torch.randn(crops, frames * HOP),
+        lengths=torch.full((crops,), frames * HOP),
+        speaker=torch.arange(crops) % 8,
+        window_start=torch.zeros(crops, dtype=torch.int64),
+        window_frames=frames,
+        f0=torch.full((crops, 2 * frames), 140.0),
+    )
+    z_q = torch.randn(crops, DIM, frames)
+
+    def step() -> None:
+        torch.stack(list(decoder.losses(z_q, batch, torch.Generator()).values())).sum().backward()
+
+    return step, crops * frames * HOP / RATE
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -64,22 +84,9 @@ def main() -> None:
                     pass
 
             found[f"speech of {duration} s, F0 {name}"] = duration / cpu_seconds(speak, options.seconds)
-    crops, frames = 12, 75
-    batch = SpeechBatch(
-        waveform=0.1 * torch.randn(crops, frames * HOP),
-        lengths=torch.full((crops,), frames * HOP),
-        speaker=torch.arange(crops) % 8,
-        window_start=torch.zeros(crops, dtype=torch.int64),
-        window_frames=frames,
-        f0=torch.full((crops, 2 * frames), 140.0),
-    )
-    z_q = torch.randn(crops, DIM, frames)
-
-    def step() -> None:
-        torch.stack(list(decoder.losses(z_q, batch, torch.Generator()).values())).sum().backward()
-
-    found["training"] = crops * frames * HOP / RATE / cpu_seconds(step, options.seconds)
-    sound = batch.waveform.flatten().numpy()
+    step, seconds = training_step(decoder)
+    found["training"] = seconds / cpu_seconds(step, options.seconds)
+    sound = (0.1 * torch.randn(round(seconds * RATE))).numpy()
     found["pitch tracking"] = len(sound) / RATE / cpu_seconds(lambda: track(sound, RATE), options.seconds)
     print(f"{weights / 1e6:.2f} million weights; load {found['load']:.1f}")
     for name, value in list(found.items())[2:]:

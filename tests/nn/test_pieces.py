@@ -5,7 +5,7 @@ import torch
 
 from vqspeech.kernels.workers import workers
 from vqspeech.nn.decoders.wavenet import FUSED, WaveNet
-from vqspeech.nn.pieces import number_of_pieces, piecewise
+from vqspeech.nn.pieces import number_of_pieces, piecewise, rowwise
 
 
 def product(x, weight):
@@ -69,3 +69,26 @@ def test_a_wavenet_has_the_same_bits_with_any_number_of_workers(bfloat16):
         return [nll.detach(), *(parameter.grad for parameter in decoder.parameters())]
 
     assert all(torch.equal(one, other) for one, other in zip(bits(1), bits(3), strict=True))
+
+
+def test_rows_are_computed_without_gradients_as_the_caller_computes():
+    weight = torch.randn(3, 3, requires_grad=True)
+
+    def row(number):
+        return number, (weight @ weight).dtype, (weight @ weight).requires_grad, torch.get_num_threads()
+
+    for count in (1, 3):
+        with workers(count), torch.autocast("cpu", torch.bfloat16):
+            assert rowwise(row, 11) == [(number, torch.bfloat16, False, 1) for number in range(11)]
+        with workers(count), torch.inference_mode():
+            assert torch.stack(rowwise(torch.zeros(4).add_, 4)).shape == (4, 4)
+    assert rowwise(row, 0) == []
+
+
+@pytest.mark.parametrize("bfloat16", [True, False])
+def test_pieces_compute_as_the_caller(bfloat16):
+    x, weight = torch.randn(5, 3), torch.randn(3, 4, requires_grad=True)
+    for need in (True, False):
+        with workers(2), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            found = piecewise(product, [x], [weight.requires_grad_(need)], 2)
+            torch.testing.assert_close(found, product(x, weight))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from vqspeech.kernels.workers import each
+
+T = TypeVar("T")
 
 MOST = 8
 """Pieces of a batch; more would wait for Python's lock."""
@@ -27,7 +30,7 @@ def number_of_pieces(batch: int, time: int, width: int) -> int:
 def piecewise(
     compute: Callable[..., Tensor], divided: Sequence[Tensor], whole: Sequence[Tensor], pieces: int
 ) -> Tensor:
-    """Compute a function of a batch in pieces, outside autocast.
+    """Compute a function of a batch in pieces.
 
     Parameters
     ----------
@@ -44,13 +47,30 @@ def piecewise(
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (*divided, *whole)):
         result: Tensor = _Piecewise.apply(compute, pieces, len(divided), *divided, *whole)
         return result
-    parts = [tensor.tensor_split(pieces) for tensor in divided]
+    parts, autocast = [tensor.tensor_split(pieces) for tensor in divided], _autocast()
 
     def work(piece: int) -> Tensor:
-        with torch.no_grad(), torch.autocast("cpu", enabled=False):
+        with torch.no_grad(), autocast():
             return compute(*(part[piece] for part in parts), *whole)
 
     return torch.cat(each(work, pieces))
+
+
+def rowwise(work: Callable[[int], T], rows: int) -> list[T]:
+    """Return work(0), work(1), ... for rows that are independent, in pieces of them; there are no gradients within."""
+    autocast, inference, pieces = _autocast(), torch.is_inference_mode_enabled(), max(1, min(MOST, rows))
+
+    def several(piece: int) -> list[T]:
+        with torch.inference_mode(inference), torch.no_grad(), autocast():
+            return [work(row) for row in range(rows * piece // pieces, rows * (piece + 1) // pieces)]
+
+    return [result for results in each(several, pieces) for result in results]
+
+
+def _autocast() -> Callable[[], AbstractContextManager[Any]]:
+    """Return the autocast of this thread, for others; a cache of weights would be shared by all."""
+    dtype, enabled = torch.get_autocast_dtype("cpu"), torch.is_autocast_enabled("cpu")
+    return lambda: torch.autocast("cpu", dtype, enabled=enabled, cache_enabled=False)
 
 
 class _Piecewise(torch.autograd.Function):
@@ -58,11 +78,12 @@ class _Piecewise(torch.autograd.Function):
     def forward(ctx: Any, compute: Callable[..., Tensor], pieces: int, divided: int, *tensors: Tensor) -> Tensor:
         needed = ctx.needs_input_grad[3:]
         parts, whole = [tensor.tensor_split(pieces) for tensor in tensors[:divided]], tensors[divided:]
+        autocast = _autocast()
 
         def work(piece: int) -> tuple[list[Tensor], Tensor]:
             inputs = (*(part[piece] for part in parts), *whole)
             leaves = [tensor.detach().requires_grad_(need) for tensor, need in zip(inputs, needed, strict=True)]
-            with torch.enable_grad(), torch.autocast("cpu", enabled=False):
+            with torch.enable_grad(), autocast():
                 return leaves, compute(*leaves)
 
         ctx.graphs, ctx.divided = each(work, pieces), divided

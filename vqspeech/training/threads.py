@@ -47,7 +47,7 @@ def fitting(cores: int, others: float, pieces: int) -> int:
     pieces : pieces that the decoder's loss is computed in, see `vqspeech.kernels.workers`; 1 for none
     """
     free = max(1, cores - int(others + 1 - LITTLE))
-    # Two threads for the rest of a step gain less than they disturb those that compute the pieces.
+    # A second thread for the rest of a step gains a fifth at most, and waits for seconds when a program starts later.
     return 1 if pieces > 1 and free <= 2 else free
 
 

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vqspeech.nn.pieces import rowwise
+
 OVERLAP = 5
 """Frames that cover a sample. Odd, so that frames begin and end on multiples of the hop."""
 
@@ -120,11 +122,11 @@ class RowsShaped(torch.autograd.Function):
         """Compute the waveform."""
         count = len(tensors) // 2
         ctx.save_for_backward(window, *tensors[:count])
-        rows = [
-            plain_shaped([one[row] for one in tensors[:count]], [one[row] for one in tensors[count:]], window)
-            for row in range(len(tensors[0]))
-        ]
-        return torch.stack(rows)
+
+        def shaped(row: int) -> Tensor:
+            return plain_shaped([one[row] for one in tensors[:count]], [one[row] for one in tensors[count:]], window)
+
+        return torch.stack(rowwise(shaped, len(tensors[0])))
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -139,11 +141,14 @@ class RowsShaped(torch.autograd.Function):
         scale[1 : (size + 1) // 2] *= 2
         # Only the kept samples count: there are none in the first and last OVERLAP - 1 hops.
         padded = F.pad(outer, ((OVERLAP - 1) * hop, (OVERLAP - 1) * hop))
-        for row, waveform in enumerate(padded):
-            back = torch.view_as_real(torch.fft.rfft(waveform.unfold(0, size, hop) * window))
+
+        def differentiate(row: int) -> None:
+            back = torch.view_as_real(torch.fft.rfft(padded[row].unfold(0, size, hop) * window))
             for source, slope in zip(sources, slopes, strict=True):
                 spectrum = torch.view_as_real(torch.fft.rfft(source[row].unfold(0, size, hop) * window))
                 torch.mul((spectrum * back).sum(-1), scale, out=slope[row])
+
+        rowwise(differentiate, len(padded))
         return (None, *[None] * len(sources), *slopes)
 
 

@@ -18,6 +18,7 @@ from vqspeech.nn.decoders.mel_loss import MelDistance
 from vqspeech.nn.decoders.protocol import MAIN, Decoder, LatentFrames, Latents, Piece, SpeakOptions
 from vqspeech.nn.decoders.source_filter import SourceFilter, limited
 from vqspeech.nn.decoders.spectral_loss import powers, spectral_distance
+from vqspeech.nn.pieces import MOST
 
 FRAME_S = 0.005
 STEP_S = 0.02
@@ -105,8 +106,7 @@ class Harmonic(Decoder):
         sizes = [4 * round(window * self.sample_rate / 4000) for window in loss_windows]
         for number, size in enumerate(sizes):
             self.register_buffer(f"loss_window_{number}", torch.hann_window(size), persistent=False)
-        self._loss_windows = len(sizes)
-        self.mel_weight = mel_weight
+        self._loss_windows, self.mel_weight = len(sizes), mel_weight
         self.mel = MelDistance(self.sample_rate, mel_differences) if mel_weight else None
         self.adversary_weight = adversary_weight
         self.adversaries = Adversaries(len(sizes), adversary_channels) if adversary_weight else None
@@ -119,6 +119,10 @@ class Harmonic(Decoder):
     def window(self) -> Tensor:
         """Window of a frame; its type and device are those of the decoder."""
         return self.source_filter.window
+
+    def pieces(self, batch: int, samples: int) -> int:
+        """Return the number of pieces that CPUs compute the spectra of a batch in."""
+        return min(MOST, batch)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return the group ``adversary``, if there is one."""

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vqspeech.nn.pieces import rowwise
+
 FLOOR = 1e-3
 """Added to magnitudes before the logarithm: the rounding of 16 bits stays below it."""
 
@@ -75,12 +77,17 @@ class RowDistances(torch.autograd.Function):
         """Compute distances (batch,)."""
         gradient = torch.zeros_like(made)
         distances = made.new_zeros(len(made))
-        for row, length in enumerate(lengths.tolist()):
+        counts = lengths.tolist()
+
+        def measure(row: int) -> None:
+            length = counts[row]
             one, two = made[row, :length], wanted[row, :length]
             for window in windows:
                 distance, slope = _row(one, two, window)
                 distances[row] += distance / len(windows)
                 gradient[row, :length] += slope / len(windows)
+
+        rowwise(measure, len(made))
         ctx.save_for_backward(gradient)
         return distances
 

@@ -214,14 +214,15 @@ class WaveNet(Decoder):
         """
         if past is None:
             past = F.pad(levels[:, :-1], (1, 0), value=ZERO_LEVEL)
-        if computation is None:
-            computation = self._choose(past, conditions, levels)
-        if torch.is_grad_enabled():
-            self.computation = computation
-        if computation == FUSED:
+        chosen = computation or self._choose(past)
+        if chosen != FUSED:
+            inputs = (*self._inputs(past, conditions), levels)
+            if computation is None and chosen == COMPILED and not self._ready(*inputs):
+                chosen = PLAIN
+        self.computation = chosen if torch.is_grad_enabled() else self.computation
+        if chosen == FUSED:
             return self._fused_nll(past, conditions, levels)
-        inputs = (*self._inputs(past, conditions), levels)
-        return self._compiled(self, *inputs) if computation == COMPILED else _plain_nll(self, *inputs)
+        return self._compiled(self, *inputs) if chosen == COMPILED else _plain_nll(self, *inputs)
 
     def losses(
         self, z_q: Tensor, batch: SpeechBatch, generator: torch.Generator | None = None, *, group: str = MAIN
@@ -268,13 +269,16 @@ class WaveNet(Decoder):
         device = past.device.type
         return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else self.embedding.weight.dtype
 
-    def _choose(self, past: Tensor, conditions: Tensor, levels: Tensor) -> str:
-        """Return the computation for these tensors; the first call for a shape compiles it."""
-        on_cpu = past.device.type == "cpu"
+    def _choose(self, past: Tensor) -> str:
+        """Return the computation for these levels."""
         if torch.is_grad_enabled() and (self.compilation is True or (self.compilation == "auto" and past.is_cuda)):
-            inputs = (*self._inputs(past, conditions), levels)
-            return COMPILED if self._compiled.ready(self, *inputs, required=on_cpu) else PLAIN
-        return FUSED if on_cpu and self._dtype(past) in (torch.float32, torch.bfloat16) and past.numel() else PLAIN
+            return COMPILED
+        fits = past.device.type == "cpu" and self._dtype(past) in (torch.float32, torch.bfloat16)
+        return FUSED if fits and past.numel() else PLAIN
+
+    def _ready(self, *inputs: Tensor) -> bool:
+        """Compile the layers for inputs of new shapes; return whether that succeeded."""
+        return self._compiled.ready(self, *inputs, required=inputs[0].device.type == "cpu")
 
 
 def _plain_nll(decoder: WaveNet, x: Tensor, conditions: Tensor, levels: Tensor) -> Tensor:
