@@ -50,3 +50,14 @@ def test_an_error_comes_out_once_all_pieces_have_ended(threads):
         each(work, 4)
     assert sorted(ended) == [0, 2, 3]
     assert torch.get_num_threads() == 2
+
+
+def test_pieces_of_a_piece_are_computed_by_its_thread(threads):
+    threads(4)
+    inner = [[], []]
+
+    def work(piece):
+        inner[piece] = each(lambda _: threading.get_ident(), 3)
+        return threading.get_ident()
+
+    assert [{one} for one in each(work, 2)] == [set(several) for several in inner]

@@ -49,7 +49,9 @@ def each(work: Callable[[int], T], pieces: int) -> list[T]:
 
     def alone(piece: int) -> T:
         torch.set_num_threads(inside)
-        return work(piece)
+        # Pieces of a piece would wait for the threads that compute it.
+        with workers(1):
+            return work(piece)
 
     try:
         if count == 1:
