@@ -27,6 +27,7 @@ OPTIONS = {
     "head_channels": 8,
     "condition_channels": 4,
 }
+TRANSFORMER = {"name": "transformer", "layers": 1, "width": 8, "heads": 2, "window": 20}
 
 
 def prior_of(codec, *, conditions=(), pitch=0, seed=0, options=OPTIONS):
@@ -65,8 +66,9 @@ def same(table, other):
 
 
 @pytest.mark.parametrize("pitch", [False, True])
-def test_round_trip_of_many_recordings_side_by_side(codec, table, pitch):
-    prior, codes = prior_of(codec), table(*range(0, 60, 3), pitch=pitch)
+@pytest.mark.parametrize("options", [OPTIONS, TRANSFORMER], ids=lambda options: options["name"])
+def test_round_trip_of_many_recordings_side_by_side(codec, table, pitch, options):
+    prior, codes = prior_of(codec, options=options), table(*range(0, 60, 3), pitch=pitch)
     packed = pack(codes, "tiny", prior=prior)
     assert same(codes, unpack(packed.content, codec, prior=prior))
     # Whole bytes, for at most two blocks.
