@@ -34,6 +34,9 @@ def test_written_and_read(codec, recordings, tmp_path):
     assert (tmp_path / "new" / "x.vqs").read_bytes() == packed.content
     for row, found in zip(table, files.read(tmp_path / "new" / "x.vqs", codec), strict=True):
         np.testing.assert_array_equal(found.codes, row.codes)
+    # A single one is called as its file.
+    files.write(tmp_path / "one.vqs", codec, files.encode_recordings(codec, recordings[:1]))
+    assert [row.id for row in files.read(tmp_path / "one.vqs", codec)] == ["one"]
     # A bitstream is replaced, anything else is not.
     files.write(tmp_path / "new" / "x.vqs", codec, table)
     (tmp_path / "notes.vqs").write_text("mine")

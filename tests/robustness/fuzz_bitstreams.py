@@ -14,12 +14,11 @@ import tiny
 from fuzzing import Target, mutated_bytes
 
 from vqspeech.bitstream import pack, unpack
+from vqspeech.bitstream.container import CHECK_BYTES
 from vqspeech.codec.pitch_codes import LEVELS, pitch_count
 from vqspeech.codec.speech import SpeechCodec
 from vqspeech.codes import CodeTable, UtteranceCodes
 from vqspeech.encoding.tables import table_of
-
-CHECK_BYTES = 8
 
 
 def base(folder: Path) -> tuple[list[bytes], SpeechCodec]:

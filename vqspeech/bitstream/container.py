@@ -4,14 +4,14 @@
 
     magic           4 bytes, b"vqs\\x1a"
     version         1 byte
-    model           name, 16 bytes of the hash of its codebooks
+    model           name, 8 bytes of the hash of its codebooks
     rates           sample rate in Hz, samples per code, number of codebooks, codes of each
-    coder           0 adaptive counts; 1 a prior: name, 16 bytes of its hash
+    coder           0 adaptive counts; 1 a prior: name, 8 bytes of its hash
     F0              0 without, 1 after the codes of a recording, 1 + N for N of its codes after those of each frame
     recordings      how many; bytes of their table, bytes of it deflated or 0 (RFC 1951), then the shorter of the two;
                     of each: name, condition of the prior, samples, frames of codes beyond those that samples need
     blocks          of each: bytes, CRC-32 of its symbols (4 bytes), the coder's bytes
-    checksum        8 bytes, of the SHA-256 of everything before
+    checksum        4 bytes, of the SHA-256 of everything before
 
 Numbers without a size are LEB128, texts are UTF-8 after their length in bytes. The symbols of a recording are its
 codes, frame by frame and codebook by codebook, with its F0 after them or within; recordings follow each other without a
@@ -35,8 +35,11 @@ from vqspeech.untrusted import printable
 MAGIC = b"vqs\x1a"
 VERSION = 1
 
-HASH_BYTES = 16
-_CHECK_BYTES, _CRC_BYTES = 8, 4
+HASH_BYTES = 8
+"""Bytes of the hash of a model or a prior, which tell it from others."""
+
+CHECK_BYTES = 4
+_CRC_BYTES = 4
 _MOST_SAMPLES = 2**62
 _MOST_PITCH = 64
 _WINDOW, _MOST_DEFLATED = -15, 64
@@ -66,7 +69,7 @@ class Recording:
 
     Parameters
     ----------
-    name : id of its row in a table of codes
+    name : id of its row in a table of codes; empty for that of the file
     samples : its length in samples
     frames : frames of its codes
     condition : the prior's condition; empty without
@@ -162,7 +165,7 @@ def from_bytes(content: bytes) -> tuple[Header, list[Block]]:
         raise InputError(
             f"it has format version {content[len(MAGIC)]}, this vqspeech reads {VERSION}; install a newer one"
         )
-    body, checksum = content[:-_CHECK_BYTES], content[-_CHECK_BYTES:]
+    body, checksum = content[:-CHECK_BYTES], content[-CHECK_BYTES:]
     if len(body) <= len(MAGIC) or _checksum(body) != checksum:
         raise InputError("it is cut short or altered: its checksum differs from the one written with it; copy it again")
     reader = Reader(body)
@@ -246,4 +249,4 @@ def _named(reader: Reader, name: str) -> Named:
 
 
 def _checksum(body: bytes) -> bytes:
-    return hashlib.sha256(body).digest()[:_CHECK_BYTES]
+    return hashlib.sha256(body).digest()[:CHECK_BYTES]

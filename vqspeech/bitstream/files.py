@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -126,8 +127,13 @@ def write(
     prior: LoadedPrior | None = None,
     progress: Report | None = None,
 ) -> Packed:
-    """Write codes of a model as a bitstream, atomically; errors as `require_bitstream` and `pack`."""
+    """Write codes of a model as a bitstream, atomically; errors as `require_bitstream` and `pack`.
+
+    The name of a single recording is not written: it is that of the file.
+    """
     require_bitstream(path)
+    if len(table) == 1:
+        table = replace(table, rows=(replace(table.rows[0], id=""),))
     packed = pack(table, model_name(codec), prior=prior, progress=progress)
     with whole_file(path) as partial:
         partial.write_bytes(packed.content)
@@ -150,9 +156,10 @@ def read(
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
     try:
-        return unpack(content, codec, prior=prior, progress=progress)
+        table = unpack(content, codec, prior=prior, progress=progress)
     except InputError as error:
         raise InputError(f"{path} cannot be decoded: {error}") from error
+    return replace(table, rows=tuple(replace(row, id=row.id or path.stem) for row in table))
 
 
 def _start(path: Path) -> bytes:
