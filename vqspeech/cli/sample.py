@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from vqspeech.cli.arguments import Run
-from vqspeech.cli.sampling import Seed, Temperature
+from vqspeech.cli.sampling import Seed, Temperature, speak_to_files
 
 
 def sample(
@@ -41,14 +41,18 @@ def sample(
     Train a prior with `vqspeech train prior.toml --data-dir RUN-or-CODES.parquet --out PRIOR`; prior.toml has
     modality = "codes".
     """
+    from functools import partial
+
     from vqspeech.claims import claimed
     from vqspeech.codec.load import load_with_modality
     from vqspeech.codec.prompt import prompt_of
     from vqspeech.codec.speech import SpeechCodec
     from vqspeech.codec.to_files import decode_to_files
+    from vqspeech.encoding import decode_table
     from vqspeech.encoding.places import require_table
     from vqspeech.errors import InputError
     from vqspeech.generation import fitted, frames_of, generate, require_priors
+    from vqspeech.nn.decoders.protocol import SpeakOptions
     from vqspeech.progress import reporter
     from vqspeech.training.codes import load_prior
 
@@ -85,6 +89,12 @@ def sample(
             require_table(codes)
             table.write(codes)
         typer.echo(str(codes))
+    if isinstance(loaded, SpeechCodec):
+        targets = [out.with_suffix(".wav")] if out.suffix else table.files(out, ".wav")
+        chosen = SpeakOptions(seed=seed, temperature=temperature)
+        # Written while it is generated, so that hours fit into memory.
+        speak_to_files("decode", targets, loaded.output_rate, chosen, partial(decode_table, loaded, table, None))
+        return
     options: dict[str, Any] = {"seed": seed, "temperature": temperature, "progress": reporter("decode")}
     for path in decode_to_files(modality, loaded, table, out, options, single=bool(out.suffix)):
         typer.echo(str(path))
