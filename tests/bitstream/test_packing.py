@@ -34,6 +34,12 @@ def test_round_trip(codec, table, frames, pitch):
     assert packed.seconds == pytest.approx(sum(row.n_samples for row in codes) / 16000)
 
 
+def test_codes_that_cannot_be_written_to_are_packed(codec, table):
+    codes = table(9)
+    codes.rows[0].codes.flags.writeable = False
+    assert same(codes, unpack(pack(codes, "tiny").content, codec))
+
+
 def test_bits_beside_the_entropy(table):
     packed = pack(table(4000), "tiny")
     # Half of the codes are one code.

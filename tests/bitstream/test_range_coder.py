@@ -1,5 +1,7 @@
 """Symbols come out of blocks as they went in, in as few bytes as their probabilities allow."""
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -50,6 +52,12 @@ def test_a_symbol_that_is_certain_costs_nothing():
     blocks, bits = coded([0] * 9, [np.ones(1)] * 9)
     assert bits == 0 and blocks == [Block(b"", blocks[0].checksum)]
     assert decoded(blocks, [np.ones(1)] * 9) == [0] * 9
+
+
+def test_without_the_library_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "constriction", None)
+    with pytest.raises(InputError, match=r"pip install 'vqspeech\[bitstream\]'"):
+        Encoder()
 
 
 def test_other_probabilities_are_noticed():

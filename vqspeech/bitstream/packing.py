@@ -261,7 +261,8 @@ def _symbols(row: UtteranceCodes, header: Header) -> tuple[Codes, Codes]:
     if header.pitch_per_frame:
         beside = beside_codes(pitch, frames, header.pitch_per_frame)
         return np.concatenate([row.codes, beside]), np.zeros(0, np.int64)
-    return row.codes, pitch.astype(np.int64)
+    # A copy, to which the coder writes what it returns.
+    return row.codes.astype(np.int64), pitch.astype(np.int64)
 
 
 def _row(header: Header, recording: Recording, frames: Codes, after: Codes) -> UtteranceCodes:
