@@ -200,7 +200,8 @@ class CodesModality:
             space, step = CodeSpace.parse(about["space"]), int(facts["step"])
             names = {key: tuple(about[key]) for key in ("levels", "conditions")}
             rates = {key: int(about[key]) for key in ("sample_rate", "hop_samples")}
-            pitch = int(about.get("pitch", 0))
+            if not 0 <= (pitch := int(about.get("pitch", 0))) < len(space.codebook_sizes):
+                raise ValueError(f"{pitch} of {len(space.codebook_sizes)} codebooks are of F0")
             level, source = str(about["level"]), dict(about["source"])
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{path}/config.json is not that of a prior: {error}") from error

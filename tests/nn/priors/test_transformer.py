@@ -44,6 +44,7 @@ def test_each_layer_looks_back_one_window():
     [
         ({}, {"layers": 0}, "layers"),
         ({}, {"window": 0}, "window"),
+        ({}, {"window": 2**17}, "window"),
         ({}, {"width": 12, "heads": 4}, "heads"),
         ({}, {"dropout": -0.1}, "dropout"),
         ({"grid": (4,), "above": CodeSpace(codebook_sizes=(3,), grid=(2,))}, {}, "level above"),

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vqspeech.config import at_least, require
+from vqspeech.config import at_least, at_most, require
 from vqspeech.nn.priors.predictor import FramePredictor, floats
 from vqspeech.nn.priors.protocol import CodeSpace
 from vqspeech.nn.priors.sequence import Noise, SequencePrior, require_sequences
@@ -17,6 +17,10 @@ EPSILON = 1e-5
 
 LONGEST_PERIOD = 10_000
 """Ratio of the slowest and the fastest rotation of the positions."""
+
+
+LONGEST_WINDOW = 2**16
+"""Most frames of a window: keys and values of all of them are kept."""
 
 
 class Block(nn.Module):
@@ -208,6 +212,7 @@ def transformer(
         "head_channels": head_channels,
     }
     at_least(1, sizes, "model", *sizes)
+    at_most(LONGEST_WINDOW, sizes, "model", "window")
     require(width % (2 * heads) == 0, f"model.width = {width}; a multiple of 2 x model.heads = {2 * heads}")
     require(0 <= dropout < 1, f"model.dropout = {dropout}; at least 0 and below 1")
     return TransformerPrior(space, dropout=dropout, **sizes)
