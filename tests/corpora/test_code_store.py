@@ -64,6 +64,17 @@ def test_codes_that_nobody_can_be_trained_on_are_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("code", ["1" * 9, "00012, i4", "O", "V8", "<i", "i4,i4", "<i99", "datetime64[s]", "("])
+def test_arrays_of_anything_but_numbers_are_refused(code, tmp_path):
+    write_codes(tmp_path / "store", table([row(0, np.zeros((2, 3), np.int64))]), SOURCE)
+    path = tmp_path / "store" / "rows.json"
+    header = json.loads(path.read_text())
+    header["arrays"]["codes"]["dtype"] = code
+    path.write_text(json.dumps(header))
+    with pytest.raises(CheckpointError, match=r"prepared data in .*store cannot be read"):
+        CodeStore.open(tmp_path / "store")
+
+
 @pytest.mark.parametrize(
     ("key", "value", "says"),
     [

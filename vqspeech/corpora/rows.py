@@ -14,6 +14,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,9 @@ from vqspeech.files import whole_directory, write_json
 
 FORMAT_VERSION = 1
 HEADER, SPLIT_ARRAY = "rows.json", "splits"
+
+_NUMBERS = re.compile(r"[<>|=]?[biufc]\d{1,2}")
+"""Codes of the dtypes of arrays."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,9 +280,11 @@ def _opened(directory: Path, name: str, rows: int, about: Mapping[str, Any]) -> 
     if not untrusted.is_file_name(f"{name}.bin"):
         raise ValueError(f"the array {name!r} cannot be the name of a file")
     path, shape = directory / f"{name}.bin", untrusted.wholes(about["shape"], f"shape of {name}")
-    dtype = np.dtype(untrusted.text(about["dtype"], f"dtype of {name}"))
-    if dtype.kind not in "biufc":
-        raise ValueError(f"{name} is of dtype {dtype}, not of numbers")
+    code = untrusted.text(about["dtype"], f"dtype of {name}")
+    # NumPy parses other texts as Python, and may raise anything.
+    if not _NUMBERS.fullmatch(code):
+        raise ValueError(f"{name} is of dtype {untrusted.printable(code[:40])!r}, not of numbers")
+    dtype = np.dtype(code)
     if not about["varies"]:
         return _mapped(path, dtype, (rows, *shape))
     ends = np.fromfile(_file(directory / f"{name}.ends.bin"), np.int64)
