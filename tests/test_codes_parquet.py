@@ -148,6 +148,8 @@ def test_a_file_that_stands_for_far_more_than_it_holds_is_refused(tmp_path):
     count = 20_000_000
     codes = pa.ListArray.from_arrays([0, 1], pa.ListArray.from_arrays([0, count], np.zeros(count, np.int32)))
     columns = {name: [""] for name in ("id", "speaker", "split", "path")}
-    pq.write_table(pa.table({**columns, "n_samples": [0], "codes": codes}), path, compression="zstd")
+    facts = {"vqspeech": json.dumps({"sample_rate": 16000, "hop_samples": 640, "codebook_sizes": [8]})}
+    rows = pa.table({**columns, "n_samples": [0], "codes": codes}).replace_schema_metadata(facts)
+    pq.write_table(rows, path, compression="zstd")
     with pytest.raises(InputError, match=r"bytes stand for more than"):
         CodeTable.read(path)

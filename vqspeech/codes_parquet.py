@@ -31,6 +31,9 @@ SEAL = b"vqspeech:sha256="
 MOST_BYTES_PER_BYTE = 1000
 """Bytes in memory that a byte of a file may stand for; a thousand are 250 codes."""
 
+BUFFER_BYTES = 2**20
+"""Bytes of a column that are read together."""
+
 _TYPES = {
     **dict.fromkeys(("id", "speaker", "split", "path"), pa.large_string()),
     "n_samples": pa.int64(),
@@ -98,7 +101,8 @@ def checked_metadata(path: Path) -> dict[bytes, bytes]:
 
 def checked_batches(path: Path) -> Iterator[pa.Table]:
     """Yield the rows of a verified file in known types, a block in memory at a time; errors as `checked_metadata`."""
-    with pq.ParquetFile(path) as file:
+    # Without buffers of its own, Arrow reads a whole column of a row group at once.
+    with pq.ParquetFile(path, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
         schema = file.schema_arrow
         names, size, most = _columns(schema), 0, 2**24 + MOST_BYTES_PER_BYTE * path.stat().st_size
         _checked(schema.empty_table().select(names))
