@@ -12,7 +12,7 @@ from fuzzing import Target, json_text, mutated_bytes, mutated_json
 
 from vqspeech.codes import CodeLevel, CodeTable, UtteranceCodes, join_levels
 from vqspeech.corpora.code_store import CodeStore, write_codes
-from vqspeech.corpora.rows import Sequences
+from vqspeech.corpora.row_arrays import Sequences
 
 SOURCE = {"run": "runs/x", "checkpoint": "runs/x/checkpoints/step-1", "modality": "audio", "codebook": "abc"}
 

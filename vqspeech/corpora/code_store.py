@@ -15,7 +15,8 @@ import numpy.typing as npt
 from vqspeech import untrusted
 from vqspeech.codes import CodeLevel, CodeTable, UtteranceCodes
 from vqspeech.corpora.base import SPLITS, CorpusFacts
-from vqspeech.corpora.rows import RowStore, Sequences, write_rows
+from vqspeech.corpora.row_arrays import Sequences
+from vqspeech.corpora.rows import RowStore, write_rows
 from vqspeech.errors import ConfigError, CorpusError
 from vqspeech.nn.priors.protocol import CodeSpace
 

@@ -13,8 +13,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,40 +24,12 @@ import numpy.typing as npt
 
 from vqspeech import untrusted
 from vqspeech.corpora.base import SPLITS, CorpusFacts, Split
+from vqspeech.corpora.row_arrays import ArrayFiles, Sequences, opened, regular_file
 from vqspeech.errors import CheckpointError, CorpusError, InputError
 from vqspeech.files import whole_directory, write_json
 
 FORMAT_VERSION = 1
 HEADER, SPLIT_ARRAY = "rows.json", "splits"
-
-_NUMBERS = re.compile(r"[<>|=]?[biufc]\d{1,2}")
-"""Codes of the dtypes of arrays."""
-
-
-@dataclass(frozen=True, eq=False)
-class Sequences:
-    """An array whose entries differ in length.
-
-    Parameters
-    ----------
-    values : (positions, ...), the entries one after the other
-    ends : (rows,) int64, where each entry ends
-    """
-
-    values: npt.NDArray[Any]
-    ends: npt.NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.ends)
-
-    def __getitem__(self, row: int) -> npt.NDArray[Any]:
-        """Return the entry (length, ...) of a row, a view."""
-        return self.values[int(self.ends[row - 1]) if row else 0 : int(self.ends[row])]
-
-    @property
-    def lengths(self) -> npt.NDArray[np.int64]:
-        """(rows,) lengths of the entries."""
-        return np.diff(self.ends, prepend=0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,12 +62,12 @@ class RowStore:
         CheckpointError : when it is missing, torn, or of another format
         """
         try:
-            header = untrusted.json_object(_file(directory / HEADER).read_bytes())
+            header = untrusted.json_object(regular_file(directory / HEADER).read_bytes())
             if header["format"] != FORMAT_VERSION:
                 raise ValueError(f"its format is {header['format']}, this release reads {FORMAT_VERSION}")
             rows = untrusted.whole(header["rows"], "rows")
             described = untrusted.table(header["arrays"], "arrays")
-            arrays = {name: _opened(directory, name, rows, about) for name, about in described.items()}
+            arrays = {name: opened(directory, name, rows, about) for name, about in described.items()}
             corpus = header["corpus"]
             corpus = CorpusFacts(**{**corpus, "root": Path(corpus["root"]), "notes": tuple(corpus["notes"])})
             splits = arrays.pop(SPLIT_ARRAY)
@@ -156,7 +126,7 @@ class RowWriter:
         self.directory = directory
         self.rows = 0
         self.trains = False
-        self._arrays: dict[str, _Array] = {}
+        self._arrays: dict[str, ArrayFiles] = {}
 
     def add(self, splits: Sequence[int] | npt.NDArray[np.uint8], **arrays: npt.NDArray[Any] | list[Any]) -> None:
         """Add rows.
@@ -178,7 +148,7 @@ class RowWriter:
             if len(values) != len(splits):
                 raise ValueError(f"{name}: {len(values)} entries for {len(splits)} rows")
             if name not in self._arrays:
-                self._arrays[name] = _Array(self.directory, name, varies=isinstance(values, list))
+                self._arrays[name] = ArrayFiles(self.directory, name, varies=isinstance(values, list))
             self._arrays[name].add(values)
         self.rows += len(splits)
         self.trains |= bool((splits == SPLITS.index("train")).any())
@@ -240,71 +210,3 @@ def write_rows(directory: Path) -> Iterator[RowWriter]:
                 writer.close()
     except OSError as error:
         raise InputError(f"cannot write the prepared data to {directory}: {error.strerror or error}") from error
-
-
-class _Array:
-    """The files of one array, written entry by entry."""
-
-    def __init__(self, directory: Path, name: str, *, varies: bool) -> None:
-        self.name, self.directory, self.varies = name, directory, varies
-        self.file = (directory / f"{name}.bin").open("wb")
-        self.digest = hashlib.sha256()
-        self.kind: tuple[np.dtype[Any], tuple[int, ...]] | None = None
-        self.lengths: list[int] = []
-
-    def add(self, values: npt.NDArray[Any] | list[Any]) -> None:
-        if self.varies:
-            self.lengths += [len(entry) for entry in values]
-        for block in values if isinstance(values, list) else [values]:
-            block = np.ascontiguousarray(block)
-            kind = block.dtype, block.shape[1:]
-            if self.kind is None:
-                self.kind = kind
-            if kind != self.kind:
-                raise ValueError(f"{self.name}: {kind[0]} {kind[1]} among {self.kind[0]} {self.kind[1]}")
-            self.digest.update(block.tobytes())
-            self.file.write(block.tobytes())
-
-    def finish(self) -> dict[str, Any]:
-        self.file.close()
-        if self.varies:
-            ends = np.cumsum(self.lengths, dtype=np.int64).tobytes()
-            (self.directory / f"{self.name}.ends.bin").write_bytes(ends)
-            self.digest.update(ends)
-        assert self.kind is not None
-        dtype, shape = self.kind
-        return {"dtype": dtype.str, "shape": list(shape), "varies": self.varies, "sha256": self.digest.hexdigest()}
-
-
-def _opened(directory: Path, name: str, rows: int, about: Mapping[str, Any]) -> npt.NDArray[Any] | Sequences:
-    if not untrusted.is_file_name(f"{name}.bin"):
-        raise ValueError(f"the array {name!r} cannot be the name of a file")
-    path, shape = directory / f"{name}.bin", untrusted.wholes(about["shape"], f"shape of {name}")
-    code = untrusted.text(about["dtype"], f"dtype of {name}")
-    # NumPy parses other texts as Python, and may raise anything.
-    if not _NUMBERS.fullmatch(code):
-        raise ValueError(f"{name} is of dtype {untrusted.printable(code[:40])!r}, not of numbers")
-    dtype = np.dtype(code)
-    if not about["varies"]:
-        return _mapped(path, dtype, (rows, *shape))
-    ends = np.fromfile(_file(directory / f"{name}.ends.bin"), np.int64)
-    if len(ends) != rows:
-        raise ValueError(f"{name}.ends.bin holds {len(ends)} entries for {rows} rows")
-    if (np.diff(ends, prepend=0) < 0).any() or (ends < 0).any():
-        raise ValueError(f"{name}.ends.bin does not ascend")
-    return Sequences(_mapped(path, dtype, (int(ends[-1]) if rows else 0, *shape)), ends)
-
-
-def _mapped(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    size = math.prod(shape) * dtype.itemsize
-    if _file(path).stat().st_size != size:
-        raise ValueError(f"{path.name} has {path.stat().st_size} bytes instead of {size}")
-    # an empty file cannot be mapped
-    return np.memmap(path, dtype, "r", shape=shape) if size else np.zeros(shape, dtype)
-
-
-def _file(path: Path) -> Path:
-    """Return the path of a file; raise ValueError for a device or a pipe, which may never end."""
-    if path.exists() and not path.is_file():
-        raise ValueError(f"{path.name} is not a file")
-    return path

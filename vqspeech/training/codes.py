@@ -24,7 +24,7 @@ from vqspeech.codec.load import load
 from vqspeech.codes import CodeTable
 from vqspeech.config import CorpusConfig, RunConfig, TrainConfig
 from vqspeech.corpora.code_store import UNKNOWN, CodeStore, LevelCodes
-from vqspeech.corpora.rows import Sequences
+from vqspeech.corpora.row_arrays import Sequences
 from vqspeech.errors import CheckpointError, ConfigError, InputError
 from vqspeech.nn.batch import CodeBatch
 from vqspeech.nn.priors.protocol import CodeSpace, Prior

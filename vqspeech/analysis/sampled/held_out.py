@@ -14,7 +14,7 @@ import torch
 from vqspeech.analysis.sampled.ngram_bits import ngram_bits
 from vqspeech.corpora.base import Split
 from vqspeech.corpora.code_store import CodeStore
-from vqspeech.corpora.rows import Sequences
+from vqspeech.corpora.row_arrays import Sequences
 from vqspeech.errors import InputError
 from vqspeech.files import write_json
 from vqspeech.nn.batch import CodeBatch
