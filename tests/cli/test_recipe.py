@@ -115,7 +115,10 @@ def test_the_data_folder_comes_from_the_environment(recipe, tmp_path, monkeypatc
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["tinny"], "unknown recipe 'tinny'; known: quantizers, tiny, vctk, voices, wrong. Did you mean 'tiny'?"),
+        (
+            ["tinny"],
+            "unknown recipe 'tinny'; known: prior, quantizers, tiny, vctk, voices, wrong. Did you mean 'tiny'?",
+        ),
         (["tiny", "--corpus", "vtck"], "unknown corpus 'vtck'"),
         (["tiny", "--corpus", "timit"], "corpus 'timit' needs a folder: give --data-dir DIR"),
         (["tiny", "--data-dir", "nowhere"], "--data-dir 'nowhere' is not a folder"),

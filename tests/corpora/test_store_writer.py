@@ -103,7 +103,7 @@ def test_a_full_disk_keeps_finished_shards_and_nothing_half_written(many, tmp_pa
 
 
 def test_a_store_is_made_by_one_process_at_a_time(corpus, tmp_path):
-    with store_module._alone(tmp_path / ".store.part"), pytest.raises(InputError, match="another process is preparing"):
+    with store_module._alone(tmp_path / ".store.part"), pytest.raises(InputError, match="another process prepares"):
         prepare(corpus, tmp_path / "store")
 
 

@@ -156,8 +156,8 @@ def test_files_become_codes_and_codes_files(world, tmp_path):
 
 def test_a_prior_draws_new_items_of_a_speaker(world, tmp_path):
     words = ["--count", 2, "--frames", 12, "--speaker", world.voice]
-    for seed in (1, 1, 2):
-        out = tmp_path / f"seed-{seed}"
+    for name, seed in {"one": 1, "again": 1, "two": 2}.items():
+        out = tmp_path / name
         vqspeech(
             "sample",
             world.run,
@@ -171,11 +171,12 @@ def test_a_prior_draws_new_items_of_a_speaker(world, tmp_path):
             "--codes",
             out / "c.parquet",
         )
-    one, two = (CodeTable.read(tmp_path / f"seed-{seed}" / "c.parquet") for seed in (1, 2))
+    one, again, two = (CodeTable.read(tmp_path / name / "c.parquet") for name in ("one", "again", "two"))
     assert [row.speaker for row in one] == ["bob", "bob"]
     assert [row.codes.shape for row in one] == [(1, 12), (1, 12)]
+    assert np.array_equal(one.rows[0].codes, again.rows[0].codes)
     assert not np.array_equal(one.rows[0].codes, two.rows[0].codes)
-    assert len(list((tmp_path / "seed-1").glob(f"*{world.suffix}"))) == 2
+    assert len(list((tmp_path / "one").glob(f"*{world.suffix}"))) == 2
 
 
 def test_an_analysis_with_options_writes_a_page(world, tmp_path):
