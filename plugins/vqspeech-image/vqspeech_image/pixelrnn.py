@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from vqspeech.errors import ConfigError
-from vqspeech.nn.batch import CodeBatch, LossTerms, weighted_terms
+from vqspeech.nn.batch import CodeBatch, LossTerms
+from vqspeech.nn.priors.costs import mean_nll, with_others_conditions
 from vqspeech.nn.priors.draws import uniform_grid
 from vqspeech.nn.priors.protocol import CodeSpace, Prior
 from vqspeech_image.nn.pixelrnn import PixelRNN
@@ -31,18 +32,13 @@ class PixelRNNPrior(PixelRNN, Prior):
 
     def loss(self, batch: CodeBatch, generator: torch.Generator | None = None) -> LossTerms:
         """Compute mean nats per code."""
-        costs = self.nll(batch.codes, batch.condition, batch.above)
-        nll = costs.mean() if len(costs) else costs.sum()
-        return weighted_terms(batch.weight, nll, {"nll": nll}, batch.codes)
+        return mean_nll(batch, self.nll(batch.codes, batch.condition, batch.above))
 
     @torch.no_grad()
     def shuffled(self, batch: CodeBatch) -> Tensor | None:
-        """Compute `criterion` with condition and coarser codes of the next row, or None."""
-        if batch.condition is None and batch.above is None:
-            return None
-        condition = None if batch.condition is None else batch.condition.roll(1, 0)
-        above = None if batch.above is None else batch.above.roll(1, 0)
-        return self.loss(batch._replace(condition=condition, above=above)).terms["nll"]
+        """Compute `criterion` with condition and coarser codes of another row, or None."""
+        others = with_others_conditions(batch)
+        return None if others is None else self.loss(others).terms["nll"]
 
     def sample(
         self,

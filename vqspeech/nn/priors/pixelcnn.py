@@ -10,8 +10,9 @@ from torch import Tensor
 
 from vqspeech.config import Strict, at_least
 from vqspeech.errors import ConfigError
-from vqspeech.nn.batch import CodeBatch, LossTerms, weighted_terms
+from vqspeech.nn.batch import CodeBatch, LossTerms
 from vqspeech.nn.priors.cached import sample_cached
+from vqspeech.nn.priors.costs import mean_nll, with_others_conditions
 from vqspeech.nn.priors.draws import uniform_grid
 from vqspeech.nn.priors.gated import GatedPixelCNN
 from vqspeech.nn.priors.protocol import CodeSpace, Prior
@@ -70,23 +71,13 @@ class PixelCNN(GatedPixelCNN, Prior):
 
     def loss(self, batch: CodeBatch, generator: torch.Generator | None = None) -> LossTerms:
         """Compute mean nats per code, of the frames within ``lengths`` where there are any."""
-        costs = self._nats(batch)
-        if batch.lengths is None:
-            nll = costs.mean() if len(costs) else costs.sum()
-            return weighted_terms(batch.weight, nll, {"nll": nll}, batch.codes)
-        mask = torch.arange(costs.shape[2], device=costs.device) < batch.lengths[:, None]
-        frames = int(batch.lengths.sum()) if batch.share is None else batch.share.frames
-        nll = (costs * mask[:, None]).sum() / max(1, frames * costs.shape[1])
-        return LossTerms(nll, {"nll": nll.detach()}, batch.codes, mask)
+        return mean_nll(batch, self._nats(batch))
 
     @torch.no_grad()
     def shuffled(self, batch: CodeBatch) -> Tensor | None:
-        """Compute `criterion` with condition and coarser codes of the next row, or None."""
-        if batch.condition is None and batch.above is None:
-            return None
-        condition = None if batch.condition is None else batch.condition.roll(1, 0)
-        above = None if batch.above is None else batch.above.roll(1, 0)
-        return self.loss(batch._replace(condition=condition, above=above)).terms["nll"]
+        """Compute `criterion` with condition and coarser codes of another row, or None."""
+        others = with_others_conditions(batch)
+        return None if others is None else self.loss(others).terms["nll"]
 
     def sample(
         self,

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from vqspeech.errors import ConfigError
-from vqspeech.nn.batch import CodeBatch, LossTerms, weighted_terms
+from vqspeech.nn.batch import CodeBatch, LossTerms
 from vqspeech.nn.decoders.softmax import softmax_nll
+from vqspeech.nn.priors.costs import mean_nll, with_others_conditions
 from vqspeech.nn.priors.draws import checked_temperature
 from vqspeech.nn.priors.heads import CodeNetwork
 from vqspeech.nn.priors.predictor import Predictor, drawn_frames
@@ -93,21 +94,13 @@ class SequencePrior(CodeNetwork, Prior):
     def loss(self, batch: CodeBatch, generator: torch.Generator | None = None) -> LossTerms:
         """Compute mean nats per code, of the frames within ``lengths`` where there are any."""
         noise = Noise(generator, batch.share) if generator is not None and self.training else None
-        nats = self.code_nats(batch, noise)
-        if batch.lengths is None:
-            nll = nats.mean() if len(nats) else nats.sum()
-            return weighted_terms(batch.weight, nll, {"nll": nll}, batch.codes)
-        mask = torch.arange(nats.shape[2], device=nats.device) < batch.lengths[:, None]
-        frames = int(batch.lengths.sum()) if batch.share is None else batch.share.frames
-        nll = (nats * mask[:, None]).sum() / max(1, frames * nats.shape[1])
-        return LossTerms(nll, {"nll": nll.detach()}, batch.codes, mask)
+        return mean_nll(batch, self.code_nats(batch, noise))
 
     @torch.no_grad()
     def shuffled(self, batch: CodeBatch) -> Tensor | None:
-        """Compute `criterion` with the condition of the next row, or None."""
-        if batch.condition is None:
-            return None
-        return self.loss(batch._replace(condition=batch.condition.roll(1, 0))).terms["nll"]
+        """Compute `criterion` with the condition of another row, or None."""
+        others = with_others_conditions(batch)
+        return None if others is None else self.loss(others).terms["nll"]
 
     @torch.no_grad()
     def sample(
