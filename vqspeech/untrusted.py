@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from typing import Any
 
 from vqspeech.errors import InputError
@@ -49,13 +50,19 @@ def json_object(content: str | bytes) -> dict[str, Any]:
 
     Raises
     ------
-    ValueError : for other content, also for nesting and numbers beyond the limits of Python
+    ValueError : for other content, also for nesting beyond the limits of Python and whole numbers beyond those of floats
     """
     try:
-        value = json.loads(content)
+        value = json.loads(content, parse_int=_within_floats)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     return table(value, "it")
+
+
+def _within_floats(digits: str) -> int:
+    if len(digits) > sys.float_info.max_10_exp:
+        raise ValueError(f"it has a whole number of {len(digits)} digits")
+    return int(digits)
 
 
 def environment_number(name: str, default: int, least: int = 0) -> int:

@@ -76,7 +76,7 @@ def _elements(func: Any, args: Any, kwargs: Any) -> int:
 
 
 def _counts(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
 
 
 def _contents(path: Path) -> tuple[int, int]:
