@@ -40,7 +40,16 @@ def test_rows_beyond_the_step_are_dropped(path):
 
 
 @pytest.mark.parametrize(
-    "torn", ['{"step": 8, "spl', '{"step": 8, "split": "train"', "\x00\x00\x00", "null\n", "7\n", "{}\n", f'{{"step": 8, "seconds": 1{"0" * 400}}}\n'],
+    "torn",
+    [
+        '{"step": 8, "spl',
+        '{"step": 8, "split": "train"',
+        "\x00\x00\x00",
+        "null\n",
+        "7\n",
+        "{}\n",
+        f'{{"step": 8, "seconds": 1{"0" * 400}}}\n',
+    ],
 )
 def test_a_torn_last_line_is_left_out_and_written_over(path, torn):
     with path.open("a") as file:
