@@ -49,6 +49,23 @@ def test_every_utterance_is_there_at_16_khz(corpus, tmp_path):
         store.indices("dev")
 
 
+def test_opening_clears_what_a_killed_preparation_left(corpus, tmp_path):
+    store = tmp_path / "store"
+    prepare(corpus, store)
+    right = contents(store)
+    (store / "rows").mkdir()
+    for name in ("lock", "rows/00000.json", "rows/00000.arrow"):
+        (store / name).touch()
+    AudioStore.open(store)
+    assert contents(store) == right and not (store / "rows").exists()
+    # Files of others stay.
+    (store / "rows").mkdir()
+    for name in ("lock", "rows/00000.json", "rows/mine.txt"):
+        (store / name).write_text("mine")
+    AudioStore.open(store)
+    assert contents(store).keys() - right.keys() == {"lock", "rows/mine.txt"}
+
+
 def test_the_result_does_not_depend_on_workers_or_place(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(store_shard, "UTTERANCES_PER_SHARD", 1)
     one = prepare(corpus, tmp_path / "one", workers=1)

@@ -176,7 +176,9 @@ def _forked(
         if waited == 0:
             os.kill(process, signal.SIGKILL)
             _, status = os.waitpid(process, 0)
-    return os.waitstatus_to_exitcode(status), json.loads(work.log.read_text())
+    code = os.waitstatus_to_exitcode(status)
+    # One that was killed may have written a part of its report.
+    return code, json.loads(work.log.read_text()) if code >= 0 else {}
 
 
 def content(out: Path) -> dict[str, Any]:

@@ -11,6 +11,8 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "support")]
@@ -19,7 +21,7 @@ from fuzzing import run, targets  # noqa: E402
 from interrupted import FAULTS, KILLS  # noqa: E402
 
 MOST_BYTES = 2 * 2**30
-"""Memory that the cases may use, beyond what is in use when they begin."""
+"""Memory that a reader may use, beyond what is in use before."""
 
 
 def main() -> int:
@@ -30,17 +32,18 @@ def main() -> int:
     parser.add_argument("--first-seed", type=int, default=1000, help="Seeds below are those of the test suite.")
     parser.add_argument("names", nargs="*", metavar="TARGET", help="Begin of the names: labels, kills, ...")
     arguments = parser.parse_args()
-    every, names = [*targets(), *KILLS, *FAULTS], tuple(arguments.names)
+    readers, names = targets(), tuple(arguments.names)
+    every = [*readers, *KILLS, *FAULTS]
     chosen = [target for target in every if target.name.startswith(names) or not names]
     warnings.simplefilter("ignore")
-    _limit_memory()
     until, failed = time.monotonic() + 60 * arguments.minutes, False
     seeds = range(arguments.first_seed, min(sys.maxsize, arguments.first_seed + arguments.cases))
     print(f"{'target':<24} {'cases':>8} {'accepted':>9} {'refused':>8} {'faults':>7} {'s':>6}", flush=True)
     for number, target in enumerate(chosen):
         begin = time.monotonic()
         share = (until - begin) / (len(chosen) - number)
-        with tempfile.TemporaryDirectory() as folder:
+        limit = _limited_memory() if target in readers else nullcontext()
+        with limit, tempfile.TemporaryDirectory() as folder:
             tally = run(target, Path(folder) / "fuzz", seeds, begin + share)
         counts = f"{tally.cases:>8} {tally.accepted:>9} {tally.refused:>8} {tally.faults.total():>7}"
         print(f"{target.name:<24} {counts} {time.monotonic() - begin:>6.0f}", flush=True)
@@ -50,10 +53,16 @@ def main() -> int:
     return int(failed)
 
 
-def _limit_memory() -> None:
+@contextmanager
+def _limited_memory() -> Iterator[None]:
     with open("/proc/self/statm", encoding="ascii") as file:
         used = int(file.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + MOST_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + MOST_BYTES, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 if __name__ == "__main__":

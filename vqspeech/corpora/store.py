@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -85,6 +85,7 @@ class AudioStore:
             raise damaged(directory, f"index.arrow: {getattr(error, 'strerror', None) or error}") from error
         for number, shard in enumerate(header.shards):
             _check_shard(directory, number, shard, verify)
+        _clear(directory)
         return cls(
             directory=directory,
             sample_rate=header.sample_rate,
@@ -179,8 +180,7 @@ def prepare(
         with _alone(staging):
             fill(staging, corpus, sample_rate, workers, trim_db, progress)
             put_in_place(staging, directory, ours=_is_ours)
-            shutil.rmtree(directory / "rows", ignore_errors=True)
-            (directory / "lock").unlink(missing_ok=True)
+            _clear(directory)
     except CorpusError:
         shutil.rmtree(staging, ignore_errors=True)
         raise
@@ -217,6 +217,19 @@ def _alone(staging: Path) -> Iterator[None]:
                 "wait until it ends, or choose another folder"
             ) from None
         yield
+
+
+def _clear(directory: Path) -> None:
+    """Delete from a finished store what it was made with, which a process leaves that is killed at its end."""
+    lock, rows = directory / "lock", directory / "rows"
+    with suppress(OSError):
+        if not lock.stat().st_size:
+            lock.unlink()
+    with suppress(OSError):
+        for path in rows.iterdir():
+            if _is_ours(f"rows/{path.name}"):
+                path.unlink(missing_ok=True)
+        rows.rmdir()
 
 
 def _map(directory: Path, number: int) -> npt.NDArray[np.int16]:
