@@ -46,6 +46,7 @@ WORK = {
     "conversion",
     "encoding",
     "generation",
+    "live",
     "training",
     "sampling",
     "corpora",

@@ -20,7 +20,9 @@ FAR = 0.5
 TRACKER = "swift-f0"
 """Name of the tracker, for what is kept of its results."""
 
-_RATE = 16000
+TRACKER_RATE = 16000
+"""Rate of the tracker's input in Hz."""
+
 _BLOCK = 1 << 17
 _VOICED = 0.5
 _LEVEL, _MOST_GAIN = 0.5, 100.0
@@ -68,13 +70,13 @@ class PitchTracker:
     """
 
     def __init__(self, sample_rate: int) -> None:
-        self._stream = _detector().stream(LOWEST_HZ, HIGHEST_HZ)
+        self._stream = detector().stream(LOWEST_HZ, HIGHEST_HZ)
         self._sample_rate, self._samples = sample_rate, 0
         self._resampler: Any = None
-        if sample_rate != _RATE:
+        if sample_rate != TRACKER_RATE:
             import soxr
 
-            self._resampler = soxr.ResampleStream(sample_rate, _RATE, 1, "float32", "HQ")
+            self._resampler = soxr.ResampleStream(sample_rate, TRACKER_RATE, 1, "float32", "HQ")
         self._held, self._peak = np.zeros(0, np.float32), 0.0
         self._heights: list[npt.NDArray[np.float32]] = []
         self._certain: list[npt.NDArray[np.float32]] = []
@@ -96,7 +98,7 @@ class PitchTracker:
         self._keep(self._stream.flush())
         if not sum(map(len, self._heights)):
             return np.zeros(frames, np.float32)
-        return _resampled(np.concatenate(self._heights), np.concatenate(self._certain), frames)
+        return resampled(np.concatenate(self._heights), np.concatenate(self._certain), frames)
 
     def _hold(self, samples: npt.NDArray[np.float32]) -> None:
         """Collect samples to blocks of one length, so that the result does not depend on how they arrive."""
@@ -107,20 +109,27 @@ class PitchTracker:
 
     def _measure(self, block: npt.NDArray[np.float32]) -> None:
         self._peak = max(self._peak, float(np.abs(block).max()))
-        self._keep(self._stream.push(block * min(_MOST_GAIN, _LEVEL / max(self._peak, 1e-9)), _RATE))
+        self._keep(self._stream.push(block * gain_of(self._peak), TRACKER_RATE))
 
     def _keep(self, result: Any) -> None:
         self._heights.append(result.pitch_hz.astype(np.float32))
         self._certain.append(result.confidence.astype(np.float32))
 
 
-def _resampled(
-    heights: npt.NDArray[np.float32], certain: npt.NDArray[np.float32], frames: int
+def resampled(
+    heights: npt.NDArray[np.float32], certain: npt.NDArray[np.float32], frames: int, *, first: int = 0, begins: int = 0
 ) -> npt.NDArray[np.float32]:
-    """Resample from the tracker's frames, centred on multiples of 16 ms, to those of a contour."""
+    """Resample from the tracker's frames, centred on multiples of 16 ms, to those of a contour.
+
+    Parameters
+    ----------
+    heights, certain : F0 in Hz and confidence of the tracker's frames, from number `begins` on, at least one
+    frames, first : the frames `first` to `frames`, without it, of the contour are returned
+    """
     from swift_f0 import FRAME_PERIOD
 
-    place = np.clip((np.arange(frames) + 0.5) / (PITCH_RATE * FRAME_PERIOD), 0, len(heights) - 1)
+    place = (np.arange(first, frames) + 0.5) / (PITCH_RATE * FRAME_PERIOD) - begins
+    place = np.clip(place, 0, len(heights) - 1)
     low = place.astype(np.int64)
     high = np.minimum(low + 1, len(heights) - 1)
     share = place - low
@@ -132,9 +141,14 @@ def _resampled(
     return np.where(kept, np.clip(f0, LOWEST_HZ, HIGHEST_HZ), 0).astype(np.float32)
 
 
+def gain_of(peak: float) -> float:
+    """Return the gain of the tracker's input, from the peak so far."""
+    return min(_MOST_GAIN, _LEVEL / max(peak, 1e-9))
+
+
 @lru_cache(maxsize=1)
-def _detector() -> Any:
-    """Load the network once; it may be used by several threads at a time."""
+def detector() -> Any:
+    """Load the tracker's network once; it may be used by several threads at a time."""
     from swift_f0 import SwiftF0
 
     return SwiftF0(threads=1, spin=False)

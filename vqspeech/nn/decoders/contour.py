@@ -52,7 +52,7 @@ def continuous(f0: Tensor, fallback: Tensor) -> Contour:
     return Contour(left + share * (right - left), voiced)
 
 
-def on_frames(contour: Contour, frame_s: float, count: int, first: int = 0) -> Contour:
+def on_frames(contour: Contour, frame_s: float, count: int, first: int = 0, begins: int = 0) -> Contour:
     """Read a contour of `PITCH_RATE` at the centres of other frames.
 
     log F0 is interpolated linearly; a frame is voiced where the nearest one of the contour is. Beyond its ends the
@@ -63,10 +63,11 @@ def on_frames(contour: Contour, frame_s: float, count: int, first: int = 0) -> C
     contour : at `PITCH_RATE`, at least one frame
     frame_s : length of a frame in seconds
     count, first : number of frames, and number of the first one
+    begins : number of the contour's first frame
     """
     last = contour.log_f0.shape[1] - 1
     frames = torch.arange(first, first + count, device=contour.log_f0.device, dtype=torch.float64)
-    place = ((frames + 0.5) * (frame_s * PITCH_RATE) - 0.5).clamp(0, last)
+    place = ((frames + 0.5) * (frame_s * PITCH_RATE) - 0.5 - begins).clamp(0, last)
     low = place.floor().long()
     share = (place - low).to(contour.log_f0.dtype)
     below, above = contour.log_f0[:, low], contour.log_f0[:, (low + 1).clamp_max(last)]

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from vqspeech.errors import InputError
 from vqspeech.nn.batch import SpeechBatch, cut_windows
 from vqspeech.nn.decoders.adversary import Adversaries
-from vqspeech.nn.decoders.contour import Contour, continuous, on_frames
+from vqspeech.nn.decoders.contour import continuous, on_frames
 from vqspeech.nn.decoders.excitation import SOURCE_FRAMES, NoiseStream
 from vqspeech.nn.decoders.harmonic_network import PitchNetwork, SpectraNetwork, divisor
+from vqspeech.nn.decoders.harmonic_voice import HarmonicVoice
 from vqspeech.nn.decoders.mel_loss import MelDistance
-from vqspeech.nn.decoders.protocol import MAIN, Decoder, LatentFrames, Latents, Piece, SpeakOptions
+from vqspeech.nn.decoders.protocol import MAIN, Decoder, LatentFrames, Latents, Piece, SpeakOptions, Stretch
 from vqspeech.nn.decoders.source_filter import SourceFilter, limited
 from vqspeech.nn.decoders.spectral_loss import powers, spectral_distance
 from vqspeech.nn.pieces import MOST
@@ -29,9 +30,6 @@ BLOCK_S = 8.0
 
 NOISE_BELOW = 1.5
 """Difference, as a logarithm, of the first spectra of pulses and noise."""
-
-LOG_F0_RANGE = (3.9, 6.2)
-"""log F0 is kept within 49 and 493 Hz."""
 
 
 class Harmonic(Decoder):
@@ -222,12 +220,9 @@ class Harmonic(Decoder):
         """
         done, every = 0, sum(lengths)
         for number, (frames, speaker, length) in enumerate(zip(latents, speakers, lengths, strict=True)):
-            stream = number if options.streams is None else options.streams[number]
-            seed = 0 if options.temperature == 0 else options.seed
-            generator = torch.Generator().manual_seed((seed * 0x9E3779B97F4A7C15 + stream) % 2**63)
             given = None if options.pitch is None else options.pitch[number]
             left = length
-            for block in self._blocks(frames, speaker, given, NoiseStream(generator), max(length, 1)):
+            for block in self._blocks(frames, speaker, given, _noise_of(options, number), max(length, 1)):
                 waveform = limited(block[0, :left]).float().cpu().numpy()
                 left -= len(waveform)
                 done += len(waveform)
@@ -241,41 +236,31 @@ class Harmonic(Decoder):
         self, latents: LatentFrames, speaker: int | None, pitch: np.ndarray | None, noise: NoiseStream, length: int
     ) -> Iterator[Tensor]:
         """Yield consecutive blocks (1, time); each is computed with the latents around it."""
-        device, dtype, per = self.window.device, self.window.dtype, self.frames
-        index = torch.tensor([speaker or 0], device=device)
-        mean, std = (self._of_speaker(values, index) for values in (self.pitch_mean, self.pitch_std))
-        given = None
-        if pitch is not None and len(pitch):
-            given = continuous(torch.as_tensor(pitch, dtype=dtype, device=device)[None], mean)
-        embedded = self._speaker(index)
+        voice = self._voice(speaker, noise)
+        given = voice.contour(pitch)
         count, size = len(latents), max(1, round(BLOCK_S * self.sample_rate / self.hop_samples))
-        phase: Tensor | float = 0.0
         for first in range(0, -(-length // self.hop_samples), size):
             last = min(first + size, count)
             start, stop = max(0, first - self.margin), min(count, last + self.margin)
-            z_q = latents[start:stop][None].to(device, dtype)
-            if given is None:
-                contour = self._predicted(z_q, embedded, mean, std)
-            else:
-                seconds = self.frame_samples / self.sample_rate
-                contour = on_frames(given, seconds, (stop - start) * per, start * per)
-            contour = Contour(contour.log_f0.clamp(*LOG_F0_RANGE), contour.voiced)
-            made = self.source_filter(
-                self.spectra(z_q, embedded, contour),
-                contour,
-                noise,
-                phase,
-                kept=((first - start) * per, (last - start) * per),
-                first=first * per,
-            )
-            phase = made.phase
-            yield made.waveform
+            yield voice.waveform(Stretch(latents=latents[start:stop], start=start, first=first, last=last), given)
 
-    def _predicted(self, z_q: Tensor, speaker: Tensor | None, mean: Tensor, std: Tensor) -> Contour:
-        """Predict F0, to a third of a cent: the phase would carry finer rounding on through an utterance."""
-        voicing, height = self.pitch(z_q, speaker)
-        log_f0 = mean[:, None] + std[:, None] * height.clamp(-3, 3)
-        return Contour((log_f0 * 4096).round() / 4096, voicing > 0)
+    def stream(self, speaker: int | None, options: SpeakOptions) -> HarmonicVoice:
+        """Speak one utterance in stretches, with the samples of `speak`; see `Decoder.stream`."""
+        return self._voice(speaker, _noise_of(options, 0))
+
+    def _voice(self, speaker: int | None, noise: NoiseStream) -> HarmonicVoice:
+        index = torch.tensor([speaker or 0], device=self.window.device)
+        mean, std = (self._of_speaker(values, index) for values in (self.pitch_mean, self.pitch_std))
+        return HarmonicVoice(
+            self.spectra,
+            self.pitch,
+            self.source_filter,
+            speaker=self._speaker(index),
+            mean=mean,
+            std=std,
+            noise=noise,
+            margin=self.margin,
+        )
 
     def _target(self, batch: SpeechBatch) -> tuple[Tensor, Tensor]:
         """Return the crops at the decoder's rate, and the real samples of each."""
@@ -298,3 +283,10 @@ class Harmonic(Decoder):
 
     def _of_speaker(self, values: Tensor, index: Tensor) -> Tensor:
         return values[index if self.speaker_embedding is not None else torch.zeros_like(index)]
+
+
+def _noise_of(options: SpeakOptions, utterance: int) -> NoiseStream:
+    """Return the noise of an utterance."""
+    stream = utterance if options.streams is None else options.streams[utterance]
+    seed = 0 if options.temperature == 0 else options.seed
+    return NoiseStream(torch.Generator().manual_seed((seed * 0x9E3779B97F4A7C15 + stream) % 2**63))

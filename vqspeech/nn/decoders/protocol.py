@@ -93,6 +93,44 @@ class Piece(NamedTuple):
     engine: str = ""
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Stretch:
+    """Latents of which samples are to be generated, with those around them.
+
+    Parameters
+    ----------
+    latents : (dim, frames)
+    start : number of the first of them in the utterance
+    first, last : samples of the latents `first` to `last`, without it, are generated
+    pitch : F0 in Hz, (frames,) at `vqspeech.nn.batch.PITCH_RATE`, 0 for unvoiced, over these latents at least; None to
+        predict it
+    pitch_start : number of the first frame of `pitch` in the utterance
+    """
+
+    latents: Tensor
+    start: int
+    first: int
+    last: int
+    pitch: npt.NDArray[np.float32] | None = None
+    pitch_start: int = 0
+
+
+class DecoderStream(Protocol):
+    """An utterance that is generated while it is spoken; see `Decoder.stream`.
+
+    Attributes
+    ----------
+    margin : latents on either side that a stretch depends on; with fewer after it, it is generated as if the utterance
+        ended there
+    """
+
+    margin: int
+
+    def next(self, stretch: Stretch, /) -> npt.NDArray[np.float32]:
+        """Generate the next stretch, which begins where the last one ended; (time,) float32 in [-1, 1]."""
+        ...
+
+
 class Decoder(nn.Module):
     """The protocol of decoders, api 1: latents (batch, dim, frames) and a speaker to waveforms.
 
@@ -161,6 +199,20 @@ class Decoder(nn.Module):
         so far are yielded, then `KeyboardInterrupt` is raised again
         """
         raise NotImplementedError
+
+    def stream(self, speaker: int | None, options: SpeakOptions) -> DecoderStream | None:
+        """Begin an utterance that is generated while it is spoken, as its latents become known.
+
+        Parameters
+        ----------
+        speaker : speaker index, None for a decoder without speakers
+        options : as in `speak`, for one utterance; `SpeakOptions.pitch` comes in `Stretch.pitch`
+
+        Returns
+        -------
+        the utterance; None by default, for a decoder that cannot do this
+        """
+        return None
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return groups of parameters that are optimised apart, such as ``{"adversary": [...]}``.
