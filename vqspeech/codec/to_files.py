@@ -16,7 +16,8 @@ from vqspeech.modality import Modality
 from vqspeech.temporary import temporary_folder
 
 SOFTWARE = audio.SOFTWARE
-"""The text ``Software`` of a PNG file that vqspeech made, as modalities write it."""
+"""The text ``Software`` of a PNG or WebP file (there in EXIF) that vqspeech made, as modalities write it."""
+_PICTURES = {".png": "PNG", ".webp": "WEBP"}
 
 
 def decode_to_files(
@@ -70,16 +71,18 @@ def require_replaceable(path: Path) -> None:
     ------
     InputError : for an existing file that is neither speech nor a picture that names vqspeech
     """
-    if os.path.lexists(path) and not (_is_our_picture(path) if path.suffix == ".png" else audio.is_ours(path)):
+    ours = _is_our_picture if path.suffix in _PICTURES else audio.is_ours
+    if os.path.lexists(path) and not ours(path):
         raise InputError(f"{path} exists and was not written by vqspeech; move it away or give another --out")
 
 
 def _is_our_picture(path: Path) -> bool:
-    """Return whether a PNG file names vqspeech as its software."""
-    from PIL import Image
+    """Return whether a picture names vqspeech as its software."""
+    from PIL import ExifTags, Image
 
     try:
-        with Image.open(path, formats=["PNG"]) as picture:
-            return str(picture.info.get("Software", "")).startswith(SOFTWARE)
+        with Image.open(path, formats=[_PICTURES[path.suffix]]) as picture:
+            named = picture.info.get("Software") or picture.getexif().get(ExifTags.Base.Software, "")
+            return str(named).startswith(SOFTWARE)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return False

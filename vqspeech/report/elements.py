@@ -67,7 +67,7 @@ class Picture:
 
     Parameters
     ----------
-    source : an image file (PNG, JPEG, SVG, GIF), a film (MP4, WebM), or a matplotlib figure, which is saved as PNG
+    source : an image (PNG, JPEG, SVG, GIF, WebP), a film (MP4, WebM), or a matplotlib figure, which is saved as PNG
     caption : shown below it
     alt : description for readers who cannot see it
     """

@@ -12,7 +12,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,11 @@ from vqspeech_image.corpora.base import ImageCorpus, counted
 from vqspeech_image.corpora.clips import blocks_of_clips, splits_of_frames
 
 CHANNELS = 3
+ACTION_NAMES = ("forward", "left", "right")
+"""What the walker does, in the order of the renderer's actions."""
+
+Clip = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
+"""Frames (frames, size, size, 3), and for each the action (frames,) that follows it, places in `ACTION_NAMES`."""
 
 
 def read(
@@ -55,6 +60,34 @@ def read(
     CorpusError : ViZDoom is not installed, or fails
     ConfigError : options out of range
     """
+    rendered = rendered_clips(scenario=scenario, clips=clips, clip_frames=clip_frames, size=size, seed=seed)
+    splits = splits_of_frames(clip_keys(scenario, seed, clips), [clip_frames] * clips, valid, test)
+
+    def frames() -> Iterator[npt.NDArray[np.uint8]]:
+        return (clip for clip, _ in rendered())
+
+    return ImageCorpus(
+        name="vizdoom",
+        root=_scenarios(),
+        variant=f"ViZDoom's {scenario}, {clips * clip_frames:,} frames of {clips:,} clips, {size} x {size}, "
+        f"seed {seed}",
+        shape=(size, size, CHANNELS),
+        class_names=(),
+        counts=counted(np.concatenate(splits)),
+        blocks=blocks_of_clips(frames, splits),
+        notes=("A stand-in for DeepMind Lab: first-person views of textured rooms and corridors.",),
+    )
+
+
+def clip_keys(scenario: str, seed: int, clips: int) -> list[str]:
+    """Return the key of each clip, whose hash decides its split."""
+    return [f"vizdoom/{scenario}/{seed}/{number}" for number in range(clips)]
+
+
+def rendered_clips(
+    *, scenario: str, clips: int, clip_frames: int, size: int, seed: int
+) -> Callable[[], Iterator[Clip]]:
+    """Return what renders the clips of `read` with their actions, in order; arguments and errors as there."""
     for name, value, most in (("clips", clips, 10**6), ("clip_frames", clip_frames, 500), ("size", size, 120)):
         least = 2 if name == "clips" else 1
         if not least <= value <= most:
@@ -63,24 +96,8 @@ def read(
     known = sorted(path.stem for path in folder.glob("*.cfg"))
     if scenario not in known:
         raise ConfigError(f"corpus.options.scenario = {scenario!r}; one of {', '.join(known)}")
-    keys = [f"vizdoom/{scenario}/{seed}/{number}" for number in range(clips)]
-    splits = splits_of_frames(keys, [clip_frames] * clips, valid, test)
     settings = {"config": str(folder / f"{scenario}.cfg"), "clips": clips, "clip_frames": clip_frames, "size": size}
-
-    def rendered() -> Iterator[npt.NDArray[np.uint8]]:
-        return _rendered({**settings, "seed": seed}, clips, (clip_frames, size, size, CHANNELS))
-
-    return ImageCorpus(
-        name="vizdoom",
-        root=folder,
-        variant=f"ViZDoom's {scenario}, {clips * clip_frames:,} frames of {clips:,} clips, {size} x {size}, "
-        f"seed {seed}",
-        shape=(size, size, CHANNELS),
-        class_names=(),
-        counts=counted(np.concatenate(splits)),
-        blocks=blocks_of_clips(rendered, splits),
-        notes=("A stand-in for DeepMind Lab: first-person views of textured rooms and corridors.",),
-    )
+    return lambda: _rendered({**settings, "seed": seed}, clips, (clip_frames, size, size, CHANNELS))
 
 
 def _scenarios() -> Path:
@@ -91,10 +108,9 @@ def _scenarios() -> Path:
     return Path(spec.origin).parent / "scenarios"
 
 
-def _rendered(
-    settings: dict[str, object], clips: int, shape: tuple[int, int, int, int]
-) -> Iterator[npt.NDArray[np.uint8]]:
+def _rendered(settings: dict[str, object], clips: int, shape: tuple[int, int, int, int]) -> Iterator[Clip]:
     """Read clips from the renderer's pipe."""
+    pixels = int(np.prod(shape))
     with tempfile.TemporaryDirectory(prefix="vqspeech-vizdoom-") as scratch:
         log_path = Path(scratch) / "said"
         command = [sys.executable, "-m", "vqspeech_image.corpora.vizdoom_renderer", json.dumps(settings)]
@@ -103,14 +119,15 @@ def _rendered(
         assert process.stdout is not None
         try:
             for number in range(clips):
-                content = process.stdout.read(int(np.prod(shape)))
-                if len(content) < np.prod(shape):
+                content = process.stdout.read(pixels + shape[0])
+                if len(content) < pixels + shape[0]:
                     code = process.wait()
                     last = " / ".join(log_path.read_text(errors="replace").strip().splitlines()[-3:])
                     raise CorpusError(
                         f"ViZDoom ended after {number} of {clips} clips with code {code}: {last or 'no message'}"
                     )
-                yield np.frombuffer(content, np.uint8).reshape(shape)
+                values = np.frombuffer(content, np.uint8)
+                yield values[:pixels].reshape(shape), values[pixels:]
         finally:
             process.stdout.close()
             process.kill()

@@ -22,12 +22,13 @@ ROOMS = 100
 
 
 def render(settings: dict[str, Any], write: Any) -> None:
-    """Render the clips of `read`, and pass the bytes of each to `write`."""
+    """Render clips, and pass the bytes of each and one byte for the action after each of its frames to `write`."""
     game = _game(settings["config"])
     try:
         for clip in range(settings["clips"]):
             draw = np.random.Generator(np.random.Philox(key=[settings["seed"] % 2**64, clip]))
-            write(_clip(game, draw, settings["clip_frames"], settings["size"]).tobytes())
+            for array in _clip(game, draw, settings["clip_frames"], settings["size"]):
+                write(array.tobytes())
     finally:
         game.close()
 
@@ -49,20 +50,24 @@ def _game(config: str) -> Any:
     return game
 
 
-def _clip(game: Any, draw: np.random.Generator, frames: int, size: int) -> npt.NDArray[np.uint8]:
-    """Render (frames, size, size, 3); when the episode ends too early, try another room."""
+def _clip(
+    game: Any, draw: np.random.Generator, frames: int, size: int
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """Render (frames, size, size, 3) and the actions (frames,); when the episode ends too early, try another room."""
     for _ in range(ROOMS):
         game.set_seed(int(draw.integers(2**31)))
         game.new_episode()
         shown: list[npt.NDArray[np.uint8]] = []
+        taken: list[int] = []
         action = 0
         while len(shown) < frames and not game.is_episode_finished():
             shown.append(_view(game.get_state().screen_buffer, size))
             if draw.random() >= KEPT:
                 action = int(draw.choice(len(ACTIONS), p=SHARES))
+            taken.append(action)
             game.make_action(ACTIONS[action], TICS)
         if len(shown) == frames:
-            return np.stack(shown)
+            return np.stack(shown), np.array(taken, np.uint8)
     raise SystemExit(
         f"no episode in {ROOMS} rooms lasted {frames} frames, the last one {len(shown)}; "
         "lower corpus.options.clip_frames"

@@ -1,0 +1,1 @@
+"""Measures of generated frames, as functions on arrays."""

@@ -1,0 +1,1 @@
+"""``vqspeech play``: draw the next frames for the actions that one chooses."""
