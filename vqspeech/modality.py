@@ -145,6 +145,9 @@ class LoadedModel(Protocol):
 class Modality(Protocol):
     """A kind of data: the target of a `vqspeech.registry.specs.ModalitySpec`.
 
+    A modality whose `prepare` adds to a store that is in place, as that of speech adds F0, has a method
+    ``complete(config, store, progress)`` that adds what is missing, called where a run has a store already.
+
     A modality with further keys of training has an attribute ``train_config``, a subclass of
     `vqspeech.config.TrainConfig` that adds them; ``config.train`` is then of that class.
     """

@@ -95,7 +95,8 @@ def _phone_head(config: ModelConfig, dim: int) -> PhoneHead | None:
     phones = config.phones
     if phones.weight == 0:
         return None
-    return PhoneHead(dim=dim, channels=phones.channels, classes=len(named(phones.inventory).classes))
+    classes = len(named(phones.inventory).classes)
+    return PhoneHead(dim=dim, channels=phones.channels, kernel=phones.kernel, classes=classes)
 
 
 def build_quantizer(values: Mapping[str, Any], dim: int) -> Quantizer:

@@ -50,7 +50,7 @@ def json_object(content: str | bytes) -> dict[str, Any]:
 
     Raises
     ------
-    ValueError : for other content, also for nesting beyond the limits of Python and whole numbers beyond those of floats
+    ValueError : for other content, also for nesting beyond the limits of Python, and whole numbers beyond floats
     """
     try:
         value = json.loads(content, parse_int=_within_floats)

@@ -20,6 +20,17 @@ def test_only_real_frames_with_a_phone_count():
     torch.testing.assert_close(loss, by_hand)
 
 
+def test_kernel_1_names_each_code_alone():
+    head = PhoneHead(dim=4, channels=8, classes=5, kernel=1)
+    z_q, phones, alone = randn(1, 4, 9), torch.full((1, 9), UNKNOWN), torch.ones(1, 9, dtype=torch.bool)
+    phones[0, 4] = 2
+    other = z_q.clone()
+    other[..., :4] = other[..., 5:] = 0
+    assert torch.equal(head(z_q, phones, alone), head(other, phones, alone))
+    wide = PhoneHead(dim=4, channels=8, classes=5)
+    assert not torch.equal(wide(z_q, phones, alone), wide(other, phones, alone))
+
+
 def test_a_head_learns_what_latents_tell():
     torch.manual_seed(0)
     head = PhoneHead(dim=4, channels=16, classes=3)

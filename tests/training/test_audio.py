@@ -144,6 +144,10 @@ def test_a_decoder_of_pitch_gets_contours_and_its_speakers_range(make_config, st
     runs.open_run(tmp_path / "run", config)
     made = runs.prepare(config, tmp_path / "run", store.corpus.root)
     assert (made.directory / "pitch.npy").is_file()
+    # A preparation that ended between the two leaves a store without it.
+    (made.directory / "pitch.npy").unlink()
+    runs.prepare(config, tmp_path / "run", None)
+    assert (made.directory / "pitch.npy").is_file()
     task = AudioModality().task(config, made)
     assert task.batch(0, 0, 1).f0 is not None
     means = task.model.decoder.pitch_mean.exp()

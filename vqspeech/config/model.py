@@ -94,11 +94,13 @@ class PhoneHeadConfig(Strict):
 
     weight: float = 0.0
     channels: int = 128
+    kernel: int = 5
     inventory: str = "arpabet-39"
 
     def __post_init__(self) -> None:
         at_least(0, self, "model.phones", "weight")
         at_least(1, self, "model.phones", "channels")
+        require(self.kernel >= 1 and self.kernel % 2 == 1, "model.phones.kernel: odd, at least 1")
 
 
 PARTS = {"encoder": "conv", "quantizer": "vq", "decoder": "wavenet"}

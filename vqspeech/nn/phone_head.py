@@ -20,12 +20,13 @@ class PhoneHead(nn.Module):
     dim : channels of the latents
     channels : width
     classes : number of phones
+    kernel : odd width of the first layer in codes; the second has at most 3. 1 names each code without its neighbours
     """
 
-    def __init__(self, *, dim: int, channels: int, classes: int) -> None:
+    def __init__(self, *, dim: int, channels: int, classes: int, kernel: int = 5) -> None:
         super().__init__()
-        self.context = nn.Conv1d(dim, channels, 5, padding=2)
-        self.output = nn.Conv1d(channels, classes, 3, padding=1)
+        self.context = nn.Conv1d(dim, channels, kernel, padding=kernel // 2)
+        self.output = nn.Conv1d(channels, classes, min(3, kernel), padding=min(3, kernel) // 2)
 
     def forward(self, z_q: Tensor, phones: Tensor, mask: Tensor) -> Tensor:
         """Compute the mean cross-entropy over latents with a phone, in nats; 0 without any.

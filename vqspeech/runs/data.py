@@ -49,6 +49,8 @@ def prepare(config: RunConfig, run: Path, data_dir: Path | None) -> Any:
     # One folder has several names where there are links.
     real, other = Path(os.path.realpath(root)), Path(os.path.realpath(given))
     if other == real or other in real.parents or real in other.parents:
+        if complete := getattr(kind, "complete", None):
+            complete(config, store, reporter("prepare"))
         return store
     if directory.is_trained():
         raise CheckpointError(

@@ -21,7 +21,7 @@ from vqspeech.checkpoints import store
 from vqspeech.codec.load import load_speech
 from vqspeech.codec.speech import SpeechCodec
 from vqspeech.codes import CodeTable
-from vqspeech.config import RunConfig, parse_model, plain
+from vqspeech.config import ModelConfig, RunConfig, parse_model, plain
 from vqspeech.corpora.alignments import aligned
 from vqspeech.corpora.contours import Contours, contours
 from vqspeech.corpora.phone_labels import PhoneLabels
@@ -31,6 +31,7 @@ from vqspeech.encoding import decode_table, encode_files, encode_store
 from vqspeech.errors import CheckpointError, ConfigError
 from vqspeech.nn.batch import SpeechBatch
 from vqspeech.nn.decoders.protocol import SpeakOptions
+from vqspeech.nn.vqvae import VQVAE
 from vqspeech.training import codes_from
 from vqspeech.training.batches import SpeechBatches
 from vqspeech.training.draws import START, VALID
@@ -172,6 +173,12 @@ def at_rate(directory: Path, rate: int) -> Path:
     return directory.with_name(f"{directory.name}-{rate}")
 
 
+def _probe(model: ModelConfig) -> VQVAE:
+    """Build the model of a configuration for its facts, without a draw from torch's global generator."""
+    with torch.random.fork_rng(devices=[]):
+        return models.build(model, ("any",))
+
+
 def _alignments(directory: Path) -> dict[str, Alignment]:
     """Return utterance id -> alignment of a store, where there is one."""
     if not (directory / "store.json").is_file():
@@ -186,8 +193,7 @@ class AudioModality:
         """Check the model against the presets and the registered parts, and fill in all defaults."""
         model = models.complete(parse_model(codes_from.with_codes(config.model)))
         check_corpus(config.corpus, "audio")
-        with torch.random.fork_rng(devices=[]):
-            hop = models.build(model, ("any",)).hop_samples
+        hop = _probe(model).hop_samples
         if config.train.crop_samples < hop:
             raise ConfigError(f"train.crop_samples = {config.train.crop_samples} is less than one code, {hop} samples")
         return dataclasses.replace(config, model=plain(model))
@@ -200,8 +206,7 @@ class AudioModality:
         if config.corpus.aligner is not None:
             corpus = aligned(corpus, config.corpus.aligner, _alignments(directory), progress)
         model = parse_model(config.model)
-        with torch.random.fork_rng(devices=[]):
-            decoder = models.build(model, ("any",)).decoder
+        decoder = _probe(model).decoder
         trim_db = config.corpus.trim_db
         if decoder.sample_rate != model.sample_rate:
             if trim_db is not None:
@@ -211,9 +216,14 @@ class AudioModality:
                 )
             prepare(corpus, at_rate(directory, decoder.sample_rate), sample_rate=decoder.sample_rate, progress=progress)
         store = prepare(corpus, directory, sample_rate=model.sample_rate, trim_db=trim_db, progress=progress)
-        if decoder.needs_pitch or model.spectral.pitch:
-            contours(store, progress=progress)
+        self.complete(config, store, progress)
         return store
+
+    def complete(self, config: RunConfig, store: AudioStore, progress: Callable[[int, int], None] | None) -> None:
+        """Measure F0 where the model needs it and the store has none."""
+        model = parse_model(config.model)
+        if model.spectral.pitch or _probe(model).decoder.needs_pitch:
+            contours(store, progress=progress)
 
     def open(self, directory: Path) -> AudioStore:
         """Open an `AudioStore`."""
