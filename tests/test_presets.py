@@ -20,8 +20,9 @@ def test_the_paper_presets_build_and_keep_what_is_no_part_of_the_paper_off(name)
     assert model.decoder.conditioner.speaker.num_embeddings == 109
 
 
-def test_the_small_preset_has_the_paper_s_rate_and_codes():
-    config = parse_model({"preset": "small-phoneme"})
+@pytest.mark.parametrize("name", ["small-phoneme", "phoneme-text"])
+def test_the_small_presets_have_the_paper_s_rate_and_codes(name):
+    config = parse_model({"preset": name})
     assert config.sample_rate / build(config, ()).hop_samples == 25
     assert config.quantizer["codebook_size"] == 128
 
@@ -38,9 +39,12 @@ def test_the_paper_presets_are_the_papers(name, hop, codes):
 
 @pytest.mark.parametrize("name", presets())
 def test_every_preset_encodes_and_has_a_loss_when_made_small(name):
-    small = {"encoder": {"channels": 4, "dim": 3}, "decoder": {"residual_channels": 3, "skip_channels": 4}}
-    small["decoder"] |= {"condition_channels": 3, "cycles": 1}
-    config = parse_model({"preset": name, **small})
+    decoders = {
+        "wavenet": {"residual_channels": 3, "skip_channels": 4, "condition_channels": 3, "cycles": 1},
+        "harmonic": {"channels": 4, "frame_channels": 4, "pitch_channels": 4},
+    }
+    small = decoders[parse_model({"preset": name}).decoder["name"]]
+    config = parse_model({"preset": name, "encoder": {"channels": 4, "dim": 3}, "decoder": small})
     from vqspeech.nn.batch import SpeechBatch
 
     model = build(config, ["a", "b"])
@@ -51,6 +55,8 @@ def test_every_preset_encodes_and_has_a_loss_when_made_small(name):
         torch.tensor([0, 1]),
         torch.zeros(2, dtype=torch.int64),
         2,
+        f0=torch.full((2, 4 * hop // 160), 120.0),
+        phones=torch.zeros(2, 4, dtype=torch.int64),
     )
     assert model.encode(batch.waveform).shape == (2, 1, 4)
     assert torch.isfinite(model.loss(batch).total)
