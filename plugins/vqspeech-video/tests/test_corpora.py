@@ -1,9 +1,11 @@
 """Corpora of clips: actions move the picture, clips keep their order, what cannot be used is said."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 from PIL import Image
-from vqspeech_video.corpora import folder, shapes
+from vqspeech_video.corpora import folder, shapes, vizdoom
 from vqspeech_video.evaluation.shift import horizontal_shift
 
 from vqspeech.errors import ConfigError, CorpusError
@@ -74,6 +76,8 @@ def test_clips_of_arrays_and_of_images_are_read_alike(tmp_path):
         (FRAMES.astype(np.float32), ["run"] * 4, "float32"),
         (FRAMES[0], ["run"] * 4, "actions for 6|no clip|actions"),
         (FRAMES[:1], ["run"], "at least 2 frames"),
+        (FRAMES, ["run", "", "run", "jump"], "line 2: '' is no action"),
+        (FRAMES, ["frame,action", "0,run", "1,run", "2,jump"], "line 1: 'frame,action' is no action"),
     ],
 )
 def test_clips_that_cannot_be_used_are_named(tmp_path, frames, actions, said):
@@ -97,3 +101,46 @@ def test_a_folder_without_clips_and_one_with_two_arrays(tmp_path):
     (tmp_path / "a" / "actions.csv").write_bytes(b"\xff\xfe\xff")
     with pytest.raises(CorpusError, match="cannot be read"):
         folder.read(tmp_path)
+
+
+def test_blank_lines_at_the_end_of_actions_are_none(tmp_path):
+    for name in "ab":
+        write_clip(tmp_path / name, FRAMES, ["run", "jump", "run", "", ""])
+    assert all(block.labels.tolist() == [1, 0, 1, -1] for block in folder.read(tmp_path).blocks())
+
+
+def test_images_follow_each_other_by_their_numbers(tmp_path):
+    frames = np.arange(12, dtype=np.uint8).repeat(4 * 4 * 3).reshape(12, 4, 4, 3)
+    for name in "ab":
+        write_clip(tmp_path / name, frames[:0], ["run"] * 12, images=True)
+        for number, frame in enumerate(frames):
+            Image.fromarray(frame).save(tmp_path / name / f"frame {number}.png")
+    assert all(np.array_equal(block.pixels, frames) for block in folder.read(tmp_path).blocks())
+
+
+def test_clips_without_one_to_train_on_are_an_error_before_training(tmp_path, vqspeech):
+    for name in "ab":
+        write_clip(tmp_path / "clips" / name, FRAMES, ["run"] * 4)
+    (tmp_path / "model.toml").write_text(
+        'modality = "image"\n[corpus]\nname = "clips"\noptions = { valid = 0.5, test = 0.499 }\n[train]\nsteps = 1\n'
+    )
+    result = vqspeech("train", tmp_path / "model.toml", "--data-dir", tmp_path / "clips", "--out", tmp_path / "run")
+    assert result.exit_code == 2 and "Traceback" not in result.output
+
+
+def test_without_vizdoom_the_extra_is_named(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(CorpusError, match=r"vqspeech-video\[vizdoom\].*shapes") as caught:
+        vizdoom.read()
+    assert caught.value.exit_code == 2
+
+
+def test_walks_through_rooms_are_the_same_again_and_turn_as_their_actions_say():
+    pytest.importorskip("vizdoom", reason="needs the extra vizdoom")
+    first, again = (list(vizdoom.read(clips=12, clip_frames=10, seed=4).blocks()) for _ in range(2))
+    for one, other in zip(first, again, strict=True):
+        assert np.array_equal(one.pixels, other.pixels) and np.array_equal(one.labels, other.labels)
+        assert one.labels[-1] == -1 and len(set(one.splits)) == 1
+    shifts = np.stack([horizontal_shift(block.pixels[None])[0] for block in first])
+    actions = np.stack([block.labels[:-1] for block in first])
+    assert np.median(shifts[actions == 1]) > 4 and np.median(shifts[actions == 2]) < -4

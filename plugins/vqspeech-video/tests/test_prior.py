@@ -124,11 +124,19 @@ def test_other_codes_and_actions_are_refused(prior, clips):
         (codes, actions[:, :1], "one between two"),
         (codes, actions + 3, "knows 0 to 2"),
         (codes[:, :0], actions[:, :0], "needs"),
+        (codes.astype(float), actions, "codes are float64"),
+        (codes, actions + 0.5, "actions are float64"),
     ):
         with pytest.raises(InputError, match=said):
             Rollout(prior, bad_codes, bad_actions)
-    with pytest.raises(InputError, match="knows 0 to 2"):
-        Rollout(prior, codes, actions).step(np.array([0, 3]))
+    for following, said in (([0, 3], "knows 0 to 2"), ([0], "2 clips"), ([[0], [1]], "2 clips"), ([0.0, 1.0], "float")):
+        with pytest.raises(InputError, match=said):
+            Rollout(prior, codes, actions).step(np.array(following))
+    with pytest.raises(InputError, match="at least one step"):
+        generate(prior, codes, actions, np.zeros((2, 0), np.int64))
+    for first in (-1, 3):
+        with pytest.raises(InputError, match="first"):
+            teacher_forced(prior, codes, actions, first)
 
 
 def test_a_run_without_actions_and_another_prior_are_refused(world, tmp_path, vqspeech):

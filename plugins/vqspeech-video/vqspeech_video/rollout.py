@@ -54,7 +54,13 @@ class Rollout:
         Returns
         -------
         (clips, codebooks, rows, columns) int64
+
+        Raises
+        ------
+        InputError : for another number of actions than of clips, or actions that the prior does not know
         """
+        if actions.shape != (len(self.codes),):
+            raise InputError(f"actions of shape {actions.shape} for {len(self.codes)} clips; one for each is needed")
         _check_actions(actions, self.model.actions)
         # More frames than the prior looks at are forgotten, so that a step costs the same however many there were.
         kept = self.model.history
@@ -82,12 +88,18 @@ def generate(
     Parameters
     ----------
     prior, codes, actions, seed, temperature : see `Rollout`
-    following : (clips, steps) the actions after the last given frame
+    following : (clips, steps) the actions after the last given frame, at least one
 
     Returns
     -------
     (clips, steps, codebooks, rows, columns) int64
+
+    Raises
+    ------
+    InputError : as `Rollout` and its steps; for no steps
     """
+    if following.ndim != 2 or not following.shape[1]:
+        raise InputError(f"following of shape {following.shape}; (clips, steps), at least one step, is needed")
     rollout = Rollout(prior, codes, actions, seed=seed, temperature=temperature)
     return np.stack([rollout.step(now) for now in following.T], 1)
 
@@ -117,10 +129,12 @@ def teacher_forced(prior: LoadedPrior, codes: Codes, actions: Codes, first: int 
 
     Raises
     ------
-    InputError : for other numbers of actions, or codes that the prior does not have
+    InputError : for other numbers of actions, codes that the prior does not have, or no frame to measure
     """
     model = _model(prior)
     _check(prior, codes, actions)
+    if not 0 <= first < codes.shape[1]:
+        raise InputError(f"first = {first} for clips of {codes.shape[1]} frames; a place of one of them is needed")
     nats, accuracy = [], []
     for frame in range(first, codes.shape[1]):
         found = [
@@ -154,6 +168,8 @@ def _model(prior: LoadedPrior) -> FramesPrior:
 
 def _check(prior: LoadedPrior, codes: Codes, actions: Codes) -> None:
     space = prior.space
+    if not np.issubdtype(codes.dtype, np.integer):
+        raise InputError(f"codes are {codes.dtype}; whole numbers are needed")
     expected = (len(space.codebook_sizes), *(space.grid or ()))
     if codes.ndim != 5 or codes.shape[1] < 1 or codes.shape[2:] != expected:
         raise InputError(
@@ -171,5 +187,7 @@ def _check(prior: LoadedPrior, codes: Codes, actions: Codes) -> None:
 
 
 def _check_actions(actions: Codes, count: int) -> None:
+    if not np.issubdtype(actions.dtype, np.integer):
+        raise InputError(f"actions are {actions.dtype}; whole numbers are needed")
     if count and actions.size and not 0 <= actions.min() <= actions.max() < count:
         raise InputError(f"actions from {actions.min()} to {actions.max()}; the prior knows 0 to {count - 1}")

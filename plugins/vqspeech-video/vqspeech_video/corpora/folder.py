@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,14 +18,17 @@ from vqspeech_video.corpora.base import Clip, clip_corpus
 ACTIONS = "actions.csv"
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 MOST_ACTIONS = 256
+NO_NAME = ",;\t\0"
+"""Marks of a file with several columns, or of no text."""
 
 
 def read(root: Path | str | None, *, valid: float = 0.05, test: float = 0.1) -> ImageCorpus:
     """Read clips: every folder below `root` that holds ``actions.csv``.
 
     Beside it lies one ``.npy`` file of (frames, height, width, 1 or 3) uint8, or an image for each frame, in the order
-    of their names. ``actions.csv`` has the name of an action in each line, that between a frame and the next one: as
-    many lines as frames, or one fewer; the one after the last frame is ignored. Whole clips are held out.
+    of their names, where 2 comes before 10. ``actions.csv`` has the name of an action in each line, that between a
+    frame and the next one, below an optional line ``action``: as many as frames, or one fewer; the one after the last
+    frame is ignored. Whole clips are held out.
 
     Parameters
     ----------
@@ -77,7 +81,13 @@ def _actions(path: Path) -> list[str]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise CorpusError(f"{path} cannot be read as text: {error}") from error
-    names = [line.strip() for line in lines if line.strip()]
+    names = [line.strip() for line in lines]
+    # Other blank lines would move the actions after them to other frames.
+    while names and not names[-1]:
+        names.pop()
+    for number, name in enumerate(names, 1):
+        if not name or any(mark in name for mark in NO_NAME):
+            raise CorpusError(f"{path}, line {number}: {name!r} is no action; one name in each line is needed")
     return names[1:] if names[:1] == ["action"] else names
 
 
@@ -95,7 +105,7 @@ def _shape(path: Path, actions: list[str]) -> tuple[int, int, int, int]:
 def _frames(path: Path, *, header: bool = False) -> npt.NDArray[np.uint8]:
     """Read the frames of a clip (frames, height, width, channels); of arrays, the header only if that is enough."""
     arrays = sorted(path.glob("*.npy"))
-    images = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGES)
+    images = sorted((file for file in path.iterdir() if file.suffix.lower() in IMAGES), key=_numbered)
     if len(arrays) + bool(images) != 1:
         raise CorpusError(f"{path}: one .npy file, or images ({', '.join(IMAGES)}), belong beside {ACTIONS}")
     if not arrays:
@@ -110,6 +120,12 @@ def _frames(path: Path, *, header: bool = False) -> npt.NDArray[np.uint8]:
         # NumPy parses the header as Python, and a crafted one may raise anything.
         raise CorpusError(f"{arrays[0]} is no clip: {error}") from error
     return frames if header else np.asarray(frames)
+
+
+def _numbered(path: Path) -> list[tuple[int, str]]:
+    """Return a key that sorts the numbers in names by their value."""
+    parts = re.split(r"([0-9]+)", path.name)
+    return [(int(part), part) if number % 2 else (0, part) for number, part in enumerate(parts)]
 
 
 def _stacked(path: Path, images: list[Path]) -> npt.NDArray[np.uint8]:

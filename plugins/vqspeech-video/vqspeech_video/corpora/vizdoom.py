@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
 from vqspeech_image.corpora.base import ImageCorpus
 from vqspeech_image.corpora.vizdoom import ACTION_NAMES, CHANNELS, clip_keys, rendered_clips
 
+from vqspeech.errors import CorpusError
 from vqspeech_video.corpora.base import Clip, clip_corpus
 
 
@@ -36,6 +38,11 @@ def read(
     CorpusError : ViZDoom is not installed, or fails
     ConfigError : options out of range
     """
+    if importlib.util.find_spec("vizdoom") is None:
+        raise CorpusError(
+            "the corpus vizdoom-actions needs ViZDoom, not installed here: pip install 'vqspeech-video[vizdoom]'; the "
+            "corpus shapes needs nothing"
+        )
     rendered = rendered_clips(scenario=scenario, clips=clips, clip_frames=clip_frames, size=size, seed=seed)
 
     def walks() -> Iterator[Clip]:
