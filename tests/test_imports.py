@@ -51,6 +51,7 @@ WORK = {
     "sampling",
     "corpora",
     "publishing",
+    "units",
     "voices",
 }
 

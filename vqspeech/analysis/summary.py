@@ -129,6 +129,13 @@ def table_of_runs(names: Sequence[str], scores: Sequence[Mapping[str, float | No
     return Table(columns=("", *names, "mean", "sd"), rows=tuple(rows), caption=f"{len(scores)} runs")
 
 
+def side_by_side(names: Sequence[str], scores: Sequence[Mapping[str, float | None]]) -> Table:
+    """Make a table with a row per score that any of several has, without statistics: they are of different kinds."""
+    keys = dict.fromkeys(key for one in scores for key in one)
+    rows = [(key, *(_cell(one.get(key)) for one in scores)) for key in keys]
+    return Table(columns=("", *names), rows=tuple(rows), caption=f"{len(scores)} kinds of units")
+
+
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Format rows of cells as lines: the first column left-aligned, the others right-aligned."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]

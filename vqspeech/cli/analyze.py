@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +16,7 @@ from vqspeech.cli.arguments import MODEL
 if TYPE_CHECKING:
     from vqspeech.alignment.base import Alignment
     from vqspeech.analysis.contract import AnalysisContext, AnalysisResult
+    from vqspeech.cli.units import CorpusUnits, GivenUnits
     from vqspeech.config import CorpusConfig
     from vqspeech.corpora.alignments import FoundAlignments
     from vqspeech.corpora.base import Corpus
@@ -24,9 +25,25 @@ if TYPE_CHECKING:
 def analyze(
     name: Annotated[str, typer.Argument(metavar="ANALYSIS", help="A registered analysis, for example phonemes.")],
     runs: Annotated[
-        list[str],
-        typer.Argument(metavar="RUN...", help=f"The model: {MODEL}. Several (seeds) are compared."),
-    ],
+        list[str] | None,
+        typer.Argument(metavar="[RUN]...", help=f"The model: {MODEL}. Several (seeds) are compared."),
+    ] = None,
+    units: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--units",
+            metavar="TABLE",
+            help="Units of any other model, as .parquet, .npz, JSON lines or text; needs --corpus. May be repeated.",
+        ),
+    ] = None,
+    unit_rate: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--unit-rate",
+            metavar="HZ",
+            help="Units per second, such as 50 or 44100/512, where a table does not state it: one for all, or each.",
+        ),
+    ] = None,
     corpus: Annotated[
         str | None, typer.Option(help="Corpus to encode and analyse; omit it for the data that the run was trained on.")
     ] = None,
@@ -55,12 +72,15 @@ def analyze(
     seed: Annotated[int, typer.Option(help="Seed of baselines and intervals.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Analyse the codes of a run; several runs are compared with mean and standard deviation."""
+    """Analyse the codes of a run, or units of others; several runs are compared with mean and standard deviation."""
     from vqspeech.analysis.page import require_free
     from vqspeech.analysis.running import check_media, check_options, find_analysis, run_analysis
     from vqspeech.checkpoints.description import describe
+    from vqspeech.cli.analysis_output import Shown, folders_of
+    from vqspeech.cli.units import read_given, units_context
     from vqspeech.codec.load import modality_of, require_plugins
     from vqspeech.config import override
+    from vqspeech.errors import InputError
     from vqspeech.runs import locked
 
     entry = find_analysis(name)
@@ -74,35 +94,39 @@ def analyze(
     # check options and runs before reading the corpus
     options = {key: value for key, value in values.items() if key != "corpus"}
     check_options(entry, options)
+    runs = runs or []
     for run in runs:
         path, facts = describe(run)
         require_plugins(path, facts)
         check_media(entry, modality_of(facts))
+    given = read_given(units or [], unit_rate or [], corpus)
+    if given:
+        check_media(entry, "audio")
+    elif not runs:
+        raise InputError("give a RUN to analyse, or units of another model by --units TABLE")
     with nullcontext() if out is None else locked(out):
         source = _Source(corpus, values.get("corpus", {}), data_dir, alignments, aligner, out)
-        folders = _folders(runs, out)
+        fitted = source.match(given)
+        folders = folders_of([*runs, *(one.path.with_suffix("") for one in given)], out)
         for place in (out, *folders):
             if place is not None:
                 require_free(place)
         results: list[AnalysisResult] = []
-        for run, folder in zip(runs, folders, strict=True):
+        for run, folder in zip(runs, folders, strict=False):
             with source.context(run, folder, seed) as context:
                 results.append(run_analysis(entry, context, options))
-            for note in results[-1].notes:
-                typer.echo(f"{run}: {note}", err=True)
-        head = {"analysis": name, "corpus": source.variant}
-        rows = [
-            {"analysis": name, "run": str(run), "corpus": source.variant, **result.summary}
-            for run, result in zip(runs, results, strict=True)
-        ]
-        labels = [folder.name if folder else Path(run).name for run, folder in zip(runs, folders, strict=True)]
+        for units_of, folder in zip(fitted, folders[len(runs) :], strict=True):
+            result = run_analysis(entry, *units_context(units_of, runs, options, folder, seed))
+            results.append(replace(result, notes=(*units_of.notes, *result.notes)))
+        names = [*runs, *(str(one.path) for one in given)]
+        for name_of, result in zip(names, results, strict=True):
+            for note in result.notes:
+                typer.echo(f"{name_of}: {note}", err=True)
+        shown = Shown(name, source.variant, source.synthetic, tuple(runs), tuple(names[len(runs) :]), tuple(results))
         if out is not None:
-            _write(out, folders, labels, head, rows, results, source)
-    if as_json:
-        typer.echo(json.dumps(rows[0] if len(rows) == 1 else _together(head, rows, results), indent=1))
-        return
-    typer.echo("\n".join(_text(source, labels, results)))
-    if out is not None:
+            shown.write(out, folders)
+    typer.echo(json.dumps(shown.values, indent=1) if as_json else "\n".join(shown.text(folders)))
+    if out is not None and not as_json:
         typer.echo(f"result.json, figures and pages: {out}")
 
 
@@ -152,6 +176,21 @@ class _Source:
         else:
             check_corpus(self.config, media)
             self.variant = corpus
+
+    def match(self, given: list[GivenUnits]) -> list[CorpusUnits]:
+        """Match units with the corpus, which is narrowed to the utterances that all of them have."""
+        from vqspeech.cli.units import match_all
+        from vqspeech.errors import InputError
+
+        if not given:
+            return []
+        if self._speech is None:
+            raise InputError("--units is for speech; give --corpus NAME of one")
+        corpus, alignments = self._speech
+        narrowed, matched = match_all(given, corpus, alignments)
+        kept = {utterance.id for utterance in narrowed.utterances}
+        self._speech = narrowed, {key: one for key, one in alignments.items() if key in kept}
+        return matched
 
     @contextmanager
     def context(self, run: str, out: Path | None, seed: int) -> Iterator[AnalysisContext]:
@@ -230,55 +269,3 @@ def _matching(found: FoundAlignments) -> Iterator[str]:
             f"{len(found.doubtful)} alignments are used although their folder is not in the path of the recording, "
             f"the first: {name!r} for {key}"
         )
-
-
-def _folders(runs: list[str], out: Path | None) -> list[Path | None]:
-    """Return the folder of each run's results: OUT for one run, OUT/NAME for several."""
-    if out is None:
-        return [None] * len(runs)
-    if len(runs) == 1:
-        return [out]
-    plain = [Path(run).absolute().name for run in runs]
-    twice = Counter(plain)
-    names = [name if twice[name] == 1 else f"{name}-{number}" for number, name in enumerate(plain, start=1)]
-    return [out / name for name in names]
-
-
-def _together(head: Mapping[str, Any], rows: list[dict[str, Any]], results: list[AnalysisResult]) -> dict[str, Any]:
-    from vqspeech.analysis.summary import over_runs
-
-    return {**head, "runs": rows, "over_runs": over_runs([result.scores or {} for result in results])}
-
-
-def _write(
-    out: Path,
-    folders: list[Path | None],
-    labels: list[str],
-    head: Mapping[str, Any],
-    rows: list[dict[str, Any]],
-    results: list[AnalysisResult],
-    source: _Source,
-) -> None:
-    from vqspeech.analysis.page import write_result
-    from vqspeech.analysis.summary import table_of_runs
-    from vqspeech.report import Section
-
-    warning = "The corpus is synthetic speech." if source.synthetic else ""
-    title, facts = f"Analysis {head['analysis']}", [("corpus", str(head["corpus"]))]
-    for folder, row, result in zip(folders, rows, results, strict=True):
-        assert folder is not None
-        own = [("run", str(row["run"])), *facts, *(("note", note) for note in result.notes)]
-        write_result(folder, row, result.sections, title=title, facts=own, warning=warning)
-    if len(rows) > 1:
-        table = table_of_runs(labels, [result.scores or {} for result in results])
-        sections = (Section(title="Runs", tables=(table,)),)
-        write_result(out, _together(head, rows, results), sections, title=title, facts=facts, warning=warning)
-
-
-def _text(source: _Source, labels: list[str], results: list[AnalysisResult]) -> list[str]:
-    from vqspeech.analysis.summary import as_lines, table_lines, table_of_runs
-
-    head = source.variant + (" (synthetic speech)" if source.synthetic else "")
-    if len(results) > 1:
-        return [head, *table_lines(table_of_runs(labels, [result.scores or {} for result in results]))]
-    return [head, *([results[0].text] if results[0].text else as_lines(results[0].summary))]

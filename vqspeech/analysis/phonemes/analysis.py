@@ -23,10 +23,11 @@ from vqspeech.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-UNFAIR = (
+ADVANTAGE = (
     "The audio that the model was trained on is not available: k-means is fitted on the scored audio only, "
-    "which gives it an advantage. Give --set train_data=DIR for the fair baseline."
+    "which gives it an advantage."
 )
+UNFAIR = f"{ADVANTAGE} Give --set train_data=DIR for the fair baseline."
 
 
 def analyse(
@@ -81,7 +82,10 @@ def analyse(
         sections=(section(summary, context.out),),
         scores=table.main_scores(summary),
         text="\n".join(table.table(summary)),
-        notes=(*label_doubts(alignments, phones), *(() if trained_on is not None else (UNFAIR,))),
+        notes=(
+            *label_doubts(alignments, phones),
+            *(() if trained_on is not None else (ADVANTAGE if codec is None else UNFAIR,)),
+        ),
     )
 
 
