@@ -155,6 +155,16 @@ def test_a_walk_through_rooms(engine, tmp_path):
     assert not (tmp_path / "_vizdoom.ini").exists(), "the engine writes into a folder of its own"
 
 
+def test_actions_are_those_that_moved_the_walker(engine):
+    clips = list(vizdoom.rendered_clips(scenario="my_way_home", clips=6, clip_frames=6, size=10, seed=1)())
+    for views, actions in clips:
+        _, places, headings = views[:, 0, 0].astype(int).T
+        moved = np.stack([np.diff(places), np.diff(headings)])
+        expected = np.array([[1, 0, 0], [0, -1, 1]])[:, actions[:-1]]
+        assert actions.shape == (6,) and np.array_equal(moved, expected)
+    assert len({int(action) for _, actions in clips for action in actions}) == 3
+
+
 def test_an_engine_that_dies_says_where(engine, tmp_path):
     (engine / "__init__.py").write_text(ENGINE.replace("self.seed < 0", "self.seed % 2 == 0"))
     with pytest.raises(CorpusError, match=r"ended after \d of 50 clips with code 1: .*the engine died"):
