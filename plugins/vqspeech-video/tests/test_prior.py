@@ -160,3 +160,16 @@ def test_a_run_without_actions_and_another_prior_are_refused(world, tmp_path, vq
 def test_the_loss_is_compared_with_others_actions(world):
     rows = [json.loads(line) for line in (world / "prior" / "metrics.jsonl").read_text().splitlines()]
     assert any("shuffled" in key for row in rows for key in row)
+
+
+def test_a_row_is_steered_by_its_own_action_whatever_the_others(prior, clips):
+    codes, actions = (torch.from_numpy(array[:4].copy()) for array in clips)
+    history, _ = history_of(codes, actions, 3, 2)
+    taken = torch.tensor([[2, 0], [MISSING, MISSING], [0, 1], [2, 2]])
+    with torch.no_grad():
+        together = prior.model.context(history, taken)
+        for row in range(4):
+            alone = prior.model.context(history[row : row + 1], taken[row : row + 1])
+            assert torch.allclose(together[row], alone[0], atol=1e-5)
+        same = prior.model.context(history[:1].repeat(2, 1, 1, 1, 1), torch.tensor([[0, 0], [1, 0]]))
+        assert not torch.allclose(same[0], same[1])
