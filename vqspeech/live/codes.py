@@ -82,8 +82,9 @@ class CodeStream:
 
     @torch.inference_mode()
     def _encoded(self, samples: Samples, last: int) -> Codes:
-        latents = self._model.encoder(torch.from_numpy(samples.copy())[None].to(self._device))
-        codes = self._model.quantizer.encode(latents[..., self._first - self._start :])[0].cpu().numpy()
+        count = self._start - (-len(samples) // self.hop) - self._first
+        latents = self._model.encoder.last(torch.from_numpy(samples.copy())[None].to(self._device), count)
+        codes = self._model.quantizer.encode(latents)[0].cpu().numpy()
         found = Codes(first=self._first, last=last, codes=codes)
         self._first = last
         unused = max(0, last - self._before) - self._start

@@ -35,6 +35,11 @@ def register_commands() -> list[CommandSpec]:
             summary="Convert recordings to another speaker's voice.",
         ),
         CommandSpec(
+            name="live",
+            target="vqspeech.cli.live:live",
+            summary="Convert speech while it is spoken: microphone to loudspeaker.",
+        ),
+        CommandSpec(
             name="evaluate",
             target="vqspeech.cli.evaluate:evaluate",
             summary="Judge conversions: words, voices, quality.",

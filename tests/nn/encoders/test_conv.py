@@ -152,3 +152,20 @@ def test_what_lies_beyond_a_row_s_end_changes_nothing(kind, mean_window, strides
         alone = encoder(waveform[None])[0]
         tolerance = 1e-10 if kind is None else 1e-5
         torch.testing.assert_close(row[:, : alone.shape[1]], alone, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("mean_window", [0, 2400])
+@pytest.mark.parametrize("strides", [((5, 1), (4, 2)), ((4, 2), (4, 2)), ((9, 4),)])
+def test_the_last_latents_are_those_of_the_whole_waveform(strides, mean_window):
+    front_end = SpectralFeatures("logmel", sample_rate=16000, n_mels=8, mean_window_samples=mean_window)
+    encoder = make(strides, dilations=(1, 2), front_end=front_end)
+    for time in (100, 30_000, 32_000):
+        waveform = torch.randn(2, time, dtype=torch.float64)
+        whole = encoder(waveform)
+        for count in (1, 2, 7, 40, whole.shape[2]):
+            torch.testing.assert_close(encoder.last(waveform, count), whole[..., -count:], rtol=1e-9, atol=1e-9)
+
+
+def test_the_last_latents_of_an_encoder_of_waveforms():
+    encoder, waveform = make(((4, 2), (4, 2)), dilations=(1,)), torch.randn(1, 500, dtype=torch.float64)
+    torch.testing.assert_close(encoder.last(waveform, 3), encoder(waveform)[..., -3:])

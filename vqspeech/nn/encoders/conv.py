@@ -152,6 +152,15 @@ class ConvEncoder(Encoder):
         """
         return self._encode(waveform, lengths, None)
 
+    def last(self, waveform: Tensor, count: int) -> Tensor:
+        """See `Encoder.last`: features are of the whole waveform, convolutions see those that they depend on."""
+        if self.front_end is None:
+            return super().last(waveform, count)
+        waveform = F.pad(waveform, (0, -waveform.shape[-1] % self.hop_samples))
+        margin = self.span.before - (self.front_end.receptive_field - self.front_end.hop_samples) // 2
+        frames = (count + -(-margin // self.hop_samples)) * (self.hop_samples // self.front_end.hop_samples)
+        return self._convolved(self.front_end(waveform)[..., -frames:], None)[..., -count:]
+
     def perturbed(
         self, waveform: Tensor, lengths: Tensor | None, generator: torch.Generator, share: Share | None = None
     ) -> Tensor:
@@ -166,9 +175,14 @@ class ConvEncoder(Encoder):
         ends = None if lengths is None else -(-lengths // self.hop_samples) * self.hop_samples
         if self.front_end is not None:
             ends = None if ends is None else ends // self.front_end.hop_samples
-            hidden = _cut(self.front_end(waveform, ends, change), ends).to(self.head.weight.dtype)
+            hidden = _cut(self.front_end(waveform, ends, change), ends)
         else:
             hidden = waveform[:, None]
+        return self._convolved(hidden, ends)
+
+    def _convolved(self, hidden: Tensor, ends: Tensor | None) -> Tensor:
+        """Compute latents from the input of the convolutions (batch, channels, time)."""
+        hidden = hidden.to(self.head.weight.dtype)
         for convolution, (kernel, stride) in zip(self.down, self.strides, strict=True):
             left = (kernel - stride) // 2
             ends = None if ends is None else ends // stride

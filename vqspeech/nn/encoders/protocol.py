@@ -69,6 +69,11 @@ class Encoder(nn.Module):
         """
         raise NotImplementedError
 
+    def last(self, waveform: Tensor, count: int) -> Tensor:
+        """Compute the last latents (batch, dim, count) of waveforms; an encoder may leave out work on those before."""
+        latents: Tensor = self(waveform)[..., -count:]
+        return latents
+
     def perturbed(
         self, waveform: Tensor, lengths: Tensor | None, generator: torch.Generator, share: Share | None = None
     ) -> Tensor:
