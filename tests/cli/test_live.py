@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from fake_sounddevice import Fake
 from live_model import build_run
 from tiny import save_codec
@@ -18,6 +19,14 @@ from vqspeech.cli.main import app
 
 def vqspeech(*words):
     return CliRunner().invoke(app, ["live", *(str(word) for word in words)])
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    """The command computes in one thread; other tests in as many as before."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -49,6 +49,8 @@ def live(
     ] = None,
 ) -> None:
     """Convert speech to another speaker's voice while it is spoken."""
+    import torch
+
     from vqspeech.codec.load import load_speech
     from vqspeech.errors import InputError
     from vqspeech.live.conversion import LiveConversion
@@ -65,6 +67,8 @@ def live(
 
         # Before the model is loaded.
         library()
+    # A step is too small for several threads, which wait for each other where a core is busy.
+    torch.set_num_threads(1)
     codec = load_speech(run)
     conversion = LiveConversion(
         codec, speaker, ahead_s=ahead, step_s=step, intonation=intonation, options=SpeakOptions(seed=seed)
