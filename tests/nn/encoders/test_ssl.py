@@ -59,7 +59,11 @@ def trained(sample_rate):
     return ssl.SelfSupervisedEncoder(network(), layer=2, frozen=False, dim=4)
 
 
-@encoder_checks(frozen, trained)
+def pooled(sample_rate):
+    return ssl.SelfSupervisedEncoder(network(), layer=2, frozen=True, dim=4, frames=2)
+
+
+@encoder_checks(frozen, trained, pooled)
 def test_it_keeps_the_contract_of_encoders(check):
     check()
 
@@ -71,6 +75,18 @@ def test_a_frame_is_centred_on_its_own_samples(make, tiny):
     assert (encoder.hop_samples, encoder.span) == (320, None)
     for time in (1, 319, 320, 321, 16_000):
         assert encoder(torch.zeros(2, time)).shape == (2, 3, -(-time // 320))
+
+
+def test_a_latent_is_the_mean_of_its_frames(tiny):
+    encoder = hubert(16_000, size="tiny", layer=2, dim=3, frames=2)
+    assert encoder.hop_samples == 640
+    assert encoder(torch.zeros(1, 641)).shape == (1, 3, 2)
+    encoder.norm, encoder.head = torch.nn.Identity(), torch.nn.Identity()
+    fine = hubert(16_000, size="tiny", layer=2, dim=3)
+    fine.norm, fine.head = encoder.norm, encoder.head
+    waveform = torch.randn(1, 1920)
+    whole = fine(waveform)
+    torch.testing.assert_close(encoder(waveform), (whole[..., ::2] + whole[..., 1::2]) / 2)
 
 
 def test_frozen_weights_are_neither_trained_nor_stored(tiny, tmp_path):
@@ -131,6 +147,7 @@ def test_weights_that_are_not_there_are_named(tiny, monkeypatch):
         (16_000, {"layer": 0}, r"model\.encoder\.layer = 0"),
         (16_000, {"layer": 13}, r"model\.encoder\.layer = 13"),
         (16_000, {"dim": 0}, r"model\.encoder\.dim = 0"),
+        (16_000, {"frames": 0}, r"model\.encoder\.frames = 0"),
     ],
 )
 def test_options_that_no_network_has_are_named(rate, options, message):

@@ -18,6 +18,9 @@ RATE = 16_000
 HOP, WINDOW = 320, 400
 """Samples per feature frame and of its receptive field in the convolutions, of all networks here."""
 
+MOST_FRAMES = 50
+"""Most feature frames of a latent: a second."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
@@ -81,7 +84,7 @@ NETWORKS: dict[str, dict[str, Network]] = {
 
 
 def hubert(
-    sample_rate: int, *, size: str = "base", layer: int = 9, frozen: bool = True, dim: int = 64
+    sample_rate: int, *, size: str = "base", layer: int = 9, frozen: bool = True, dim: int = 64, frames: int = 1
 ) -> SelfSupervisedEncoder:
     """Build the encoder of ``[model.encoder] name = "hubert"`` (Hsu et al. 2021, arXiv 2106.07447).
 
@@ -92,26 +95,33 @@ def hubert(
     layer : transformer layer whose output is used, from 1
     frozen : keep the published weights; otherwise they are fine-tuned
     dim : channels of the latents
+    frames : feature frames of 20 ms, whose mean a latent is; 2 give 25 Hz
 
     Raises
     ------
     ConfigError : for another rate, an unknown size, or a layer that the network does not have
     """
-    return _build("hubert", sample_rate, size, layer, frozen, dim)
+    return _build("hubert", sample_rate, size, layer, frozen, dim, frames)
 
 
 def wav2vec2(
-    sample_rate: int, *, size: str = "base", layer: int = 6, frozen: bool = True, dim: int = 64
+    sample_rate: int, *, size: str = "base", layer: int = 6, frozen: bool = True, dim: int = 64, frames: int = 1
 ) -> SelfSupervisedEncoder:
     """Build the encoder `wav2vec2` (Baevski et al. 2020, arXiv 2006.11477).
 
     Sizes are ``"base"``, ``"large"`` and ``"large-lv60k"``; other parameters and errors as in `hubert`.
     """
-    return _build("wav2vec2", sample_rate, size, layer, frozen, dim)
+    return _build("wav2vec2", sample_rate, size, layer, frozen, dim, frames)
 
 
 def _build(
-    family: Literal["hubert", "wav2vec2"], sample_rate: int, size: str, layer: int, frozen: bool, dim: int
+    family: Literal["hubert", "wav2vec2"],
+    sample_rate: int,
+    size: str,
+    layer: int,
+    frozen: bool,
+    dim: int,
+    frames: int,
 ) -> SelfSupervisedEncoder:
     if sample_rate != RATE:
         raise ConfigError(f"model.sample_rate = {sample_rate}; the encoder {family!r} takes {RATE} Hz")
@@ -122,7 +132,9 @@ def _build(
         raise ConfigError(f"model.encoder.layer = {layer}; {family} {size} has layers 1 to {sizes[size].layers}")
     if dim < 1:
         raise ConfigError(f"model.encoder.dim = {dim}; at least 1")
-    return SelfSupervisedEncoder(sizes[size], layer=layer, frozen=frozen, dim=dim)
+    if not 1 <= frames <= MOST_FRAMES:
+        raise ConfigError(f"model.encoder.frames = {frames}; from 1 to {MOST_FRAMES}")
+    return SelfSupervisedEncoder(sizes[size], layer=layer, frozen=frozen, dim=dim, frames=frames)
 
 
 def _lower_layers(network: nn.Module, layer: int) -> nn.Module:
@@ -135,7 +147,7 @@ def _lower_layers(network: nn.Module, layer: int) -> nn.Module:
 
 
 class SelfSupervisedEncoder(Encoder):
-    """Latents from a layer of a self-supervised network: normalised, then a linear projection.
+    """Latents from a layer of a self-supervised network: means of frames, normalised, then a linear projection.
 
     Frames are centred on their own samples: the waveform is padded with silence on both sides. A code depends on the
     whole utterance, through attention. Rows of different lengths are computed apart, since the network's normalisation
@@ -147,13 +159,14 @@ class SelfSupervisedEncoder(Encoder):
     layer : transformer layer whose output is used, from 1
     frozen : keep the published weights, which checkpoints then do not hold
     dim : channels of the latents
+    frames : feature frames of a latent
     """
 
     loaded: Tensor
 
-    def __init__(self, network: Network, *, layer: int, frozen: bool, dim: int) -> None:
+    def __init__(self, network: Network, *, layer: int, frozen: bool, dim: int, frames: int = 1) -> None:
         super().__init__()
-        self.dim, self.hop_samples = dim, HOP
+        self.dim, self.frames, self.hop_samples = dim, frames, HOP * frames
         self.layer, self.published = layer, network
         built = _lower_layers(network.build(), layer).eval()
         self.features: Frozen[Any] | nn.Module = Frozen(built) if frozen else built
@@ -195,26 +208,30 @@ class SelfSupervisedEncoder(Encoder):
         return self
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Compute latents (batch, dim, ceil(time / 320)); see `Encoder.forward`."""
-        frames = -(-waveform.shape[1] // HOP)
-        waveform = F.pad(waveform, (0, frames * HOP - waveform.shape[1]))
+        """Compute latents (batch, dim, ceil(time / hop_samples)); see `Encoder.forward`."""
+        hop = self.hop_samples
+        frames = -(-waveform.shape[1] // hop)
+        waveform = F.pad(waveform, (0, frames * hop - waveform.shape[1]))
         if lengths is None:
             return self._latents(waveform)
-        counts = -(-lengths // HOP)
+        counts = -(-lengths // hop)
         latents = waveform.new_zeros(len(waveform), self.dim, frames)
         for count in counts.unique().tolist():
             rows = counts == count
             if count:
-                latents[rows, :, :count] = self._latents(waveform[rows, : count * HOP]).to(latents.dtype)
+                latents[rows, :, :count] = self._latents(waveform[rows, : count * hop]).to(latents.dtype)
         return latents
 
     def _latents(self, waveform: Tensor) -> Tensor:
         if not len(waveform):
-            return waveform.new_zeros(0, self.dim, waveform.shape[1] // HOP)
+            return waveform.new_zeros(0, self.dim, waveform.shape[1] // self.hop_samples)
         if self.published.normalised:
             waveform = F.layer_norm(waveform, waveform.shape[1:])
         padded = F.pad(waveform, ((WINDOW - HOP) // 2, WINDOW - HOP - (WINDOW - HOP) // 2))
         network: Any = self.features.network if isinstance(self.features, Frozen) else self.features
         with torch.set_grad_enabled(torch.is_grad_enabled() and not isinstance(self.features, Frozen)):
             layers, _ = network.extract_features(padded, num_layers=self.layer)
-        return self.head(self.norm(layers[-1])).transpose(1, 2)
+        features = layers[-1]
+        if self.frames > 1:
+            features = features.unflatten(1, (-1, self.frames)).mean(dim=2)
+        return self.head(self.norm(features)).transpose(1, 2)
