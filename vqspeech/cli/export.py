@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -45,11 +46,27 @@ def export(
         str | None, typer.Option(metavar="OWNER/NAME", help="Also upload it to huggingface.co (extra hub).")
     ] = None,
     private: Annotated[bool, typer.Option("--private", help="Create the repository as a private one.")] = False,
+    onnx: Annotated[
+        bool, typer.Option("--onnx", help="Write ONNX graphs instead, to use the model without PyTorch.")
+    ] = False,
 ) -> None:
     """Write a trained model to publish: weights in 16 bit, description, checksums and model card.
 
     The directory holds nothing of training and no paths of this machine.
     """
+    if onnx:
+        others = {
+            "--dtype": dtype != "float16",
+            "--allow-changed-codes": allow_changed_codes,
+            "--results": results is not None,
+            "--card-notes": card_notes is not None,
+            "--voices": voices is not None,
+            "--name": name is not None,
+            "--push": push is not None,
+            "--private": private,
+        }
+        _as_onnx(run, out, _names(speakers), codebooks, audio or (), [key for key, given in others.items() if given])
+        return
     from vqspeech.codec.load import load_speech
     from vqspeech.errors import InputError
     from vqspeech.publishing.export import ExportOptions, require_free
@@ -64,7 +81,7 @@ def export(
     require_free(out)
     codec = load_speech(run)
     options = ExportOptions(
-        speakers=None if speakers is None else [name.strip() for name in speakers.split(",") if name.strip()],
+        speakers=_names(speakers),
         codebooks=codebooks,
         dtype=dtype,  # type: ignore[arg-type]
         allow_changed_codes=allow_changed_codes,
@@ -83,3 +100,23 @@ def export(
     typer.echo(f"{made.path} ({made.megabytes:.1f} MB)")
     if push is not None:
         typer.echo(upload(out, push, private=private))
+
+
+def _names(speakers: str | None) -> list[str] | None:
+    return None if speakers is None else [name.strip() for name in speakers.split(",") if name.strip()]
+
+
+def _as_onnx(
+    run: str, out: Path, speakers: list[str] | None, codebooks: int | None, audio: Sequence[str], others: list[str]
+) -> None:
+    from vqspeech.codec.load import load_speech
+    from vqspeech.errors import InputError
+    from vqspeech.publishing.onnx_export import export_onnx, require_onnx_free
+
+    if others:
+        raise InputError(f"{others[0]} is for an export without --onnx; omit one of them")
+    require_onnx_free(out)
+    made = export_onnx(load_speech(run), out, speakers=speakers, codebooks=codebooks, recordings=audio)
+    found = f"{made.changed} of {made.codes} codes of {made.of} differ from PyTorch's"
+    typer.echo(f"{found}; samples by at most {made.deviation:.1g}", err=True)
+    typer.echo(f"{made.path} ({made.megabytes:.1f} MB)")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vqspeech.nn.dft import exporting, filtered
 from vqspeech.nn.pieces import rowwise
 
 OVERLAP = 5
@@ -77,7 +78,8 @@ def _interpolated(values: Tensor, hop_samples: int) -> Tensor:
     """Interpolate (batch, frames + 2) linearly between the centres of frames: (batch, frames * hop_samples)."""
     place = (torch.arange(hop_samples, device=values.device, dtype=values.dtype) + 0.5) / hop_samples - 0.5
     weights = torch.stack([(-place).clamp_min(0), 1 - place.abs(), place.clamp_min(0)])
-    return (values.unfold(1, 3, 1) @ weights).flatten(1)
+    near = torch.stack([values[:, :-2], values[:, 1:-1], values[:, 2:]], 2)
+    return (near @ weights).flatten(1)
 
 
 def shaped(sources: Sequence[Tensor], gains: Sequence[Tensor], window: Tensor) -> Tensor:
@@ -93,6 +95,11 @@ def shaped(sources: Sequence[Tensor], gains: Sequence[Tensor], window: Tensor) -
     -------
     (batch, (frames - OVERLAP + 1) * hop), the samples that OVERLAP frames cover
     """
+    if exporting():
+        hop = len(window) // OVERLAP
+        margin = (OVERLAP - 1) * hop
+        parts = [filtered(source, gain, window, hop) for source, gain in zip(sources, gains, strict=True)]
+        return torch.stack(parts).sum(0)[:, margin:-margin] / (0.375 * OVERLAP)
     if window.device.type == "cpu":
         waveform: Tensor = RowsShaped.apply(window, *sources, *gains)
         return waveform

@@ -250,17 +250,22 @@ class Harmonic(Decoder):
 
     def _voice(self, speaker: int | None, noise: NoiseStream) -> HarmonicVoice:
         index = torch.tensor([speaker or 0], device=self.window.device)
-        mean, std = (self._of_speaker(values, index) for values in (self.pitch_mean, self.pitch_std))
+        vector, mean, std = self.speaker_values(index)
         return HarmonicVoice(
             self.spectra,
             self.pitch,
             self.source_filter,
-            speaker=self._speaker(index),
+            speaker=vector,
             mean=mean,
             std=std,
             noise=noise,
             margin=self.margin,
         )
+
+    def speaker_values(self, index: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+        """Return embedding (batch, channels) or None, and mean and deviation (batch,) of log F0, of speakers."""
+        mean, std = (self._of_speaker(values, index) for values in (self.pitch_mean, self.pitch_std))
+        return self._speaker(index), mean, std
 
     def _target(self, batch: SpeechBatch) -> tuple[Tensor, Tensor]:
         """Return the crops at the decoder's rate, and the real samples of each."""

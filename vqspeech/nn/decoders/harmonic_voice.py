@@ -71,7 +71,7 @@ class HarmonicVoice(DecoderStream):
         window, per = self._source_filter.window, self._spectra.frames
         z_q = stretch.latents[None].to(window.device, window.dtype)
         if given is None:
-            contour = self._predicted(z_q)
+            contour = predicted(self._pitch, z_q, self._speaker, self._mean, self._std)
         else:
             seconds = self._source_filter.frame_samples / self._source_filter.sample_rate
             count = z_q.shape[2] * per
@@ -89,8 +89,17 @@ class HarmonicVoice(DecoderStream):
         waveform: Tensor = made.waveform
         return waveform
 
-    def _predicted(self, z_q: Tensor) -> Contour:
-        """Predict F0, to a third of a cent: the phase would carry finer rounding on through an utterance."""
-        voicing, height = self._pitch(z_q, self._speaker)
-        log_f0 = self._mean[:, None] + self._std[:, None] * height.clamp(-3, 3)
-        return Contour((log_f0 * 4096).round() / 4096, voicing > 0)
+
+def predicted(network: PitchNetwork, z_q: Tensor, speaker: Tensor | None, mean: Tensor, std: Tensor) -> Contour:
+    """Predict F0, to a third of a cent: the phase would carry finer rounding on through an utterance.
+
+    Parameters
+    ----------
+    network : the decoder's prediction of F0
+    z_q : (batch, dim, count) latents
+    speaker : (batch, speaker_channels), or None without speakers
+    mean, std : (batch,) mean and standard deviation of the speakers' log F0
+    """
+    voicing, height = network(z_q, speaker)
+    log_f0 = mean[:, None] + std[:, None] * height.clamp(-3, 3)
+    return Contour((log_f0 * 4096).round() / 4096, voicing > 0)

@@ -172,7 +172,7 @@ class ConvEncoder(Encoder):
 
     def _encode(self, waveform: Tensor, lengths: Tensor | None, change: Change | None) -> Tensor:
         waveform = F.pad(waveform, (0, -waveform.shape[-1] % self.hop_samples))
-        ends = None if lengths is None else -(-lengths // self.hop_samples) * self.hop_samples
+        ends = None if lengths is None else (lengths + self.hop_samples - 1) // self.hop_samples * self.hop_samples
         if self.front_end is not None:
             ends = None if ends is None else ends // self.front_end.hop_samples
             hidden = _cut(self.front_end(waveform, ends, change), ends)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vqspeech.config import SpectrumConfig
+from vqspeech.nn.dft import exporting, power_spectra
 
 FeatureKind = Literal["logmel", "mfcc"]
 Change = Callable[[Tensor], Tensor]
@@ -132,11 +133,14 @@ class SpectralFeatures(nn.Module):
         with torch.autocast(waveform.device.type, enabled=False):
             margin = self.window_samples - self.hop_samples
             padded = F.pad(waveform.float(), (margin // 2, margin - margin // 2))
-            windows = padded.unfold(-1, self.window_samples, self.hop_samples) * self.window.float()
-            # a Fourier transform of no windows is an error
-            if not windows.numel():
-                return windows.new_zeros(len(waveform), self.channels, windows.shape[1])
-            power = torch.fft.rfft(windows, n=self.n_fft).abs().square()
+            if exporting():
+                power = power_spectra(padded, self.window.float(), self.hop_samples, self.n_fft)
+            else:
+                windows = padded.unfold(-1, self.window_samples, self.hop_samples) * self.window.float()
+                # a Fourier transform of no windows is an error
+                if not windows.numel():
+                    return windows.new_zeros(len(waveform), self.channels, windows.shape[1])
+                power = torch.fft.rfft(windows, n=self.n_fft).abs().square()
             features = (power @ self.filters.float()).clamp_min(1e-8).log()
             if change is not None:
                 features = change(features.transpose(1, 2)).transpose(1, 2)

@@ -85,7 +85,7 @@ class CosineQuantizer(Quantizer):
 
     def _directions(self, z: Tensor, mask: Tensor | None) -> Tensor:
         frames, _ = to_frames(z, mask)
-        return from_frames(self._direction(frames), len(z), z.shape[2])
+        return from_frames(self._direction(frames), z.shape[0], z.shape[2])
 
     def _expand(self, directions: Tensor) -> Tensor:
         return linear(directions.transpose(1, 2), self.up).transpose(1, 2)

@@ -75,7 +75,7 @@ class FiniteScalarQuantizer(Quantizer):
         with torch.autocast(z.device.type, enabled=False):
             frames, valid = to_frames(z, mask)
             codes = self._codes(self._bounded(frames).round(), valid)
-            return codes.view(len(z), 1, z.shape[2])
+            return codes.view(z.shape[0], 1, z.shape[2])
 
     def decode(self, codes: Tensor) -> Tensor:
         """See `Quantizer.decode`."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from vqspeech.nn.dft import exporting
+
 CHUNK_BYTES = 4 * 2**20
 """Size limit of the (frames, codes) matrix of scores in `nearest_code`, so that it stays in a core's cache."""
 
@@ -27,6 +29,8 @@ def nearest_code(frames: Tensor, codebook: Tensor, *, chunk_bytes: int = CHUNK_B
     with torch.no_grad(), torch.autocast(frames.device.type, enabled=False):
         codebook = codebook.float()
         half_norms = codebook.square().sum(1) / 2
+        if exporting():
+            return torch.addmm(half_norms, frames.float(), codebook.T, alpha=-1).argmin(1)
         rows = max(1, chunk_bytes // (4 * len(codebook)))
         # One buffer for all pieces, since allocators keep freed memory.
         scores = codebook.new_empty(min(rows, len(frames)), len(codebook))

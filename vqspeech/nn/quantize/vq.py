@@ -58,7 +58,7 @@ class VectorQuantizer(Quantizer):
     def encode(self, z: Tensor, mask: Tensor | None = None) -> Tensor:
         """See `Quantizer.encode`."""
         frames, valid = to_frames(z.detach(), mask)
-        return self._nearest(frames, valid).view(len(z), 1, z.shape[2])
+        return self._nearest(frames, valid).view(z.shape[0], 1, z.shape[2])
 
     def decode(self, codes: Tensor) -> Tensor:
         """See `Quantizer.decode`."""
