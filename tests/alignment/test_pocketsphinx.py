@@ -9,8 +9,8 @@ from stores import corpus_of, utterance
 
 from vqspeech import audio
 from vqspeech.alignment.base import Alignment, Interval
-from vqspeech.alignment.pocketsphinx import align_file, words_of
-from vqspeech.corpora.alignments import aligned
+from vqspeech.alignment.pocketsphinx import align_file
+from vqspeech.corpora.aligning import aligned
 from vqspeech.errors import InputError, UnknownNameError
 
 pytest.importorskip("pocketsphinx")
@@ -23,10 +23,6 @@ def spoken(tmp_path_factory):
 
     corpus = read(tmp_path_factory.mktemp("demo"), speakers=1, utterances_per_speaker=3)
     return next(one for one in corpus.utterances if one.text and one.alignment)
-
-
-def test_words_are_those_of_the_dictionary():
-    assert words_of("Well-known: \u201cIt\u2019s 5 o'clock!\u201d") == ["well", "known", "it's", "o'clock"]
 
 
 def test_phones_lie_where_the_synthesiser_put_them(spoken):
@@ -42,9 +38,7 @@ def test_phones_lie_where_the_synthesiser_put_them(spoken):
 
 def test_what_cannot_be_aligned_is_named(spoken, tmp_path):
     with pytest.raises(InputError, match="no words"):
-        align_file(spoken.path, text="123")
-    with pytest.raises(InputError, match="qwrtz"):
-        align_file(spoken.path, text="qwrtz")
+        align_file(spoken.path, text="?!")
     audio.write(tmp_path / "short.wav", np.zeros(800, np.float32), 16000)
     with pytest.raises(InputError, match=r"short\.wav"):
         align_file(tmp_path / "short.wav", text="a much longer sentence than this recording")
@@ -70,3 +64,35 @@ def test_a_corpus_is_aligned_where_it_has_texts_alone(spoken, tmp_path):
     assert {one.id: one.alignment for one in again.utterances if one.alignment} == known
     with pytest.raises(UnknownNameError):
         aligned(corpus, "nobody")
+
+
+def test_words_of_nobody_are_pronounced_or_named(spoken, tmp_path, monkeypatch):
+    from vqspeech.alignment import pocketsphinx, pronunciation
+
+    words = spoken.text.rstrip(".").split()
+    text = " ".join([*words[:-1], "zorbliquent"])
+    monkeypatch.setattr(pocketsphinx, "letter_network", lambda: None)
+    with pytest.raises(InputError, match=r"zorbliquent.*--dictionary.*g2p-en"):
+        align_file(spoken.path, text=text)
+    own = tmp_path / "own.dict"
+    own.write_text("zorbliquent Z AO R B L IH K W AH N T\n")
+    found = align_file(spoken.path, text=text, dictionary=own)
+    assert found.words[-1].label == "zorbliquent"
+    assert [phone.label for phone in found.phones if phone.label != "sil"][-5:] == ["k", "w", "ah", "n", "t"]
+    own.write_text("zorbliquent Z AO R B L IH K W AH N D\n")
+    assert align_file(spoken.path, text=text, dictionary=own) != found
+    network = pronunciation.LetterNetwork({})
+    monkeypatch.setattr(network.__class__, "phones", lambda self, word: "Z AO R")
+    monkeypatch.setattr(pocketsphinx, "letter_network", lambda: network)
+    assert align_file(spoken.path, text=text).words[-1].label == "zorbliquent"
+    with pytest.raises(InputError, match=r"missing\.dict"):
+        align_file(spoken.path, text=text, dictionary=tmp_path / "missing.dict")
+
+
+def test_another_language_and_silence_are_named(spoken, tmp_path):
+    with pytest.raises(InputError, match=r"most words are in no dictionary \(zwischenzeitlich"):
+        align_file(spoken.path, text="zwischenzeitlich verschwanden saemtliche wohnungsschluessel")
+    audio.write(tmp_path / "silent.wav", np.zeros(16000, np.float32), 16000)
+    with pytest.raises(InputError, match=r"silent\.wav.*is silent"):
+        align_file(tmp_path / "silent.wav", text="hello")
+    assert [word.label for word in align_file(spoken.path, text="hello").words] == ["hello"]

@@ -6,9 +6,9 @@ import pytest
 
 from vqspeech.alignment.base import Alignment, Interval
 from vqspeech.alignment.textgrid import Tier, write_textgrid
-from vqspeech.corpora.alignments import beside, find, make, read_first
+from vqspeech.corpora.alignments import beside, find, read_first
 from vqspeech.corpora.base import Utterance
-from vqspeech.errors import InputError, UnknownNameError
+from vqspeech.errors import InputError
 
 
 def utterance(speaker: str, stem: str, name: str | None = None, text: str | None = None) -> Utterance:
@@ -106,31 +106,3 @@ def test_a_place_without_alignments_is_refused(tmp_path: Path, name: str) -> Non
     (tmp_path / "a.txt").write_text("x")
     with pytest.raises(InputError, match=r"holds no alignments|neither a folder"):
         find(tmp_path / name, [utterance("anna", "sa1")])
-
-
-def test_aligners_that_make_alignments_are_given_the_text(isolated_registry, fake_dist) -> None:
-    fake_dist(
-        "vqspeech-words",
-        """
-        import vqspeech
-        from vqspeech.alignment.base import Alignment, Interval
-        from vqspeech.errors import InputError, UnknownNameError
-        from vqspeech.registry.specs import AlignerSpec
-
-        def align(path, *, text):
-            if text == "?":
-                raise InputError("cannot say that")
-            return Alignment((Interval(0.0, 1.0, text),))
-
-        @vqspeech.hookimpl
-        def register_aligners():
-            return [AlignerSpec(name="words", target="vqspeech_words:align", summary="one label")]
-        """,
-    )
-    isolated_registry()
-    speech = [utterance("a", "1", text="hello"), utterance("a", "2", text="?"), utterance("a", "3")]
-    made = make("words", speech)
-    assert made.alignments == {"a_1": Alignment((Interval(0.0, 1.0, "hello"),))}
-    assert made.skipped == {"a_2": "cannot say that", "a_3": "has no text"}
-    with pytest.raises(UnknownNameError, match="unknown aligner 'textgrid'"):
-        make("textgrid", speech)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 SILENCE = "sil"
 """The label into which readers fold pauses, silent closures and non-speech."""
@@ -29,9 +29,16 @@ class Interval:
 
 @dataclass(frozen=True)
 class Alignment:
-    """Phones of one utterance: intervals sorted by start, without overlap; gaps mean "not covered"."""
+    """Phones of one utterance: intervals sorted by start, without overlap; gaps mean "not covered".
+
+    Parameters
+    ----------
+    phones : the phones, with silence
+    words : the words, where an aligner tells them; equal alignments may differ in them
+    """
 
     phones: tuple[Interval, ...]
+    words: tuple[Interval, ...] = field(default=(), compare=False)
 
     def labels_at(self, times_s: Sequence[float]) -> list[str | None]:
         """Return the label at each time in seconds (ascending), or None where no interval covers it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -159,9 +159,10 @@ def align_file(path: Path, *, text: str, pipeline: str = PIPELINE) -> Alignment:
         emissions = model(waveform)[0][0].log_softmax(-1)
     frame_s = waveform.shape[1] / sample_rate / len(emissions)
     try:
-        return align_emissions(emissions, spell(text, labels), labels, frame_s).alignment
+        found = align_emissions(emissions, spell(text, labels), labels, frame_s)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+    return replace(found.alignment, words=found.words)
 
 
 @lru_cache(maxsize=1)

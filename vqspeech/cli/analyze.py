@@ -63,7 +63,7 @@ def analyze(
     ] = None,
     aligner: Annotated[
         str | None,
-        typer.Option(help="Align other utterances with their text: wav2vec2 (letters; downloads weights)."),
+        typer.Option(help="Align other utterances with their text: pocketsphinx (English phones), wav2vec2 (letters)."),
     ] = None,
     phones: Annotated[str | None, typer.Option(hidden=True)] = None,
     labels_by: Annotated[str | None, typer.Option(hidden=True)] = None,
@@ -216,8 +216,10 @@ class _Source:
 
 def _alignments(speech: Corpus, place: Path | None, aligner: str | None, out: Path | None) -> dict[str, Alignment]:
     """Return utterance id -> alignment: from files, from the corpus, or made by an aligner."""
-    from vqspeech.alignment.textgrid import Tier, write_textgrid
-    from vqspeech.corpora.alignments import find, make
+    from vqspeech.alignment.textgrid import write_textgrid
+    from vqspeech.corpora.aligning import make_all
+    from vqspeech.corpora.alignments import find
+    from vqspeech.corpora.textgrids import tiers_of
     from vqspeech.names import file_name
     from vqspeech.progress import reporter
 
@@ -231,18 +233,16 @@ def _alignments(speech: Corpus, place: Path | None, aligner: str | None, out: Pa
             typer.echo(f"{place}: {line}", err=True)
     bare = [utterance for utterance in speech.utterances if utterance.id not in aligned]
     if aligner is not None and bare:
-        report = reporter("align")
-        made = make(aligner, bare, lambda done: report(done, len(bare)))
+        made = make_all(aligner, bare, reporter("align"))
         unread += [f"{key}: {why}" for key, why in made.skipped.items()]
         if out is not None:
             kept = 0
             for utterance in (u for u in bare if u.id in made.alignments):
-                rows = tuple((p.start_s, p.end_s, p.label) for p in made.alignments[utterance.id].phones)
                 path = out / "alignments" / file_name(utterance.id, ".TextGrid")
                 if path.exists():
                     kept += 1
                 else:
-                    write_textgrid(path, [Tier("phones", rows)], utterance.duration_s)
+                    write_textgrid(path, tiers_of(made.alignments[utterance.id]), utterance.duration_s)
             if kept:
                 typer.echo(f"{kept} files that were in {out / 'alignments'} are kept as they were", err=True)
         aligned = aligned | made.alignments

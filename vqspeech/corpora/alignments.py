@@ -1,26 +1,20 @@
-"""Match alignment files with recordings, or make alignments by a registered aligner."""
+"""Match alignment files with recordings."""
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 from vqspeech.alignment.base import Alignment
 from vqspeech.alignment.ctm import read_ctm_utterances
 from vqspeech.corpora.alignment_names import assign
-from vqspeech.corpora.base import Corpus, Utterance
+from vqspeech.corpora.base import Utterance
 from vqspeech.errors import InputError, PluginError
 from vqspeech.registry import contracts, lookup
-from vqspeech.registry.specs import AlignerSpec, AlignmentSpec
-
-SHARE = 16
-"""Utterances that a process aligns at a time."""
+from vqspeech.registry.specs import AlignmentSpec
 
 
 def formats_by_suffix() -> dict[str, str]:
@@ -194,82 +188,3 @@ def _readers(folder: Path, skipped: dict[str, str]) -> dict[str, Callable[[], Al
         return alignment
 
     return {name: partial(read, name, paths) for name, paths in files.items()}
-
-
-def make(
-    aligner: str, utterances: Iterable[Utterance], progress: Callable[[int], None] | None = None
-) -> FoundAlignments:
-    """Align utterances with their transcripts by a registered aligner.
-
-    Utterances without text and those that the aligner refuses are listed in ``skipped``.
-
-    Parameters
-    ----------
-    progress : called with the number of utterances done
-
-    Raises
-    ------
-    UnknownNameError : an unknown aligner
-    """
-    entry = lookup.find(AlignerSpec, aligner)
-    alignments: dict[str, Alignment] = {}
-    skipped: dict[str, str] = {}
-    for number, utterance in enumerate(utterances, start=1):
-        if not utterance.text:
-            skipped[utterance.id] = "has no text"
-            continue
-        try:
-            alignments[utterance.id] = contracts.call(entry, utterance.path, text=utterance.text)
-        except PluginError:
-            raise
-        except InputError as error:
-            skipped[utterance.id] = str(error)
-        if progress is not None:
-            progress(number)
-    return FoundAlignments(alignments=alignments, skipped=skipped)
-
-
-def aligned(
-    corpus: Corpus,
-    aligner: str,
-    known: Mapping[str, Alignment] | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> Corpus:
-    """Align the utterances of a corpus that have a text and no alignment, in one process per core.
-
-    Utterances that the aligner refuses stay without alignment; a note counts them.
-
-    Parameters
-    ----------
-    corpus : the corpus
-    aligner : name of a registered aligner
-    known : utterance id -> alignment that it made before
-    progress : called with (utterances done, utterances)
-
-    Raises
-    ------
-    UnknownNameError : an unknown aligner
-    PluginError, VQSpeechError : an aligner that fails, or is not installed
-    """
-    lookup.find(AlignerSpec, aligner)
-    without = [utterance for utterance in corpus.utterances if utterance.alignment is None and utterance.text]
-    if not without:
-        return corpus
-    made = {utterance.id: known[utterance.id] for utterance in without if known and utterance.id in known}
-    bare = [utterance for utterance in without if utterance.id not in made]
-    refused = 0
-    workers = max(1, min(len(bare), os.cpu_count() or 1))
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        shares = [bare[first : first + SHARE] for first in range(0, len(bare), SHARE)]
-        done = 0
-        for found in pool.map(partial(make, aligner), shares):
-            made |= found.alignments
-            refused += len(found.skipped)
-            done += len(found.alignments) + len(found.skipped)
-            if progress is not None:
-                progress(done, len(bare))
-    utterances = [
-        replace(utterance, alignment=made.get(utterance.id, utterance.alignment)) for utterance in corpus.utterances
-    ]
-    note = f"{len(made)} utterances were aligned by {aligner}; {refused} could not be."
-    return replace(corpus.subset(utterances), notes=(*corpus.notes, note))

@@ -44,6 +44,11 @@ def register_commands() -> list[CommandSpec]:
             target="vqspeech.cli.evaluate:evaluate",
             summary="Judge conversions: words, voices, quality.",
         ),
+        CommandSpec(
+            name="align",
+            target="vqspeech.cli.align:align",
+            summary="Align recordings with their texts: words and phones as TextGrids.",
+        ),
         CommandSpec(name="analyze", target="vqspeech.cli.analyze:analyze", summary="Analyse the codes of a run."),
         CommandSpec(
             name="export",

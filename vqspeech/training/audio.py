@@ -22,7 +22,7 @@ from vqspeech.codec.load import load_speech
 from vqspeech.codec.speech import SpeechCodec
 from vqspeech.codes import CodeTable
 from vqspeech.config import ModelConfig, RunConfig, parse_model, plain
-from vqspeech.corpora.alignments import aligned
+from vqspeech.corpora.aligning import aligned
 from vqspeech.corpora.contours import Contours, contours
 from vqspeech.corpora.phone_labels import PhoneLabels
 from vqspeech.corpora.reading import check_corpus, read_corpus

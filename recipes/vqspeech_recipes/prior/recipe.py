@@ -16,7 +16,7 @@ from vqspeech.analysis.sampled.held_out import held_out_bits
 from vqspeech.analysis.sampled.ngram_draws import NAMES
 from vqspeech.codes import CodeTable, UtteranceCodes
 from vqspeech.config import plain
-from vqspeech.corpora.alignments import aligned
+from vqspeech.corpora.aligning import aligned
 from vqspeech.corpora.code_store import CodeStore
 from vqspeech.corpora.reading import read_corpus
 from vqspeech.corpora.store import AudioStore, prepare
