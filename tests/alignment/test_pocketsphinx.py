@@ -75,11 +75,11 @@ def test_words_of_nobody_are_pronounced_or_named(spoken, tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"zorbliquent.*--dictionary.*g2p-en"):
         align_file(spoken.path, text=text)
     own = tmp_path / "own.dict"
-    own.write_text("zorbliquent Z AO R B L IH K W AH N T\n")
+    own.write_text("zorbliquent N AY T\n")
     found = align_file(spoken.path, text=text, dictionary=own)
     assert found.words[-1].label == "zorbliquent"
-    assert [phone.label for phone in found.phones if phone.label != "sil"][-5:] == ["k", "w", "ah", "n", "t"]
-    own.write_text("zorbliquent Z AO R B L IH K W AH N D\n")
+    assert [phone.label for phone in found.phones if phone.label != "sil"][-3:] == ["n", "ay", "t"]
+    own.write_text("zorbliquent M AA T\n")
     assert align_file(spoken.path, text=text, dictionary=own) != found
     network = pronunciation.LetterNetwork({})
     monkeypatch.setattr(network.__class__, "phones", lambda self, word: "Z AO R")
