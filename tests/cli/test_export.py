@@ -39,7 +39,6 @@ def test_a_run_becomes_a_directory(run, tmp_path):
         (["--results", "none.json"], "none.json"),
         (["--voices", "none.json"], "none.json"),
         (["--audio", "none.wav"], "none.wav"),
-        (["--onnx"], "the decoder 'wavenet'"),
         (["--onnx", "--push", "ann/voices"], "--push is for an export without --onnx"),
     ],
 )

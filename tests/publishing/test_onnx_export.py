@@ -19,6 +19,8 @@ from vqspeech.model import build
 from vqspeech.publishing.onnx_export import FILES, export_onnx
 from vqspeech.publishing.onnx_parts import CodesOf
 
+pytest.importorskip("onnx", reason="needs the extra onnx")
+
 DECODER = {"name": "harmonic", "channels": 8, "frame_channels": 8, "speaker_channels": 4, "pitch_channels": 8}
 MEL = {"front_end": {"kind": "logmel", "hop_samples": 160, "n_mels": 20, "mean_window_samples": 3200},
        "strides": [[4, 2]], "channels": 8, "dim": 4, "residual_dilations": [1, 2]}  # fmt: skip
@@ -132,4 +134,11 @@ def test_another_decoder_is_named_and_nothing_is_written(tmp_path):
     assert MODEL["decoder"].get("name", "wavenet") == "wavenet"
     with pytest.raises(InputError, match=r"decoder 'wavenet'.*harmonic"):
         export_onnx(codec(), tmp_path / "onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_the_extra_the_error_names_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"vqspeech\[onnx\]"):
+        export_onnx(model(), tmp_path / "onnx")
     assert not list(tmp_path.iterdir())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import warnings
 from collections.abc import Sequence
@@ -74,11 +75,13 @@ def export_onnx(
 
     Raises
     ------
-    InputError : for a part that cannot be written as ONNX or computes something else there; for a directory that holds
-        other files, cannot be written or that another process writes
+    InputError : without the extra ``onnx``; for a part that cannot be written as ONNX or computes something else there;
+        for a directory that holds other files, cannot be written or that another process writes
     UnknownNameError : for a voice that the model does not have
     AudioError : for recordings that cannot be read
     """
+    if importlib.util.find_spec("onnx") is None:
+        raise InputError("writing ONNX needs onnx; install it with `pip install 'vqspeech[onnx]'`")
     with claimed([out]):
         require_onnx_free(out)
         chosen, config = chosen_speakers(codec, speakers), published_config(codec, codebooks)
