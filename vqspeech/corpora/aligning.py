@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from functools import partial
-from multiprocessing import get_context
 from typing import Any
 
 from vqspeech.alignment.base import Alignment
 from vqspeech.corpora.alignments import FoundAlignments
 from vqspeech.corpora.base import Corpus, Utterance
+from vqspeech.corpora.workers import worker_pool
 from vqspeech.errors import InputError, PluginError, VQSpeechError
 from vqspeech.registry import contracts, lookup
 from vqspeech.registry.specs import AlignerSpec
@@ -70,7 +69,7 @@ def in_processes(
 
     Parameters
     ----------
-    workers : number of processes; by default one per core
+    workers : number of processes; by default one per core, for one share none but this
 
     Raises
     ------
@@ -78,12 +77,17 @@ def in_processes(
     """
     processes = max(1, min(workers or os.cpu_count() or 1, -(-len(utterances) // SHARE)))
     shares = [utterances[first : first + SHARE] for first in range(0, len(utterances), SHARE)]
-    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
+    work = partial(make, aligner, options=options)
+    if processes == 1:
+        yield from map(work, shares)
+        return
+    pool = worker_pool(processes)
     try:
-        yield from pool.map(partial(make, aligner, options=options), shares)
+        yield from pool.map(work, shares)
     except BrokenProcessPool as error:
         raise VQSpeechError(
-            "a process of the aligner ended by itself, perhaps for want of memory; give it fewer workers"
+            "a process of the aligner died: out of memory, killed, or started by a script without "
+            "`if __name__ == '__main__':`; give it fewer workers (one needs no other process)"
         ) from error
     finally:
         # After an error or Ctrl-C, shares that wait are not begun.

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
-import multiprocessing.connection
-import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
@@ -22,6 +17,7 @@ from vqspeech.corpora.base import Corpus
 from vqspeech.corpora.selection import count_and_name
 from vqspeech.corpora.store_index import read_batch, write_index
 from vqspeech.corpora.store_shard import FORMAT_VERSION, ShardTask, file_sha256, make_shard, plan_shards
+from vqspeech.corpora.workers import worker_pool
 from vqspeech.errors import CorpusError, VQSpeechError
 
 Progress = Callable[[int, int], None]
@@ -79,8 +75,7 @@ def _make_shards(
         if progress is not None:
             progress(done, total)
 
-    # Fresh processes instead of forks: this one may run PyTorch threads, and a forked lock stays locked.
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker) as pool:
+    with worker_pool(workers) as pool:
         try:
             waiting: deque[Future[int]] = deque()
             for number in range(len(shards)):
@@ -96,19 +91,6 @@ def _make_shards(
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _start_worker() -> None:
-    """Make a worker end on Ctrl-C and when its parent dies."""
-    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def follow() -> None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
 
 
 def _remove_others(folder: Path, shards: int) -> None:
