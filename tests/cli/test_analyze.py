@@ -45,8 +45,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def save(path: Path, seed: int = 0, **values: object) -> Path:
+    """Save a tiny model with random weights as a run."""
     config = parse_model(
         {
             "encoder": {"front_end": {"kind": "mfcc"}, "strides": [[4, 2], [4, 2]], "channels": 8, "dim": 4},
@@ -54,16 +54,18 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
             "decoder": {
                 "cycles": 1, "layers_per_cycle": 2, "residual_channels": 4, "skip_channels": 4, "condition_channels": 4,
             },
+            **values,
         }
     )  # fmt: skip
-    found = []
-    for seed in (0, 1):
-        torch.manual_seed(seed)
-        path = tmp_path_factory.mktemp("runs") / f"seed{seed}"
-        model = models.build(config, ("a",))
-        store.save(path / "checkpoints" / "step-00000001", model.state_dict(), config=config, speakers=("a",), step=1)
-        found.append(path)
-    return found
+    torch.manual_seed(seed)
+    model = models.build(config, ("a",))
+    store.save(path / "checkpoints" / "step-00000001", model.state_dict(), config=config, speakers=("a",), step=1)
+    return path
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return [save(tmp_path_factory.mktemp("runs") / f"seed{seed}", seed) for seed in (0, 1)]
 
 
 def test_a_table_with_its_baselines_figures_and_json(corpus: Path, runs: list[Path], tmp_path: Path) -> None:
@@ -71,18 +73,28 @@ def test_a_table_with_its_baselines_figures_and_json(corpus: Path, runs: list[Pa
     assert result.exit_code == 0, result.output
     for line in ("codes ", "k-means on MFCC, scored audio", "untrained encoder", "random codes", "most frequent phone"):
         assert any(text.startswith(line) for text in result.stdout.splitlines()), line
-    assert "silence excluded" in result.stdout
+    assert "silence excluded" in result.stdout and "phones from: the corpus\n" in result.stdout
     assert "train_data=DIR" in result.stderr
     names = {path.name for path in tmp_path.iterdir()}
     assert {
         f"{name}.{kind}" for name in ("codebook", "confusion", "durations", "recall") for kind in ("png", "svg")
     } <= names
-    assert "Codes and phonemes" in (tmp_path / "report" / "index.html").read_text()
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert "Codes and phonemes" in page and "phones from the corpus; no phone label was used in training" in page
     found = json.loads((tmp_path / "result.json").read_text())
     # Three tones.
     assert found["kmeans_mfcc"] == 1.0
     assert found["kmeans_mfcc_training_audio"] is None
     assert (found["labels_by"], found["inventory"], found["phones"]) == ("centre", "as-written", 3)
+
+
+def test_codes_that_learned_from_labels_are_not_said_to_be_without(corpus: Path, tmp_path: Path) -> None:
+    run = save(tmp_path / "run", phones={"weight": 1.0})
+    result = invoke("analyze", "phonemes", run, "--corpus", "folder", "--data-dir", corpus, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "the codes learned from phone labels" in result.stdout
+    page = (tmp_path / "out" / "report" / "index.html").read_text()
+    assert "learned from phone labels" in page and "no phone label" not in page
 
 
 def test_training_audio_can_be_given(corpus: Path, runs: list[Path], tmp_path: Path) -> None:
@@ -157,7 +169,7 @@ def test_a_corpus_without_alignments_says_how_to_get_them(runs: list[Path], tmp_
     audio.write(tmp_path / "anna" / "u.wav", np.full(8000, 0.1, dtype=np.float32), 16000)
     result = invoke("analyze", "phonemes", runs[0], "--corpus", "folder", "--data-dir", tmp_path)
     assert result.exit_code == 2
-    assert "Montreal Forced Aligner" in result.stderr
+    assert "--aligner pocketsphinx" in result.stderr and "--alignments DIR" in result.stderr
 
 
 def test_options_of_analysis_and_corpus_are_set_by_key(corpus: Path, runs: list[Path]) -> None:

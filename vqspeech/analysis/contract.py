@@ -29,6 +29,7 @@ class AnalysisContext:
     table : the codes
     codec : the loaded model of the codes, or None
     alignments : utterance id -> phone alignment, for utterances that have one
+    labels_from : where the alignments are from, in words; a score depends on it. Empty when that is unknown
     waveform_of : utterance id -> waveform (time,) float32 at ``table.sample_rate``; raises InputError for other media
     trained_on : waveforms (time,) of the training data, in random order; None if unavailable
     out : existing folder for figures and other files, or None
@@ -38,6 +39,7 @@ class AnalysisContext:
     table: CodeTable
     codec: Any = None
     alignments: Mapping[str, Alignment] = field(default_factory=dict)
+    labels_from: str = ""
     waveform_of: Callable[[str], np.ndarray] = no_waveforms
     trained_on: Iterable[np.ndarray] | None = None
     out: Path | None = None

@@ -97,6 +97,7 @@ def corpus_context(
     corpus: Corpus,
     alignments: Mapping[str, Alignment],
     *,
+    labels_from: str = "",
     progress: Report | None = None,
     out: Path | None = None,
     seed: int = 0,
@@ -107,6 +108,7 @@ def corpus_context(
     ----------
     codec : the model
     alignments : utterance id -> alignment
+    labels_from : where they are from
     progress : called with utterances encoded and in all
     out, seed : as in `AnalysisContext`
 
@@ -121,6 +123,7 @@ def corpus_context(
         table=table,
         codec=codec,
         alignments=alignments,
+        labels_from=labels_from,
         waveform_of=lambda name: audio.read(paths[name], table.sample_rate),
         trained_on=training_audio.of_run(codec, seed),
         out=out,
@@ -148,7 +151,9 @@ def run_context(
     if not directory.store.exists():
         raise CheckpointError(f"{codec.path} has no store of its training data; give a corpus: --corpus NAME")
     store = modality.open(directory.store)
-    return store_context(codec, store, _encode_store(modality, codec, store, progress), out=out, seed=seed)
+    aligner = (codec.facts.get("run") or {}).get("corpus", {}).get("aligner")
+    table = _encode_store(modality, codec, store, progress)
+    return store_context(codec, store, table, aligner=aligner, out=out, seed=seed)
 
 
 @contextmanager
@@ -177,11 +182,12 @@ def prepared_context(
     values = {**codec.facts["run"], "corpus": plain(corpus)}
     with tempfile.TemporaryDirectory(prefix="vqspeech-analyze-") as folder:
         store = modality.prepare(checked(values), data_dir, Path(folder) / "store", progress)
-        yield store_context(codec, store, _encode_store(modality, codec, store, progress), out=out, seed=seed)
+        table = _encode_store(modality, codec, store, progress)
+        yield store_context(codec, store, table, aligner=corpus.aligner, out=out, seed=seed)
 
 
 def store_context(
-    codec: Any, store: Any, table: CodeTable, *, out: Path | None = None, seed: int = 0
+    codec: Any, store: Any, table: CodeTable, *, aligner: str | None = None, out: Path | None = None, seed: int = 0
 ) -> AnalysisContext:
     """Make the context of codes of a prepared corpus.
 
@@ -190,6 +196,7 @@ def store_context(
     codec : the model
     store : the prepared corpus; an `AudioStore` gives alignments, waveforms and training audio
     table : the codes of its rows
+    aligner : what aligned the utterances that came without alignment
     out, seed : as in `AnalysisContext`
     """
     context = AnalysisContext(table=table, codec=codec, out=out, seed=seed)
@@ -198,9 +205,15 @@ def store_context(
     return replace(
         context,
         alignments={row.id: row.alignment for row in store.rows if row.alignment is not None},
+        labels_from=labels_from("the corpus", aligner),
         waveform_of=lambda name: store.waveform(store.by_id(name)),
         trained_on=training_audio.of_store(store, seed),
     )
+
+
+def labels_from(place: str, aligner: str | None) -> str:
+    """Return in words where alignments are from: `place`, and an aligner for what has none there."""
+    return place if aligner is None else f"{place}, and {aligner} where that has none"
 
 
 def _encode_store(modality: Modality, codec: Any, store: Any, progress: Report | None) -> CodeTable:

@@ -116,7 +116,7 @@ def analyze(
             with source.context(run, folder, seed) as context:
                 results.append(run_analysis(entry, context, options))
         for units_of, folder in zip(fitted, folders[len(runs) :], strict=True):
-            result = run_analysis(entry, *units_context(units_of, runs, options, folder, seed))
+            result = run_analysis(entry, *units_context(units_of, runs, source.labels_from, options, folder, seed))
             results.append(replace(result, notes=(*units_of.notes, *result.notes)))
         names = [*runs, *(str(one.path) for one in given)]
         for name_of, result in zip(names, results, strict=True):
@@ -152,6 +152,7 @@ class _Source:
         aligner: str | None,
         out: Path | None,
     ) -> None:
+        from vqspeech.analysis.running import labels_from
         from vqspeech.config import CorpusConfig, parse
         from vqspeech.corpora.reading import check_corpus, read_corpus
         from vqspeech.errors import InputError
@@ -163,6 +164,7 @@ class _Source:
         self.variant, self.synthetic, self.data_dir = "the data of the run", False, data_dir
         self.config: CorpusConfig | None = None
         self._speech: tuple[Corpus, dict[str, Alignment]] | None = None
+        self.labels_from = labels_from("the corpus" if place is None else str(place), aligner)
         if corpus is None:
             return
         self.config = parse(CorpusConfig, {**table, "name": corpus}, "corpus.")
@@ -205,7 +207,7 @@ class _Source:
         if self.config is None:
             yield run_context(modality, codec, **given)
         elif self._speech is not None and isinstance(codec, SpeechCodec):
-            context, skipped = corpus_context(codec, *self._speech, **given)
+            context, skipped = corpus_context(codec, *self._speech, labels_from=self.labels_from, **given)
             for path, reason in skipped.items():
                 typer.echo(f"skipped {path}: {reason}", err=True)
             yield context

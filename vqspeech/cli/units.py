@@ -92,7 +92,12 @@ def match_all(
 
 
 def units_context(
-    units: CorpusUnits, runs: Sequence[str], options: Mapping[str, Any], out: Path | None, seed: int
+    units: CorpusUnits,
+    runs: Sequence[str],
+    labels_from: str,
+    options: Mapping[str, Any],
+    out: Path | None,
+    seed: int,
 ) -> tuple[AnalysisContext, dict[str, Any]]:
     """Make the context of an analysis of units; return it with the options of that analysis.
 
@@ -114,6 +119,7 @@ def units_context(
     context = AnalysisContext(
         table=table,
         alignments=units.alignments,
+        labels_from=labels_from,
         waveform_of=lambda name: audio.read(paths[name], table.sample_rate),
         trained_on=trained_on,
         out=out,

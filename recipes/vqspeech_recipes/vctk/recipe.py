@@ -177,4 +177,6 @@ class VctkRecipe:
 
     def _coded(self) -> AnalysisContext:
         """Return the context of the analyses."""
-        return store_context(self.checkpoint, self.store, CodeTable.read(self.run.codes), seed=self.seed)
+        aligner = self.settings.run.corpus.aligner
+        table = CodeTable.read(self.run.codes)
+        return store_context(self.checkpoint, self.store, table, aligner=aligner, seed=self.seed)

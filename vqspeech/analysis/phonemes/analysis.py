@@ -18,6 +18,7 @@ from vqspeech.analysis.phonemes.labelled import aligned_only, speech_codec
 from vqspeech.analysis.phonemes.score import score
 from vqspeech.analysis.phonemes.scores import PhonemeScores
 from vqspeech.analysis.phonemes.section import section
+from vqspeech.codec.speech import SpeechCodec
 from vqspeech.errors import InputError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def analyse(
         folded = fold_all(alignments, scores.labelling.inventory)[0]
         for name, figure in draw(scores, context, folded).items():
             style.save_both(figure, context.out, name)
-    summary = scores.summary()
+    summary = scores.summary() | {"labels_from": context.labels_from, "learned_from_phones": _learned(codec)}
     return AnalysisResult(
         summary=summary,
         sections=(section(summary, context.out),),
@@ -87,6 +88,18 @@ def analyse(
             *(() if trained_on is not None else (ADVANTAGE if codec is None else UNFAIR,)),
         ),
     )
+
+
+def _learned(codec: SpeechCodec | None) -> bool | None:
+    """Return whether the codes learned from phone labels; None when that is unknown."""
+    if codec is None:
+        return None
+    if codec.config.phones.weight > 0:
+        return True
+    run = codec.facts.get("run") or {}
+    # Codes of another model may have, and labels are not made for nothing.
+    unknown = run.get("model", {}).get("codes_from") or run.get("corpus", {}).get("aligner")
+    return None if unknown else False
 
 
 def draw(scores: PhonemeScores, context: AnalysisContext, alignments: Mapping[str, Alignment]) -> dict[str, Figure]:

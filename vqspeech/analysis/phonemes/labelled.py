@@ -13,9 +13,10 @@ from vqspeech.codec.speech import SpeechCodec
 from vqspeech.errors import InputError
 
 NO_ALIGNMENTS = (
-    "no utterance of this corpus has a phone alignment. Align it with the Montreal Forced Aligner and give its "
-    "TextGrids to `vqspeech analyze phonemes RUN --alignments DIR`, or put .TextGrid, .phn, .lab or .ctm files beside "
-    "the audio; see docs/alignments.md"
+    "no utterance of this corpus has a phone alignment. English texts are aligned by `--aligner pocketsphinx`, in a "
+    'recipe or a training by corpus.aligner = "pocketsphinx" (extra align); otherwise give TextGrids to `vqspeech '
+    "analyze phonemes RUN --alignments DIR`, or put .TextGrid, .phn, .lab or .ctm files beside the audio; see "
+    "docs/alignments.md"
 )
 
 

@@ -26,6 +26,13 @@ PICTURES = (
 """File name, caption and description of the figures that the section shows."""
 
 
+_LEARNED = {
+    True: "; the codes learned from phone labels in training",
+    False: "; no phone label was used in training",
+    None: "",
+}
+
+
 def section(scores: Mapping[str, Any], folder: Path | None) -> Section:
     """Return the section on codes and phones.
 
@@ -34,6 +41,7 @@ def section(scores: Mapping[str, Any], folder: Path | None) -> Section:
     scores : `PhonemeScores.summary`
     folder : folder of the figures as PNG; missing figures are omitted, all of them when None
     """
+    origin = f"; phones from {scores['labels_from']}" if scores["labels_from"] else ""
     interval, silence = "", "excluded" if scores["excludes_silence"] else "included"
     if scores["ci95"]:
         low, high = (100 * bound for bound in scores["ci95"])
@@ -58,7 +66,7 @@ def section(scores: Mapping[str, Any], folder: Path | None) -> Section:
                 columns=("codes", "accuracy", "map fitted on other speakers"),
                 rows=tuple(rows),
                 caption=f"{scores['frames']} frames, {scores['phones']} phones, {scores['speakers']} speakers, "
-                "all splits; no phone label was used in training",
+                f"all splits{origin}{_LEARNED[scores['learned_from_phones']]}",
                 emphasis=0,
             ),
         ),

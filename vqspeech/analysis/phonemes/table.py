@@ -79,6 +79,10 @@ def scored(result: Result) -> list[str]:
         f"left out: {dropped['silence']} silent frames, {dropped['uncovered']} that no phone covers, "
         f"{dropped['beyond_audio']} beyond the audio; {dropped['without_alignment']} utterances without an alignment",
     ]
+    if result["labels_from"]:
+        lines.append(f"phones from: {result['labels_from']}")
+    if result["learned_from_phones"]:
+        lines.append("the codes learned from phone labels in training (model.phones)")
     if dropped["ends_apart"]:
         lines.append(
             f"warning: {dropped['ends_apart']} alignments end more than 0.25 s before or after their audio; "
