@@ -171,6 +171,12 @@ def generate(
     )
 
 
+def item_ids(name: str, count: int) -> list[str]:
+    """Return the ids of the rows of `generate`: the name, with a number where there are several."""
+    digits = len(str(max(0, count - 1)))
+    return [f"{name}-{number:0{digits}}" if count > 1 else name for number in range(count)]
+
+
 def stream(
     prior: LoadedPrior,
     condition: torch.Tensor | None,
@@ -251,10 +257,9 @@ def _begun(prior: LoadedPrior, prompt: UtteranceCodes) -> np.ndarray:
 def _rows(
     codes: np.ndarray, pitches: Sequence[np.ndarray | None], names: Sequence[str], hop_samples: int, name: str
 ) -> list[UtteranceCodes]:
-    digits = len(str(max(0, len(codes) - 1)))
     return [
         UtteranceCodes(
-            id=f"{name}-{number:0{digits}}" if len(codes) > 1 else name,
+            id=one,
             speaker=speaker,
             split="",
             path="",
@@ -262,5 +267,5 @@ def _rows(
             codes=item,
             pitch=pitch,
         )
-        for number, (item, pitch, speaker) in enumerate(zip(codes, pitches, names, strict=True))
+        for one, item, pitch, speaker in zip(item_ids(name, len(codes)), codes, pitches, names, strict=True)
     ]

@@ -221,3 +221,36 @@ def test_what_cannot_be_continued(speech, going_on, tmp_path):
         result = vqspeech(*words, *more)
         assert result.exit_code == 2 and says in " ".join(result.output.split()), result.output
     assert not (tmp_path / "x.wav").exists()
+
+
+def test_speech_goes_where_it_was_asked_for(speech, tmp_path):
+    run, prior, speakers = speech
+    words = ["sample", run, "--prior", prior, "--frames", 4, "--speaker", speakers[0]]
+    (tmp_path / "v1.5").mkdir()
+    for out, made in (("new.flac", "new.flac"), ("v1.5", "v1.5/sample.wav"), ("v2.0", "v2.0/sample.wav")):
+        done = vqspeech(*words, "--out", tmp_path / out)
+        assert done.exit_code == 0 and done.stdout.split() == [str(tmp_path / made)], done.output
+        assert soundfile.info(tmp_path / made).format == ("FLAC" if made.endswith("flac") else "WAV")
+    for more, says in (
+        (["--out", tmp_path / "x.mp3"], "'x.mp3'"),
+        (["--out", tmp_path / "x.wav", "--count", 2], "--count 2"),
+        (["--out", tmp_path / "x.wav", "--codes", tmp_path / "x.npz"], "x.npz"),
+    ):
+        result = vqspeech(*words, *more)
+        assert result.exit_code == 2 and says.strip("'") in result.output, result.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new.flac", "v1.5", "v2.0"]
+
+
+def test_a_file_of_the_user_is_found_before_anything_is_drawn(speech, tmp_path, monkeypatch):
+    run, prior, speakers = speech
+    monkeypatch.setattr("vqspeech.generation.generate", lambda *_, **__: pytest.fail("codes were drawn"))
+    for name in ("mine.wav", "mine.parquet", "sample-1.wav"):
+        (tmp_path / name).write_text("mine")
+    words = ["sample", run, "--prior", prior, "--frames", 4, "--speaker", speakers[0]]
+    for more, says in (
+        (["--out", tmp_path / "mine.wav"], "mine.wav exists"),
+        (["--out", tmp_path, "--count", 2], "sample-1.wav exists"),
+        (["--out", tmp_path / "x.wav", "--codes", tmp_path / "mine.parquet"], "mine.parquet exists"),
+    ):
+        result = vqspeech(*words, *more)
+        assert result.exit_code == 2 and says in " ".join(result.output.split()), result.output

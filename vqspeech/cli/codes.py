@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vqspeech.cli.arguments import Codebooks, Run
-from vqspeech.cli.sampling import EngineName, IntonationName, Parts, Seed, Temperature, Weights, options, speak_to_files
+from vqspeech.cli.sampling import (
+    EngineName,
+    IntonationName,
+    Parts,
+    Seed,
+    Temperature,
+    Weights,
+    names_speech,
+    options,
+    speak_to_files,
+)
 
 if TYPE_CHECKING:
     from vqspeech.codec.speech import SpeechCodec
@@ -233,7 +243,7 @@ def _targets(table: CodeTable, out: Path) -> list[Path]:
     """Return the file of each row: one in a folder, or the given file for a single row."""
     from vqspeech.errors import InputError
 
-    if out.suffix.lower() not in (".wav", ".flac") or out.is_dir():
+    if not names_speech(out):
         return table.files(out, ".wav")
     if len(table) != 1:
         raise InputError(f"{len(table)} recordings cannot all go to {out}; give a folder as --out")

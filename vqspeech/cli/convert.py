@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vqspeech.cli.arguments import Codebooks, Run
-from vqspeech.cli.sampling import EngineName, IntonationName, Parts, Seed, Temperature, Weights, options, speak_to_files
+from vqspeech.cli.sampling import (
+    EngineName,
+    IntonationName,
+    Parts,
+    Seed,
+    Temperature,
+    Weights,
+    names_speech,
+    options,
+    speak_to_files,
+)
 
 if TYPE_CHECKING:
     from vqspeech.errors import AudioError
@@ -32,7 +42,6 @@ def convert(
     from functools import partial
 
     from vqspeech import audio
-    from vqspeech.audio.find import AUDIO_SUFFIXES
     from vqspeech.audio.stream import blocks
     from vqspeech.codec.load import load_speech
     from vqspeech.conversion import Conversion
@@ -45,9 +54,7 @@ def convert(
     codec = load_speech(run).with_codebooks(codebooks)
     codec.voice(speaker)
     files = audio.find_audio(audio_files)
-    to_file = out.suffix.lower() in (".wav", ".flac")
-    if not to_file and out.suffix.lower() in AUDIO_SUFFIXES and not out.is_dir():
-        raise InputError(f"--out {str(out)!r}: speech is written as .wav or .flac; give such a file, or a folder")
+    to_file = names_speech(out)
     if to_file and len(files) > 1:
         raise InputError(f"{len(files)} files cannot all go to {out}; give a folder as --out")
     names = unique_names(files)

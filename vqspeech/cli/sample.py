@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from vqspeech.cli.arguments import Run
-from vqspeech.cli.sampling import Seed, Temperature, speak_to_files
+from vqspeech.cli.sampling import Seed, Temperature, names_speech, speak_to_files
 
 
 def sample(
@@ -43,6 +43,7 @@ def sample(
     """
     from functools import partial
 
+    from vqspeech import audio
     from vqspeech.claims import claimed
     from vqspeech.codec.load import load_with_modality
     from vqspeech.codec.prompt import prompt_of
@@ -51,16 +52,27 @@ def sample(
     from vqspeech.encoding import decode_table
     from vqspeech.encoding.places import require_table
     from vqspeech.errors import InputError
-    from vqspeech.generation import fitted, frames_of, generate, require_priors
+    from vqspeech.generation import fitted, frames_of, generate, item_ids, require_priors
     from vqspeech.nn.decoders.protocol import SpeakOptions
     from vqspeech.progress import reporter
     from vqspeech.training.codes import load_prior
 
     if seconds is not None and frames is not None:
         raise InputError("--seconds and --frames exclude each other; give one of them")
-    if out.suffix and count > 1:
-        raise InputError(f"--out {out} is a file, and --count {count} makes several; give a folder")
     modality, loaded = load_with_modality(run)
+    to_file = names_speech(out) if isinstance(loaded, SpeechCodec) else bool(out.suffix) and not out.is_dir()
+    if to_file and count > 1:
+        raise InputError(f"--out {out} is a file, and --count {count} makes several; give a folder")
+    if codes is not None and codes.suffix != ".parquet":
+        raise InputError(f"--codes {str(codes)!r}: codes are written as .parquet; give such a file")
+    name = out.stem if to_file else "sample"
+    targets = [out] if to_file else [out / f"{one}.wav" for one in item_ids(name, count)]
+    # Before anything is drawn, and again before it is written.
+    if codes is not None:
+        require_table(codes)
+    if isinstance(loaded, SpeechCodec):
+        for target in targets:
+            audio.require_replaceable(target)
     found = [load_prior(path) for path in prior]
     loaded = fitted(loaded, found)
     priors = require_priors(loaded, found)
@@ -82,7 +94,7 @@ def sample(
         temperature=temperature,
         top_p=top_p,
         prompt=begin,
-        name=out.stem if out.suffix else "sample",
+        name=name,
     )
     if codes is not None:
         with claimed([codes]):
@@ -90,11 +102,10 @@ def sample(
             table.write(codes)
         typer.echo(str(codes))
     if isinstance(loaded, SpeechCodec):
-        targets = [out.with_suffix(".wav")] if out.suffix else table.files(out, ".wav")
         chosen = SpeakOptions(seed=seed, temperature=temperature)
         # Written while it is generated, so that hours fit into memory.
         speak_to_files("decode", targets, loaded.output_rate, chosen, partial(decode_table, loaded, table, None))
         return
     options: dict[str, Any] = {"seed": seed, "temperature": temperature, "progress": reporter("decode")}
-    for path in decode_to_files(modality, loaded, table, out, options, single=bool(out.suffix)):
+    for path in decode_to_files(modality, loaded, table, out, options, single=to_file):
         typer.echo(str(path))

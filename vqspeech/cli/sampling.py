@@ -39,6 +39,24 @@ def options(seed: int, temperature: float, engine: str, weights: str, parts: str
     return SpeakOptions(seed=seed, temperature=temperature, engine=engine, weights=weights, parts=number)
 
 
+def names_speech(out: Path) -> bool:
+    """Return whether ``--out`` is the name of a file of speech; otherwise it is a folder.
+
+    Raises
+    ------
+    InputError : for the name of a file of another format
+    """
+    from vqspeech.audio.find import AUDIO_SUFFIXES
+    from vqspeech.errors import InputError
+
+    ending = out.suffix.lower()
+    if ending not in AUDIO_SUFFIXES or out.is_dir():
+        return False
+    if ending not in (".wav", ".flac"):
+        raise InputError(f"--out {str(out)!r}: speech is written as .wav or .flac; give such a file, or a folder")
+    return True
+
+
 def speak_to_files(
     label: str,
     targets: Sequence[Path],
