@@ -11,6 +11,7 @@ from vqspeech.codes import CodeTable, UtteranceCodes
 from vqspeech.corpora.code_store import CodeStore
 from vqspeech.errors import CheckpointError, InputError, VQSpeechError
 from vqspeech.training import run as runs
+from vqspeech.training.code_sources import _split
 
 RATE, HOP, BOOK = 16_000, 320, "ab" * 32
 
@@ -101,6 +102,24 @@ def test_some_rows_are_held_out_where_none_has_a_split(tmp_path):
     a_table(rows[::-1]).write(tmp_path / "again.parquet")
     _, again = prepared(tmp_path / "again", tmp_path / "again.parquet", conditioned=False)
     assert again.splits.tolist() == store.splits.tolist()[::-1]
+
+
+def test_speakers_are_those_of_rows_that_are_trained_on(tmp_path):
+    """Not of rows without codes, nor of those that are held out: the prior learns nothing of these speakers."""
+    names = [f"u{n}" for n in range(100)]
+    held_out, trained = (next(n for n in range(100) if _split(names[n]) == split) for split in ("valid", "train"))
+    rows = [
+        a_row(trained, speaker="a", pitch=False),
+        a_row(held_out, speaker="unheard", pitch=False),
+        a_row(200, speaker="empty", frames=0, pitch=False),
+    ]
+    a_table(rows).write(tmp_path / "c.parquet")
+    _, store = prepared(tmp_path / "prior", tmp_path / "c.parquet")
+    assert store.condition_names == ("a",) and len(store) == 1
+    # Rows that would all be held out are trained on.
+    a_table(rows[1:2]).write(tmp_path / "few.parquet")
+    _, store = prepared(tmp_path / "few", tmp_path / "few.parquet")
+    assert store.condition_names == ("unheard",) and len(store.indices("train")) == 1
 
 
 def test_held_out_rows_of_other_speakers_are_for_priors_without_speakers(tmp_path):

@@ -237,12 +237,12 @@ def _driver(header: Header, prior: LoadedPrior | None, codebook: str) -> Driver:
         if header.prior is not None:
             raise InputError(f"its coder is driven by the prior {header.prior}; give that one with --prior")
         return CountsDriver(header.codebook_sizes)
-    conditions = [one.condition for one in header.recordings]
-    require_fitting(prior, codebook, header.codebook_sizes, pitch=header.pitch, conditions=conditions)
     if header.prior is None:
         raise InputError("its coder is driven by adaptive counts; omit --prior")
     if (given := named(prior)).digest != header.prior.digest:
         raise InputError(f"its coder is driven by the prior {header.prior}, and {prior.path} is {given}")
+    conditions = [one.condition for one in header.recordings]
+    require_fitting(prior, codebook, header.codebook_sizes, pitch=header.pitch, conditions=conditions)
     return PriorDriver(prior)
 
 

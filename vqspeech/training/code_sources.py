@@ -83,11 +83,24 @@ def _of_run(path: Path, directory: Path, progress: Report | None) -> CodeStore:
 
 @dataclass
 class _Contents:
-    """What a first pass over tables finds."""
+    """What a first pass over tables finds.
 
-    rows: int = 0
-    has_splits: bool = False
-    speakers: frozenset[str] = frozenset()
+    Parameters
+    ----------
+    rows : number of rows with codes
+    divided : whether rows are held out by their ids: none has a split, and some are left to train on
+    has_splits : whether a row has a split
+    speakers : speakers of training rows
+    """
+
+    rows: int
+    divided: bool
+    has_splits: bool
+    speakers: frozenset[str]
+
+    def split(self, row: UtteranceCodes) -> str:
+        """Return the split of a row."""
+        return row.split or (_split(row.id) if self.divided else "train")
 
 
 def _of_tables(
@@ -110,24 +123,34 @@ def _of_tables(
         raise InputError(f"{data} holds no codes: it has no row with a frame; encode recordings that are longer")
     chosen = _Chosen(tables, contents, drop=bool(model["conditioned"]), pitch=len(levels), progress=progress)
     source = {"run": str(data), "checkpoint": str(first), "modality": table.modality, "codebook": table.codebook}
-    split = "" if contents.has_splits else f", 1 of {HELD_OUT} rows held out"
+    split = f", 1 of {HELD_OUT} rows held out" if contents.divided else ""
     variant = f"{_kinds(table)}{' and F0' if levels else ''} of {data.name}{split}"
     names = sorted(contents.speakers)
     return write_codes(directory, table, source, names, variant, rows=chosen.rows(), pitch_sizes=levels)
 
 
 def _read(tables: Mapping[Path, CodeTable]) -> _Contents:
-    """Read the speakers and splits of all rows."""
-    rows, splits, trained = 0, False, set()
+    """Read the speakers and splits of all rows with codes."""
+    rows, splits = 0, False
+    # Of rows for training, of those without a split, and of those of these that are not held out by their ids.
+    train, without, left = set(), set(), set()
     for path, table in tables.items():
         for row in table.read_rows(path):
             if row.split not in ("", *SPLITS):
                 raise InputError(f"{path}: the split of {row.id!r} is {row.split!r}; {', '.join(SPLITS)}, or empty")
-            rows += row.codes.size > 0
+            if not row.codes.size:
+                continue
+            rows += 1
             splits |= bool(row.split)
-            if row.split in ("", "train"):
-                trained.add(row.speaker)
-    return _Contents(rows, splits, frozenset(trained - {""}))
+            if row.split == "train":
+                train.add(row.speaker)
+            elif not row.split:
+                without.add(row.speaker)
+                if _split(row.id) == "train":
+                    left.add(row.speaker)
+    divided = not splits and bool(left)
+    trained = train | (left if divided else without)
+    return _Contents(rows=rows, divided=divided, has_splits=splits, speakers=frozenset(trained - {""}))
 
 
 @dataclass(frozen=True)
@@ -158,7 +181,7 @@ class _Chosen:
                 done += 1
                 if self.progress is not None:
                     self.progress(done, self.contents.rows)
-                split = row.split or ("train" if self.contents.has_splits else _split(row.id))
+                split = self.contents.split(row)
                 if split != "train" and self.drop and row.speaker and row.speaker not in self.contents.speakers:
                     continue
                 yield replace(row, split=split, codes=self._codes(row, path))
