@@ -40,8 +40,15 @@ class SteeredBlock(nn.Module):
         return x + mixed
 
 
+MOVE, REACH = (3, 9), (1, 4)
+"""Rows and columns of the filters that move the last frame, and their padding: turns move it by several codes."""
+
+
 class History(nn.Module):
     """Features of a grid from the codes of the frames before and the actions after each.
+
+    The last frame goes through a wide convolution of the action after it; all frames, embedded, are added, and gated
+    convolutions that are steered by all actions follow.
 
     Parameters
     ----------
@@ -66,10 +73,13 @@ class History(nn.Module):
         kernel: int,
     ) -> None:
         super().__init__()
+        self.width = width
         self.embeddings = nn.ModuleList(nn.Embedding(size, embedding) for size in codebook_sizes)
         self.merge = nn.Conv2d(frames * embedding, width, 1)
         self.places = nn.Parameter(torch.zeros(1, width, *grid))
         self.actions = nn.Embedding(actions, embedding) if actions else None
+        # One each, so that an action that moves the picture is learned as a shift.
+        self.moves = nn.ModuleList(nn.Conv2d(embedding, width, MOVE, padding=REACH) for _ in range(max(1, actions)))
         steering = frames * embedding if actions else 0
         self.blocks = nn.ModuleList(SteeredBlock(width, kernel, steering) for _ in range(blocks))
 
@@ -80,12 +90,25 @@ class History(nn.Module):
         present = (history[:, :, 0] != MISSING)[..., None]
         embedded = (torch.stack(parts).sum(0) * present).permute(0, 1, 4, 2, 3).flatten(1, 2)
         features = self.merge(embedded) + self.places
+        features = features + self._moved(embedded[:, : embedded.shape[1] // history.shape[1]], actions[:, 0])
         steering = features
         if self.actions is not None:
             steering = (self.actions(actions.clamp_min(0)) * (actions != MISSING)[..., None]).flatten(1)
         for block in self.blocks:
             features = block(features, steering)
         return features
+
+    def _moved(self, last: Tensor, actions: Tensor) -> Tensor:
+        """Apply to the last frame (batch, embedding, rows, columns) the convolution of each row's action (batch,)."""
+        if self.actions is None:
+            moved: Tensor = self.moves[0](last)
+            return moved
+        # Of actions that no row has too, so that all filters get a gradient.
+        rows = [torch.nonzero(actions == action)[:, 0] for action in range(len(self.moves))]
+        parts = [move(last[here]) for move, here in zip(self.moves, rows, strict=True)]
+        rows.append(torch.nonzero(actions == MISSING)[:, 0])
+        parts.append(last.new_zeros(len(rows[-1]), self.width, *last.shape[2:]))
+        return torch.cat(parts)[torch.argsort(torch.cat(rows))]
 
 
 class FramesPrior(GatedPixelCNN, Prior):
@@ -185,7 +208,7 @@ def frames(
     *,
     history: int = 3,
     embedding: int = 32,
-    blocks: int = 4,
+    blocks: int = 3,
     block_kernel: int = 5,
     layers: int = 6,
     width: int = 64,
@@ -199,7 +222,7 @@ def frames(
     ----------
     space : codes on a grid of one level, its conditions are the actions
     history : frames before that the prior looks at
-    embedding, blocks, block_kernel : see `History`; filters of 5 x 5 in 4 blocks see 8 codes to each side
+    embedding, blocks, block_kernel : see `History`; filters of 5 x 5 in 3 blocks see 6 codes to each side
     layers, width, first_kernel, kernel, head_width : see `GatedPixelCNN`
 
     Raises
