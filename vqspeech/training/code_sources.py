@@ -89,13 +89,11 @@ class _Contents:
     ----------
     rows : number of rows with codes
     divided : whether rows are held out by their ids: none has a split, and some are left to train on
-    has_splits : whether a row has a split
     speakers : speakers of training rows
     """
 
     rows: int
     divided: bool
-    has_splits: bool
     speakers: frozenset[str]
 
     def split(self, row: UtteranceCodes) -> str:
@@ -150,7 +148,7 @@ def _read(tables: Mapping[Path, CodeTable]) -> _Contents:
                     left.add(row.speaker)
     divided = not splits and bool(left)
     trained = train | (left if divided else without)
-    return _Contents(rows=rows, divided=divided, has_splits=splits, speakers=frozenset(trained - {""}))
+    return _Contents(rows=rows, divided=divided, speakers=frozenset(trained - {""}))
 
 
 @dataclass(frozen=True)
