@@ -64,7 +64,8 @@ def parse_rate(text: str) -> Fraction:
     InputError : for another text, or a rate that cannot be scored
     """
     try:
-        rate = Fraction(text.strip()) if len(text) <= 20 else Fraction(0)
+        # Without exponents, which would be written out in full.
+        rate = Fraction(text.strip()) if len(text) <= 20 and "e" not in text.lower() else Fraction(0)
     except (ValueError, ZeroDivisionError):
         rate = Fraction(0)
     if not LOWEST_HZ <= rate <= HIGHEST_HZ:
