@@ -43,6 +43,8 @@ class ImageModelConfig(Strict):
     downsamplings : 4 x 4 convolutions of stride 2; the grid of latents is 2^downsamplings times smaller than the image
     residual_blocks : number of residual blocks, in encoder and decoder each
     normalisation : ``batch`` puts BatchNorm after every convolution, ``none`` nothing
+    frozen_share : last share of the training in which BatchNorm keeps its averages, as it does afterwards, and no
+        longer takes those of the batch: codes that only tell batches apart come into use again
     grid : ``full`` keeps the positions, ``single`` makes one latent of the whole image
     dim : channels of latents
     likelihood : likelihood of pixels given latents
@@ -61,6 +63,7 @@ class ImageModelConfig(Strict):
     downsamplings: int = 2
     residual_blocks: int = 2
     normalisation: Literal["batch", "none"] = "batch"
+    frozen_share: float = 0.0
     grid: Grid = "full"
     dim: int = 256
     likelihood: LikelihoodName = "softmax256"
@@ -78,6 +81,8 @@ class ImageModelConfig(Strict):
         at_least(0, self, "model", "residual_blocks", "edge_width")
         if not 0 < self.pixel_share <= 1:
             raise ConfigError(f"model.pixel_share = {self.pixel_share}; above 0 and at most 1")
+        if not 0 <= self.frozen_share <= 1:
+            raise ConfigError(f"model.frozen_share = {self.frozen_share}; between 0 and 1")
         if not isinstance(self.quantizer.get("name"), str):
             raise ConfigError("model.quantizer.name: the name of a quantizer")
         if self.top_quantizer and not isinstance(self.top_quantizer.get("name"), str):

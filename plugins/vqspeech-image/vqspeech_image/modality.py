@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn import BatchNorm2d
 
 from vqspeech import parts
 from vqspeech.codes import CodeTable
@@ -48,6 +49,15 @@ class ImageTask(RowTask):
         """Make a batch of images."""
         pixels = torch.from_numpy(self.store.pixels[rows.indices])
         return ImageBatch(pixels, torch.from_numpy(self.store.labels[rows.indices]), rows.share)
+
+    def batch(self, step: int, rank: int, ranks: int) -> ImageBatch:
+        """Make a share of a training batch; in the last steps BatchNorm keeps its averages, see `frozen_share`."""
+        if step >= (1 - self.model_config.frozen_share) * self.config.train.steps:
+            for module in self.model.modules():
+                if isinstance(module, BatchNorm2d):
+                    module.eval()
+        batch: ImageBatch = super().batch(step, rank, ranks)
+        return batch
 
     def facts(self) -> dict[str, Any]:
         """Shape and classes of the images."""

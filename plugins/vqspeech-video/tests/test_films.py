@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
-from vqspeech_video.films import BORDER, GENERATED, GIVEN, bordered, save_animation, save_strips
+from vqspeech_video.films import BORDER, GENERATED, GIVEN, HELD_FRAMES, bordered, save_animation, save_film, save_strips
 
 from vqspeech.codec.to_files import require_replaceable
 from vqspeech.errors import InputError
@@ -35,3 +35,12 @@ def test_an_animation_has_all_frames_and_replaces_only_its_own(tmp_path):
     Image.new("RGB", (4, 4)).save(tmp_path / "users.webp")
     with pytest.raises(InputError, match="not written by vqspeech"):
         require_replaceable(tmp_path / "users.webp")
+
+
+def test_a_film_has_all_frames_and_the_last_one_longer(tmp_path):
+    av = pytest.importorskip("av")
+    path = save_film([CLIP, CLIP[::-1]], 2, tmp_path / "film.mp4", least_side=15)
+    with av.open(str(path)) as film:
+        frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+    assert len(frames) == 4 + HELD_FRAMES - 1 and frames[0].shape == (24, 48, 3)
+    assert abs(int(frames[3][12, 12, 0]) - 120) < 16 and frames[3][12, 36, 0] < 16

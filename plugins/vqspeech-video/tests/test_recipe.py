@@ -1,6 +1,7 @@
 """The recipe end to end at a tiny size: its numbers, its page, its stages, what it refuses."""
 
 import json
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -53,10 +54,11 @@ def test_results_hold_every_measure(done):
 def test_the_page_shows_strips_and_animations(done):
     out = done[0]
     page = (out / "report" / "index.html").read_text()
-    for word in ("strips-1.png", "clip-1.webp", "delta PSNR", "Diversity and drift", "all forward", "generated shapes"):
+    film = "clip-1.mp4" if find_spec("av") else "clip-1.webp"
+    for word in ("strips-1.png", film, "delta PSNR", "Diversity and drift", "all forward", "generated shapes"):
         assert word in page
-    with Image.open(out / "report" / "figures" / "clip-0.webp") as film:
-        assert film.n_frames == 7
+    with Image.open(out / "pictures" / "clip-0.webp") as animation:
+        assert animation.n_frames == 7
 
 
 def test_a_second_call_repeats_nothing_and_other_amounts_only_the_evaluation(done, vqspeech):
@@ -69,6 +71,29 @@ def test_a_second_call_repeats_nothing_and_other_amounts_only_the_evaluation(don
 def test_one_can_play_in_what_it_made(done, tmp_path, vqspeech):
     result = vqspeech("play", done[0], "--actions", "right:3", "--out", tmp_path / "x.webp")
     assert result.exit_code == 0 and (tmp_path / "x.webp").is_file(), result.output
+
+
+def test_a_trained_model_of_frames_is_taken(done, tmp_path, vqspeech):
+    own = [one for one in TINY if one.startswith(("prior.", "twin.", "evaluate."))]
+    taking = [f"tokenizer={done[0]}", *own]
+    result = vqspeech(*words_of(tmp_path / "doom", taking), "--stages", "prepare,train,encode")
+    assert result.exit_code == 0 and "taking" in result.output, result.output
+    weights = [next(run.glob("checkpoints/*20/model.safetensors")).read_bytes() for run in (done[0], tmp_path / "doom")]
+    assert weights[0] == weights[1]
+    stages = [json.loads((run / "stages" / "encode.json").read_text()) for run in (done[0], tmp_path / "doom")]
+    assert stages[0]["result"] == stages[1]["result"]
+    for setting, said in (("model.width=8", "model.width is set"), ("preset=small", "preset is set")):
+        refused = vqspeech(*words_of(tmp_path / "other", [*taking, setting]))
+        assert refused.exit_code == 2 and said in refused.output and not (tmp_path / "other").exists()
+
+
+def test_what_is_no_trained_model_of_frames_is_not_taken(done, tmp_path, vqspeech):
+    (tmp_path / "settings.toml").write_text('tokenizer = "runs/x"')
+    for run, said in ((done[0] / "prior", "no model of images"), (tmp_path, "no checkpoint")):
+        refused = vqspeech(*words_of(tmp_path / "other", [f"tokenizer={run}"]))
+        assert refused.exit_code == 2 and said in refused.output, refused.output
+    refused = vqspeech(*words_of(tmp_path / "other", []), "--config", tmp_path / "settings.toml")
+    assert refused.exit_code == 2 and "--set tokenizer=RUN" in refused.output
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
-"""Clips as files: strips of frames (PNG) and animations (WebP)."""
+"""Clips as files: strips of frames (PNG), animations (WebP), films (MP4, where the package av is installed)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -58,9 +59,7 @@ def save_animation(clips: Sequence[Frames], given: int, path: Path, least_side: 
     """
     from PIL import ExifTags, Image
 
-    sheet = np.concatenate([bordered(clip, given) for clip in clips], 2)
-    scale = max(1, -(-least_side // clips[0].shape[1]))
-    images = [Image.fromarray(frame.repeat(scale, 0).repeat(scale, 1)) for frame in sheet]
+    images = [Image.fromarray(frame) for frame in _sheet(clips, given, least_side)]
     # Tells the file from a user's, which is not replaced.
     about = Image.Exif()
     about[ExifTags.Base.Software] = SOFTWARE
@@ -77,3 +76,29 @@ def save_animation(clips: Sequence[Frames], given: int, path: Path, least_side: 
             exif=about,
         )
     return path
+
+
+def save_film(clips: Sequence[Frames], given: int, path: Path, least_side: int = 160) -> Path:
+    """Write clips beside each other as H.264 in MP4; return the path.
+
+    It needs the package av, whose `ImportError` is raised; arguments as in `save_animation`.
+    """
+    import av
+
+    sheet = _sheet(clips, given, least_side)
+    # Colours at half of the resolution need even sides.
+    sheet = sheet[:, : sheet.shape[1] // 2 * 2, : sheet.shape[2] // 2 * 2]
+    with whole_file(path) as partial, av.open(str(partial), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=Fraction(1000, FRAME_MS), options={"crf": "18"})
+        stream.height, stream.width, stream.pix_fmt = *sheet.shape[1:3], "yuv420p"
+        for frame in (*sheet, *sheet[-1:].repeat(HELD_FRAMES - 1, 0)):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def _sheet(clips: Sequence[Frames], given: int, least_side: int) -> Frames:
+    """Draw borders, put clips beside each other, and enlarge them to (frames, height, width, 3)."""
+    sheet = np.concatenate([bordered(clip, given) for clip in clips], 2)
+    scale = max(1, -(-least_side // clips[0].shape[1]))
+    return sheet.repeat(scale, 1).repeat(scale, 2)

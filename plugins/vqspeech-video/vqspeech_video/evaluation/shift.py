@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,19 +94,19 @@ class Turning:
     clips: int
 
 
-def turning(shifts: npt.NDArray[np.int64], sign: int, real_px: float, least_px: float) -> Turning:
-    """Summarise the shifts of clips that were generated under one action.
+def turning(shifts: Sequence[npt.NDArray[np.int64]], sign: int, real_px: float, least_px: float) -> Turning:
+    """Summarise the shifts of clips under one action.
 
     Parameters
     ----------
-    shifts : (clips, steps) pixels, see `horizontal_shift`
+    shifts : of each clip (steps,) pixels, at least one step, see `horizontal_shift`
     sign : 1, -1, or 0 for an action that does not turn
     real_px : median shift of real steps with this action
     least_px : shift of a clip that counts as one; half of that of real turns is a good choice
     """
-    medians = np.median(shifts, 1)
+    medians = np.array([np.median(steps) for steps in shifts])
     right = np.abs(medians) < least_px if sign == 0 else medians * sign > 0
-    median = float(np.median(shifts))
+    median = float(np.median(np.concatenate(shifts)))
     return Turning(
         median_px=median,
         right_sign=float(right.mean()),

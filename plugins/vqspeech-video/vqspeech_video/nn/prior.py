@@ -141,6 +141,8 @@ class FramesPrior(GatedPixelCNN, Prior):
             width=self.width,
             **context,
         )
+        # A sixth faster in training on a CPU: embeddings come in this order.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def shifts(self, grid: tuple[int, int], condition: Tensor | None, coarse: Tensor | None) -> list[Tensor | float]:
         """Compute `GatedLayer.shift` of every layer from actions and history."""

@@ -29,6 +29,8 @@ from vqspeech_video.rollout import generate, teacher_forced
 SIGNS = {"left": 1, "right": -1, "forward": 0}
 """Action -> the direction in which the content moves; other actions have none."""
 TURNING = ("left", "right")
+REAL_STEPS = 5
+"""Steps with an action in a real clip from which on its median says how the action moves it."""
 NAIVE_POSITIONS = 12
 TIMED_CLIPS = 3
 
@@ -129,23 +131,26 @@ def _turning_clips(psnr: Mapping[str, npt.NDArray[np.float64]], turned: npt.NDAr
 
 
 def movement(images: LoadedImages, clips: Clips, made: Generated, context: int) -> Result:
-    """Return the horizontal shift of the content under each held action, beside real steps with it."""
+    """Return the horizontal shift of the content under each held action, beside real steps with it.
+
+    The share of real clips that move rightly is of those with at least `REAL_STEPS` steps with this action.
+    """
     shifts, found = horizontal_shift(clips.pixels), {}
     real = {name: shifts[clips.actions == action] for action, name in enumerate(clips.action_names)}
     turns = [abs(float(np.median(real[name]))) for name in TURNING if name in real and len(real[name])]
     least = 0.5 * float(np.mean(turns)) if turns else 1.0
-    for name, codes in made.held.items():
+    for action, (name, codes) in enumerate(made.held.items()):
         if name not in SIGNS or not len(real[name]):
             continue
         pixels = decoded(images, np.concatenate([clips.codes[:, context - 1 : context], codes], 1))
-        own = turning(horizontal_shift(pixels), SIGNS[name], float(np.median(real[name])), least)
-        steps = real[name]
-        sign = np.abs(steps) < least if SIGNS[name] == 0 else steps * SIGNS[name] > 0
+        real_px = float(np.median(real[name]))
+        taken = (row[steps == action] for row, steps in zip(shifts, clips.actions, strict=True))
+        walks = [steps for steps in taken if len(steps) >= REAL_STEPS]
         found[name] = {
-            "real_px": float(np.median(steps)),
-            "real_right_sign": float(sign.mean()),
-            "real_steps": len(steps),
-            **vars(own),
+            "real_px": real_px,
+            "real_right_sign": turning(walks, SIGNS[name], real_px, least).right_sign if walks else None,
+            "real_clips": len(walks),
+            **vars(turning(list(horizontal_shift(pixels)), SIGNS[name], real_px, least)),
         }
     return found
 

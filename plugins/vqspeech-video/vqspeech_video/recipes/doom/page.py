@@ -111,9 +111,10 @@ def _continuations(pictures: Path, results: Result) -> Section:
     rows, context = ", ".join(results["shown"]), results["evaluate"]["context"]
     figures = []
     for number in range(results["evaluate"]["shown"]):
+        film = pictures / f"clip-{number}.mp4"
         figures.append(
             Picture(
-                source=pictures / f"clip-{number}.webp",
+                source=film if film.exists() else film.with_suffix(".webp"),
                 caption=f"from left to right: {rows}",
                 alt="real clip and its continuations, moving",
             )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 from functools import cached_property
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -18,11 +20,12 @@ from vqspeech.corpora.code_store import CodeStore
 from vqspeech.experiments import Experiment, RecipeOutcome, RecipeRequest, Result, Results, Stage, run_experiment, say
 from vqspeech.experiments.components import draw_codebooks, draw_training
 from vqspeech.experiments.facts import say_skipped
+from vqspeech.files import whole_directory
 from vqspeech.runs import RunDirectory
 from vqspeech.runs.made import remove_made
 from vqspeech.training import run as runs
 from vqspeech.training.codes import LoadedPrior
-from vqspeech_video.films import save_animation, save_strips
+from vqspeech_video.films import save_animation, save_film, save_strips
 from vqspeech_video.modality import load_frames_prior
 from vqspeech_video.recipes.doom import measuring
 from vqspeech_video.recipes.doom.clips import Clips, clip_starts, decoded, held_out_clips, require_clips, training_pairs
@@ -78,7 +81,13 @@ class DoomRecipe:
                 config={"corpus": config["corpus"], "data_dir": data, "length": length},
                 files=(run.store,),
             ),
-            Stage(name="train", work=self._train, after=("prepare",), config=config, files=(run.checkpoints,)),
+            Stage(
+                name="train",
+                work=self._train,
+                after=("prepare",),
+                config={**config, "tokenizer": str(settings.tokenizer or "")},
+                files=(run.checkpoints,),
+            ),
             Stage(
                 name="encode",
                 work=self._encode,
@@ -154,6 +163,12 @@ class DoomRecipe:
         return {"corpus": facts, "notes": corpus.notes}
 
     def _train(self, made: Results) -> Result:
+        taken = self.settings.tokenizer
+        if taken is not None and not self.run.list_checkpoints():
+            say(f"taking {taken}")
+            with whole_directory(self.run.checkpoints / taken.name) as folder:
+                shutil.copytree(taken, folder, dirs_exist_ok=True)
+            shutil.copyfile(RunDirectory.of_checkpoint(taken).metrics, self.run.metrics)
         return self._trained(self.settings.run, self.run, self.store)
 
     def _trained(self, config: RunConfig, run: RunDirectory, store: Any) -> Result:
@@ -230,4 +245,8 @@ class DoomRecipe:
             shown = [frames[clip] for frames in rows.values()]
             save_strips(shown, context, pictures / f"strips-{number}.png")
             save_animation(shown, context, pictures / f"clip-{number}.webp")
+            film = pictures / f"clip-{number}.mp4"
+            film.unlink(missing_ok=True)
+            if find_spec("av"):
+                save_film(shown, context, film)
         return list(rows)

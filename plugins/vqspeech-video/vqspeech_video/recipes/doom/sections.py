@@ -105,7 +105,7 @@ def movement_section(results: Result) -> Section:
             row["median_px"],
             row["real_px"],
             f"{100 * row['right_sign']:.0f} %",
-            f"{100 * row['real_right_sign']:.0f} %",
+            None if row["real_right_sign"] is None else f"{100 * row['real_right_sign']:.0f} %",
         )
         for name, row in results["movement"].items()
     )
@@ -123,7 +123,7 @@ def movement_section(results: Result) -> Section:
         "is fitted on real training frames.",
         tables=(
             Table(
-                columns=("all steps", "shift, px", "real steps, px", "clips that move so", "real steps that do"),
+                columns=("all steps", "shift, px", "real steps, px", "clips that move so", "real clips that do"),
                 rows=rows,
             ),
             Table(
