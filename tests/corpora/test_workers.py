@@ -8,6 +8,9 @@ import time
 
 import pytest
 
+from vqspeech.corpora.workers import over_processes
+from vqspeech.errors import VQSpeechError
+
 PARENT = """
 import os, time
 from vqspeech.corpora.workers import worker_pool
@@ -40,3 +43,10 @@ def test_a_worker_ends_when_its_parent_is_killed(tmp_path):
     while is_alive(worker) and time.monotonic() < limit:
         time.sleep(0.05)
     assert not is_alive(worker)
+
+
+def test_jobs_keep_their_order_and_a_dead_process_is_an_error():
+    assert list(over_processes(abs, [-3, 2, -1], 1)) == [3, 2, 1]
+    assert list(over_processes(abs, [-3, 2, -1], 2)) == [3, 2, 1]
+    with pytest.raises(VQSpeechError, match="the work died"):
+        list(over_processes(os._exit, [1, 1], 2, what="the work"))

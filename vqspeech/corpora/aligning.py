@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,8 +11,8 @@ from typing import Any
 from vqspeech.alignment.base import Alignment
 from vqspeech.corpora.alignments import FoundAlignments
 from vqspeech.corpora.base import Corpus, Utterance
-from vqspeech.corpora.workers import worker_pool
-from vqspeech.errors import InputError, PluginError, VQSpeechError
+from vqspeech.corpora.workers import over_processes
+from vqspeech.errors import InputError, PluginError
 from vqspeech.registry import contracts, lookup
 from vqspeech.registry.specs import AlignerSpec
 
@@ -78,20 +77,7 @@ def in_processes(
     processes = max(1, min(workers or os.cpu_count() or 1, -(-len(utterances) // SHARE)))
     shares = [utterances[first : first + SHARE] for first in range(0, len(utterances), SHARE)]
     work = partial(make, aligner, options=options)
-    if processes == 1:
-        yield from map(work, shares)
-        return
-    pool = worker_pool(processes)
-    try:
-        yield from pool.map(work, shares)
-    except BrokenProcessPool as error:
-        raise VQSpeechError(
-            "a process of the aligner died: out of memory, killed, or started by a script without "
-            "`if __name__ == '__main__':`; give it fewer workers (one needs no other process)"
-        ) from error
-    finally:
-        # After an error or Ctrl-C, shares that wait are not begun.
-        pool.shutdown(cancel_futures=True)
+    yield from over_processes(work, shares, processes, what="a process of the aligner")
 
 
 def make_all(

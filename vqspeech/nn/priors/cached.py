@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vqspeech.kernels.workers import one_thread
 from vqspeech.nn.priors.attention import CausalAttention, gate, places
 from vqspeech.nn.priors.draws import checked_temperature, draw
 from vqspeech.nn.priors.gated import GatedLayer, GatedPixelCNN
@@ -58,7 +59,9 @@ def sample_cached(
     coarse : (batch, codebooks, rows, columns) codes of the coarser grid, for a model that is conditioned on them
     temperature : see `draw`
     """
-    return _Sampler(model, uniform, condition, coarse, checked_temperature(temperature)).run()
+    sampler = _Sampler(model, uniform, condition, coarse, checked_temperature(temperature))
+    with one_thread():
+        return sampler.run()
 
 
 class _Memory:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from vqspeech_image.models import LoadedImages
 
+from vqspeech.corpora.workers import over_processes
 from vqspeech.experiments import Result, say
 from vqspeech.nn.priors.draws import uniform_grid
 from vqspeech.nn.priors.naive import sample_naive
 from vqspeech.training.codes import LoadedPrior
+from vqspeech.training.load import available_cores
 from vqspeech_video.evaluation.actions import ActionReader, balanced_accuracy
 from vqspeech_video.evaluation.codes import agreement, diversity
 from vqspeech_video.evaluation.fidelity import psnr_db, ssim
@@ -31,6 +34,8 @@ SIGNS = {"left": 1, "right": -1, "forward": 0}
 TURNING = ("left", "right")
 REAL_STEPS = 5
 """Steps with an action in a real clip from which on its median says how the action moves it."""
+CODES_OF_A_PROCESS = 500_000
+"""Codes to draw from which on more processes are worth their start of a few seconds."""
 NAIVE_POSITIONS = 12
 TIMED_CLIPS = 3
 
@@ -55,24 +60,38 @@ class Generated:
 def continuations(
     prior: LoadedPrior, twin: LoadedPrior, clips: Clips, evaluate: EvaluateConfig, seed: int
 ) -> Generated:
-    """Generate every continuation that is measured."""
+    """Generate every continuation that is measured, in a process per core where there is much to draw."""
     given, context = clips.codes[:, : evaluate.context], clips.actions[:, : evaluate.context - 1]
     following, count = clips.actions[:, evaluate.context - 1 :], len(clips.action_names)
-    draw = np.random.default_rng(seed)
-    found: dict[str, list[Codes]] = {"true": [], "random": [], "twin": []}
-    for number in range(evaluate.seeds):
-        say(f"generating with seed {seed + number}")
-        options: dict[str, Any] = {"seed": seed + number, "temperature": evaluate.temperature}
-        other = draw.integers(0, count, following.shape)
-        found["true"].append(generate(prior, given, context, following, **options))
-        found["random"].append(generate(prior, given, context, other, **options))
-        found["twin"].append(generate(twin, given, context, following, **options))
-    options = {"seed": seed, "temperature": evaluate.temperature}
-    held = {
-        name: generate(prior, given, context, np.full_like(following, action), **options)
-        for action, name in enumerate(clips.action_names)
-    }
-    return Generated(held=held, **{name: np.stack(codes, 1) for name, codes in found.items()})
+    draw, seeds = np.random.default_rng(seed), range(seed, seed + evaluate.seeds)
+    jobs: dict[tuple[str, int], _Job] = {}
+    for number in seeds:
+        jobs["true", number] = _Job(prior, following, number)
+        jobs["random", number] = _Job(prior, draw.integers(0, count, following.shape), number)
+        jobs["twin", number] = _Job(twin, following, number)
+    for action in range(count):
+        jobs["held", action] = _Job(prior, np.full_like(following, action), seed)
+    codes = len(jobs) * following.size * given[0, 0].size
+    processes = min(len(jobs), len(available_cores())) if codes > CODES_OF_A_PROCESS else 1
+    say(f"generating {len(jobs)} times {evaluate.frames} frames of {len(clips)} clips")
+    threads = max(1, len(available_cores()) // processes) if processes > 1 else torch.get_num_threads()
+    made = over_processes(partial(_continue, given, context, evaluate.temperature, threads), jobs.values(), processes)
+    found = dict(zip(jobs, made, strict=True))
+    return Generated(
+        held={name: found["held", action] for action, name in enumerate(clips.action_names)},
+        **{name: np.stack([found[name, number] for number in seeds], 1) for name in ("true", "random", "twin")},
+    )
+
+
+class _Job(NamedTuple):
+    prior: LoadedPrior
+    following: Codes
+    seed: int
+
+
+def _continue(given: Codes, actions: Codes, temperature: float, threads: int, job: _Job) -> Codes:
+    torch.set_num_threads(threads)
+    return generate(job.prior, given, actions, job.following, seed=job.seed, temperature=temperature)
 
 
 def costs(prior: LoadedPrior, twin: LoadedPrior, clips: Clips, evaluate: EvaluateConfig, seed: int) -> Result:
