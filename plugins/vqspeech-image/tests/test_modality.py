@@ -39,6 +39,14 @@ def two(tmp_path_factory):
     return train(tmp_path_factory.mktemp("two"), **TOP)
 
 
+@pytest.mark.parametrize(("frozen_share", "counted"), [(0.0, 2), (0.5, 1), (1.0, 0)])
+def test_batch_norm_keeps_its_averages_at_the_end(tmp_path, frozen_share, counted):
+    model = train(tmp_path, normalisation="batch", frozen_share=frozen_share)[0].model
+    for part, starts in ((model.encoder, 1), (model.decoder, 0)):
+        norms = [module for module in part.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+        assert {int(module.num_batches_tracked) for module in norms} == {starts + counted}
+
+
 def save(pixels, path):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels[..., 0]).save(path)
