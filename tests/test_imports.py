@@ -20,6 +20,7 @@ BASE = {
     "config",
     "errors",
     "files",
+    "local_page",
     "names",
     "progress",
     "temporary",
@@ -76,8 +77,9 @@ ALLOWED: dict[str, set[str]] = {
     "report": BASE | {"report"},
     "experiments": MODEL | WORK | {"report", "experiments"},
     "scaffold": BASE | {"registry", "scaffold"},
+    "studio": MODEL | WORK | {"studio"},
     "testing": MODEL | WORK | {"testing", "presets"},
-    "cli": MODEL | WORK | {"report", "experiments", "presets", "testing", "scaffold", "cli"},
+    "cli": MODEL | WORK | {"report", "experiments", "presets", "testing", "scaffold", "studio", "cli"},
     "__main__": {"cli"},
     "recipes": MODEL | WORK | {"report", "experiments", "presets", "recipes"},
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from vqspeech import audio
 from vqspeech.codec.chunks import Waveform
@@ -34,6 +35,22 @@ class Conversion:
     waveform: Waveform
     speaker: str
     key: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Encoded:
+    """Codes of a recording, and what a conversion takes from the recording beside them.
+
+    Parameters
+    ----------
+    codes : (codebooks, frames) int64
+    n_samples : length of the recording, at the model's rate
+    source : its level and F0
+    """
+
+    codes: npt.NDArray[np.int64]
+    n_samples: int
+    source: Source
 
 
 def convert(
@@ -98,15 +115,64 @@ def convert(
         if skipped and not encoded:
             reason = next(iter(skipped.values()))
             raise AudioError(f"none of {len(skipped)} files could be read; the first: {reason}") from reason
-    utterances = []
+    recordings = []
     for number, source in sources.items():
         item, (samples, codes) = items[number], encoded[number]
-        pitch = moved(source.f0, codec.mean_log_f0(item.speaker), chosen)
-        utterances.append(Utterance(codes=codes, speaker=item.speaker, n_samples=samples, key=item.key, pitch=pitch))
+        recordings.append((Encoded(codes=codes, n_samples=samples, source=source), item.speaker, item.key))
     numbered = None if deliver is None else _numbered(deliver, list(sources))
-    finisher = Finisher(list(sources.values()), codec.output_rate, codec.sample_rate)
+    return speak_encoded(codec, recordings, options, numbered, intonation=chosen, keep_level=keep_level)
+
+
+def encode_with_source(codec: SpeechCodec, waveform: Waveform) -> Encoded:
+    """Encode a recording as `convert` does, to convert it to several speakers by `speak_encoded`.
+
+    Parameters
+    ----------
+    codec : the model
+    waveform : as in `Conversion`
+
+    Raises
+    ------
+    InputError : for a waveform without samples
+    AudioError : for blocks that cannot be read
+    """
+    meter = SourceMeter(codec.sample_rate, pitch=codec.takes_pitch)
+    blocks = [waveform] if isinstance(waveform, np.ndarray) else waveform
+    ((_, samples, codes),) = codec.encode_all([(0, meter.through(blocks))])
+    return Encoded(codes=codes, n_samples=samples, source=meter.finish())
+
+
+def speak_encoded(
+    codec: SpeechCodec,
+    recordings: Sequence[tuple[Encoded, str, str]],
+    options: SpeakOptions = AS_TRAINED,
+    deliver: Deliver | None = None,
+    *,
+    intonation: str = "source",
+    keep_level: bool | None = None,
+) -> Speech:
+    """Speak encoded recordings, the second half of `convert`.
+
+    Parameters
+    ----------
+    codec : the model of the codes
+    recordings : each with the target speaker and its key, as in `Conversion`
+    options, deliver, intonation, keep_level : as in `convert`
+
+    Raises
+    ------
+    UnknownNameError, InputError, SpeechInterrupted : as `SpeechCodec.speak`
+    """
+    utterances, sources = [], []
+    for encoded, speaker, key in recordings:
+        pitch = moved(encoded.source.f0, codec.mean_log_f0(speaker), intonation)
+        utterances.append(
+            Utterance(codes=encoded.codes, speaker=speaker, n_samples=encoded.n_samples, key=key, pitch=pitch)
+        )
+        sources.append(encoded.source)
     finished = codec.takes_pitch if keep_level is None else keep_level
-    return codec.speak(utterances, options, numbered, finisher if finished else None)
+    finisher = Finisher(sources, codec.output_rate, codec.sample_rate) if finished else None
+    return codec.speak(utterances, options, deliver, finisher)
 
 
 def _numbered(deliver: Deliver, numbers: Sequence[int]) -> Deliver:

@@ -60,19 +60,39 @@ def write(path: str | Path, samples: npt.ArrayLike, sample_rate: int) -> None:
     InputError : another file name ending or shape, an unwritable folder, a full disk
     AudioError : NaN or infinite samples
     """
+    import soundfile
+
     path, container = Path(path), container_of(path)
+    try:
+        content = file_content(samples, sample_rate, container)
+    except soundfile.LibsndfileError as error:
+        raise InputError(f"cannot write {path} at {sample_rate} Hz: {reason(error)}") from error
+    with replacing(path) as file:
+        file.write(content)
+
+
+def file_content(samples: npt.ArrayLike, sample_rate: int, container: str = "WAV") -> memoryview:
+    """Return the content of a mono 16-bit audio file, as `write` writes it.
+
+    Parameters
+    ----------
+    samples : float (time,), clipped to [-1, 1), or int16 (time,)
+    sample_rate : rate in Hz
+    container : result of `container_of`
+
+    Raises
+    ------
+    InputError, AudioError : as `to_int16`
+    soundfile.LibsndfileError : for a rate that the format does not have
+    """
     pcm = to_int16(samples)
     import soundfile
 
     encoded = io.BytesIO()
-    try:
-        with soundfile.SoundFile(encoded, "w", sample_rate, 1, "PCM_16", format=container) as sound:
-            sound.software = SOFTWARE
-            sound.write(pcm)
-    except soundfile.LibsndfileError as error:
-        raise InputError(f"cannot write {path} at {sample_rate} Hz: {reason(error)}") from error
-    with replacing(path) as file:
-        file.write(encoded.getbuffer())
+    with soundfile.SoundFile(encoded, "w", sample_rate, 1, "PCM_16", format=container) as sound:
+        sound.software = SOFTWARE
+        sound.write(pcm)
+    return encoded.getbuffer()
 
 
 def is_ours(path: str | Path) -> bool:

@@ -40,6 +40,11 @@ def register_commands() -> list[CommandSpec]:
             summary="Convert speech while it is spoken: microphone to loudspeaker.",
         ),
         CommandSpec(
+            name="studio",
+            target="vqspeech.cli.studio:studio",
+            summary="Serve a page to record, convert, edit codes and listen.",
+        ),
+        CommandSpec(
             name="evaluate",
             target="vqspeech.cli.evaluate:evaluate",
             summary="Judge conversions: words, voices, quality.",

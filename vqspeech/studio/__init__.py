@@ -1,0 +1,1 @@
+"""``vqspeech studio``: a local page to record, convert, edit codes and listen."""
