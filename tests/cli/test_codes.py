@@ -15,6 +15,7 @@ from vqspeech.codes import CodeTable
 from vqspeech.config import parse_model
 from vqspeech.encoding import plan
 from vqspeech.model import build
+from vqspeech.units.reading import read_units
 
 MODEL = {
     "encoder": {"strides": [[16, 8], [16, 8]], "channels": 4, "dim": 3},
@@ -82,8 +83,44 @@ def test_what_cannot_be_used_exits_with_2(invoke, arguments, message):
 def test_no_folder_is_made_of_the_name_of_another_kind_of_table(invoke, tmp_path):
     result = invoke("--out", "codes.csv")
     assert result.exit_code == 2
-    assert "'codes.csv'" in result.stderr and ".parquet" in result.stderr
+    assert "'codes.csv'" in result.stderr and ".parquet" in result.stderr and "--units" in result.stderr
     assert not (tmp_path / "codes.csv").exists()
+
+
+def test_units_for_other_tools_are_written_beside_the_table(invoke, tmp_path):
+    words = ("--units", "u.jsonl", "--units", "u.km")
+    result = invoke("--out", "codes.parquet", *words)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[1:] == ["u.jsonl", "u.km"]
+    codes = {row.id: row.codes.tolist() for row in CodeTable.read(tmp_path / "codes.parquet")}
+    assert {key: units.tolist() for key, units in read_units(tmp_path / "u.jsonl").units.items()} == {
+        f"{key}.wav": one for key, one in codes.items()
+    }
+    assert (tmp_path / "u.tsv").read_text().splitlines()[0] == str(tmp_path / "recordings")
+    again = invoke("--out", "codes.parquet", *words)
+    assert again.exit_code == 2
+    assert "u.jsonl exists" in again.stderr
+
+
+def test_shards_leave_units_to_the_one_that_ends_last(invoke, tmp_path):
+    assert "the shard that completes" in invoke("--out", "codes", "--shard", "1/2", "--units", "u.txt").stderr
+    assert not (tmp_path / "u.txt").exists()
+    invoke("--out", "codes", "--shard", "2/2", "--units", "u.txt")
+    assert [line.split("|")[0] for line in (tmp_path / "u.txt").read_text().splitlines()] == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--out", "codes.parquet", "--units", "u.csv"], "u.csv"),
+        (["--bitstream", "c.vqs", "--units", "u.txt"], "omit --out, --units"),
+    ],
+)
+def test_unusable_units_are_refused_before_work(invoke, tmp_path, arguments, message):
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.split())
+    assert not (tmp_path / "codes.parquet").exists() and not (tmp_path / "c.vqs").exists()
 
 
 def test_nothing_readable_exits_with_2(invoke, tmp_path):

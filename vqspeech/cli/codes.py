@@ -38,6 +38,15 @@ def encode(
     out: Annotated[
         Path | None, typer.Option(help="Table to write (.parquet), or a folder for it and its parts.")
     ] = None,
+    units: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--units",
+            metavar="FILE",
+            help="Also write the codes for other tools, by the name's ending: .jsonl (fastabx, SpidR), .km with .tsv "
+            "or .txt (fairseq), .units (textless), .npz. May be repeated.",
+        ),
+    ] = None,
     bitstream: Annotated[
         Path | None, typer.Option(metavar="FILE.vqs", help="Write all codes to one small file instead of a table.")
     ] = None,
@@ -59,17 +68,21 @@ def encode(
 ) -> None:
     """Encode recordings to a table of codes, a row per utterance; an interrupted call resumes.
 
-    With --bitstream, codes are packed to the fewest bits, which `vqspeech decode` unpacks exactly. Runs of other
-    modalities encode files of their own kind.
+    With --units, the codes are written in formats of other tools as well. With --bitstream, they are packed to the
+    fewest bits instead, which `vqspeech decode` unpacks exactly. Runs of other modalities encode files of their own
+    kind.
     """
     from vqspeech.codec.load import load_with_modality
     from vqspeech.codec.speech import SpeechCodec
     from vqspeech.encoding.plan import Shard
     from vqspeech.errors import InputError
+    from vqspeech.units.writing import require_writable
 
     if bitstream is not None:
-        if out is not None or shard is not None or engine != "local" or workers is not None:
-            raise InputError("--bitstream writes one file in one process; omit --out, --shard, --engine and --workers")
+        if out is not None or units or shard is not None or engine != "local" or workers is not None:
+            raise InputError(
+                "--bitstream writes one file in one process; omit --out, --units, --shard, --engine and --workers"
+            )
         from vqspeech.cli.bitstream import encode_to_bitstream
         from vqspeech.codec.load import load_speech
 
@@ -83,17 +96,21 @@ def encode(
             "--out is missing; give it a table to write, such as codes.parquet, or give --bitstream FILE.vqs"
         )
     if out.suffix.lower() in _OTHER_TABLES and not out.is_dir():
-        raise InputError(f"--out {str(out)!r}: codes are written as .parquet; give such a file, or a folder")
+        raise InputError(
+            f"--out {str(out)!r}: codes are written as .parquet; give such a file or a folder, and for other tools "
+            "--units FILE beside it"
+        )
     chosen = Shard.of_rank() if shard is None else Shard.parse(shard)
     modality, loaded = load_with_modality(run, device=_device(device))
     if codebooks is not None and (engine != "local" or not isinstance(loaded, SpeechCodec)):
         raise InputError("--codebooks is for models of speech and the engine local; omit it")
     if isinstance(loaded, SpeechCodec):
         loaded = loaded.with_codebooks(codebooks)
-        _encode_speech(loaded, inputs, out, chosen, engine, workers, batch, pitch)
+        require_writable(units or [], len(loaded.codebook_sizes))
+        _encode_speech(loaded, inputs, out, chosen, engine, workers, batch, pitch, units or [])
     else:
-        if pitch:
-            raise InputError(f"{loaded.path} is not a model of speech; omit --pitch")
+        if pitch or units:
+            raise InputError(f"{loaded.path} is not a model of speech; omit --pitch and --units")
         _encode_others(modality, loaded, inputs, out, chosen, engine)
 
 
@@ -106,9 +123,12 @@ def _encode_speech(
     workers: int | None,
     rows: int | None,
     pitch: bool,
+    units: list[Path],
 ) -> None:
+    from vqspeech.codes import CodeTable
     from vqspeech.encoding.bulk import encode_bulk
     from vqspeech.progress import reporter
+    from vqspeech.units.writing import write_units
 
     begin = time.monotonic()
     try:
@@ -142,6 +162,13 @@ def _encode_speech(
         typer.echo(f"{encoded.seconds / (time.monotonic() - begin):.0f} x real time", err=True)
     where = result.table if result.complete else f"parts of {result.table}; the others are still missing"
     typer.echo(f"{', '.join(facts)}: {where}")
+    if units and not result.complete:
+        typer.echo("the shard that completes the table writes the units", err=True)
+    elif units:
+        table = CodeTable.read(result.table)
+        for file in units:
+            write_units(table, file)
+            typer.echo(str(file))
 
 
 def _encode_others(modality: Any, loaded: Any, inputs: list[Path], out: Path, shard: Shard, engine: str) -> None:
