@@ -58,4 +58,4 @@ def test_harmonic_with_adversaries(check):
 def test_nothing_that_ships_is_left_out(kind, checked):
     """`tests/nn/encoders/test_ssl.py` checks encoders that need weights, `tests/nn/priors` the priors."""
     shipped = {entry.spec.name for entry in Host({"VQSPEECH_PLUGINS": ""}).builtin_entries(kind)}
-    assert shipped - {"hubert", "wav2vec2"} == checked
+    assert shipped - {"hubert", "wavlm", "wav2vec2"} == checked

@@ -8,7 +8,7 @@ from vqspeech.config import parse_model
 from vqspeech.errors import CheckpointError, ConfigError, InputError
 from vqspeech.model import build
 from vqspeech.nn.encoders import ssl
-from vqspeech.nn.encoders.ssl import Network, hubert, wav2vec2
+from vqspeech.nn.encoders.ssl import Network, hubert, wav2vec2, wavlm
 from vqspeech.testing.encoders import encoder_checks
 
 PARTS = {"encoder": {"name": "hubert", "size": "tiny", "layer": 2, "dim": 4}}
@@ -16,39 +16,49 @@ PARTS |= {"quantizer": {"name": "ema", "codebook_size": 8}}
 PARTS |= {"decoder": {"cycles": 1, "layers_per_cycle": 2, "residual_channels": 4, "skip_channels": 4}}
 
 
-def network(seed=0):
+GEOMETRY = {
+    "extractor_mode": "group_norm",
+    "extractor_conv_layer_config": [(8, 10, 5), *[(8, 3, 2)] * 4, *[(8, 2, 2)] * 2],
+    "extractor_conv_bias": False,
+    "encoder_embed_dim": 16,
+    "encoder_projection_dropout": 0.1,
+    "encoder_pos_conv_kernel": 4,
+    "encoder_pos_conv_groups": 2,
+    "encoder_num_layers": 3,
+    "encoder_num_heads": 2,
+    "encoder_attention_dropout": 0.1,
+    "encoder_ff_interm_features": 16,
+    "encoder_ff_interm_dropout": 0.1,
+    "encoder_dropout": 0.1,
+    "encoder_layer_norm_first": False,
+    "encoder_layer_drop": 0.1,
+    "aux_num_out": None,
+}
+
+
+def network(seed=0, factory="wav2vec2_model", **more):
     """The geometry of HuBERT base, 16 channels wide."""
-    from torchaudio.models import wav2vec2_model
 
     def tiny():
+        from torchaudio import models
+
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return wav2vec2_model(
-                extractor_mode="group_norm",
-                extractor_conv_layer_config=[(8, 10, 5), *[(8, 3, 2)] * 4, *[(8, 2, 2)] * 2],
-                extractor_conv_bias=False,
-                encoder_embed_dim=16,
-                encoder_projection_dropout=0.1,
-                encoder_pos_conv_kernel=4,
-                encoder_pos_conv_groups=2,
-                encoder_num_layers=3,
-                encoder_num_heads=2,
-                encoder_attention_dropout=0.1,
-                encoder_ff_interm_features=16,
-                encoder_ff_interm_dropout=0.1,
-                encoder_dropout=0.1,
-                encoder_layer_norm_first=False,
-                encoder_layer_drop=0.1,
-                aux_num_out=None,
-            )
+            return getattr(models, factory)(**GEOMETRY, **more)
 
     return Network(name="tiny", build=tiny, weights=lambda: tiny().state_dict(), width=16, layers=3)
+
+
+def wavlm_network():
+    """WavLM has the geometry of HuBERT, and relative positions in its attention."""
+    return network(factory="wavlm_model", encoder_num_buckets=8, encoder_max_distance=8)
 
 
 @pytest.fixture
 def tiny(monkeypatch):
     monkeypatch.setitem(ssl.NETWORKS["hubert"], "tiny", network())
     monkeypatch.setitem(ssl.NETWORKS["wav2vec2"], "tiny", network())
+    monkeypatch.setitem(ssl.NETWORKS["wavlm"], "tiny", wavlm_network())
 
 
 def frozen(sample_rate):
@@ -63,12 +73,16 @@ def pooled(sample_rate):
     return ssl.SelfSupervisedEncoder(network(), layer=2, frozen=True, dim=4, frames=2)
 
 
-@encoder_checks(frozen, trained, pooled)
+def relative(sample_rate):
+    return ssl.SelfSupervisedEncoder(wavlm_network(), layer=2, frozen=False, dim=4)
+
+
+@encoder_checks(frozen, trained, pooled, relative)
 def test_it_keeps_the_contract_of_encoders(check):
     check()
 
 
-@pytest.mark.parametrize("make", [hubert, wav2vec2])
+@pytest.mark.parametrize("make", [hubert, wav2vec2, wavlm])
 def test_a_frame_is_centred_on_its_own_samples(make, tiny):
     """320 samples a code, one code for every beginning 320 samples."""
     encoder = make(16_000, size="tiny", layer=1, dim=3)

@@ -1,4 +1,4 @@
-"""Encoders on self-supervised features of torchaudio: HuBERT and wav2vec 2.0."""
+"""Encoders on self-supervised features of torchaudio: HuBERT, WavLM and wav2vec 2.0."""
 
 from __future__ import annotations
 
@@ -74,6 +74,11 @@ NETWORKS: dict[str, dict[str, Network]] = {
         "large": _published("hubert_large", "HUBERT_LARGE", 1024, 24, normalised=True),
         "xlarge": _published("hubert_xlarge", "HUBERT_XLARGE", 1280, 48, normalised=True),
     },
+    "wavlm": {
+        "base": _published("wavlm_base", "WAVLM_BASE", 768, 12),
+        "base-plus": _published("wavlm_base", "WAVLM_BASE_PLUS", 768, 12),
+        "large": _published("wavlm_large", "WAVLM_LARGE", 1024, 24, normalised=True),
+    },
     "wav2vec2": {
         "base": _published("wav2vec2_base", "WAV2VEC2_BASE", 768, 12),
         "large": _published("wav2vec2_large", "WAV2VEC2_LARGE", 1024, 24),
@@ -104,6 +109,17 @@ def hubert(
     return _build("hubert", sample_rate, size, layer, frozen, dim, frames)
 
 
+def wavlm(
+    sample_rate: int, *, size: str = "base", layer: int = 11, frozen: bool = True, dim: int = 64, frames: int = 1
+) -> SelfSupervisedEncoder:
+    """Build the encoder `wavlm` (Chen et al. 2022, arXiv 2110.13900).
+
+    Sizes are ``"base"``, ``"base-plus"`` (more hours of speech) and ``"large"``; other parameters and errors as in
+    `hubert`.
+    """
+    return _build("wavlm", sample_rate, size, layer, frozen, dim, frames)
+
+
 def wav2vec2(
     sample_rate: int, *, size: str = "base", layer: int = 6, frozen: bool = True, dim: int = 64, frames: int = 1
 ) -> SelfSupervisedEncoder:
@@ -115,7 +131,7 @@ def wav2vec2(
 
 
 def _build(
-    family: Literal["hubert", "wav2vec2"],
+    family: Literal["hubert", "wavlm", "wav2vec2"],
     sample_rate: int,
     size: str,
     layer: int,
