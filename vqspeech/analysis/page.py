@@ -35,7 +35,7 @@ def require_free(out: Path) -> None:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         values = None
-    if not (isinstance(values, dict) and "analysis" in values and ({"run", "runs"} & values.keys())):
+    if not (isinstance(values, dict) and "analysis" in values and ({"run", "runs", "units"} & values.keys())):
         raise InputError(f"{path} exists and is no result of an analysis; move it away or give another --out")
 
 

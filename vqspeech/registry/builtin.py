@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from vqspeech.registry.analyses import register_aligners as register_aligners
+from vqspeech.registry.analyses import register_alignments as register_alignments
+from vqspeech.registry.analyses import register_analyses as register_analyses
 from vqspeech.registry.commands import register_commands as register_commands
 from vqspeech.registry.hookspecs import hookimpl
 from vqspeech.registry.specs import (
-    AlignerSpec,
-    AlignmentSpec,
-    AnalysisSpec,
     CorpusSpec,
     DecoderSpec,
     EncoderSpec,
@@ -50,6 +50,11 @@ def register_encoders() -> list[EncoderSpec]:
             name="hubert",
             target="vqspeech.nn.encoders.ssl:hubert",
             summary="a layer of torchaudio's HuBERT, frozen or trained further; downloads its weights",
+        ),
+        EncoderSpec(
+            name="wavlm",
+            target="vqspeech.nn.encoders.ssl:wavlm",
+            summary="a layer of torchaudio's WavLM, frozen or trained further; downloads its weights",
         ),
         EncoderSpec(
             name="wav2vec2",
@@ -211,89 +216,5 @@ def register_recipes() -> list[RecipeSpec]:
             target="vqspeech_recipes.quantizers.recipe:run",
             summary="every registered quantizer under one budget: codes used, likelihood, phonemes, bit rate, speed",
             stages=("prepare", "runs", "compare", "report"),
-        ),
-    ]
-
-
-@hookimpl
-def register_analyses() -> list[AnalysisSpec]:
-    """Register analyses of codes."""
-    return [
-        AnalysisSpec(
-            name="phonemes",
-            target="vqspeech.analysis.phonemes.analysis:analyse",
-            summary="codes compared with phonemes, with chance and k-means on the same frames",
-            media=("audio",),
-        ),
-        AnalysisSpec(
-            name="boundaries",
-            target="vqspeech.analysis.phonemes.aspects:boundaries",
-            summary="agreement of code changes and phone changes",
-            media=("audio",),
-        ),
-        AnalysisSpec(
-            name="abx",
-            target="vqspeech.analysis.phonemes.aspects:abx_errors",
-            summary="ABX errors of codes, of code vectors and of MFCC",
-            media=("audio",),
-        ),
-        AnalysisSpec(
-            name="speakers",
-            target="vqspeech.analysis.phonemes.aspects:speakers",
-            summary="speaker information in codes and in MFCC",
-            media=("audio",),
-        ),
-        AnalysisSpec(
-            name="codebook",
-            target="vqspeech.analysis.codebook:analyse",
-            summary="use of codes, their entropy and their bit rate",
-        ),
-    ]
-
-
-@hookimpl
-def register_alignments() -> list[AlignmentSpec]:
-    """Register file formats of phone alignments."""
-    return [
-        AlignmentSpec(
-            name="phn",
-            target="vqspeech.alignment.timit:read_phn",
-            summary="TIMIT .phn: begin and end in samples",
-            suffixes=(".phn",),
-        ),
-        AlignmentSpec(
-            name="textgrid",
-            target="vqspeech.alignment.textgrid:read_textgrid",
-            summary="Praat TextGrid, long and short form",
-            suffixes=(".textgrid",),
-        ),
-        AlignmentSpec(
-            name="lab",
-            target="vqspeech.alignment.lab:read_lab",
-            summary="HTK and xlabel files: begin and end in units of 100 ns, or ends in seconds",
-            suffixes=(".lab",),
-        ),
-        AlignmentSpec(
-            name="ctm",
-            target="vqspeech.alignment.ctm:read_ctm",
-            summary="NIST and Kaldi CTM: begin and duration in seconds",
-            suffixes=(".ctm",),
-        ),
-    ]
-
-
-@hookimpl
-def register_aligners() -> list[AlignerSpec]:
-    """Register makers of phone alignments."""
-    return [
-        AlignerSpec(
-            name="pocketsphinx",
-            target="vqspeech.alignment.pocketsphinx:align_file",
-            summary="English phones from a recording and its text, offline (extra align)",
-        ),
-        AlignerSpec(
-            name="wav2vec2",
-            target="vqspeech.alignment.forced:align_file",
-            summary="alignment of letters from a recording and its text: CTC with wav2vec2 (downloads its weights)",
         ),
     ]

@@ -19,7 +19,7 @@ _MADE = re.compile(
     r"|store/(?:.+/)?(?:[^/]+\.(?:json|jsonl|arrow|bin|i16|npy|npz|parquet|pt|safetensors)|lock)"
     # Reports, and what is heard and seen there.
     r"|index\.html|(?:audio|figures)/[a-z0-9-]+\.[a-z0-9.]+|judge-list\.csv"
-    r"|(?:listening|judged|pictures|analyses)/.+\.(?:png|gif|svg|webp|mp4|json|csv)"
+    r"|(?:listening|judged|pictures|analyses)/.+\.(?:png|gif|svg|webp|mp4|json|jsonl|csv|item)"
     r")"
 )
 KEPT = "kept"
