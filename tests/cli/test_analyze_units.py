@@ -126,6 +126,9 @@ def test_codes_of_a_run_score_the_same_as_a_table(corpus: Path, run: Path, tmp_p
         (("--units", "{units}", "--unit-rate", "25"), "units, and its 1.20 s take 30"),
         (("--units", "{units}", "--unit-rate", "50", "--unit-rate", "25"), "--unit-rate is given 2 times"),
         (("--unit-rate", "50"), "--unit-rate is given 1 times"),
+        (("--unit-codebook", "1"), "--unit-codebook is given 1 times"),
+        (("--units", "{units}", "--unit-codebook", "2"), "has 1 codebook; 2 is none of them"),
+        (("--units", "{units}", "--unit-codebook", "0"), "has 1 codebook; 0 is none of them"),
         (("--units", "/nowhere.npz"), "/nowhere.npz is missing"),
         (("--units", "{units}", "--set", "train_data=/tmp"), "these codes come without one"),
     ],
@@ -140,10 +143,33 @@ def test_bad_input_is_named_and_writes_nothing(
     assert not list((tmp_path / "out").glob("*.json"))
 
 
+def test_one_codebook_of_several_is_scored_alone(corpus: Path, units: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    both = {name: np.stack([rng.integers(0, 9, len(one)), one]) for name, one in np.load(units).items()}
+    np.savez(tmp_path / "both.npz", **both)
+    words = ("--units", tmp_path / "both.npz", "--units", units, "--unit-codebook", 2, "--unit-codebook", 1, "--json")
+    result = analyze(corpus, *words)
+    assert result.exit_code == 0, result.output
+    second, alone = json.loads(result.stdout)["runs"]
+    assert (second["accuracy"], second["codes"]) == (alone["accuracy"], alone["codes"]) == (1.0, 3)
+
+
 def test_units_need_a_corpus_of_speech(units: Path) -> None:
     result = invoke("analyze", "phonemes", "--units", units)
     assert result.exit_code == 2
     assert "--corpus NAME" in result.stderr
+
+
+def test_files_of_the_triphone_abx(corpus: Path, units: Path, tmp_path: Path) -> None:
+    words = ("--units", units, "--corpus", "folder", "--data-dir", corpus, "--out", tmp_path / "out")
+    for _ in range(2):
+        result = invoke("analyze", "triphone-abx", *words)
+        assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "out" / "result.json").read_text())
+    lines = (tmp_path / "out" / "triphones.item").read_text().splitlines()
+    # Of ten phones, the last one reaches beyond the units.
+    assert len(lines) - 1 == found["triphones"] == 7 * len(NAMES)
+    assert (found["frequency"], len((tmp_path / "out" / "units.jsonl").read_text().splitlines())) == (50, len(NAMES))
 
 
 @pytest.mark.parametrize("name", ["abx", "boundaries", "speakers", "codebook"])

@@ -44,6 +44,14 @@ def analyze(
             help="Units per second, such as 50 or 44100/512, where a table does not state it: one for all, or each.",
         ),
     ] = None,
+    unit_codebook: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--unit-codebook",
+            metavar="N",
+            help="Score one codebook of a table alone, from 1, instead of all jointly: one N for all, or each.",
+        ),
+    ] = None,
     corpus: Annotated[
         str | None, typer.Option(help="Corpus to encode and analyse; omit it for the data that the run was trained on.")
     ] = None,
@@ -99,7 +107,7 @@ def analyze(
         path, facts = describe(run)
         require_plugins(path, facts)
         check_media(entry, modality_of(facts))
-    given = read_given(units or [], unit_rate or [], corpus)
+    given = read_given(units or [], unit_rate or [], unit_codebook or [], corpus)
     if given:
         check_media(entry, "audio")
     elif not runs:

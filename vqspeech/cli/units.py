@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vqspeech.errors import InputError
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from vqspeech.codes import CodeTable
     from vqspeech.corpora.base import Corpus
     from vqspeech.units.sequences import UnitFile
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,28 +42,42 @@ class CorpusUnits:
     notes: tuple[str, ...]
 
 
-def read_given(paths: Sequence[Path], rates: Sequence[str], corpus: str | None) -> list[GivenUnits]:
+def read_given(
+    paths: Sequence[Path], rates: Sequence[str], codebooks: Sequence[int], corpus: str | None
+) -> list[GivenUnits]:
     """Read files of units.
 
     Parameters
     ----------
     rates : none, one for all files, or one for each
+    codebooks : numbers, from 1, of the codebook that alone is used, in the same way; without any, all are used jointly
     corpus : the corpus that they are of
 
     Raises
     ------
-    InputError : for unreadable files, rates of another number, or units without a corpus
+    InputError : for unreadable files, rates or codebooks of another number, a codebook that a file does not have, or
+        units without a corpus
     """
     from vqspeech.units.matching import parse_rate
     from vqspeech.units.reading import read_units
+    from vqspeech.units.sequences import one_codebook
 
-    if len(rates) not in (0, 1, len(paths)) or (rates and not paths):
-        raise InputError(f"--unit-rate is given {len(rates)} times, --units {len(paths)}; give one for all, or each")
+    each_rate = _each("--unit-rate", [parse_rate(rate) for rate in rates], len(paths))
+    each_book = _each("--unit-codebook", codebooks, len(paths))
     if paths and corpus is None:
         raise InputError("--units needs the recordings and alignments; give --corpus NAME --data-dir DIR")
-    parsed = [parse_rate(rate) for rate in rates]
-    each = parsed * len(paths) if len(parsed) == 1 else [*parsed, *[None] * (len(paths) - len(parsed))]
-    return [GivenUnits(file=read_units(path), rate_hz=rate) for path, rate in zip(paths, each, strict=True)]
+    given = []
+    for path, rate, book in zip(paths, each_rate, each_book, strict=True):
+        file = read_units(path)
+        given.append(GivenUnits(file=file if book is None else one_codebook(file, book), rate_hz=rate))
+    return given
+
+
+def _each(option: str, values: Sequence[Value], files: int) -> list[Value | None]:
+    """Return the value of an option for each file: of one for all, or each; None without any."""
+    if len(values) not in (0, 1, files) or (values and not files):
+        raise InputError(f"{option} is given {len(values)} times, --units {files}; give one for all, or each")
+    return [values[0]] * files if len(values) == 1 else [*values] or [None] * files
 
 
 def match_all(

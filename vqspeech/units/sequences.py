@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+
+from vqspeech.errors import InputError
 
 MOST_CODES = 2**20
 """Units are below this number."""
@@ -78,6 +80,24 @@ def collected(path: Path, found: Iterable[tuple[str, np.ndarray]]) -> UnitFile:
         raise ValueError("it holds no units")
     tops = np.max([values.max(axis=1) for values in units.values() if values.size], axis=0)
     return UnitFile(path=path, units=units, codebook_sizes=tuple(int(top) + 1 for top in tops))
+
+
+def one_codebook(file: UnitFile, number: int) -> UnitFile:
+    """Return the units of one codebook.
+
+    Parameters
+    ----------
+    number : of the codebook, from 1
+
+    Raises
+    ------
+    InputError : for a number that the file does not have
+    """
+    books = len(file.codebook_sizes)
+    if not 1 <= number <= books:
+        raise InputError(f"{file.path} has {books} codebook{'s' if books > 1 else ''}; {number} is none of them")
+    units = {name: values[number - 1 : number] for name, values in file.units.items()}
+    return replace(file, units=units, codebook_sizes=file.codebook_sizes[number - 1 : number])
 
 
 def numbers(text: str, name: str) -> np.ndarray:
