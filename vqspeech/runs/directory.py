@@ -91,6 +91,11 @@ class RunDirectory:
         return self.path / "pictures"
 
     @property
+    def alignments(self) -> Path:
+        """Directory of TextGrids for the analyses; it depends on the corpus alone, and starting over keeps it."""
+        return self.path / "alignments"
+
+    @property
     def analyses(self) -> Path:
         """Directory of the figures of analyses, a folder for each."""
         return self.path / "analyses"

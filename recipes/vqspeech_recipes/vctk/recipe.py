@@ -1,4 +1,4 @@
-"""The recipe `vctk`: prepare, train, decoders, encode, reconstruct, convert, judge, analyze, report."""
+"""The recipe `vctk`: prepare, train, decoders, encode, reconstruct, convert, judge, align, analyze, report."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from vqspeech.progress import reporter
 from vqspeech.runs import RunDirectory
 from vqspeech.training import run as runs
 from vqspeech_recipes.vctk import listening
+from vqspeech_recipes.vctk.aligning import align_stage, with_alignments
 from vqspeech_recipes.vctk.decoders import DECODERS, DecoderRun, curves
 from vqspeech_recipes.vctk.judging import judge_stage
 from vqspeech_recipes.vctk.page import page
@@ -85,7 +86,7 @@ class VctkRecipe:
                     self.seed,
                     after=("prepare", *(one.stage for one in settings.decoders)),
                 ),
-                *analysis_stages(settings.analyses, self._coded, run, after=(*trained, "encode")),
+                *self._analyses(trained),
             ),
             results=lambda made: collect(made, settings),
             report=lambda made, results: page(run, made, results, settings),
@@ -97,6 +98,16 @@ class VctkRecipe:
             },
             groups=(GROUP, DECODERS),
         )
+
+    def _analyses(self, trained: tuple[str, ...]) -> tuple[Stage, ...]:
+        """Return the stages of the analyses, after one that aligns what has no alignment."""
+        settings = self.settings
+        if not settings.analyses:
+            return ()
+        trim_db = settings.run.corpus.trim_db
+        align = align_stage(settings.aligner, lambda: self.store, self.run.alignments, trim_db, after=("prepare",))
+        after = (*trained, "encode", align.name)
+        return (align, *analysis_stages(settings.analyses, self._coded, self.run, after=after))
 
     def _training(self, decoder: DecoderRun) -> Stage:
         """Return the stage that trains a decoder: ``train`` for the model's own."""
@@ -179,4 +190,5 @@ class VctkRecipe:
         """Return the context of the analyses."""
         aligner = self.settings.run.corpus.aligner
         table = CodeTable.read(self.run.codes)
-        return store_context(self.checkpoint, self.store, table, aligner=aligner, seed=self.seed)
+        context = store_context(self.checkpoint, self.store, table, aligner=aligner, seed=self.seed)
+        return with_alignments(context, self.settings.aligner, self.store, self.run.alignments)

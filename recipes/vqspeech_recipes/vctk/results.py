@@ -42,6 +42,7 @@ def collect(made: Results, settings: VctkSettings) -> Result:
         **{key: decoders[own][key] for key in LIKELIHOODS},
         "phonemes": phonemes["summary"],
         "phonemes_reason": phonemes["reason"],
+        "alignments": made.get("align"),
         "analyses": {name: analysis["summary"] for name, analysis in analyses.items() if name != "phonemes"},
         "reconstruction": decoders[own]["reconstruction"],
         "conversion": converted["scores"],

@@ -14,6 +14,7 @@ from vqspeech.experiments.analyses import check_analyses
 from vqspeech.experiments.request import RecipeRequest
 from vqspeech.experiments.settings import requested_corpus, resolve
 from vqspeech.training import run as runs
+from vqspeech_recipes.vctk.aligning import AUTO, check_aligner
 from vqspeech_recipes.vctk.decoders import DecoderRun, check_decoders
 from vqspeech_recipes.vctk.judging import JudgeConfig
 
@@ -43,6 +44,7 @@ class VctkSettings:
     listen : utterances to synthesise
     judge : utterances to judge
     analyses : name of a registered analysis -> its options, in running order
+    aligner : aligner for the analyses, of a corpus without alignments, see `check_aligner`
     data_dir : folder of the corpus; None for the demo corpus
     choices : sentences on what was chosen for the user, and how to choose otherwise
     """
@@ -52,6 +54,7 @@ class VctkSettings:
     listen: ListenConfig
     judge: JudgeConfig
     analyses: dict[str, dict[str, Any]]
+    aligner: str
     data_dir: Path | None
     choices: tuple[str, ...]
 
@@ -75,6 +78,7 @@ def resolve_settings(request: RecipeRequest) -> VctkSettings:
     listen = parse(ListenConfig, values.pop("listen", {}), "listen.")
     judge = parse(JudgeConfig, values.pop("judge", {}), "judge.")
     analyses = check_analyses(values.pop("analyses", ["phonemes"]), values.pop("analysis", {}))
+    aligner = check_aligner(values.pop("aligner", AUTO))
     further = values.pop("decoders", {})
     run = runs.checked(values)
     return VctkSettings(
@@ -83,6 +87,7 @@ def resolve_settings(request: RecipeRequest) -> VctkSettings:
         listen=listen,
         judge=judge,
         analyses=analyses,
+        aligner=aligner,
         data_dir=resolved.data_dir,
         choices=resolved.choices,
     )
