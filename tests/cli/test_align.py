@@ -42,8 +42,11 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
         samples = np.frombuffer(speech.pcm, np.int16).astype(np.float32) / 2**16
         audio.write(folder / f"{name}.wav", samples, speech.sample_rate)
         rows.append(f'{name}.wav,ann,"{said if text is None else text}"')
-    audio.write(folder / "silent.wav", np.zeros(16000, np.float32), 16000)
-    (folder / "metadata.csv").write_text("\n".join([*rows, "silent.wav,ann,Hello there."]) + "\n", encoding="utf-8")
+    noise = np.random.default_rng(0).normal(scale=0.1, size=48000).astype(np.float32)
+    for name, samples in (("silent", np.zeros(16000, np.float32)), ("noise", noise)):
+        audio.write(folder / f"{name}.wav", samples, 16000)
+        rows.append(f"{name}.wav,ann,Hello.")
+    (folder / "metadata.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     return folder
 
 
@@ -69,27 +72,28 @@ def test_what_can_be_aligned_is(first: tuple[Path, dict]) -> None:
     assert (facts["made"], facts["kept"], facts["aligner"]) == (3, 0, "pocketsphinx")
     assert sorted(path.stem for path in out.glob("*.TextGrid")) == ["numbers", "one", "plain"]
     words, phones = read_tiers(out / "numbers.TextGrid")
-    said = " ".join(label for *_, label in words.intervals if label)
+    said = " ".join(label for *_, label in words.rows if label)
     assert said == "doctor smith paid five dollars in nineteen eighty four"
-    assert [label for *_, label in read_tiers(out / "one.TextGrid")[0].intervals if label] == ["hello"]
-    assert {"f", "ay", "v"} <= {label for *_, label in phones.intervals}
+    assert [label for *_, label in read_tiers(out / "one.TextGrid")[0].rows if label] == ["hello"]
+    assert {"f", "ay", "v"} <= {label for *_, label in phones.rows}
 
 
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("german", "most words are in no dictionary (die, schluessel"),
+        ("german", "most words are in no dictionary (schluessel, liegen"),
         ("russian", "letters that are not English"),
         ("long", "does not fit its transcript of 60 words"),
         ("marks", "the transcript has no words"),
         ("new", "the dictionary lacks zorbliquent"),
         ("silent", "the recording is silent"),
+        ("noise", "does not fit its transcript of 1 word"),
     ],
 )
 def test_what_cannot_be_aligned_is_named_with_its_reason(first: tuple[Path, dict], name: str, reason: str) -> None:
     failed = first[1]["failed"]
     assert reason in failed[name]
-    assert len(failed) == 6 and first[1]["without_text"] == ["empty"]
+    assert len(failed) == 7 and first[1]["without_text"] == ["empty"]
 
 
 def test_a_second_call_keeps_what_is_there_and_takes_a_dictionary(
@@ -99,8 +103,8 @@ def test_a_second_call_keeps_what_is_there_and_takes_a_dictionary(
     before = {path.name: path.stat().st_mtime_ns for path in out.glob("*.TextGrid")}
     again = align(corpus, out, "--set", "corpus.options.speakers=['ann']")
     assert again.exit_code == 0, again.output
-    assert "3 of 10 utterances aligned by pocketsphinx (3 by earlier calls)" in again.stdout
-    assert "6 failed, 1 have no text" in again.stdout
+    assert "3 of 11 utterances aligned by pocketsphinx (3 by earlier calls)" in again.stdout
+    assert "7 failed, 1 have no text" in again.stdout
     assert "not aligned: german: " in again.stderr
     assert before == {path.name: path.stat().st_mtime_ns for path in out.glob("*.TextGrid")}
     own = tmp_path / "own.dict"
