@@ -60,7 +60,11 @@ def test_decoders_are_judged_on_held_out_utterances(stage, judge, tmp_path):
     assert {one["split"] for one in result["data"]["sources"]} == {"test"}
     (section,) = judging.judged_sections({"judge": result}, tmp_path / "judged")
     assert section.tables[0].rows[0][1] == "original"
-    assert all(clip.audio.is_file() for row in section.players for clip in row.clips)
+    clips = [clip for row in section.players for clip in row.clips]
+    assert all(clip.audio.is_file() and clip.spectrogram for clip in clips)
+    assert all((clip.codes is None) == (clip.label == "original") for clip in clips)
+    conversion = next(dict(clip.measures) for clip in clips if clip.label == "harmonic: conversion")
+    assert (conversion["heard"], conversion["wrong words"], conversion["DNSMOS"]) == ("one two three", "1 of 4", "3.00")
 
 
 def test_the_main_numbers_name_the_better_decoder(stage, judge):

@@ -36,6 +36,8 @@ def test_a_decoder_at_24_khz_is_written_at_its_rate_and_compared_at_that_of_the_
         found = soundfile.info(folder / clip["reconstruction"]["audio"])
         assert (found.samplerate, found.frames) == (24000, 24002)
         assert soundfile.info(folder / clip["original"]["audio"]).samplerate == 16000
+        codes = next(checkpoint.encode_all([(0, listening.original(store, store.by_id(clip["id"]), listen))]))[2]
+        assert clip["codes"] == {"codes": codes.tolist(), "frames": 16001 / checkpoint.hop_samples}
     converted = listening.convert_voices(checkpoint, store, listen, folder, 0, lambda done, total: None, label="x")
     for clip in converted["clips"]:
         assert soundfile.info(folder / clip["converted"]["audio"]).samplerate == 24000

@@ -8,7 +8,7 @@ import pytest
 
 from vqspeech.analysis.figures.charts import codebook_usage
 from vqspeech.errors import InputError
-from vqspeech.report import Clip, Picture, PlayerRow, Section, Table
+from vqspeech.report import Clip, CodeStrip, Picture, PlayerRow, Section, Table
 from vqspeech.report.data import section_from_data, section_to_data
 
 
@@ -23,7 +23,13 @@ def test_a_section_survives_json(tmp_path):
         tables=(Table(columns=("a", "b"), rows=(("x", 1.5), ("y", None)), caption="c", emphasis=1),),
         figures=(Picture(source=codebook_usage([3, 1]), caption="c", alt="a"), Picture(source=folder / "here.png")),
         players=(
-            PlayerRow(title="u", text="t", clips=(Clip(label="l", audio=elsewhere, measures=(("F0", "1 Hz"),)),)),
+            PlayerRow(
+                title="u",
+                text="t",
+                clips=(
+                    Clip(label="l", audio=elsewhere, measures=(("F0", "1 Hz"),), codes=CodeStrip.of([[1, 2]], 1.5)),
+                ),
+            ),
         ),
     )
     data = json.loads(json.dumps(section_to_data(section, folder)))
@@ -39,6 +45,7 @@ def test_a_section_survives_json(tmp_path):
     assert clip.audio.read_bytes() == b"sound"
     assert clip.measures == (("F0", "1 Hz"),)
     assert clip.spectrogram is None
+    assert clip.codes == CodeStrip.of([[1, 2]], 1.5)
 
 
 def test_a_missing_file_is_an_error(tmp_path):

@@ -121,6 +121,13 @@ def test_numbers_stand_flush_right_and_words_do_not(tmp_path: Path) -> None:
     assert '<td class="number">–</td>' in html
 
 
+def test_numbers_with_intervals_stand_flush_right(tmp_path: Path) -> None:
+    cells = ("0.11\N{NO-BREAK SPACE}(-0.04 to\N{NO-BREAK SPACE}0.20)", "12 (of 20)")
+    table = Table(columns=("WER", "clips"), rows=(cells,))
+    html = write_report(tmp_path / "r", Report(title="t", sections=(Section(title="s", tables=(table,)),))).read_text()
+    assert f'<td class="number">{cells[0]}</td><td>{cells[1]}</td>' in html
+
+
 def test_a_new_report_replaces_the_old_one_and_may_show_its_files(sound: Path, tmp_path: Path) -> None:
     directory = tmp_path / "report"
     write_report(directory, full_report(sound))

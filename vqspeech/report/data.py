@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vqspeech.report.assets import Assets
-from vqspeech.report.elements import Clip, Picture, PlayerRow, Section, Table
+from vqspeech.report.elements import Clip, CodeStrip, Picture, PlayerRow, Section, Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,6 +36,7 @@ def section_to_data(section: Section, folder: Path) -> dict[str, Any]:
             "speaker": item.speaker,
             "spectrogram": None if item.spectrogram is None else image(item.spectrogram, name),
             "measures": [list(pair) for pair in item.measures],
+            "codes": None if item.codes is None else asdict(item.codes),
         }
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -72,13 +73,14 @@ def section_from_data(data: Mapping[str, Any], folder: Path) -> Section:
 
 
 def _clip(item: Mapping[str, Any], folder: Path) -> Clip:
-    strip = item["spectrogram"]
+    strip, codes = item["spectrogram"], item.get("codes")
     return Clip(
         label=item["label"],
         audio=folder / item["audio"],
         speaker=item["speaker"],
         spectrogram=None if strip is None else folder / strip,
         measures=tuple((name, value) for name, value in item["measures"]),
+        codes=None if codes is None else CodeStrip.of(**codes),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,6 +77,35 @@ class Picture:
     alt: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class CodeStrip:
+    """Codes of a sound, drawn on its time axis.
+
+    Parameters
+    ----------
+    codes : a row of codes for each codebook, all of the same length
+    frames : duration of the sound in frames, which may end within the last frame
+
+    Raises
+    ------
+    InputError : when the rows differ in length, or `frames` is not positive
+    """
+
+    codes: tuple[tuple[int, ...], ...]
+    frames: float
+
+    def __post_init__(self) -> None:
+        if len({len(row) for row in self.codes}) != 1 or not self.frames > 0:
+            lengths = [len(row) for row in self.codes]
+            raise InputError(f"a strip of codes has rows of {lengths} codes over {self.frames} frames")
+
+    @classmethod
+    def of(cls, codes: Iterable[Iterable[int]], frames: float | None = None) -> CodeStrip:
+        """Return the strip of codes (codebooks, frames); None for a sound that ends with its last frame."""
+        rows = tuple(tuple(map(int, row)) for row in codes)
+        return cls(codes=rows, frames=float(len(rows[0]) if frames is None else frames))
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Clip:
     """One sound with its player.
@@ -88,6 +117,7 @@ class Clip:
     speaker : the speaker, or the target speaker
     spectrogram : image without margins, under a moving play head (`vqspeech.analysis.spectrograms.spectrogram_strip`)
     measures : (name, value with unit) pairs, shown below the player
+    codes : the codes of the sound, or those that it was decoded from, shown below the spectrogram
     """
 
     label: str
@@ -95,6 +125,7 @@ class Clip:
     speaker: str = ""
     spectrogram: Path | Figure | None = None
     measures: tuple[tuple[str, str], ...] = ()
+    codes: CodeStrip | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from vqspeech.report.assets import Assets
 from vqspeech.report.elements import Cell, Report, Table
+from vqspeech.report.strip import draw_strip
 from vqspeech.untrusted import printable_lines
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ STRIP_BYTES = 45_000
 """Largest size of a spectrogram below a player."""
 
 _NUMBER = re.compile(
-    r"[-+±−]?\d[\d,.]*(?:[eE][-+]?\d+)?(?:\s*(?:±|[-–])\s*\d[\d,.]*)?\s*(?:%|dB|dBFS|Hz|s|ms|bit|bits|x|k|M)?|[-–]"
+    r"[-+±−]?\d[\d,.]*(?:[eE][-+]?\d+)?(?:\s*(?:±|[-–])\s*\d[\d,.]*)?(?:\s\([-−\d.]+\sto\s[-−\d.]+\))?"
+    r"\s*(?:%|dB|dBFS|Hz|s|ms|bit|bits|x|k|M)?|[-–]"
 )
 
 
@@ -63,7 +65,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {"code": _code, "paragraphs": _paragraphs, "cell": format_cell, "anchor": _anchor}
     environment.tests |= {"film": lambda address: address.endswith(FILMS)}
-    environment.globals |= {"right_aligned": _right_aligned}
+    environment.globals |= {"right_aligned": _right_aligned, "draw_strip": draw_strip}
     return environment
 
 

@@ -6,13 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from vqspeech.analysis.figures.spectrograms import file_strip
 from vqspeech.analysis.sampled.compare import HELD_OUT
 from vqspeech.analysis.sampled.phones import SHORTEST_S
 from vqspeech.analysis.sampled.words import WORDS_PER_S
 from vqspeech.experiments import Result, Results
 from vqspeech.experiments.components import codebook_section, training_section
 from vqspeech.experiments.facts import describe
-from vqspeech.report import Clip, Headline, Picture, PlayerRow, Report, Section, Table
+from vqspeech.report import Clip, CodeStrip, Headline, Picture, PlayerRow, Report, Section, Table
 from vqspeech.report.elements import Cell
 from vqspeech.runs import RunDirectory
 from vqspeech_recipes.prior.measuring import BASELINE
@@ -137,8 +138,18 @@ def _clip(run: RunDirectory, row: dict[str, Any]) -> Clip:
         label=row["set"],
         audio=run.listening / clip["audio"],
         speaker=clip["voice"],
-        measures=(("heard", clip["heard"] or "nothing"),) if clip.get("heard") is not None else (),
+        spectrogram=file_strip(run.listening / clip["audio"]),
+        measures=_heard(clip),
+        codes=CodeStrip.of(row["codes"]) if "codes" in row else None,
     )
+
+
+def _heard(clip: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return what a judge heard in a clip; empty where it was not judged."""
+    heard = clip.get("heard")
+    words = () if heard is None else (("heard", heard or "nothing"),)
+    scores = (("similarity", clip.get("similarity")), ("DNSMOS", clip.get("dnsmos")))
+    return (*words, *((name, f"{value:.2f}") for name, value in scores if value is not None))
 
 
 def _likelihood(results: Result) -> Section:

@@ -45,6 +45,7 @@ def speak(
         for number, window in enumerate(windows):
             codes, samples = window.codes, window.codes.shape[1] * codec.hop_samples
             row: Result = {"set": name, "number": number, "seconds": samples / codec.sample_rate, "clips": []}
+            row["codes"] = codes.tolist()
             for voice in _voices(codec, window.speaker, voices, number):
                 path = f"{file_name(name)}/{number:02}-{file_name(voice or 'voice')}.wav"
                 row["clips"].append({"voice": voice, "audio": path})

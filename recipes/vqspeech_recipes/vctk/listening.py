@@ -123,6 +123,8 @@ def reconstruct(
     scores = dataclasses.asdict(compare_all(_pairs(originals, compared), rate))
     for clip, comparison in zip(clips, scores.pop("each"), strict=True):
         clip["measured"] = comparison
+    for number, samples, codes in checkpoint.encode_all(enumerate(originals)):
+        clips[number]["codes"] = {"codes": codes.tolist(), "frames": samples / checkpoint.hop_samples}
     return {
         "clips": clips,
         "scores": scores,

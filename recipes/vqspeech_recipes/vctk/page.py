@@ -8,7 +8,7 @@ from typing import Any
 from vqspeech.experiments import Result, Results
 from vqspeech.experiments.analyses import analysis_sections
 from vqspeech.experiments.components import codebook_section, training_section
-from vqspeech.report import Clip, Picture, PlayerRow, Report, Section, Table
+from vqspeech.report import Clip, CodeStrip, Picture, PlayerRow, Report, Section, Table
 from vqspeech.runs import RunDirectory
 from vqspeech_recipes.vctk.decoders import curves
 from vqspeech_recipes.vctk.judging import judged_sections
@@ -55,11 +55,12 @@ def _reconstruction(run: RunDirectory, made: Results, results: Result) -> Sectio
     rebuilt = {name: made[f"reconstruct/{name}"] for name in results["decoders"]}
     rows = []
     for same in zip(*(one["clips"] for one in rebuilt.values()), strict=True):
+        strip = _codes(same[0])
         clips = [_original(run, same[0], "original")]
         for name, clip in zip(rebuilt, same, strict=True):
             distance = ("log-mel distance", f"{clip['measured']['log_mel_distance_db']:.1f} dB")
             measures = (distance, *_voice(clip, "generated"))
-            clips.append(_clip(run, f"by {name}", clip["reconstruction"], clip["speaker"], measures))
+            clips.append(_clip(run, f"by {name}", clip["reconstruction"], clip["speaker"], measures, strip))
         rows.append(PlayerRow(title=f"{same[0]['id']} ({same[0]['split']})", text=same[0]["text"], clips=tuple(clips)))
     return Section(
         title="Reconstruction",
@@ -111,7 +112,7 @@ def _conversion(run: RunDirectory, made: Results, results: Result) -> tuple[Sect
         for same in zip(*converted.values(), strict=True):
             if same[0]["id"] == source["id"]:
                 clips += [
-                    _clip(run, f"by {name}", clip["converted"], clip["target"], _target(clip))
+                    _clip(run, f"by {name}", clip["converted"], clip["target"], _target(clip), _codes(source))
                     for name, clip in zip(converted, same, strict=True)
                 ]
         rows.append(PlayerRow(title=source["id"], text=source["text"], clips=tuple(clips)))
@@ -147,11 +148,21 @@ def _training(run: RunDirectory, results: Result) -> Section:
 
 
 def _original(run: RunDirectory, clip: Result, label: str) -> Clip:
-    return _clip(run, label, clip["original"], clip["speaker"], _voice(clip, "original"))
+    return _clip(run, label, clip["original"], clip["speaker"], _voice(clip, "original"), _codes(clip))
+
+
+def _codes(clip: Result) -> CodeStrip | None:
+    """Return the codes of an utterance; None where an earlier release reconstructed it."""
+    return CodeStrip.of(**clip["codes"]) if "codes" in clip else None
 
 
 def _clip(
-    run: RunDirectory, label: str, file: dict[str, str], speaker: str, measures: tuple[tuple[str, str], ...]
+    run: RunDirectory,
+    label: str,
+    file: dict[str, str],
+    speaker: str,
+    measures: tuple[tuple[str, str], ...],
+    codes: CodeStrip | None,
 ) -> Clip:
     return Clip(
         label=label,
@@ -159,6 +170,7 @@ def _clip(
         speaker=speaker,
         spectrogram=run.listening / file["spectrogram"],
         measures=measures,
+        codes=codes,
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vqspeech import audio
 from vqspeech.alignment.base import SILENCE, Alignment
 from vqspeech.analysis.figures.style import INK, MUTED, RULE, colour_bar, new_figure, plain
 from vqspeech.analysis.listening.features import mel_power
@@ -72,6 +74,18 @@ def spectrogram_strip(
     axes.set_axis_off()
     draw_spectrogram(axes, waveform, sample_rate)
     return figure
+
+
+def file_strip(path: Path) -> Figure:
+    """Draw the `spectrogram_strip` of a sound file.
+
+    Raises
+    ------
+    AudioError : for a file that is missing or no sound
+    InputError : for one without samples
+    """
+    sample_rate = audio.probe(path).sample_rate
+    return spectrogram_strip(audio.read(path, sample_rate), sample_rate)
 
 
 def spectrogram_row(versions: Sequence[tuple[str, np.ndarray]], sample_rate: int) -> Figure:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from vqspeech.analysis.listening.judge.text import Errors
+from vqspeech.report import CodeStrip
 
 ORIGINAL = "original"
 RESYNTHESIS = "resynthesis"
@@ -17,6 +18,10 @@ UNCHANGED = "source, unchanged"
 
 KINDS = (ORIGINAL, RESYNTHESIS, CONVERSION, OTHER_CODES, UNCHANGED)
 """Kinds of clips, in the order of the table."""
+
+
+PLAYED = 3
+"""Utterances with players on the page."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +88,7 @@ class Clip:
     voice : the target voice; None for an original
     original : file of the original, which it is compared with; None for an original
     run : name of the model; empty for originals
+    codes : the codes that it was decoded from, for utterances with players
     """
 
     path: Path
@@ -93,6 +99,7 @@ class Clip:
     voice: str | None = None
     original: Path | None = None
     run: str = ""
+    codes: CodeStrip | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +139,7 @@ class ClipScores:
             "original": name(clip.original),
             "text": clip.text,
             "heard": self.heard,
+            **({} if clip.codes is None else {"codes": asdict(clip.codes)}),
             **{key: list(value) if isinstance(value, Errors) else value for key, value in self.values.items()},
             "reasons": dict(self.reasons),
         }
@@ -148,6 +156,7 @@ class ClipScores:
             voice=values["voice"],
             original=folder / values["original"] if values["original"] else None,
             run=values["run"],
+            codes=CodeStrip.of(**values["codes"]) if "codes" in values else None,
         )
         scores = {
             one.name: Errors(*value) if isinstance(value := values.get(one.name), list) else value for one in MEASURES

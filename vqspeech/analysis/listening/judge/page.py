@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vqspeech.analysis.listening.judge.clips import CONVERSION, MEASURES, ORIGINAL, RESYNTHESIS, UNCHANGED, Measure
+from vqspeech.analysis.figures.spectrograms import file_strip
+from vqspeech.analysis.listening.judge.clips import (
+    CONVERSION,
+    MEASURES,
+    ORIGINAL,
+    PLAYED,
+    RESYNTHESIS,
+    UNCHANGED,
+    Measure,
+)
 from vqspeech.analysis.summary import table_lines
-from vqspeech.report import Clip, PlayerRow, Section, Table
+from vqspeech.report import Clip, CodeStrip, PlayerRow, Section, Table
 
 MAIN = ("wer", "cer", "wer_to_original", "similarity_target", "dnsmos")
 """Measures of the main table, the only ones with intervals on the page; WER to the original where there is no text."""
-
-PLAYED = 3
-"""Utterances with players."""
 
 HOW = (
     "Words are those that a recogniser hears (WER, CER: errors per word and character, all clips of a row together); "
@@ -155,12 +161,26 @@ def _players(clips: Sequence[Mapping[str, Any]], folder: Path) -> list[PlayerRow
 
 def _player(clip: Mapping[str, Any], folder: Path) -> Clip:
     label = f"{clip['run']}: {clip['kind']}" if clip["run"] else clip["kind"]
-    measures = [("heard", clip["heard"])] if clip["heard"] else []
-    if clip.get("wer"):
-        measures.append(("wrong words", f"{clip['wer'][0]} of {clip['wer'][1]}"))
+    path = folder / clip["path"]
     return Clip(
         label=label,
-        audio=folder / clip["path"],
+        audio=path,
         speaker=clip["voice"] or clip["speaker"],
-        measures=tuple(measures),
+        spectrogram=file_strip(path) if path.is_file() else None,
+        measures=tuple(_clip_measures(clip)),
+        codes=CodeStrip.of(**clip["codes"]) if "codes" in clip else None,
     )
+
+
+def _clip_measures(clip: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what was heard in a clip, and its scores."""
+    if clip["heard"] is not None:
+        yield "heard", clip["heard"] or "nothing"
+    for key, name in (("wer", "wrong words"), ("wer_to_original", "words unlike the original's")):
+        if clip.get(key):
+            yield name, f"{clip[key][0]} of {clip[key][1]}"
+            break
+    for measure in MEASURES:
+        value = clip.get(measure.name)
+        if measure.name in MAIN and isinstance(value, float):
+            yield measure.heading, f"{value:.{measure.decimals}f}"

@@ -13,6 +13,7 @@ from vqspeech.analysis.listening.judge.clips import (
     CONVERSION,
     ORIGINAL,
     OTHER_CODES,
+    PLAYED,
     RESYNTHESIS,
     UNCHANGED,
     Clip,
@@ -23,6 +24,7 @@ from vqspeech.conversion import Conversion, convert
 from vqspeech.errors import InputError
 from vqspeech.names import file_name
 from vqspeech.nn.decoders.protocol import SpeakOptions
+from vqspeech.report import CodeStrip
 
 CLIPS = "clips"
 DEFAULT_VOICES = 4
@@ -141,8 +143,20 @@ def synthesise(
             if clip.kind == CONVERSION and clip.voice and clip.original:
                 source_clip = replace(clip, kind=UNCHANGED, path=clip.original, run="")
                 unchanged.setdefault((clip.utterance, clip.voice), source_clip)
-        spoken += [*clips, *_other_codes([clip for clip in clips if clip.kind == CONVERSION])]
+        coded = _with_codes(model.codec, clips, [clip.utterance for clip in originals[:PLAYED]])
+        spoken += [*coded, *_other_codes([clip for clip in clips if clip.kind == CONVERSION])]
     return [*originals, *unchanged.values(), *spoken]
+
+
+def _with_codes(codec: SpeechCodec, clips: Sequence[Clip], played: Sequence[str]) -> list[Clip]:
+    """Add the codes of some utterances, which are the same in every voice, to their clips."""
+    files = {clip.utterance: clip.original for clip in clips if clip.utterance in played and clip.original}
+    read = ((utterance, audio.read(path, codec.sample_rate)) for utterance, path in files.items())
+    strips = {
+        utterance: CodeStrip.of(codes, samples / codec.hop_samples)
+        for utterance, samples, codes in codec.encode_all(read)
+    }
+    return [replace(clip, codes=strips.get(clip.utterance)) for clip in clips]
 
 
 def _folder(voice: str) -> str:
