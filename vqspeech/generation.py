@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,7 @@ def generate(
     top_p: float = 1.0,
     prompt: UtteranceCodes | None = None,
     name: str = "sample",
+    progress: Callable[[int, int], None] | None = None,
 ) -> CodeTable:
     """Draw codes level by level, the coarsest first; sequences at constant memory beside the codes.
 
@@ -108,6 +109,7 @@ def generate(
     top_p : see `vqspeech.nn.priors.draws.draw`
     prompt : codes that every item begins with and goes on from, with F0 for a prior of F0; see `prompt_of`
     name : prefix of the rows' ids
+    progress : called with (frames drawn, frames) of sequences whose prior has a `Prior.predictor`, block by block
 
     Raises
     ------
@@ -135,8 +137,13 @@ def generate(
     drawn: list[torch.Tensor] = []
     for prior in priors:
         own = condition if prior.space.conditions else None
-        if prior.space.grid is None and (top_p < 1 or prompt is not None):
-            blocks = list(stream(prior, own, count, frames or 0, seed, temperature, top_p, prompt))
+        reports = progress is not None and prior.model.predictor(count, own) is not None
+        if prior.space.grid is None and (top_p < 1 or prompt is not None or reports):
+            blocks = []
+            for block in stream(prior, own, count, frames or 0, seed, temperature, top_p, prompt):
+                blocks.append(block)
+                if progress is not None:
+                    progress(sum(one.shape[2] for one in blocks), (frames or 0) + _length(prompt))
             drawn.append(torch.cat(blocks, 2))
             continue
         if top_p < 1 or prompt is not None:
@@ -221,6 +228,10 @@ def stream(
             block = []
     if block:
         yield torch.stack(block, 2)
+
+
+def _length(prompt: UtteranceCodes | None) -> int:
+    return 0 if prompt is None else prompt.codes.shape[1]
 
 
 def _known(loaded: Any, prior: LoadedPrior, conditioned: bool) -> tuple[str, ...]:

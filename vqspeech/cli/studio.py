@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,6 +23,12 @@ def studio(
             metavar="RUN...", help=f"Models, each {MODEL}; all installed ones by default.", callback=_check_runs
         ),
     ] = None,
+    prior: Annotated[
+        list[str] | None, typer.Option(metavar="PRIOR", help="Run of a prior over the codes of a model; repeatable.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder that keeps models with added voices, one each.")
+    ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0 for a free one.")] = 0,
     host: Annotated[
         str, typer.Option(help="Address of this machine to listen on; others than 127.0.0.1 let other machines in.")
@@ -39,7 +46,9 @@ def studio(
     from vqspeech.studio.server import StudioServer
     from vqspeech.studio.work import Studio
 
-    with Studio(StudioModels(runs or []), most_s=longest) as made, StudioServer(made, port, host) as server:
+    models = StudioModels(runs or [], prior or [])
+    with Studio(models, out, longest) as made, StudioServer(made, port, host) as server:
+        made.warm_up()
         typer.echo(f"open {server.url} in a browser of this machine; Ctrl-C ends")
         if host != LOOPBACK:
             typer.echo(f"listening on {host}: sounds travel unencrypted, and browsers record only by https", err=True)

@@ -43,7 +43,7 @@ class Job:
     ----------
     title : what it does, for people
     work : called with the `Task`; returns ids of clips, or other names of results
-    page : id of the page that asked for it
+    page : id of the page that asked for it; None for a job that no page waits for
     state : ``"waiting"``, ``"running"``, ``"done"``, ``"failed"`` or ``"cancelled"``
     done, total : units of work; a total of 0 is unknown
     note : current figures
@@ -53,7 +53,7 @@ class Job:
 
     title: str
     work: Callable[[Task], list[str]]
-    page: str
+    page: str | None
     id: str = field(default_factory=lambda: secrets.token_urlsafe(9))
     state: str = "waiting"
     done: int = 0
@@ -107,7 +107,7 @@ class JobQueue:
         self._asking: dict[str, tuple[int, float]] = {}
         self._thread = threading.Thread(target=self._work, daemon=True, name="studio-jobs")
 
-    def submit(self, title: str, page: str, work: Callable[[Task], list[str]]) -> Job:
+    def submit(self, title: str, page: str | None, work: Callable[[Task], list[str]]) -> Job:
         """Append a job.
 
         Parameters
@@ -122,7 +122,8 @@ class JobQueue:
             if len(self._waiting) >= MOST_WAITING:
                 raise BusyError(f"{MOST_WAITING} jobs wait already; cancel one, or try again when one has ended")
             job = Job(title=title, work=work, page=page)
-            self._seen(page, 0)
+            if page is not None:
+                self._seen(page, 0)
             self._jobs[job.id] = job
             self._waiting.append(job)
             self._forget()
@@ -172,9 +173,11 @@ class JobQueue:
     def unwanted(self, job: Job) -> bool:
         """Return whether a job is cancelled, or its page is gone."""
         with self._news:
-            waiting, last = self._asking.get(job.page, (0, 0.0))
-            gone = waiting == 0 and time.monotonic() - last > ABANDONED_S
-            return job.cancelled or self._closed or gone
+            return job.cancelled or self._closed or (job.page is not None and self._gone(job.page))
+
+    def _gone(self, page: str) -> bool:
+        waiting, last = self._asking.get(page, (0, 0.0))
+        return waiting == 0 and time.monotonic() - last > ABANDONED_S
 
     def _seen(self, page: str, more: int) -> None:
         waiting, _ = self._asking.get(page, (0, 0.0))

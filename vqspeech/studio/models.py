@@ -76,6 +76,11 @@ class StudioModels:
         labels = numbered([_name(path) for path in priors])
         self._priors = {label: (self._model_of(prior), prior) for label, prior in zip(labels, loaded, strict=True)}
 
+    def first(self) -> StudioModel:
+        """Return the model that the page begins with."""
+        with self._lock:
+            return next(iter(self._models.values()))
+
     def get(self, name: str) -> StudioModel:
         """Return a model; raise `UnknownNameError` for a name that there is not."""
         with self._lock:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jinja2 import Template
 
-SCRIPTS = ("requests.js", "recorder.js", "strip.js", "clips.js", "studio.js")
+SCRIPTS = ("requests.js", "recorder.js", "strip.js", "clips.js", "making.js", "studio.js")
 """The scripts, in the order in which the page runs them."""
 
 

@@ -137,7 +137,7 @@ class StudioHandler(PageHandler):
         self._json({"id": job.id, "title": job.title})
 
     def _remove(self, parts: list[str], query: dict[str, str]) -> None:
-        self.server.studio.clips.remove("".join(parts[:1]))
+        self.server.studio.remove("".join(parts[:1]))
         self._json({})
 
     def _cancel(self, parts: list[str], query: dict[str, str]) -> None:

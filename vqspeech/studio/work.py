@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from vqspeech import audio
-from vqspeech.audio.stream import BLOCK_SAMPLES
-from vqspeech.codec.intonation import require_intonation
-from vqspeech.conversion import Encoded, encode_with_source, speak_encoded
+from vqspeech.audio.pitch import PITCH_RATE
+from vqspeech.codec.pitch_codes import restore_pitch
+from vqspeech.codec.source import Source
+from vqspeech.conversion import Encoded
 from vqspeech.errors import InputError
-from vqspeech.nn.decoders.protocol import SpeakOptions
+from vqspeech.generation import fitted, frames_of, generate
+from vqspeech.names import file_name
 from vqspeech.speech import Speech
 from vqspeech.studio.clips import Clip, Clips
-from vqspeech.studio.edits import Edit, edited, parse_edits
+from vqspeech.studio.edits import edited, parse_edits
 from vqspeech.studio.jobs import Job, JobQueue, Task
-from vqspeech.studio.models import StudioModel, StudioModels
-from vqspeech.untrusted import text, whole
+from vqspeech.studio.models import StudioModels
+from vqspeech.studio.pictures import spectrogram_png
+from vqspeech.studio.wishes import Wish, encode_clip, number, parse_wish
+from vqspeech.untrusted import text, texts, whole
+from vqspeech.voices.fit import STEPS
+from vqspeech.voices.models import add_voice, require_name
 
 MOST_S = 300.0
 """Longest recording, in seconds."""
@@ -33,22 +38,7 @@ MOST_S = 300.0
 _KEPT_CODES = 32
 """Recordings whose codes are kept, so that another voice needs no encoding."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Wish:
-    """The voice and the options that a page chose.
-
-    Parameters
-    ----------
-    model, speaker : the model, and the id of its voice
-    options : seed and temperature
-    intonation : see `vqspeech.conversion.convert`
-    """
-
-    model: StudioModel
-    speaker: str
-    options: SpeakOptions
-    intonation: str
+_WARM_S = 0.5
 
 
 class Studio:
@@ -64,7 +54,9 @@ class Studio:
     def __init__(self, models: StudioModels, out: Path | None = None, most_s: float = MOST_S) -> None:
         self.models, self.most_s, self.out = models, most_s, out
         self.clips, self.queue, self._ends = Clips(), JobQueue(), ExitStack()
-        self._codes: OrderedDict[tuple[str, str], Encoded] = OrderedDict()
+        # recording, model -> codes, the last used last
+        self._codes: dict[tuple[str, str], Encoded] = {}
+        self._kinds = {"convert": self._convert, "sample": self._sample, "voice": self._voice}
 
     def state(self) -> dict[str, Any]:
         """Return what a page needs to know, as JSON values."""
@@ -83,14 +75,34 @@ class Studio:
         ------
         InputError : for values that cannot be used, or too many jobs
         """
-        kinds = {"convert": self._convert}
         try:
             kind = text(request.get("kind"), "kind")
-            if kind not in kinds:
-                raise ValueError(f"kind is {kind!r}; known: {', '.join(kinds)}")
-            return kinds[kind](request, page)
+            if kind not in self._kinds:
+                raise ValueError(f"kind is {kind!r}; known: {', '.join(self._kinds)}")
+            return self._kinds[kind](request, page)
         except ValueError as error:
             raise InputError(f"this request cannot be used: {error}") from error
+
+    def warm_up(self) -> Job:
+        """Append a job that converts noise by the first model: the first conversion of a process takes longer."""
+        model = self.models.first()
+        noise = 0.1 * np.random.default_rng(0).standard_normal(round(_WARM_S * model.codec.sample_rate))
+        clip = Clip(kind="recording", name="", waveform=noise.astype(np.float32), sample_rate=model.codec.sample_rate)
+        wish = parse_wish({"speaker": model.codec.speakers[0] if model.codec.speakers else ""}, model)
+
+        def work(task: Task) -> list[str]:
+            spoken = wish.speak(encode_clip(clip, model.codec, task), "", task)
+            spectrogram_png(spoken.waveforms[0], model.codec.output_rate)
+            return []
+
+        return self.queue.submit("warm up", None, work)
+
+    def remove(self, identity: str) -> None:
+        """Delete a sound and its codes, if it is there."""
+        self.clips.remove(identity)
+        for key in list(self._codes):
+            if key[0] == identity:
+                self._codes.pop(key, None)
 
     def codes(self, clip: Clip) -> dict[str, Any]:
         """Return the codes of a sound as JSON values.
@@ -105,60 +117,98 @@ class Studio:
         return {"codes": clip.encoded.codes.tolist(), "frame_s": codec.hop_samples / codec.sample_rate}
 
     def _convert(self, request: Mapping[str, Any], page: str) -> Job:
-        """Convert a recording, with its codes changed by ``edits``."""
-        clip, wish = self.clips.get(text(request.get("clip"), "clip")), self._wish(request)
+        """Convert a recording, or speak the codes of a sample; with the changes of ``edits``."""
+        clip = self.clips.get(text(request.get("clip"), "clip"))
+        wish = parse_wish(request, self.models.get(text(request.get("model"), "model")))
         edits = parse_edits(request.get("edits", []))
-        kind = "edit" if edits else "conversion"
+        if clip.kind == "sample" and self.models.get(clip.model).codec.codebook != wish.model.codec.codebook:
+            raise InputError(f"{clip.name} is codes of {clip.model}, which {wish.model.name} does not have")
 
         def work(task: Task) -> list[str]:
             started = time.perf_counter()
-            encoded = self._edited(self._encoded(clip, wish.model, task), edits, wish.model)
-            speech = _spoken(encoded, clip.name, wish, task)
-            took = time.perf_counter() - started
-            return [self._keep(kind, f"{clip.name}-{wish.speaker}", speech, wish, encoded, clip.id, took)]
+            encoded = self._encoded(clip, wish, task)
+            codec = wish.codec(encoded)
+            encoded = edited(
+                encoded,
+                edits,
+                codebook_sizes=codec.codebook_sizes,
+                sample_rate=codec.sample_rate,
+                hop_samples=codec.hop_samples,
+                most_s=self.most_s,
+            )
+            speech = wish.speak(encoded, clip.name, task, keep_level=False if clip.kind == "sample" else None)
+            name, kind = f"{clip.name}-{wish.speaker}", "edit" if edits else "conversion"
+            return [self._keep(kind, name, speech, wish, encoded, started, clip.id)]
 
         return self.queue.submit(f"{clip.name} to {wish.speaker} by {wish.model.name}", page, work)
 
-    def _wish(self, request: Mapping[str, Any]) -> Wish:
+    def _encoded(self, clip: Clip, wish: Wish, task: Task) -> Encoded:
+        """Encode a recording, or return its codes from before."""
+        if clip.kind == "sample" and clip.encoded is not None:
+            return clip.encoded
+        key = clip.id, wish.model.name
+        found = self._codes.pop(key, None) or encode_clip(clip, wish.model.codec, task)
+        self._codes[key] = found
+        for old in list(self._codes)[:-_KEPT_CODES]:
+            self._codes.pop(old, None)
+        return found
+
+    def _sample(self, request: Mapping[str, Any], page: str) -> Job:
+        """Draw codes from a prior, and speak them."""
+        label = text(request.get("prior"), "prior")
+        model, prior = self.models.prior(label)
+        wish = parse_wish(request, model)
+        top_p = number(request, "top_p", 1.0, 0.01, 1.0)
+        frames = frames_of(prior, number(request, "seconds", 3.0, 0.1, min(self.most_s, 60.0)))
+
+        def work(task: Task) -> list[str]:
+            started = time.perf_counter()
+            options = wish.options
+            (row,) = generate(
+                fitted(model.codec, [prior]),
+                [prior],
+                1,
+                frames=frames,
+                conditions=[wish.speaker] if wish.speaker else [],
+                seed=options.seed,
+                temperature=options.temperature,
+                top_p=top_p,
+                progress=lambda done, total: task.report(done, 2 * total, "codes"),
+            )
+            length = -(-row.n_samples * PITCH_RATE // model.codec.sample_rate)
+            f0 = None if row.pitch is None else restore_pitch(row.pitch, length)
+            encoded = Encoded(codes=row.codes, n_samples=row.n_samples, source=Source(power=np.ones(length), f0=f0))
+            speech = wish.speak(encoded, row.id, task, keep_level=False)
+            return [self._keep("sample", f"{label}-{options.seed}", speech, wish, encoded, started)]
+
+        return self.queue.submit(f"sample of {label} for {wish.speaker}", page, work)
+
+    def _voice(self, request: Mapping[str, Any], page: str) -> Job:
+        """Add a voice to a copy of a model."""
         model = self.models.get(text(request.get("model"), "model"))
-        speaker = text(request.get("speaker", ""), "speaker")
-        model.codec.voice(speaker)
-        temperature = request.get("temperature", 1.0)
-        intonation = text(request.get("intonation", "source"), "intonation")
-        require_intonation(intonation)
-        if isinstance(temperature, bool) or not isinstance(temperature, int | float) or not 0 <= temperature <= 2:
-            raise ValueError(f"temperature is {temperature!r}, not a number from 0 to 2")
-        options = SpeakOptions(seed=whole(request.get("seed", 0), "seed"), temperature=float(temperature))
-        return Wish(model=model, speaker=speaker, options=options, intonation=intonation)
+        name = require_name(text(request.get("name"), "name"))
+        clips = [self.clips.get(one) for one in texts(request.get("clips"), "clips")]
+        steps = whole(request.get("steps", STEPS), "steps", 1, 1000)
+        if not clips:
+            raise InputError("no recordings of the new voice are chosen; record or choose some first")
+        folder = self.out or Path(self._ends.enter_context(tempfile.TemporaryDirectory(prefix="vqspeech-studio-")))
 
-    def _encoded(self, clip: Clip, model: StudioModel, task: Task) -> Encoded:
-        """Encode a recording by a model, or return the codes from before."""
-        key = clip.id, model.name
-        if key not in self._codes:
-            waveform = audio.resample(clip.samples(), clip.sample_rate, model.codec.sample_rate)
-            self._codes[key] = encode_with_source(model.codec, _checked_blocks(waveform, task))
-            while len(self._codes) > _KEPT_CODES:
-                self._codes.popitem(last=False)
-        self._codes.move_to_end(key)
-        return self._codes[key]
+        def work(task: Task) -> list[str]:
+            with tempfile.TemporaryDirectory(prefix="vqspeech-studio-") as recordings:
+                for place, clip in enumerate(clips):
+                    audio.write(Path(recordings) / f"{place}.wav", clip.waveform, clip.sample_rate)
+                out = _free(folder, f"{model.name}-{name}")
+                add_voice(model.run, name, [recordings], out, steps=steps, progress=task.report)
+            return [self.models.add(f"{model.name}+{name}", str(out)).name]
 
-    def _edited(self, encoded: Encoded, edits: list[Edit], model: StudioModel) -> Encoded:
-        codec = model.codec
-        return edited(
-            encoded,
-            edits,
-            codebook_sizes=codec.codebook_sizes,
-            sample_rate=codec.sample_rate,
-            hop_samples=codec.hop_samples,
-            most_s=self.most_s,
-        )
+        return self.queue.submit(f"voice {name} of {model.name}", page, work)
 
     def _keep(
-        self, kind: str, name: str, speech: Speech, wish: Wish, encoded: Encoded, source: str, took_s: float
+        self, kind: str, name: str, speech: Speech, wish: Wish, encoded: Encoded, started: float, source: str = ""
     ) -> str:
         """Keep generated speech; return its id."""
-        rate = wish.model.codec.output_rate
-        waveform = audio.to_int16(speech.waveforms[0])
+        rate, waveform = wish.model.codec.output_rate, audio.to_int16(speech.waveforms[0])
+        took = time.perf_counter() - started
         made = Clip(
             kind=kind,
             name=name,
@@ -167,7 +217,7 @@ class Studio:
             model=wish.model.name,
             speaker=wish.speaker,
             encoded=encoded,
-            note=f"{took_s:.2f} s of work, {took_s * rate / max(1, len(waveform)):.2f} of real time",
+            note=f"{took:.2f} s of work, {took * rate / max(1, len(waveform)):.2f} of real time",
             source=source,
         )
         return self.clips.add(made).id
@@ -180,14 +230,7 @@ class Studio:
         self._ends.close()
 
 
-def _spoken(encoded: Encoded, key: str, wish: Wish, task: Task) -> Speech:
-    """Speak codes, with progress; the key is that of `vqspeech convert` for a file of this name."""
-    options = replace(wish.options, progress=task.report)
-    return speak_encoded(wish.model.codec, [(encoded, wish.speaker, key)], options, intonation=wish.intonation)
-
-
-def _checked_blocks(waveform: npt.NDArray[np.float32], task: Task) -> Iterator[npt.NDArray[np.float32]]:
-    """Yield blocks of a waveform (time,); a cancelled job ends between them."""
-    for start in range(0, len(waveform), BLOCK_SAMPLES):
-        task.check()
-        yield waveform[start : start + BLOCK_SAMPLES]
+def _free(folder: Path, name: str) -> Path:
+    """Return the path of a folder that there is not yet, in a folder."""
+    names = (file_name(name if place == 1 else f"{name}-{place}") for place in count(1))
+    return next(folder / one for one in names if not (folder / one).exists())

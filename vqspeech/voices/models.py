@@ -86,10 +86,7 @@ def _add_voice(
 ) -> AddedVoice:
     _require_free(out)
     codec = _with_voices(run)
-    if not _NAME.fullmatch(name):
-        raise InputError(
-            f"the name {name!r} is not allowed: letters, digits, '.', '_' and '-', and no '.' or '-' first"
-        )
+    require_name(name)
     if name in codec.speakers:
         raise InputError(f"{codec.path} has a voice {name!r} already; choose another name, or remove that voice first")
     found = read_recordings(recordings, codec.sample_rate)
@@ -120,6 +117,15 @@ def _add_voice(
     }
     _write(out, facts, weights)
     return AddedVoice(path=out, recordings=found, voice=voice)
+
+
+def require_name(name: str) -> str:
+    """Return the name of a new voice; raise `InputError` for one that is not allowed."""
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"the name {name!r} is not allowed: letters, digits, '.', '_' and '-', and no '.' or '-' first"
+        )
+    return name
 
 
 def remove_voice(run: str | Path, name: str, out: Path) -> Path:

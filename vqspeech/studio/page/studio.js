@@ -13,10 +13,11 @@ async function refresh() {
   Object.assign(studio, await askJson("GET", "/api/state"));
   $("limits").textContent = Math.floor(studio.most_bytes / 1048576) + " MB and " + studio.most_s + " s";
   fill($("model"), studio.models.map(model => [model.name, model.name + " (" + model.decoder + ")"]));
-  const roots = studio.clips.filter(clip => !clip.source);
+  const ids = new Set(studio.clips.map(clip => clip.id)), roots = studio.clips.filter(clip => !ids.has(clip.source));
   fill($("recording"), roots.map(clip => [clip.id, clip.name + ", " + seconds(clip.seconds)]));
   $("recording").disabled = $("forget").disabled = roots.length === 0;
   $("compare").hidden = studio.models.length < 2;
+  showMaking();
   await modelChanged();
 }
 
@@ -25,13 +26,15 @@ async function modelChanged() {
   if (!model) return;
   fill($("speaker"), model.speakers.map(one => [one.id, one.note ? one.id + " (" + one.note + ")" : one.id]));
   $("intonation").disabled = !model.takes_pitch;
+  voicesChanged();
   fill($("book"), model.codebook_sizes.map((size, number) => [String(number), (number + 1) + " (" + size + " codes)"]));
   await recordingChanged();
 }
 
 async function recordingChanged() {
   const chosen = studio.clips.find(clip => clip.id === $("recording").value);
-  $("convert").disabled = $("compare").disabled = !chosen || chosen.kind !== "recording";
+  $("convert").disabled = !chosen || (chosen.kind === "sample" && chosen.model !== $("model").value);
+  $("compare").disabled = !chosen || chosen.kind !== "recording";
   await showCodes(chosen);
   await showClips();
 }
@@ -51,6 +54,11 @@ async function showCodes(chosen) {
   stripChanged();
 }
 
+async function choose(list, value, changed) {
+  $(list).value = value;
+  await changed();
+}
+
 async function upload(content, name) {
   if (content.size > studio.most_bytes) {
     throw new Error(name + " has " + Math.ceil(content.size / 1048576) + " MB; at most " + Math.floor(studio.most_bytes / 1048576) + " MB are taken.");
@@ -64,8 +72,7 @@ async function upload(content, name) {
     throw error;
   }
   await refresh();
-  $("recording").value = clip.id;
-  await recordingChanged();
+  await choose("recording", clip.id, recordingChanged);
   say(name + " is ready, " + seconds(clip.seconds) + ".");
 }
 
@@ -132,6 +139,12 @@ async function showJobs(jobs) {
 async function jobDone(job) {
   await refresh();
   say(job.title + " is done.");
+  const made = studio.clips.find(clip => clip.id === job.results[0]);
+  if (made && made.kind === "sample") await choose("recording", made.id, recordingChanged);
+  if (!made) {
+    await choose("model", job.results[0], modelChanged);
+    $("speaker").value = studio.model().speakers.at(-1).id;
+  }
   const row = shown.get(job.results[0]);
   if (row && studio.pending.size === 0) row.querySelector("audio").play().catch(() => {});
 }
@@ -183,6 +196,7 @@ $("narrower").onclick = () => zoomBy(0.5);
 addEventListener("resize", layOut);
 prepareDrop();
 prepareStrip();
+prepareMaking();
 attempt(async () => {
   await refresh();
   watchJobs();
