@@ -58,7 +58,7 @@ def steps_per_second(step: Callable[[], None], seconds: float) -> float:
 def table(seconds: float) -> list[Row]:
     """Measure both decoders quiet, and beside one and two programs."""
     wavenet, step = decoder_step(*SHAPE, "cpu", autocast=True, way=FUSED)
-    crops, crop = SHAPE[-1], CROP["cpu"]
+    crops, crop = SHAPE[-1], CROP
     harmonic = harmonic_decoder(Latents(dim=DIM, hop_samples=HOP, sample_rate=RATE, speakers=8))
     other, length = training_step(harmonic)
     found: list[Row] = []

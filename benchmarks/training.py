@@ -1,6 +1,6 @@
 """Speed of WaveNet training on a CPU or GPU, compared with the rate of matrix products.
 
-    python benchmarks/training.py [--device cuda] [--compile] [--quick] [--threads 2] [--json FILE]
+    python benchmarks/training.py [--cuda] [--compile] [--quick] [--threads 2] [--json FILE]
 
 A step is the loss of a batch of random crops, its gradients and Adam's update. Rates are the best of several steps. The
 share of the product rate counts the network's multiply-adds, three times for forward and backward pass, over those of a
@@ -8,8 +8,8 @@ product of two square bfloat16 matrices.
 
 On a CPU the peer is wavenet_vocoder 0.1.1 with the same layers, channels, two taps, conditioning of 64 channels, batch
 and crop; its conditions come at every sample, ours once per 320 samples. `--compile` adds the plain layers under
-`torch.compile`. On a GPU (`--device cuda`) the rows compare the three ways to compute the loss: plain layers compiled,
-plain layers, and the hand-written passes that CPUs use.
+`torch.compile`. On a GPU (`--cuda`) benchmarks/training_cuda.py measures the ways to compute the loss, Muon, and whole
+steps of the demo recipe, in at most six minutes.
 
 The VQ layer (benchmarks/quantizers.py), the data path (benchmarks/data.py) and training beside other programs
 (benchmarks/busy.py) have their own tables.
@@ -36,18 +36,20 @@ from timing import best
 from torch.nn import functional as F
 
 from vqspeech.kernels.workers import workers
-from vqspeech.nn.decoders.wavenet import COMPILED, FUSED, PLAIN, WaveNet
+from vqspeech.nn.decoders.wavenet import COMPILED, FUSED, PLAIN, TRITON, WaveNet
 from vqspeech.training.threads import fitting
 
 HOP = 320
-CROP = {"cpu": 5120, "cuda": 9600}
+CROP = 5120
 """Samples of a crop."""
 
-SHAPES = {"cpu": [(30, 64, 256, 2), (8, 32, 64, 8)], "cuda": [(30, 64, 256, 96), (8, 32, 64, 96)]}
+SHAPES = [(30, 64, 256, 2), (8, 32, 64, 8)]
 """Layers, residual channels, skip channels, crops in a batch."""
 
-GPU_GOALS = {30: 11.5e6}
-"""Layers -> samples per second of the plain compiled layers on an H200."""
+
+def multiply_adds(layers: int, channels: int, skip: int) -> int:
+    """Return the multiply-adds of one sample in the forward pass, without conditioning."""
+    return layers * channels * (2 * 2 * channels + skip) + (layers - 1) * channels**2 + skip**2 + 256 * skip
 
 
 def timed(device: str) -> Any:
@@ -62,27 +64,23 @@ def product_rate(dtype: torch.dtype, device: str, seconds: float) -> float:
     return size**3 / timed(device)(lambda: left @ right, seconds)
 
 
-def multiply_adds(layers: int, channels: int, skip: int) -> int:
-    """Return the multiply-adds of one sample in the forward pass, without conditioning."""
-    return layers * channels * (2 * 2 * channels + skip) + (layers - 1) * channels**2 + skip**2 + 256 * skip
-
-
 def decoder_step(
-    layers: int, channels: int, skip: int, batch: int, device: str, *, autocast: bool, way: str
+    layers: int, channels: int, skip: int, batch: int, device: str, *, autocast: bool, way: str, crop: int = CROP
 ) -> tuple[WaveNet, Callable[[], None]]:
     """Return a decoder, and a function that makes a step of its training."""
     torch.manual_seed(0)
     dilations = [2 ** (layer % 10) for layer in range(layers)]
     decoder = WaveNet(dim=64, hop_samples=HOP, dilations=dilations, residual_channels=channels, skip_channels=skip)
     decoder.to(device)
-    decoder.compilation = way == COMPILED
-    optimiser, crop = torch.optim.Adam(decoder.parameters()), CROP[device]
+    choice: dict[str, Any] = {COMPILED: True, TRITON: "auto"}
+    decoder.compilation = choice.get(way, False)
+    optimiser = torch.optim.Adam(decoder.parameters())
     levels, latents = torch.randint(0, 256, (batch, crop)).to(device), torch.randn(batch, 64, crop // HOP).to(device)
 
     def step() -> None:
         with torch.autocast(device, torch.bfloat16, enabled=autocast):
             conditions = decoder.conditions(latents, None)
-            chosen = None if way == COMPILED else way
+            chosen = None if way in choice else way
             loss = decoder.negative_log_likelihood(levels, conditions, computation=chosen).mean()
         optimiser.zero_grad()
         loss.backward()
@@ -104,17 +102,17 @@ def training_threads(pieces: int, others: float = 0.0) -> Iterator[None]:
 
 
 def ours(
-    layers: int, channels: int, skip: int, batch: int, device: str, seconds: float, *, autocast: bool, way: str
+    layers: int, channels: int, skip: int, batch: int, seconds: float, *, autocast: bool, way: str
 ) -> tuple[float, float]:
-    """Return the samples per second of our decoder, and the seconds of its first step."""
-    decoder, step = decoder_step(layers, channels, skip, batch, device, autocast=autocast, way=way)
-    with training_threads(decoder.pieces(batch, CROP[device]) if way == FUSED and device == "cpu" else 1):
+    """Return the samples per second of our decoder on the CPU, and the seconds of its first step."""
+    decoder, step = decoder_step(layers, channels, skip, batch, "cpu", autocast=autocast, way=way)
+    with training_threads(decoder.pieces(batch, CROP) if way == FUSED else 1):
         begin = time.perf_counter()
-        best(step, 0, 0, torch.cuda.synchronize if device == "cuda" else lambda: None)
+        step()
         first = time.perf_counter() - begin
         if decoder.computation != way:
             raise SystemExit(f"asked for {way!r}, but {decoder.computation!r} ran: see the warning above")
-        return batch * CROP[device] / timed(device)(step, seconds), first
+        return batch * CROP / best(step, seconds), first
 
 
 def peers(package: Any, layers: int, channels: int, skip: int, batch: int, seconds: float, *, autocast: bool) -> float:
@@ -133,7 +131,7 @@ def peers(package: Any, layers: int, channels: int, skip: int, batch: int, secon
             cin_channels=64,
             dropout=0.0,
         )
-    optimiser, crop = torch.optim.Adam(network.parameters()), CROP["cpu"]
+    optimiser, crop = torch.optim.Adam(network.parameters()), CROP
     levels, conditions = torch.randint(0, 256, (batch, crop)), torch.randn(batch, 64, crop)
     past = F.one_hot(F.pad(levels[:, :-1], (1, 0), value=128), 256).transpose(1, 2).float()
 
@@ -161,11 +159,11 @@ def cpu_table(seconds: float, package: Any, *, compile: bool) -> list[Row]:
     """Measure every shape on the CPU, and the peer."""
     table = ceilings("cpu", seconds)
     ceiling = table[1].value * 1e9
-    for layers, channels, skip, batch in SHAPES["cpu"]:
+    for layers, channels, skip, batch in SHAPES:
         case = f"{layers}x{channels}x{skip}, {batch} x {CROP['cpu']} samples"
         shape = (layers, channels, skip, batch)
-        rate, _ = ours(*shape, "cpu", seconds, autocast=True, way=FUSED)
-        single, _ = ours(*shape, "cpu", seconds, autocast=False, way=FUSED)
+        rate, _ = ours(*shape, seconds, autocast=True, way=FUSED)
+        single, _ = ours(*shape, seconds, autocast=False, way=FUSED)
         plain = theirs = None
         if package is not None:
             plain, theirs = (peers(package, *shape, seconds, autocast=autocast) for autocast in (False, True))
@@ -179,41 +177,17 @@ def cpu_table(seconds: float, package: Any, *, compile: bool) -> list[Row]:
         share = 3 * multiply_adds(layers, channels, skip) * rate / ceiling
         table.append(at_least(case, "of the bfloat16 product rate", share, "", 0.4 if layers == 30 else None))
         for way in (PLAIN, COMPILED) if compile else (PLAIN,):
-            rate, first = ours(*shape, "cpu", seconds, autocast=True, way=way)
+            rate, first = ours(*shape, seconds, autocast=True, way=way)
             table.append(Row(case, f"training, bfloat16, {way}", rate, "samples/s"))
             if way == COMPILED:
                 table.append(Row(case, f"first step, {way}", first, "s"))
     return table
 
 
-def gpu_table(seconds: float) -> list[Row]:
-    """Measure every shape on the GPU in bfloat16, for each way to compute the loss."""
-    table = ceilings("cuda", seconds)
-    ceiling = table[1].value * 1e9
-    for layers, channels, skip, batch in SHAPES["cuda"]:
-        case = f"{layers}x{channels}x{skip}, {batch} x {CROP['cuda']} samples"
-        shape = (layers, channels, skip, batch)
-        rates = {}
-        for way, name in ((FUSED, "hand-written passes"), (PLAIN, PLAIN), (COMPILED, COMPILED)):
-            torch.cuda.reset_peak_memory_stats()
-            rates[way], first = ours(*shape, "cuda", seconds, autocast=True, way=way)
-            goal = GPU_GOALS.get(layers) if way == COMPILED else None
-            share = 3 * multiply_adds(layers, channels, skip) * rates[way] / ceiling
-            table += [
-                at_least(case, f"training, bfloat16, {name}", rates[way], "samples/s", goal),
-                Row(case, f"of the bfloat16 product rate, {name}", share, ""),
-                Row(case, f"first step, {name}", first, "s"),
-                Row(case, f"peak memory, {name}", torch.cuda.max_memory_allocated() / 2**30, "GiB"),
-            ]
-            torch.cuda.empty_cache()
-        table.append(Row(case, "compiled over hand-written", rates[COMPILED] / rates[FUSED], "x"))
-    return table
-
-
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--cuda", action="store_true", help="the table of a GPU, in at most six minutes")
     parser.add_argument("--compile", action="store_true", help="on a CPU, also the plain layers compiled (minutes)")
     parser.add_argument("--quick", action="store_true", help="fewer repetitions: for a look, not for figures")
     parser.add_argument("--threads", type=int, default=2)
@@ -221,12 +195,14 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     seconds = 1.0 if options.quick else 10.0
-    if options.device == "cuda":
+    if options.cuda:
         if not torch.cuda.is_available():
-            print("nothing to measure with --device cuda: PyTorch finds no CUDA GPU", file=sys.stderr)
+            print("nothing to measure with --cuda: PyTorch finds no CUDA GPU", file=sys.stderr)
             sys.exit(2)
         print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}")
-        table = gpu_table(seconds)
+        import training_cuda
+
+        table = training_cuda.table(ceilings("cuda", 1.0), 1.0 if options.quick else 3.0)
     else:
         with tempfile.TemporaryDirectory() as folder:
             table = cpu_table(seconds, sampling_peer.load(Path(folder)), compile=options.compile)

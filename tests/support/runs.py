@@ -6,6 +6,19 @@ from vqspeech.checkpoints.store import list_checkpoints
 from vqspeech.training.metrics import read_metrics
 from vqspeech.training.run import open_run, train
 
+MODEL = {
+    "encoder": {"strides": [[16, 8], [16, 8], [8, 4]], "channels": 8, "dim": 4},
+    "quantizer": {"name": "ema", "codebook_size": 8, "revive_every": 2},
+    "decoder": {
+        "cycles": 1,
+        "layers_per_cycle": 3,
+        "residual_channels": 6,
+        "skip_channels": 8,
+        "condition_channels": 4,
+    },
+    "jitter": 0.1,
+}
+
 
 def run(config, directory, store):
     open_run(directory, config)

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import soundfile
-from runs import folder, run
+from runs import MODEL, folder, run
 
 from vqspeech.config import plain
 from vqspeech.corpora.folder import read
@@ -34,18 +34,6 @@ def store(tmp_path_factory):
     return prepare(read(folder), tmp_path_factory.mktemp("made") / "store", workers=1)
 
 
-MODEL = {
-    "encoder": {"strides": [[16, 8], [16, 8], [8, 4]], "channels": 8, "dim": 4},
-    "quantizer": {"name": "ema", "codebook_size": 8, "revive_every": 2},
-    "decoder": {
-        "cycles": 1,
-        "layers_per_cycle": 3,
-        "residual_channels": 6,
-        "skip_channels": 8,
-        "condition_channels": 4,
-    },
-    "jitter": 0.1,
-}
 TRAIN = {
     "steps": 8,
     "batch_size": 4,

@@ -2,12 +2,23 @@
 
 import pytest
 import torch
+from replayed import count_steps_on_cpus
 from torch import nn
 
 from vqspeech.config import TrainConfig
 from vqspeech.errors import ConfigError
 from vqspeech.nn.decoders.wavenet import WaveNet
-from vqspeech.training.optimiser import Muon, make_optimisers, orthogonalised
+from vqspeech.training.optimiser import (
+    Muon,
+    can_be_captured,
+    fused_rounds,
+    make_optimisers,
+    orthogonalised,
+    peaked,
+    portable,
+    set_capturable,
+    set_rates,
+)
 
 
 @pytest.mark.parametrize("shape", [(1, 4, 4), (3, 8, 20), (2, 20, 8), (1, 1, 5)])
@@ -82,3 +93,44 @@ def test_muon_needs_matrices():
     with pytest.raises(ConfigError, match=r"'muon' needs a model with hidden_matrices.*Linear has none"):
         model = nn.Linear(2, 2)
         make_optimisers(model, TrainConfig(optimizer="muon"), {"main": list(model.parameters())})
+
+
+@pytest.mark.parametrize("shape", [(2, 8, 20), (3, 6, 6)])
+def test_the_rounds_of_a_gpu_are_those_of_a_cpu(shape):
+    torch.manual_seed(0)
+    matrices = torch.randn(shape, dtype=torch.float64)
+    start = matrices / (matrices.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    torch.testing.assert_close(fused_rounds(start), orthogonalised(matrices))
+    near = fused_rounds(start.bfloat16()).double()
+    assert (near - orthogonalised(matrices)).norm() < 0.05 * near.norm()
+
+
+def test_learning_rates_in_tensors_step_alike(monkeypatch):
+    """Which a recorded step reads; the state that is stored has numbers."""
+    count_steps_on_cpus(monkeypatch)
+    torch.manual_seed(0)
+    start, gradients = torch.randn(3, 12, 8), torch.randn(4, 3, 12, 8)
+    found = []
+    for capturable in (False, True):
+        parameters = [nn.Parameter(one.clone()) for one in start]
+        optimisers = [peaked(Muon(parameters[:2], lr=0.1)), peaked(torch.optim.Adam(parameters[2:], lr=0.1))]
+        assert all(can_be_captured(one) for one in optimisers)
+        for step, each in enumerate(gradients):
+            for parameter, gradient in zip(parameters, each, strict=True):
+                parameter.grad = gradient.clone()
+            for optimiser in optimisers:
+                if capturable and step == 1:
+                    set_capturable(optimiser, True)
+                    rate = optimiser.param_groups[0]["lr"]
+                set_rates(optimiser, 1 / (1 + step))
+                assert not (capturable and step == 1) or optimiser.param_groups[0]["lr"] is rate
+                optimiser.step()
+        found.append((torch.stack(parameters), [portable(one.state_dict()) for one in optimisers]))
+        for optimiser in optimisers:
+            set_capturable(optimiser, False)
+            assert type(optimiser.param_groups[0]["lr"]) is float
+    (one, states), (other, others) = found
+    torch.testing.assert_close(one, other)
+    for state, another in zip(states, others, strict=True):
+        torch.testing.assert_close(state["state"], another["state"])
+        assert state["param_groups"][0] == {**another["param_groups"][0], "lr": state["param_groups"][0]["lr"]}

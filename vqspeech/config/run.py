@@ -17,7 +17,8 @@ class TrainConfig(Strict):
     process computes its share in `accumulate` consecutive parts, which needs less memory. `matrix_learning_rate` is the
     learning rate of the decoder's hidden matrices under the optimiser ``muon``. Speakers are drawn in proportion to
     their speech to the power of 1 - `speaker_balance`. `compile` compiles the decoder's
-    training step with ``torch.compile``: ``"auto"`` on GPUs, true on every device, false on none.
+    training step with ``torch.compile``: ``"auto"`` on GPUs, true on every device, false on none. `cuda_graph`:
+    ``"auto"`` replays the steps of small models on a single GPU as a CUDA graph, false never.
     """
 
     steps: int = 100_000
@@ -35,6 +36,7 @@ class TrainConfig(Strict):
     weight_average: float = 0.999
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     compile: Literal["auto", True, False] = "auto"
+    cuda_graph: Literal["auto", False] = "auto"
     accelerator: str = "auto"
     devices: int = 1
     nodes: int = 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -11,6 +11,14 @@ from vqspeech.nn.share import Share
 
 PITCH_RATE = 100
 """Frames of F0 per second."""
+
+
+Maybe = TypeVar("Maybe", Tensor, Tensor | None)
+
+
+def moved(values: Maybe, device: torch.device) -> Maybe:
+    """Copy a tensor of a batch to a device; a GPU copies pinned memory while the CPU goes on. None stays None."""
+    return values if values is None else values.to(device, non_blocking=device.type == "cuda")
 
 
 class SpeechBatch(NamedTuple):
@@ -45,13 +53,13 @@ class SpeechBatch(NamedTuple):
     def to(self, device: torch.device) -> SpeechBatch:
         """Copy the batch to a device."""
         return self._replace(
-            waveform=self.waveform.to(device),
-            lengths=self.lengths.to(device),
-            speaker=self.speaker.to(device),
-            window_start=self.window_start.to(device),
-            f0=None if self.f0 is None else self.f0.to(device),
-            target=None if self.target is None else self.target.to(device),
-            phones=None if self.phones is None else self.phones.to(device),
+            waveform=moved(self.waveform, device),
+            lengths=moved(self.lengths, device),
+            speaker=moved(self.speaker, device),
+            window_start=moved(self.window_start, device),
+            f0=moved(self.f0, device),
+            target=moved(self.target, device),
+            phones=moved(self.phones, device),
         )
 
     def frame_mask(self, hop_samples: int) -> Tensor:
@@ -115,10 +123,10 @@ class CodeBatch(NamedTuple):
     def to(self, device: torch.device) -> CodeBatch:
         """Copy the batch to a device."""
         return self._replace(
-            codes=self.codes.to(device),
-            lengths=None if self.lengths is None else self.lengths.to(device),
-            condition=None if self.condition is None else self.condition.to(device),
-            above=None if self.above is None else self.above.to(device),
+            codes=moved(self.codes, device),
+            lengths=moved(self.lengths, device),
+            condition=moved(self.condition, device),
+            above=moved(self.above, device),
         )
 
     @property

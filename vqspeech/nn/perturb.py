@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from vqspeech.nn.decoders.mulaw import LEVELS
+from vqspeech.nn.draws import Draw, drawn
 from vqspeech.nn.share import Share
 
 
@@ -19,7 +20,8 @@ def jitter(
     """
     batch, _, frames = z_q.shape
     rows = slice(None) if share is None else slice(share.rank, None, share.ranks)
-    draw = torch.rand(batch if share is None else share.rows, frames, generator=generator)[rows].to(z_q.device)
+    count = batch if share is None else share.rows
+    draw = drawn(lambda source: torch.rand(count, frames, generator=source)[rows], generator, z_q.device)
     shift = (draw > 1 - probability).long() - (draw < probability).long()
     ends = mask.sum(1, keepdim=True) if mask is not None else torch.full((batch, 1), frames, device=z_q.device)
     place = torch.arange(frames, device=z_q.device)
@@ -37,9 +39,12 @@ def noisy(levels: Tensor, most: float, generator: torch.Generator, share: Share 
     batch, time = levels.shape
     rows = slice(None) if share is None else slice(share.rank, None, share.ranks)
     count = batch if share is None else share.rows
-    deviation = most * torch.rand(count, 1, generator=generator)
-    noise = (deviation * torch.randn(count, time, generator=generator))[rows].round().long()
-    return (levels + noise.to(levels.device)).clamp(0, LEVELS - 1)
+
+    def draw(source: torch.Generator) -> Tensor:
+        deviation = most * torch.rand(count, 1, generator=source)
+        return (deviation * torch.randn(count, time, generator=source))[rows].round().long()
+
+    return (levels + drawn(draw, generator, levels.device)).clamp(0, LEVELS - 1)
 
 
 def perturbed_bands(
@@ -62,11 +67,14 @@ def perturbed_bands(
     batch, count, time = bands.shape
     rows = batch if share is None else share.rows
 
-    def of_share(drawn: Tensor) -> Tensor:
-        return (drawn if share is None else share.of(drawn)).to(bands)
+    def of_share(draw: Draw) -> Tensor:
+        def own(source: torch.Generator) -> Tensor:
+            return draw(source) if share is None else share.of(draw(source))
 
-    factor = of_share(torch.exp(warp * (2 * torch.rand(rows, 1, generator=generator) - 1)))
-    weights = tilt * of_share(torch.randn(rows, 3, generator=generator))
+        return drawn(own, generator, bands.device).to(bands)
+
+    factor = of_share(lambda source: torch.exp(warp * (2 * torch.rand(rows, 1, generator=source) - 1)))
+    weights = tilt * of_share(lambda source: torch.randn(rows, 3, generator=source))
     place = torch.arange(count, device=bands.device)
     position = (place * factor).clamp(0, count - 1)
     low = position.long().clamp_max(max(0, count - 2))
@@ -77,6 +85,11 @@ def perturbed_bands(
     curves = torch.stack([torch.cos(n * angle) for n in (1, 2, 3)])
     changed = changed + (weights @ curves.to(bands))[:, :, None]
     if noise is not None:
-        level = noise - 5 * torch.rand(rows, 1, 1, generator=generator)
-        changed = torch.logaddexp(changed, of_share(level + torch.randn(rows, count, time, generator=generator)))
+        loudest = noise
+
+        def added(source: torch.Generator) -> Tensor:
+            level = loudest - 5 * torch.rand(rows, 1, 1, generator=source)
+            return level + torch.randn(rows, count, time, generator=source)
+
+        changed = torch.logaddexp(changed, of_share(added))
     return changed

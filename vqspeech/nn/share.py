@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from vqspeech.nn.draws import drawn
 
 
 class Share(NamedTuple):
@@ -17,17 +21,24 @@ class Share(NamedTuple):
     rows : number of rows of the global batch
     samples : real samples of the global batch that the decoder is trained on
     frames : frames of the global batch that cover at least one real sample
+
+    The last two are numbers, or scalar tensors in a step that is recorded for other batches; see `at_least_one`.
     """
 
     rank: int
     ranks: int
     rows: int
-    samples: int = 0
-    frames: int = 0
+    samples: int | Tensor = 0
+    frames: int | Tensor = 0
 
     def of(self, whole: Tensor) -> Tensor:
         """Select the rows of this share from a tensor (rows, ...) of the global batch."""
         return whole[self.rank :: self.ranks]
+
+
+def at_least_one(count: int | Tensor) -> int | Tensor:
+    """Return a count to divide by: 1 instead of 0."""
+    return count.clamp_min(1) if isinstance(count, Tensor) else max(1, count)
 
 
 def uniforms(
@@ -45,7 +56,28 @@ def uniforms(
     -------
     float64 tensor of `shape` on `device`
     """
-    generator = torch.Generator().manual_seed(0) if generator is None else generator
+    return _rows(partial(torch.rand, dtype=torch.float64), shape, share, generator, device)
+
+
+def normals(
+    shape: tuple[int, ...], share: Share | None, generator: torch.Generator | None, device: torch.device
+) -> Tensor:
+    """Draw normal numbers, float32, as `uniforms` draws uniform ones."""
+    return _rows(torch.randn, shape, share, generator, device)
+
+
+def _rows(
+    kind: Callable[..., Tensor],
+    shape: tuple[int, ...],
+    share: Share | None,
+    generator: torch.Generator | None,
+    device: torch.device,
+) -> Tensor:
+    """Draw numbers for the global batch, and return those of this share."""
     rows = shape[0] if share is None else share.rows
-    drawn = torch.rand(rows, *shape[1:], generator=generator, dtype=torch.float64)
-    return (drawn if share is None else share.of(drawn)).to(device)
+
+    def draw(source: torch.Generator) -> Tensor:
+        whole = kind(rows, *shape[1:], generator=source)
+        return whole if share is None else share.of(whole)
+
+    return drawn(draw, torch.Generator().manual_seed(0) if generator is None else generator, device)

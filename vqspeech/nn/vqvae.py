@@ -16,6 +16,7 @@ from vqspeech.nn.encoders.protocol import Encoder
 from vqspeech.nn.perturb import jitter
 from vqspeech.nn.phone_head import PhoneHead
 from vqspeech.nn.quantize import Quantizer
+from vqspeech.nn.share import at_least_one
 from vqspeech.nn.spectral_head import SpectralHead
 
 START_CROPS = 16
@@ -174,7 +175,7 @@ class VQVAE(nn.Module):
         stats = quantized.stats
         if batch.share is not None:
             # means over the frames of this share become its part of the mean over all frames
-            part = mask.sum() / max(1, batch.share.frames)
+            part = mask.sum() / at_least_one(batch.share.frames)
             terms, stats = ({name: term * part for name, term in kind.items()} for kind in (terms, stats))
         return _sum({**losses, **terms}, stats, quantized.codes, mask)
 

@@ -16,7 +16,8 @@ from vqspeech.temporary import clear_left
 FREE_KEYS = frozenset(
     f"train.{name}"
     for name in ("log_every", "validate_every", "validation_batches", "checkpoint_every", "keep_last", "tensorboard",
-                 "accelerator", "devices", "nodes", "accumulate", "compile")
+                 "accelerator", "devices", "nodes", "accumulate", "compile",
+                 "cuda_graph")
 ) | {"model.codes_from"}  # fmt: skip
 """Keys that may change when a run continues: what is logged and kept, how a batch is divided and computed.
 

@@ -24,7 +24,7 @@ def generator(seed: int, stream: int, number: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=key, counter=np.array([0, 0, 0, number], dtype=np.uint64)))
 
 
-def step_generator(seed: int, step: int) -> torch.Generator:
-    """Make the generator of a model's random numbers at a step, equal on every process."""
+def step_generator(seed: int, step: int, kind: type[torch.Generator] = torch.Generator) -> torch.Generator:
+    """Make the generator, of some kind, of a model's random numbers at a step, equal on every process."""
     mixed = (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9 + 1) % 2**63
-    return torch.Generator().manual_seed(mixed)
+    return kind().manual_seed(mixed)

@@ -22,7 +22,9 @@ class StepMeans:
         """Add this process's share of the terms of a step."""
         self.steps += 1
         for name, value in terms.items():
-            self.sums[name] = self.sums[name] + value.double() if name in self.sums else value.double()
+            # A copy: a recorded step overwrites its terms.
+            exact = value.to(torch.float64, copy=True)
+            self.sums[name] = self.sums[name] + exact if name in self.sums else exact
 
     def over(self, processes: Processes) -> StepMeans:
         """Add up the shares of all processes."""

@@ -46,6 +46,49 @@ def peaked(optimiser: torch.optim.Optimizer) -> torch.optim.Optimizer:
     return optimiser
 
 
+def set_rates(optimiser: torch.optim.Optimizer, share: float) -> None:
+    """Set the learning rates to a share of their peaks, in place where they are tensors."""
+    for group in optimiser.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(group["peak"] * share)
+        else:
+            group["lr"] = group["peak"] * share
+
+
+def can_be_captured(optimiser: torch.optim.Optimizer) -> bool:
+    """Return whether `set_capturable` knows the optimiser."""
+    return isinstance(optimiser, torch.optim.Adam | Muon)
+
+
+def set_capturable(optimiser: torch.optim.Optimizer, on: bool) -> None:
+    """Keep learning rates and steps on the device, so that a recorded step reads them there; or on the host again."""
+    optimiser = getattr(optimiser, "optimizer", optimiser)
+    device = optimiser.param_groups[0]["params"][0].device
+    for group in optimiser.param_groups:
+        rate = float(group["lr"])
+        group["lr"] = torch.tensor(rate, device=device) if on else rate
+        if "capturable" in group:
+            group["capturable"] = on
+    for state in optimiser.state.values():
+        if "step" in state:
+            state["step"] = state["step"].to(device if on else "cpu")
+
+
+def portable(state: dict[str, Any]) -> dict[str, Any]:
+    """Return an optimiser's state as one has it that `set_capturable` never changed, for any device."""
+    groups = [
+        {**group, "lr": float(group["lr"]), **({"capturable": False} if "capturable" in group else {})}
+        for group in state["param_groups"]
+    ]
+    inner = {
+        key: {
+            name: value.cpu() if name == "step" and isinstance(value, Tensor) else value for name, value in one.items()
+        }
+        for key, one in state["state"].items()
+    }
+    return {**state, "state": inner, "param_groups": groups}
+
+
 def _split(model: nn.Module, parameters: list[nn.Parameter]) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """Split parameters into a model's hidden matrices, if any, and the rest."""
     named: Callable[[], list[nn.Parameter]] | None = getattr(model, "hidden_matrices", None)
@@ -87,22 +130,29 @@ class Muon(torch.optim.Optimizer):
         """Step every parameter that has a gradient."""
         assert closure is None, "Muon takes no closure"
         for group in self.param_groups:
+            parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
+            if not parameters:
+                continue
+            for parameter in parameters:
+                if not self.state[parameter]:
+                    self.state[parameter]["momentum"] = torch.zeros_like(parameter)
+            gradients = [parameter.grad for parameter in parameters]
+            momenta = [self.state[parameter]["momentum"] for parameter in parameters]
+            torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
+            updates = torch._foreach_lerp(gradients, momenta, group["momentum"])
             alike: dict[tuple[int, int], list[tuple[nn.Parameter, Tensor]]] = defaultdict(list)
-            for parameter in group["params"]:
-                if parameter.grad is None:
-                    continue
-                state = self.state[parameter]
-                if not state:
-                    state["momentum"] = torch.zeros_like(parameter)
-                momentum = state["momentum"].lerp_(parameter.grad, 1 - group["momentum"])
-                update = parameter.grad.lerp(momentum, group["momentum"]).flatten(0, -2)
+            for parameter, update in zip(parameters, updates, strict=True):
+                update = update.flatten(0, -2)
                 alike[update.shape[0], update.shape[1]].append((parameter, update))
+            torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
             for (rows, columns), pairs in alike.items():
                 steps = orthogonalised(torch.stack([update for _, update in pairs]))
                 rate = group["lr"] * max(1.0, rows / columns) ** 0.5
-                for (parameter, _), step in zip(pairs, steps, strict=True):
-                    parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                    parameter.add_(step.view_as(parameter), alpha=-rate)
+                moved: list[Tensor] = [parameter for parameter, _ in pairs]
+                if isinstance(rate, Tensor):
+                    steps, rate = steps * rate, 1.0
+                moves = [step.view_as(parameter) for parameter, step in zip(moved, steps, strict=True)]
+                torch._foreach_add_(moved, moves, alpha=-rate)
 
 
 def orthogonalised(matrices: Tensor) -> Tensor:
@@ -110,11 +160,25 @@ def orthogonalised(matrices: Tensor) -> Tensor:
 
     They end between 0.7 and 1.2, very small ones below; zero matrices stay zero.
     """
-    a, b, c = QUINTIC
     tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.mT if tall else matrices
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    if matrices.is_cuda:
+        # On tensor cores, as Jordan et al. do: its rounding changes singular values by less than they are apart.
+        x = fused_rounds(x.bfloat16()).to(matrices.dtype)
+    else:
+        a, b, c = QUINTIC
+        for _ in range(ROUNDS):
+            square = x @ x.mT
+            x = a * x + (b * square + c * square @ square) @ x
+    return x.mT if tall else x
+
+
+def fused_rounds(x: Tensor) -> Tensor:
+    """Compute the rounds on matrices (count, rows, columns) in three products each, without passes between them."""
+    a, b, c = QUINTIC
     for _ in range(ROUNDS):
         square = x @ x.mT
-        x = a * x + (b * square + c * square @ square) @ x
-    return x.mT if tall else x
+        mixed = torch.baddbmm(square, square, square, beta=b, alpha=c)
+        x = torch.baddbmm(x, mixed, x, beta=a)
+    return x

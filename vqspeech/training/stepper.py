@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
@@ -12,11 +12,13 @@ from torch import Tensor
 from vqspeech.config import RunConfig
 from vqspeech.modality import Task, Terms
 from vqspeech.nn.decoders.protocol import MAIN
+from vqspeech.training.ahead import Ahead
 from vqspeech.training.draws import step_generator
 from vqspeech.training.groups import ParameterGroups
-from vqspeech.training.optimiser import make_optimisers, peaked
+from vqspeech.training.optimiser import can_be_captured, make_optimisers, peaked, portable, set_rates
 from vqspeech.training.precision import exact_convolutions
 from vqspeech.training.processes import Processes
+from vqspeech.training.recording import CudaGraphs, Recording
 from vqspeech.training.schedule import learning_rate_share
 
 
@@ -46,6 +48,8 @@ class Stepper:
     groups : trainable parameters by group
     optimisers : optimisers of each group; ``peak`` of their parameter groups is the learning rate before the schedule
     steps : optimiser steps taken
+    terms : recorded terms of this step, name -> scalar
+    passes : what is kept of the losses of the group ``"main"`` in this step
     generator : randomness of the model in this step, as the last pass of the group ``"main"`` left it
     """
 
@@ -59,9 +63,14 @@ class Stepper:
         with self.fabric.autocast():
             if torch.is_autocast_enabled("cpu"):
                 exact_convolutions(self.model)
-        self._terms: dict[str, Tensor] = {}
-        self._passes: list[Pass] = []
+        self.terms: dict[str, Tensor] = {}
+        self.passes: list[Pass] = []
         self._batches: dict[int, Any] = {}
+        self._draws: Iterator[torch.Generator] | None = None
+        on_gpu = self.fabric.device.type == "cuda"
+        self._ahead = Ahead(task, processes.rank, processes.count, self.train.steps) if on_gpu else None
+        self._recording: Recording | None = None
+        self._records = self.train.cuda_graph == "auto"
         if self._several:
             # Each group has a backward pass of its own, which DistributedDataParallel does not support.
             self.fabric.to_device(self.model)
@@ -96,14 +105,14 @@ class Stepper:
         passes = []
         with self.groups.only(group):
             for first in range(self.processes.rank, shares, count):
-                generator = step_generator(self.config.seed, self.steps)
+                generator = step_generator(self.config.seed, self.steps) if self._draws is None else next(self._draws)
                 # Gradients meet those of other processes in the last part.
                 with self._unsynchronised(first + count < shares):
                     passes.append(self._pass(group, self._batch(first, shares), generator))
         if self._several:
             self.processes.add_gradients(self.groups[group])
         if group == MAIN:
-            self.generator, self._passes = generator, passes
+            self.generator, self.passes = generator, passes
         self._record(group, passes)
 
     def descend(self, group: str = MAIN) -> None:
@@ -111,13 +120,41 @@ class Stepper:
         if self.train.gradient_clip > 0:
             torch.nn.utils.clip_grad_norm_(self.groups[group], self.train.gradient_clip)
         for optimiser in self.optimisers[group]:
-            for parameters in optimiser.param_groups:
-                parameters["lr"] = parameters["peak"] * self.learning_rate_share
+            if self._recording is None:
+                set_rates(optimiser, self.learning_rate_share)
             optimiser.step()
 
     def record(self, terms: Mapping[str, Tensor]) -> None:
         """Record this process's share of some terms of this step; the means over steps are logged."""
-        self._terms.update(terms)
+        self.terms.update(terms)
+
+    def own_batches(self) -> list[Any]:
+        """Make this process's shares of this step's batch, on the CPU."""
+        shares = self.processes.count * self.train.accumulate
+        return [self._made(first, shares) for first in range(self.processes.rank, shares, self.processes.count)]
+
+    def prepare(self, batches: Sequence[Any], draws: Iterator[torch.Generator] | None = None) -> None:
+        """Give the next `step` its shares of the batch, on the device, and the generator of each pass in turn."""
+        self._batches = dict(zip(range(self.processes.rank, 2**31, self.processes.count), batches, strict=False))
+        self._draws, self.terms, self.passes = draws, {}, []
+
+    def optimiser_states(self) -> list[dict[str, Any]]:
+        """Return the states of all optimisers, as any device continues from them."""
+        return [portable(one.state_dict()) for several in self.optimisers.values() for one in several]
+
+    def load_optimiser_states(self, states: Sequence[dict[str, Any]]) -> None:
+        """Continue from `optimiser_states`."""
+        if self._recording is not None:
+            self._recording.end()
+            self._recording = None
+        optimisers = [one for several in self.optimisers.values() for one in several]
+        for optimiser, stored in zip(optimisers, states, strict=True):
+            optimiser.load_state_dict(stored)
+
+    def close(self) -> None:
+        """End the thread that makes batches, if there is one."""
+        if self._ahead is not None:
+            self._ahead.close()
 
     @property
     def _several(self) -> bool:
@@ -131,15 +168,28 @@ class Stepper:
 
     def _advance(self) -> tuple[dict[str, Tensor], list[Pass]]:
         """Make the step, by the task or by `step`; return recorded terms and main results."""
-        self._terms, self._passes = {}, []
+        self.terms, self.passes = {}, []
         own = getattr(self.task, "step", None)
-        if own is None:
+        if self._recording is None and self._can_be_recorded():
+            self._recording = Recording(self, CudaGraphs())
+        if self._recording is not None:
+            self._recording.step()
+            if self._recording.ended:
+                self._recording, self._records = None, False
+        elif own is None:
             self.step()
         else:
             own(self)
         self.steps += 1
-        self._batches = {}
-        return self._terms, self._passes
+        self._batches, self._draws = {}, None
+        return self.terms, self.passes
+
+    def _can_be_recorded(self) -> bool:
+        """Return whether a step is worth a try: on one GPU, and made by the methods of this class."""
+        plain = all(getattr(type(self), name) is getattr(Stepper, name) for name in ("step", "backward", "descend"))
+        known = all(can_be_captured(one) for several in self.optimisers.values() for one in several)
+        alone = self.processes.count == 1 and self.fabric.device.type == "cuda"
+        return self._records and alone and plain and known and getattr(self.task, "step", None) is None
 
     def _pass(self, group: str, batch: Any, generator: torch.Generator) -> Pass:
         """Compute a loss and its backward pass, and let go of the graph."""
@@ -157,10 +207,14 @@ class Stepper:
         """Return a share of this step's batch on the device, cached for the next group."""
         if first in self._batches:
             return self._batches[first]
-        batch = self.task.batch(self.steps, first, shares).to(self.fabric.device)
+        batch = self._made(first, shares).to(self.fabric.device)
         if self._several:
             self._batches[first] = batch
         return batch
+
+    def _made(self, first: int, shares: int) -> Any:
+        """Return a share of this step's batch on the CPU."""
+        return (self.task.batch if self._ahead is None else self._ahead)(self.steps, first, shares)
 
     def _unsynchronised(self, enabled: bool) -> AbstractContextManager[Any]:
         if self._several:
@@ -171,5 +225,5 @@ class Stepper:
     def _record(self, group: str, passes: Sequence[Pass]) -> None:
         """Record sums of terms over passes, with a prefix for names that main has as well."""
         terms = {name: torch.stack([each.terms[name] for each in passes]).sum() for name in passes[0].terms}
-        main = {name for each in self._passes for name in each.terms} if group != MAIN else set()
+        main = {name for each in self.passes for name in each.terms} if group != MAIN else set()
         self.record({f"{group}_{name}" if name in main else name: value for name, value in terms.items()})

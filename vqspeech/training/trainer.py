@@ -106,6 +106,8 @@ class Trainer(Stepper):
                     log.close()
             except (RuntimeError, MemoryError) as error:
                 raise described(error, self.train, self.steps) from error
+            finally:
+                self.close()
         seconds = log.seconds_before + self._elapsed
         return TrainResult(step=self.steps, seconds=seconds, checkpoint=self.run.checkpoint(self.steps))
 
@@ -181,7 +183,7 @@ class Trainer(Stepper):
             "step": self.steps,
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
-            "optimizers": [one.state_dict() for several in self.optimisers.values() for one in several],
+            "optimizers": self.optimiser_states(),
             "usage": self._usage.over(self.processes).state_dict(),
             "means": self._means.over(self.processes).state_dict(),
             "best": self._best.value,
@@ -199,9 +201,7 @@ class Trainer(Stepper):
         """
         self.model.load_state_dict(state["model"], strict=True)
         self.average.load_state_dict(state["average"])
-        optimisers = [one for several in self.optimisers.values() for one in several]
-        for optimiser, stored in zip(optimisers, state["optimizers"], strict=True):
-            optimiser.load_state_dict(stored)
+        self.load_optimiser_states(state["optimizers"])
         self._usage.load_state_dict(state["usage"], counts=self.processes.is_first)
         self._means.load_state_dict(state.get("means", StepMeans().state_dict()), counts=self.processes.is_first)
         if state.get("fingerprint", self.task.fingerprint) != self.task.fingerprint:

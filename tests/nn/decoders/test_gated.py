@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from vqspeech.nn.decoders import gated
+from vqspeech.nn.decoders.dilated import dilated_taps, residual_block
 from vqspeech.nn.decoders.gated import gated_stack
-from vqspeech.nn.decoders.wavenet import dilated_taps, residual_block
 
 
 def plain_stack(hidden, conditions, gates, residual, dilations):

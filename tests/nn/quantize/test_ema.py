@@ -153,3 +153,41 @@ def test_the_same_seed_gives_the_same_bits():
 
     one, two = run(), run()
     assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_a_gpu_revives_the_same_codes_by_valid_frames_of_the_batch(monkeypatch):
+    """Which frames differs: a CPU draws among as many as there are, which a GPU does not tell."""
+
+    def trained(on_device):
+        quantizer = make(size=16, decay=0.5, revive_below=0.4, revive_every=2)
+        monkeypatch.setattr(type(quantizer), "_on_device", lambda self: on_device)
+        found = []
+        for step in range(4):
+            z = randn(3, 4, 7, seed=step)
+            mask = torch.arange(7) < torch.tensor([7, 0, 4])[:, None]
+            stats = quantizer(z, mask).stats
+            quantizer.update(rng(step))
+            found.append((stats["revived"], quantizer.counts.clone()))
+            if step == 1:
+                distance = (quantizer.codebook[:, None] - z.transpose(1, 2)[mask]).norm(dim=2).amin(1)
+                assert (distance < 1e-5).sum() >= quantizer.revived > 0
+        assert quantizer.updates == 4
+        return found
+
+    here, there = trained(False), trained(True)
+    for step in (0, 1):
+        for one, other in zip(here[step], there[step], strict=True):
+            torch.testing.assert_close(one, other)
+    assert here[2][0] == there[2][0] > 0
+    assert here[3][0] == there[3][0] == 0
+
+
+def test_a_gpu_revives_nothing_without_valid_frames(monkeypatch):
+    monkeypatch.setattr(EMAVectorQuantizer, "_on_device", lambda self: True)
+    quantizer = make(revive_every=1, revive_below=0.9)
+    quantizer.counts[0] = 1e-3
+    before = quantizer.codebook.clone()
+    for frames in (0, 3):
+        quantizer(randn(1, 4, frames), torch.zeros(1, frames, dtype=torch.bool))
+        quantizer.update(rng())
+    torch.testing.assert_close(quantizer.codebook, before)

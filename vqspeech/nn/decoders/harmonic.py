@@ -20,6 +20,7 @@ from vqspeech.nn.decoders.protocol import MAIN, Decoder, LatentFrames, Latents, 
 from vqspeech.nn.decoders.source_filter import SourceFilter, limited
 from vqspeech.nn.decoders.spectral_loss import powers, spectral_distance
 from vqspeech.nn.pieces import MOST
+from vqspeech.nn.share import at_least_one, normals
 
 FRAME_S = 0.005
 STEP_S = 0.02
@@ -176,7 +177,7 @@ class Harmonic(Decoder):
         source_hop = self.hop_samples * self._source_rate // self.sample_rate
         z_q, batch = cut_windows(z_q, batch, source_hop, self._source_rate)
         assert batch.f0 is not None
-        every = batch.lengths.sum().clamp_min(1) if batch.share is None else max(1, batch.share.samples)
+        every = batch.lengths.sum().clamp_min(1) if batch.share is None else at_least_one(batch.share.samples)
         weight = batch.lengths.to(self.window.dtype) / every
         target, lengths = self._target(batch)
         speaker, count = self._speaker(batch.speaker), z_q.shape[2] * self.frames
@@ -277,11 +278,8 @@ class Harmonic(Decoder):
 
     def _noise(self, z_q: Tensor, batch: SpeechBatch, generator: torch.Generator | None) -> Tensor:
         """Draw noise for all rows of the global batch, and return that of these rows."""
-        generator = torch.Generator().manual_seed(0) if generator is None else generator
-        rows = len(z_q) if batch.share is None else batch.share.rows
         time = self.source_filter.noise_samples(z_q.shape[2] * self.frames)
-        drawn = torch.randn(rows, time, generator=generator)
-        return (drawn if batch.share is None else batch.share.of(drawn)).to(z_q.device, self.window.dtype)
+        return normals((len(z_q), time), batch.share, generator, z_q.device).to(self.window.dtype)
 
     def _speaker(self, index: Tensor) -> Tensor | None:
         return None if self.speaker_embedding is None else self.speaker_embedding(index)

@@ -13,50 +13,17 @@ from torch.nn import functional as F
 from vqspeech.nn.batch import SpeechBatch
 from vqspeech.nn.decoders.compiled import Compiled
 from vqspeech.nn.decoders.conditioner import Conditioner
-from vqspeech.nn.decoders.mulaw import LEVELS, ZERO_LEVEL, mu_law_encode
+from vqspeech.nn.decoders.dilated import dilated_taps, residual_block
+from vqspeech.nn.decoders.mulaw import LEVELS, ZERO_LEVEL, mu_law_encode, smooth_rows
 from vqspeech.nn.decoders.protocol import MAIN, Decoder
 from vqspeech.nn.decoders.wavenet_cpu import Affine, Weights, fused_nll
+from vqspeech.nn.decoders.wavenet_triton import TritonLikelihood
 from vqspeech.nn.perturb import noisy
 from vqspeech.nn.pieces import number_of_pieces
+from vqspeech.nn.share import at_least_one
 
-PLAIN, FUSED, COMPILED = "plain", "fused cpu", "plain compiled"
+PLAIN, FUSED, COMPILED, TRITON = "plain", "fused cpu", "plain compiled", "fused triton"
 """Ways to compute the loss of a `WaveNet`; see there."""
-
-
-def dilated_taps(x: Tensor, count: int, dilation: int) -> Tensor:
-    """Concatenate the taps of a causal dilated convolution, (batch, time, count * width).
-
-    Before the first sample x, (batch, time, width), is zero.
-    """
-    padded = F.pad(x, (0, 0, (count - 1) * dilation, 0))
-    return torch.cat([padded.narrow(1, tap * dilation, x.shape[1]) for tap in range(count)], -1)
-
-
-def residual_block(
-    x: Tensor, taps: Tensor, condition: Tensor, gates: Tensor, residual: Callable[[Tensor], Tensor] | None
-) -> tuple[Tensor, Tensor]:
-    """Compute one layer: [f, g] = W * x + V c, z = tanh(f) sigmoid(g), x + R z + b.
-
-    Equations 2 and 3 of van den Oord et al. 2016, arXiv 1609.03499.
-
-    Parameters
-    ----------
-    x : (batch, time, width) input of the layer
-    taps : (batch, time, taps * width), x where the dilated convolution sees it; see `dilated_taps`
-    condition : (batch, frames, 2 * width) V c; each frame holds for time / frames samples
-    gates : (taps, width, 2 * width) W
-    residual : the linear layer R, b; None in the last layer
-
-    Returns
-    -------
-    z, the output to the skip path, and the input of the next layer, both (batch, time, width)
-    """
-    both = taps @ gates.flatten(0, 1)
-    frames = condition.shape[1]
-    both = both.unflatten(1, (frames, x.shape[1] // frames)) + condition[:, :, None]
-    f, g = both.flatten(1, 2).chunk(2, -1)
-    z = torch.tanh(f) * torch.sigmoid(g)
-    return z, x if residual is None else x + residual(z)
 
 
 class WaveNet(Decoder):
@@ -67,10 +34,12 @@ class WaveNet(Decoder):
     convolution is a matrix product. Before the first sample activations are zero; the first input is the level of
     silence.
 
-    `negative_log_likelihood` is computed in one of three ways, which differ by rounding only:
+    `negative_log_likelihood` is computed in one of four ways, which differ by rounding only:
 
+    - ``"fused triton"``: the kernels of `vqspeech.nn.decoders.gated_triton`, when gradients are computed on a CUDA
+      device, `compilation` is ``"auto"`` and they fit;
     - ``"plain compiled"``: these layers and the cross-entropy under `torch.compile`, when gradients are computed and
-      `compilation` includes the device;
+      `compilation` includes the device otherwise;
     - ``"fused cpu"``: hand-written passes in float32 and bfloat16, see `vqspeech.nn.decoders.wavenet_cpu`;
     - ``"plain"``: these layers, in every other case.
 
@@ -132,9 +101,9 @@ class WaveNet(Decoder):
         self.logits = nn.Linear(skip_channels, LEVELS)
         self.compilation: Literal["auto", True, False] = False
         self.computation = ""
-        self._compiled = Compiled(_plain_nll)
+        self._compiled, self._triton = Compiled(_plain_nll), TritonLikelihood(_plain_nll, _head_nll)
         with torch.no_grad():
-            self.embedding.weight.copy_(_smooth_rows(width))
+            self.embedding.weight.copy_(smooth_rows(width))
 
     @property
     def receptive_field(self) -> int:
@@ -206,7 +175,7 @@ class WaveNet(Decoder):
         levels : (batch, time) int64 mu-law levels, time a multiple of ``condition_samples``
         conditions : conditions of these samples, as `conditions` gives them
         past : (batch, time) levels shifted by one; None shifts `levels`, with silence before the first sample
-        computation : one of the three ways; chosen by device, dtype and `compilation` when None
+        computation : one of the four ways; chosen by device, dtype and `compilation` when None
 
         Returns
         -------
@@ -217,12 +186,12 @@ class WaveNet(Decoder):
         chosen = computation or self._choose(past)
         if chosen != FUSED:
             inputs = (*self._inputs(past, conditions), levels)
-            if computation is None and chosen == COMPILED and not self._ready(*inputs):
-                chosen = PLAIN
+            chosen = computation or self._possible(chosen, *inputs)
         self.computation = chosen if torch.is_grad_enabled() else self.computation
         if chosen == FUSED:
             return self._fused_nll(past, conditions, levels)
-        return self._compiled(self, *inputs) if chosen == COMPILED else _plain_nll(self, *inputs)
+        ways: dict[str, Callable[..., Tensor]] = {TRITON: self._triton, COMPILED: self._compiled}
+        return ways.get(chosen, _plain_nll)(self, *inputs)
 
     def losses(
         self, z_q: Tensor, batch: SpeechBatch, generator: torch.Generator | None = None, *, group: str = MAIN
@@ -231,12 +200,14 @@ class WaveNet(Decoder):
 
         With a generator the past samples carry noise (`past_noise`).
         """
-        nll = self.window_nll(z_q, batch, generator)
-        samples = len(nll) if batch.share is None else batch.share.samples
-        return {"nll": nll.sum() / max(1, samples)}
+        nll, real = self.window_nll(z_q, batch, generator)
+        samples = real.sum() if batch.share is None else batch.share.samples
+        return {"nll": real_sum(nll, real) / at_least_one(samples)}
 
-    def window_nll(self, z_q: Tensor, batch: SpeechBatch, generator: torch.Generator | None = None) -> Tensor:
-        """Compute the negative log-likelihood (real samples,) of the windows, in nats."""
+    def window_nll(
+        self, z_q: Tensor, batch: SpeechBatch, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Compute the negative log-likelihood of the windows in nats, and which samples are real; (batch, time)."""
         hop, frames, margin = self.hop_samples, batch.window_frames, self.conditioner.margin
         rows = torch.arange(len(batch.waveform), device=z_q.device)[:, None]
         columns = batch.window_start[:, None] + torch.arange(-margin, frames + margin, device=z_q.device)
@@ -251,7 +222,7 @@ class WaveNet(Decoder):
         if generator is not None and self.past_noise > 0:
             before = noisy(before, self.past_noise, generator, batch.share)
         nll = self.negative_log_likelihood(window, conditions, before)
-        return nll[positions < batch.lengths[:, None]]
+        return nll, positions < batch.lengths[:, None]
 
     def _fused_nll(self, past: Tensor, conditions: Tensor, levels: Tensor) -> Tensor:
         layers = (*self.residual, self.skip, self.hidden, self.logits)
@@ -272,29 +243,32 @@ class WaveNet(Decoder):
     def _choose(self, past: Tensor) -> str:
         """Return the computation for these levels."""
         if torch.is_grad_enabled() and (self.compilation is True or (self.compilation == "auto" and past.is_cuda)):
-            return COMPILED
+            fused = self.compilation == "auto" and self._triton.fits(self.residual_channels, self._dtype(past))
+            return TRITON if fused else COMPILED
         fits = past.device.type == "cpu" and self._dtype(past) in (torch.float32, torch.bfloat16)
         return FUSED if fits and past.numel() else PLAIN
 
-    def _ready(self, *inputs: Tensor) -> bool:
-        """Compile the layers for inputs of new shapes; return whether that succeeded."""
-        return self._compiled.ready(self, *inputs, required=inputs[0].device.type == "cpu")
+    def _possible(self, chosen: str, *inputs: Tensor) -> str:
+        """Return the chosen way, or what takes its place where it fails; new shapes are compiled here."""
+        if chosen == TRITON and not self._triton.ready(self, *inputs):
+            chosen = COMPILED
+        if chosen == COMPILED and not self._compiled.ready(self, *inputs, required=inputs[0].device.type == "cpu"):
+            chosen = PLAIN
+        return chosen
+
+
+def real_sum(nll: Tensor, real: Tensor) -> Tensor:
+    """Sum nll where real is True; selecting, whose order of sums CPUs keep, would wait for a GPU."""
+    return nll[real].sum() if nll.device.type == "cpu" else torch.where(real, nll, 0).sum()
 
 
 def _plain_nll(decoder: WaveNet, x: Tensor, conditions: Tensor, levels: Tensor) -> Tensor:
     """Compute the negative log-likelihood (batch, time) by the plain layers, to be compiled."""
-    logits = decoder.head(decoder.stack(x, conditions)).flatten(0, 1)
+    return _head_nll(decoder, decoder.stack(x, conditions), levels)
+
+
+def _head_nll(decoder: WaveNet, z: Tensor, levels: Tensor) -> Tensor:
+    """Compute it from the outputs of all layers, (batch, time, layers * width)."""
+    logits = decoder.head(z).flatten(0, 1)
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     return F.cross_entropy(logits, levels.flatten(), reduction="none").view(levels.shape)
-
-
-def _smooth_rows(width: int) -> Tensor:
-    """Draw embeddings of the levels, (256, width), as mixtures of smooth functions of the level.
-
-    Independent rows have to learn the order of the levels: 0.4 bit/sample worse after 400 steps of the demo recipe.
-    """
-    # companded
-    level = torch.linspace(-1, 1, LEVELS)
-    amplitude = level.sign() * ((LEVELS ** level.abs()) - 1) / (LEVELS - 1)
-    waves = [torch.cos(math.pi / 2 * k * (level + 1)) for k in range(1, 7)]
-    return torch.stack([2 * level, 4 * amplitude, *waves], 1) @ (0.3 * torch.randn(8, width))

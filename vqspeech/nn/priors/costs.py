@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from vqspeech.nn.batch import CodeBatch, LossTerms, weighted_terms
+from vqspeech.nn.share import at_least_one
 
 
 def mean_nll(batch: CodeBatch, nats: Tensor) -> LossTerms:
@@ -20,8 +21,8 @@ def mean_nll(batch: CodeBatch, nats: Tensor) -> LossTerms:
         nll = nats.mean() if len(nats) else nats.sum()
         return weighted_terms(batch.weight, nll, {"nll": nll}, batch.codes)
     mask = torch.arange(nats.shape[2], device=nats.device) < batch.lengths[:, None]
-    frames = int(batch.lengths.sum()) if batch.share is None else batch.share.frames
-    nll = (nats * mask[:, None]).sum() / max(1, frames * nats.shape[1])
+    frames = batch.lengths.sum() if batch.share is None else batch.share.frames
+    nll = (nats * mask[:, None]).sum() / at_least_one(frames * nats.shape[1])
     return LossTerms(nll, {"nll": nll.detach()}, batch.codes, mask)
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from vqspeech.config import at_least, require
+from vqspeech.nn.decoders.dilated import dilated_taps, residual_block
 from vqspeech.nn.decoders.gated import gated_stack
-from vqspeech.nn.decoders.wavenet import dilated_taps, residual_block
 from vqspeech.nn.priors.predictor import FramePredictor, floats
 from vqspeech.nn.priors.protocol import CodeSpace
 from vqspeech.nn.priors.sequence import Noise, SequencePrior, require_sequences

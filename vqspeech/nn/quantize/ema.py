@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vqspeech.nn.quantize.hyperparameters import require
 from vqspeech.nn.quantize.nearest import code_statistics
-from vqspeech.nn.quantize.processes import Piece, draw_frames, sum_over_processes
+from vqspeech.nn.quantize.processes import Piece, draw_frames, draw_valid, sum_over_processes, together
 from vqspeech.nn.quantize.terms import mean_square
 from vqspeech.nn.quantize.vq import VectorQuantizer
 
@@ -47,6 +47,7 @@ class EMAVectorQuantizer(VectorQuantizer):
     counts: Tensor
     sums: Tensor
     updates: Tensor
+    revived: Tensor
 
     def __init__(
         self,
@@ -67,7 +68,7 @@ class EMAVectorQuantizer(VectorQuantizer):
         self.revive_below = revive_below
         self.revive_every = revive_every
         self._pending: _Pending | None = None
-        self._revived: Tensor | None = None
+        self.register_buffer("revived", torch.zeros(()), persistent=False)
         self._updates_known: int | None = None
 
     def _make_codebook(self, codes: Tensor) -> None:
@@ -95,7 +96,7 @@ class EMAVectorQuantizer(VectorQuantizer):
         """Return ``revived``, the number of codes that the last update restarted."""
         if not self.training:
             return {}
-        return {"revived": torch.zeros((), device=device) if self._revived is None else self._revived}
+        return {"revived": self.revived.clone()}
 
     @torch.no_grad()
     def _collect(self, z: Tensor, mask: Tensor | None, frames: Tensor, codes: Tensor) -> None:
@@ -106,7 +107,9 @@ class EMAVectorQuantizer(VectorQuantizer):
         else:
             self._pending.counts.add_(counts)
             self._pending.sums.add_(sums)
-        if self._revives_next():
+        if self.revive_below > 0 and self._on_device():
+            self._pending.pieces.append(Piece(frames, torch.ones_like(codes).bool() if valid is None else valid))
+        elif self._revives_next():
             all_frames = torch.full((len(z),), z.shape[2], device=z.device)
             self._pending.pieces.append(
                 Piece(frames, all_frames) if mask is None else Piece(frames[valid], mask.sum(1))
@@ -118,6 +121,10 @@ class EMAVectorQuantizer(VectorQuantizer):
             self._updates_known = int(self.updates.item())
         return self._updates_known + 1
 
+    def _on_device(self) -> bool:
+        """Return whether updates leave every decision to the device: on a GPU, in a single process."""
+        return self.counts.is_cuda and not together()
+
     def _revives_next(self) -> bool:
         return self.revive_below > 0 and self._next_update() % self.revive_every == 0
 
@@ -126,8 +133,10 @@ class EMAVectorQuantizer(VectorQuantizer):
         """See `Quantizer.update`."""
         if self._pending is None:
             return
-        (counts, sums, pieces), revives = self._pending, self._revives_next()
-        self._pending, self._revived = None, None
+        (counts, sums, pieces), on_device = self._pending, self._on_device()
+        revives = not on_device and self._revives_next()
+        self._pending = None
+        self.revived.zero_()
         sum_over_processes(counts, sums)
         codebook = self.codebook
         self.counts.lerp_(counts, 1 - self.decay)
@@ -136,6 +145,11 @@ class EMAVectorQuantizer(VectorQuantizer):
         faded = self.counts < LEAST_COUNT
         self.sums.copy_(torch.where(faded[:, None], codebook * LEAST_COUNT, self.sums))
         self.counts.clamp_(min=LEAST_COUNT)
+        if on_device:
+            self.updates.add_(1)
+            self._updates_known = None
+            self._revive_on_device(pieces, generator)
+            return
         self._updates_known = self._next_update()
         self.updates.fill_(self._updates_known)
         if revives:
@@ -150,4 +164,16 @@ class EMAVectorQuantizer(VectorQuantizer):
             return
         self.sums.copy_(torch.where(rare[:, None], mean * drawn, self.sums))
         self.counts.copy_(torch.where(rare, mean, self.counts))
-        self._revived = rare.sum().float()
+        self.revived.copy_(rare.sum())
+
+    def _revive_on_device(self, pieces: list[Piece], generator: torch.Generator) -> None:
+        """Do as `_revive`, by operations that are the same at every update: those that are not due change nothing."""
+        if not sum(len(piece.frames) for piece in pieces):
+            return
+        frames, valid = (torch.cat(each) for each in zip(*pieces, strict=True))
+        drawn, some = draw_valid(frames, valid, len(self.counts), generator)
+        mean = self.counts.mean()
+        rare = (self.counts < self.revive_below * mean) & (self.updates % self.revive_every == 0) & some
+        self.sums.copy_(torch.where(rare[:, None], mean * drawn, self.sums))
+        self.counts.copy_(torch.where(rare, mean, self.counts))
+        self.revived.copy_(rare.sum())

@@ -10,6 +10,9 @@ from vqspeech.nn.dft import exporting
 CHUNK_BYTES = 4 * 2**20
 """Size limit of the (frames, codes) matrix of scores in `nearest_code`, so that it stays in a core's cache."""
 
+GPU_CHUNK_BYTES = 256 * 2**20
+"""The same on GPUs, where few large products are faster."""
+
 
 def nearest_code(frames: Tensor, codebook: Tensor, *, chunk_bytes: int = CHUNK_BYTES) -> Tensor:
     """Return each frame's nearest code in Euclidean distance, in float32 (ties: lowest index).
@@ -31,6 +34,8 @@ def nearest_code(frames: Tensor, codebook: Tensor, *, chunk_bytes: int = CHUNK_B
         half_norms = codebook.square().sum(1) / 2
         if exporting():
             return torch.addmm(half_norms, frames.float(), codebook.T, alpha=-1).argmin(1)
+        if frames.is_cuda:
+            chunk_bytes = max(chunk_bytes, GPU_CHUNK_BYTES)
         rows = max(1, chunk_bytes // (4 * len(codebook)))
         # One buffer for all pieces, since allocators keep freed memory.
         scores = codebook.new_empty(min(rows, len(frames)), len(codebook))

@@ -9,18 +9,20 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
+from vqspeech.nn.draws import drawn
+
 
 class Piece(NamedTuple):
-    """The valid frames of one forward pass.
+    """The frames of one forward pass, row after row of the batch.
 
     Parameters
     ----------
-    frames : (frames, dim), row after row of the batch
-    per_row : (batch,) int64, the number of frames of each row
+    frames : (frames, dim): the valid ones for `draw_frames`, all for `draw_valid`
+    counts : (batch,) int64, the number of frames of each row; or (frames,) bool, which frames are valid
     """
 
     frames: Tensor
-    per_row: Tensor
+    counts: Tensor
 
 
 def together() -> bool:
@@ -33,6 +35,28 @@ def sum_over_processes(*tensors: Tensor) -> None:
     if together():
         for tensor in tensors:
             dist.all_reduce(tensor)
+
+
+@torch.no_grad()
+def draw_valid(frames: Tensor, valid: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Draw valid frames with replacement as `draw_frames` does for one process, without waiting for a GPU.
+
+    Parameters
+    ----------
+    frames : (frames, dim), at least one
+    valid : (frames,) bool
+    count : number of frames to draw
+    generator : on the CPU; gives one uniform number for each frame drawn
+
+    Returns
+    -------
+    the frames (count, dim) float32, and a scalar bool: False when no frame is valid, and the first then mean nothing
+    """
+    ends = valid.cumsum(0)
+    place = drawn(lambda source: torch.rand(count, generator=source, dtype=torch.float64), generator, frames.device)
+    picks = (place * ends[-1]).long()
+    rows = torch.searchsorted(ends, picks, right=True).clamp_max(len(ends) - 1)
+    return frames[rows].float(), ends[-1] > 0
 
 
 @torch.no_grad()
@@ -54,12 +78,12 @@ def draw_frames(pieces: Sequence[Piece], count: int, generator: torch.Generator)
     """
     frames = torch.cat([piece.frames for piece in pieces]).float()
     rank, ranks = (dist.get_rank(), dist.get_world_size()) if together() else (0, 1)
-    most = torch.tensor(max(len(piece.per_row) for piece in pieces), device=frames.device)
+    most = torch.tensor(max(len(piece.counts) for piece in pieces), device=frames.device)
     if ranks > 1:
         dist.all_reduce(most, dist.ReduceOp.MAX)
     sizes = torch.zeros(ranks, len(pieces), int(most), dtype=torch.int64, device=frames.device)
     for number, piece in enumerate(pieces):
-        sizes[rank, number, : len(piece.per_row)] = piece.per_row
+        sizes[rank, number, : len(piece.counts)] = piece.counts
     sum_over_processes(sizes)
     sizes = sizes.cpu()
     # Row r + n (j + A i) of the whole batch is row i of pass j of process r.
@@ -75,7 +99,7 @@ def draw_frames(pieces: Sequence[Piece], count: int, generator: torch.Generator)
     here = rows % ranks == rank
     place, row = rows // ranks % len(pieces), rows // ranks // len(pieces)
     index = before[place, row] + picks - (ends - in_batch)[rows]
-    drawn = torch.zeros(count, frames.shape[1], device=frames.device)
-    drawn[here.to(frames.device)] = frames[index[here].to(frames.device)]
-    sum_over_processes(drawn)
-    return drawn
+    chosen = torch.zeros(count, frames.shape[1], device=frames.device)
+    chosen[here.to(frames.device)] = frames[index[here].to(frames.device)]
+    sum_over_processes(chosen)
+    return chosen

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from vqspeech.nn.batch import moved
 from vqspeech.nn.share import Share
 
 
@@ -26,7 +27,7 @@ class ImageBatch(NamedTuple):
 
     def to(self, device: torch.device) -> ImageBatch:
         """Copy the batch to a device."""
-        return self._replace(pixels=self.pixels.to(device), labels=self.labels.to(device))
+        return self._replace(pixels=moved(self.pixels, device), labels=moved(self.labels, device))
 
     @property
     def weight(self) -> float:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from vqspeech.nn.batch import moved
 from vqspeech.nn.share import Share
 
 MISSING = -1
@@ -32,7 +33,9 @@ class FrameBatch(NamedTuple):
     def to(self, device: torch.device) -> FrameBatch:
         """Copy the batch to a device."""
         return self._replace(
-            codes=self.codes.to(device), history=self.history.to(device), actions=self.actions.to(device)
+            codes=moved(self.codes, device),
+            history=moved(self.history, device),
+            actions=moved(self.actions, device),
         )
 
     @property
