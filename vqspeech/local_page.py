@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import secrets
 import socket
 import sys
@@ -152,3 +153,8 @@ class PageHandler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Log nothing: the address has the token."""
+
+
+def script_value(value: object) -> str:
+    """Write a value as JSON that cannot end the script that it stands in."""
+    return json.dumps(value).replace("<", "\\u003c")

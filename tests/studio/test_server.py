@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import socket
+import time
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from vqspeech.codec.load import load_speech
 from vqspeech.conversion import convert_file
 from vqspeech.errors import InputError
 from vqspeech.local_page import PageHandler, PageServer
+from vqspeech.studio import uploads
 
 
 def page_path(server):
@@ -146,6 +148,17 @@ def test_an_upload_that_breaks_off_leaves_nothing(server, page, recording, tmp_p
         assert b"incomplete" in connection.recv(4096)
     page.upload(recording)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_upload_that_takes_too_long_is_ended(server, recording, monkeypatch):
+    monkeypatch.setattr(uploads, "UPLOAD_S", 0.02)
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as connection:
+        head = f"POST /api/clips?name=a.wav HTTP/1.1\r\nHost: localhost\r\nX-Token: {server.token}\r\n"
+        connection.sendall(f"{head}Content-Length: {len(recording)}\r\n\r\n".encode())
+        for place in range(2):
+            time.sleep(0.05 * place)
+            connection.sendall(recording[place : place + 1])
+        assert b"a.wav took more than" in connection.recv(4096)
 
 
 def test_names_are_shown_without_folders_and_control_characters(page, recording):

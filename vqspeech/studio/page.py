@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from vqspeech.local_page import script_value
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -30,11 +31,6 @@ def policy(nonce: str) -> str:
         f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}' blob:; img-src blob: data:; "
         "media-src blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
-
-
-def script_value(value: Any) -> str:
-    """Write a value as JSON that cannot end a script."""
-    return json.dumps(value).replace("<", "\\u003c")
 
 
 @cache

@@ -35,8 +35,8 @@ _LONGEST_NAME = 80
 class Stream(Protocol):
     """What bytes are read from."""
 
-    def read(self, size: int, /) -> bytes:
-        """Return at most `size` bytes; none at the end."""
+    def read1(self, size: int, /) -> bytes:
+        """Return at most `size` bytes, as soon as there are some; none at the end."""
         ...
 
 
@@ -77,7 +77,7 @@ def _store(stream: Stream, length: int, path: Path, shown: str) -> None:
     until, left = time.monotonic() + UPLOAD_S, length
     with path.open("wb") as file:
         while left:
-            part = stream.read(min(left, _PART))
+            part = stream.read1(min(left, _PART))
             if not part:
                 raise InputError(f"{shown} arrived incomplete, {left} of {length} bytes are missing; send it again")
             if time.monotonic() > until:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import io
-import json
 import secrets
 import threading
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-from vqspeech.errors import InputError
+from vqspeech.local_page import PageHandler, PageServer, script_value
+from vqspeech.untrusted import json_object
 from vqspeech_video.play.player import Frame, Player, keys_of
 
-ADDRESS = "127.0.0.1"
 MOST_BYTES = 1000
 """Largest body of a request."""
 
@@ -68,7 +66,7 @@ draw({});
 """
 
 
-class PlayServer(ThreadingHTTPServer):
+class PlayServer(PageServer):
     """A server of the page on 127.0.0.1.
 
     Parameters
@@ -81,20 +79,9 @@ class PlayServer(ThreadingHTTPServer):
     InputError : when the port cannot be used
     """
 
-    daemon_threads = True
-
     def __init__(self, player: Player, port: int = 0) -> None:
-        self.player, self.token = player, secrets.token_urlsafe(18)
-        self.drawing = threading.Lock()
-        try:
-            super().__init__((ADDRESS, port), _Handler)
-        except (OSError, OverflowError) as error:
-            raise InputError(f"--port {port} of {ADDRESS} cannot be used: {error}; omit it for a free port") from error
-
-    @property
-    def url(self) -> str:
-        """Address of the page, with the token."""
-        return f"http://{ADDRESS}:{self.server_port}/?token={self.token}"
+        self.player, self.drawing = player, threading.Lock()
+        super().__init__(_Handler, port)
 
     def frame(self, action: int | None) -> bytes:
         """Draw the next frame for an action, or start again; returns a PNG file."""
@@ -102,71 +89,44 @@ class PlayServer(ThreadingHTTPServer):
             return _png(self.player.start() if action is None else self.player.step(action))
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(PageHandler):
     server: PlayServer
-    server_version, sys_version = "vqspeech", ""
 
-    def do_GET(self) -> None:
-        """Return the page."""
+    def answer(self) -> None:
+        """Return the page, or the next frame for ``{"action": N}`` and the first for ``{}``."""
         address = urlsplit(self.path)
-        if not self._known_host() or not self._is_token(parse_qs(address.query).get("token", [""])[0]):
-            return self._say(HTTPStatus.FORBIDDEN, "the token of the address that `vqspeech play` printed is missing")
-        if address.path != "/":
-            return self._say(HTTPStatus.NOT_FOUND, "only / is here")
+        in_address = self.command == "GET" and parse_qs(address.query).get("token", [""])[0]
+        if not self.permitted(in_address or self.headers.get("X-Token", "")):
+            return
+        if (self.command, address.path) == ("GET", "/"):
+            self._page()
+        elif (self.command, address.path) == ("POST", "/frame"):
+            self._frame()
+        else:
+            self.say(HTTPStatus.NOT_FOUND, "only / and /frame are here")
+
+    def _page(self) -> None:
         nonce, names = secrets.token_urlsafe(12), self.server.player.action_names
         values = {"names": names, "keys": keys_of(names), "token": self.server.token}
-        page = _PAGE % {"nonce": nonce, **{name: _script(value) for name, value in values.items()}}
+        page = _PAGE % {"nonce": nonce, **{name: script_value(value) for name, value in values.items()}}
         policy = (
             f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src blob:; "
             "connect-src 'self'; frame-ancestors 'none'"
         )
-        self._send(HTTPStatus.OK, "text/html; charset=utf-8", page.encode(), {"Content-Security-Policy": policy})
+        self.send(HTTPStatus.OK, "text/html; charset=utf-8", page.encode(), {"Content-Security-Policy": policy})
 
-    def do_POST(self) -> None:
-        """Return the next frame for ``{"action": N}``, or the first for ``{}``."""
-        if not self._known_host() or not self._is_token(self.headers.get("X-Token", "")):
-            return self._say(HTTPStatus.FORBIDDEN, "the token is missing")
-        if self.path != "/frame":
-            return self._say(HTTPStatus.NOT_FOUND, "only /frame is here")
+    def _frame(self) -> None:
+        length = self.body_length(MOST_BYTES)
+        if length is None:
+            return
         try:
-            length = int(self.headers.get("Content-Length", ""))
-            if not 0 <= length <= MOST_BYTES:
-                raise ValueError
-            asked = json.loads(self.rfile.read(length))
-            action = asked.get("action")
-        except (ValueError, AttributeError, RecursionError):
-            return self._say(HTTPStatus.BAD_REQUEST, 'the body is {"action": N}')
+            action = json_object(self.rfile.read(length)).get("action")
+        except ValueError:
+            return self.say(HTTPStatus.BAD_REQUEST, 'the body is {"action": N}')
         count = len(self.server.player.action_names)
         if action is not None and (type(action) is not int or not 0 <= action < count):
-            return self._say(HTTPStatus.BAD_REQUEST, f"action: a whole number from 0 to {count - 1}")
-        self._send(HTTPStatus.OK, "image/png", self.server.frame(action), {})
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Log nothing: the address has the token."""
-
-    def _known_host(self) -> bool:
-        # A page of another site whose name resolves to this address has another host.
-        return self.headers.get("Host", "") in {f"{name}:{self.server.server_port}" for name in (ADDRESS, "localhost")}
-
-    def _is_token(self, given: str) -> bool:
-        return secrets.compare_digest(given.encode(), self.server.token.encode())
-
-    def _say(self, status: HTTPStatus, text: str) -> None:
-        self._send(status, "text/plain; charset=utf-8", text.encode(), {})
-
-    def _send(self, status: HTTPStatus, kind: str, content: bytes, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        shared = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
-        length = {"Content-Type": kind, "Content-Length": str(len(content))}
-        for name, value in {**length, **shared, **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-
-
-def _script(value: object) -> str:
-    """Write a value as JSON that cannot end the script."""
-    return json.dumps(value).replace("<", "\\u003c")
+            return self.say(HTTPStatus.BAD_REQUEST, f"action: a whole number from 0 to {count - 1}")
+        self.send(HTTPStatus.OK, "image/png", self.server.frame(action))
 
 
 def _png(frame: Frame) -> bytes:
