@@ -33,7 +33,7 @@ def test_the_command_prints_the_address_of_its_page(tmp_path, monkeypatch):
 
     monkeypatch.setattr(StudioServer, "serve_forever", serve)
     done = vqspeech(build_run(tmp_path / "run"))
-    assert done.exit_code == 130
+    assert done.exit_code == 0
     assert re.search(r"open http://127\.0\.0\.1:\d+/\?token=[\w-]{20,} in a browser", done.stdout)
     assert b"vqspeech studio" in pages[0]
 

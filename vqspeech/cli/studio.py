@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -54,4 +55,5 @@ def studio(
             typer.echo(f"listening on {host}: sounds travel unencrypted, and browsers record only by https", err=True)
         if open_page:
             webbrowser.open(server.url)
-        server.serve_forever()
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()

@@ -95,8 +95,8 @@ class _Handler(PageHandler):
     def answer(self) -> None:
         """Return the page, or the next frame for ``{"action": N}`` and the first for ``{}``."""
         address = urlsplit(self.path)
-        in_address = self.command == "GET" and parse_qs(address.query).get("token", [""])[0]
-        if not self.permitted(in_address or self.headers.get("X-Token", "")):
+        in_address = parse_qs(address.query).get("token", [""])[0]
+        if not self.permitted(in_address if self.command == "GET" else self.headers.get("X-Token", "")):
             return
         if (self.command, address.path) == ("GET", "/"):
             self._page()
