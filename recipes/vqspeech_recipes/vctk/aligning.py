@@ -60,17 +60,18 @@ def align_stage(
 
     def work(made: Results) -> Result:
         corpus = _corpus(store())
+        said = [one.duration_s for one in corpus.utterances if one.text]
         if aligner == NONE:
             return {"reason": "aligner = none"}
         if any(one.alignment is not None for one in corpus.utterances):
             return {"reason": "the corpus has alignments"}
-        if not any(one.text for one in corpus.utterances):
+        if not said:
             return {"reason": "the corpus has no texts"}
         if trim_db is not None:
             return {"reason": "corpus.trim_db cuts recordings, which corpus.aligner takes into account"}
         if missing:
             return {"reason": f"{DEFAULT} is not installed: pip install 'vqspeech[align]'"}
-        speech = f"{len(corpus.utterances)} recordings ({corpus.duration_s / 3600:.1f} h)"
+        speech = f"{len(said)} recordings ({sum(said) / 3600:.1f} h)"
         say(f"aligning {speech} with their texts by {name}, for the analyses; --set aligner={NONE} omits it")
         done = align_corpus(corpus, name, folder, progress=reporter("align"))
         for key, why in list(done.failed.items())[:1]:

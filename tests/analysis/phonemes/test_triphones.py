@@ -94,6 +94,9 @@ def test_errors_of_codes_that_are_phones_and_of_one_code(make_table, codes: list
     assert result.summary["errors"] == {"within": pytest.approx(error), "across": pytest.approx(error)}
     assert (result.summary["triphones"], result.summary["labels_from"], result.notes) == (20, "hand", ())
     assert "files" not in result.summary
+    assert result.text == (
+        f"triphone ABX error, chance 50 %: within {error:.1%}, across {error:.1%}; 20 triphones, phones from hand"
+    )
 
 
 @pytest.mark.usefixtures("fastabx")

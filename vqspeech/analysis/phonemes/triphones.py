@@ -77,6 +77,7 @@ def analyse(
     return AnalysisResult(
         summary=summary | {"frequency": frequency} | ({} if context.out is None else {"files": files}),
         scores=errors,
+        text=_text(errors, len(items), context.labels_from),
         sections=(_section(errors, len(items)),),
         notes=(*label_doubts(context.alignments, phones), *_notes(errors, reason)),
     )
@@ -136,6 +137,12 @@ def _error(fastabx: Any, data: Any, side: str, subsampler: Any) -> float:
         subsampler=subsampler,
     )
     return float(fastabx.Score(task, "identical").collapse(levels=[_CONTEXT, _SPEAKER]))
+
+
+def _text(errors: dict[str, float | None], count: int, labels_from: str) -> str:
+    shares = ", ".join(f"{side} {'-' if error is None else f'{error:.1%}'}" for side, error in errors.items())
+    origin = f", phones from {labels_from}" if labels_from else ""
+    return f"triphone ABX error, chance 50 %: {shares}; {count} triphones{origin}"
 
 
 def _section(errors: dict[str, float | None], count: int) -> Section:
