@@ -42,7 +42,8 @@ def test_links_between_documents_lead_somewhere(page):
 def test_the_index_lists_every_page():
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
-    assert set(re.findall(r"\]\((\w+\.md)\)", index)) == pages
+    pages |= {f"tutorials/{path.name}" for path in (ROOT / "docs" / "tutorials").glob("*.md")}
+    assert set(re.findall(r"\]\(((?:tutorials/)?\w+\.md)\)", index)) == pages
 
 
 def test_the_citation_names_this_version():

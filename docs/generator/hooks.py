@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,21 @@ def generated() -> dict[str, str]:
         "reference/commands.md": site_commands.page(),
         "reference/configuration.md": site_configuration.page(),
         "tutorials/examples.md": _examples(),
+        **{f"tutorials/{path.stem}.md": _notebook(path) for path in sorted((ROOT / "docs").glob("notebooks/*.ipynb"))},
         **public.pages(),
     }
+
+
+def _notebook(path: Path) -> str:
+    """Return the cells of a notebook as a page, with the notebook itself below the title."""
+    cells = [
+        (cell["cell_type"], "".join(cell["source"])) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
+    ]
+    (_, first), *others = cells
+    title, _, text = first.partition("\n")
+    parts = [title, f"[{path.name}](../notebooks/{path.name}): open it in Jupyter.", text.strip()]
+    parts += [text if kind == "markdown" else f"```python\n{text}\n```" for kind, text in others]
+    return "\n\n".join(parts) + "\n"
 
 
 def _examples() -> str:
