@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -22,11 +24,12 @@ def state(queue, job, page="a"):
     return found
 
 
-def ended(queue, job, page="a"):
+def ended(queue, job, page="a", own="a"):
+    """Ask for news as a page until a job ends; return it as its own page sees it."""
     version = -1
     while not job.ended:
         version = queue.news(page, version, 5)["version"]
-    return state(queue, job, page)
+    return state(queue, job, own)
 
 
 def held():
@@ -82,22 +85,39 @@ def test_running_and_waiting_jobs_are_cancelled(queue):
     assert not queue.cancel("unknown")
 
 
-def test_jobs_of_a_page_that_is_gone_are_cancelled(queue, monkeypatch):
-    monkeypatch.setattr(jobs, "ABANDONED_S", 0.02)
+@pytest.fixture
+def clock(monkeypatch):
+    """Seconds that the queue reads from its clock, in a list."""
+    now = [0.0]
+    monkeypatch.setattr(jobs, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    return now
+
+
+def test_jobs_of_a_page_that_is_gone_are_cancelled(queue, clock):
     work, _, runs = held()
     job = queue.submit("work", "gone", work)
     assert runs.wait(5)
-    while not job.ended:
-        queue.news("other", -1)
-    assert job.state == "cancelled"
-    asked, stop, runs = held()
-    job = queue.submit("work", "here", asked)
+    clock[0] = jobs.ABANDONED_S - 0.1
+    assert not queue.unwanted(job)
+    clock[0] += 0.2
+    assert ended(queue, job, "other", own="gone")["state"] == "cancelled"
+
+
+def test_a_page_whose_request_waits_for_news_is_there(queue, clock):
+    work, stop, runs = held()
+    job = queue.submit("work", "here", work)
     assert runs.wait(5)
-    # While a request of the page waits, it is there.
-    version = queue.news("here", -1)["version"]
-    threading.Timer(0.1, stop.set).start()
-    queue.news("here", version, 5)
-    assert ended(queue, job, "here")["state"] == "done"
+    version, asked = queue.news("here", -1)["version"], []
+    asking = threading.Thread(target=lambda: asked.append(queue.news("here", version, 10)))
+    asking.start()
+    while queue._asking["here"][0] == 0:
+        time.sleep(0.001)
+    clock[0] = 100 * jobs.ABANDONED_S
+    assert not queue.unwanted(job)
+    stop.set()
+    asking.join()
+    (found,) = asked[0]["jobs"]
+    assert found["state"] == "done"
 
 
 def test_failures_are_told(queue, capsys):

@@ -67,9 +67,10 @@ def test_every_model_converts(page, recording):
     assert made["model"] == "wavenet" and len(page.sound(made)[0]) == 17600
 
 
-def test_a_spectrogram_is_a_picture_of_the_sound(page):
-    times = np.arange(16000) / 16000
-    tone = wav(np.where(times < 0.5, 0.5 * np.sin(2 * np.pi * 1000 * times), 0).astype(np.float32))
+@pytest.mark.parametrize("rate", [16000, 44100])
+def test_a_spectrogram_is_a_picture_of_the_sound_up_to_8_khz(page, rate):
+    times = np.arange(rate) / rate
+    tone = wav(np.where(times < 0.5, 0.5 * np.sin(2 * np.pi * 1000 * times), 0).astype(np.float32), rate)
     status, headers, content = page.ask("GET", f"/api/clips/{page.upload(tone)['id']}/spectrogram")
     assert status == 200 and headers["Content-Type"] == "image/png"
     brightness = np.asarray(Image.open(io.BytesIO(content)).convert("L")).astype(int)

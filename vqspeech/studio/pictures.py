@@ -8,6 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from vqspeech.analysis.figures.spectrograms import RANGE_DB, spectrogram_db
+from vqspeech.audio import resample
+
+PICTURE_RATE = 16000
+"""All sounds are drawn at this rate, from 0 to 8 kHz, so that pictures of several rates can be compared."""
 
 COLUMNS = 1600
 """Most columns of a picture."""
@@ -29,7 +33,8 @@ def spectrogram_png(waveform: npt.NDArray[np.float32], sample_rate: int) -> byte
     from PIL import Image
 
     levels = round(RANGE_DB)
-    decibels = spectrogram_db(waveform, sample_rate, columns=COLUMNS)[::-1]
+    drawn = resample(waveform, sample_rate, PICTURE_RATE)
+    decibels = spectrogram_db(drawn, PICTURE_RATE, columns=COLUMNS)[::-1]
     image = Image.fromarray(np.clip(np.rint(decibels + levels), 0, levels).astype(np.uint8), "P")
     colours = (colormaps["magma"](np.linspace(0, 1, levels + 1))[:, :3] * 255).round().astype(np.uint8)
     image.putpalette(colours.tobytes())

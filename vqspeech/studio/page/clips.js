@@ -38,13 +38,21 @@ function followPlayer(audio) {
   function follow() {
     head.style.left = 100 * audio.currentTime / longest() + "%";
     head.style.visibility = "visible";
-    if (!audio.paused) requestAnimationFrame(follow);
+    if (audio.paused) return;
+    keepInView(audio.currentTime / longest() * $("track").clientWidth);
+    requestAnimationFrame(follow);
   }
   audio.addEventListener("play", () => {
     document.querySelectorAll("audio").forEach(other => { if (other !== audio) other.pause(); });
     follow();
   });
   audio.addEventListener("seeked", follow);
+}
+
+// Scrolls a magnified timeline when the play head leaves what is seen of it.
+function keepInView(place) {
+  const timeline = $("timeline"), before = timeline.scrollLeft;
+  if (place < before || place > before + timeline.clientWidth) timeline.scrollLeft = place - 0.1 * timeline.clientWidth;
 }
 
 function forgetRow(id) {

@@ -74,7 +74,7 @@ function changeStrip(edit) {
 
 function stripChanged() {
   $("undo").disabled = $("hear").disabled = strip.edits.length === 0;
-  $("edits").textContent = strip.edits.length === 1 ? "1 edit" : strip.edits.length + " edits";
+  $("edits").textContent = ["", "1 edit"][strip.edits.length] ?? strip.edits.length + " edits";
   layOut();
   select(strip.first, strip.last);
 }

@@ -14,7 +14,7 @@ async function refresh() {
   $("limits").textContent = Math.floor(studio.most_bytes / 1048576) + " MB and " + studio.most_s + " s";
   fill($("model"), studio.models.map(model => [model.name, model.name + " (" + model.decoder + ")"]));
   const ids = new Set(studio.clips.map(clip => clip.id)), roots = studio.clips.filter(clip => !ids.has(clip.source));
-  fill($("recording"), roots.map(clip => [clip.id, clip.name + ", " + seconds(clip.seconds)]));
+  fill($("recording"), roots.length === 0 ? [["", "none yet"]] : roots.map(clip => [clip.id, clip.name + ", " + seconds(clip.seconds)]));
   $("recording").disabled = $("forget").disabled = roots.length === 0;
   $("compare").hidden = studio.models.length < 2;
   showMaking();
