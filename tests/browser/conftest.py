@@ -6,6 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from live_model import build_run
+from studio_page import wav
+from studio_scene import Scene, serving
+from tiny import save_codec
+from voiced import speech
 
 from vqspeech import audio
 
@@ -57,16 +62,29 @@ class Watched:
     Parameters
     ----------
     page : page of Playwright
+
+    Attributes
+    ----------
+    faults : errors of its scripts and of the console
+    refusals : whether the server's refusals, which the console lists too, are none
+    requests : addresses that it asked for
     """
 
     def __init__(self, page) -> None:
         self.page = page
         self.faults: list[str] = []
+        self.refusals = False
         self.requests: list[str] = []
-        page.on("console", lambda message: self.faults.append(message.text) if message.type == "error" else None)
+        page.on("console", self._note)
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.on("request", lambda request: self.requests.append(request.url))
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(15_000)
+
+    def _note(self, message) -> None:
+        """Keep an error; Chromium logs every refusal of the server, which some tests ask for."""
+        refused = self.refusals and message.text.startswith("Failed to load resource")
+        if message.type == "error" and not refused:
+            self.faults.append(message.text)
 
 
 @pytest.fixture
@@ -74,10 +92,12 @@ def open_page(browser):
     """Opens addresses, each in a context of its own with the given options; no page may log an error."""
     opened = []
 
-    def open_one(address: str, **options) -> Watched:
+    def open_one(address: str, script: str = "", **options) -> Watched:
         context = browser.new_context(**options)
         watched = Watched(context.new_page())
         opened.append((context, watched))
+        if script:
+            watched.page.add_init_script(script)
         watched.page.goto(address)
         return watched
 
@@ -101,3 +121,34 @@ def findings(browser):
         ]
 
     return find
+
+
+@pytest.fixture(scope="package")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Models that were never trained: one that takes pitch, one that samples."""
+    folder = tmp_path_factory.mktemp("studio")
+    save_codec(folder / "wavenet")
+    return build_run(folder / "harmonic"), folder / "wavenet"
+
+
+@pytest.fixture(scope="package")
+def recording() -> bytes:
+    """A recording of a voice, 1.1 s."""
+    return wav(0.5 * speech(1.1))
+
+
+@pytest.fixture
+def studio(runs):
+    """A studio without sounds, and its server."""
+    with serving(*runs) as server:
+        yield server
+
+
+@pytest.fixture
+def open_studio(studio, open_page):
+    """Opens the page of the studio."""
+
+    def open_one(**options) -> Scene:
+        return Scene(open_page(studio.url, **{"viewport": {"width": 1280, "height": 1400}, **options}))
+
+    return open_one

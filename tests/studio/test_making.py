@@ -8,43 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from studio_page import Page, wav
+from studio_prior import a_prior
 from voiced import speech
 
 from vqspeech.codec.load import load_speech
-from vqspeech.codec.pitch_codes import LEVELS
 from vqspeech.encoding import decode_table
 from vqspeech.generation import generate
 from vqspeech.nn.decoders.protocol import SpeakOptions
-from vqspeech.nn.priors.protocol import CodeSpace
-from vqspeech.nn.priors.wavenet import wavenet
 from vqspeech.studio import jobs, models
 from vqspeech.studio.models import StudioModels
 from vqspeech.studio.server import StudioServer
 from vqspeech.studio.work import Studio
-from vqspeech.training.codes import LoadedPrior
-
-
-def a_prior(codec):
-    torch.manual_seed(0)
-    space = CodeSpace(codebook_sizes=(*codec.codebook_sizes, LEVELS + 1), conditions=len(codec.speakers))
-    return LoadedPrior(
-        model=wavenet(space, layers_per_cycle=2, residual_channels=8).eval(),
-        config={"name": "wavenet"},
-        path=Path("prior"),
-        step=0,
-        facts={},
-        codebook_sizes=space.codebook_sizes,
-        space=space,
-        level="",
-        levels=("",),
-        source={"run": "r", "checkpoint": "c", "modality": "audio", "codebook": codec.codebook},
-        sample_rate=16_000,
-        hop_samples=320,
-        conditions=codec.speakers,
-        pitch=1,
-    )
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from colorsys import hls_to_rgb
 from dataclasses import dataclass
 from itertools import groupby
-from zlib import crc32
 
 from vqspeech.report.elements import CodeStrip
 
@@ -14,8 +13,6 @@ BOOKS = 4
 
 DENSE = 150
 """Frames from which spans are drawn without gaps, which would be as wide as they are on a card."""
-
-_HUES = 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +58,11 @@ def draw_strip(strip: CodeStrip) -> DrawnStrip:
 
 
 def shade(code: int) -> str:
-    """Return the colour of a code, one of 72 light ones by its hash."""
-    digest = crc32(str(code).encode())
-    red, green, blue = hls_to_rgb((digest % _HUES) / _HUES, 0.66 + 0.09 * ((digest >> 9) % 3), 0.5)
+    """Return the colour of a code: a light one, far from those of its neighbours by the golden angle.
+
+    The page of `vqspeech studio` has the same colours.
+    """
+    red, green, blue = hls_to_rgb(code * 137.5 % 360 / 360, 0.78, 0.45)
     return f"#{round(255 * red):02x}{round(255 * green):02x}{round(255 * blue):02x}"
 
 
