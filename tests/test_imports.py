@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -117,6 +118,7 @@ def imports(name: str, tree: ast.AST) -> Iterator[tuple[ast.stmt, str]]:
                 yield node, f"{base}.{alias.name}"
 
 
+@functools.cache
 def parsed(name: str) -> ast.Module:
     return ast.parse(MODULES[name].read_text(encoding="utf-8"))
 

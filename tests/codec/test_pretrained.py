@@ -78,21 +78,39 @@ def test_commands_take_the_name(installed, tone, tmp_path):
     assert "known: english" in run("convert", "englisch", recording, "--speaker", "p226", "--out", "x.wav", code=2)
 
 
-@pytest.mark.parametrize("command", ["info", "speakers", "convert", "encode", "decode", "sample", "export"])
-def test_a_misspelt_name_is_an_error_before_torch_is_imported(command):
-    words = {"convert": ["a.wav", "--speaker", "x"], "encode": ["a.wav"], "decode": ["c.parquet"],
-             "sample": ["--prior", "p"]}.get(command, [])  # fmt: skip
-    out = [] if command in ("info", "speakers") else ["--out", "o"]
-    code = (
-        "import sys; from vqspeech.cli.main import main\n"
-        f"sys.argv = {['vqspeech', command, 'englisch', *words, *out]!r}\n"
-        "try: main()\n"
-        "finally: print([name for name in ('torch', 'numpy') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 2, done.stderr
-    assert "no run directory englisch" in done.stderr
-    assert done.stdout == "[]\n"
+COMMANDS = {
+    "info": [],
+    "speakers": [],
+    "convert": ["a.wav", "--speaker", "x", "--out", "o"],
+    "encode": ["a.wav", "--out", "o"],
+    "decode": ["c.parquet", "--out", "o"],
+    "sample": ["--prior", "p", "--out", "o"],
+    "export": ["--out", "o"],
+}
+MISSPELT = """
+import contextlib, io, json, sys
+from vqspeech.cli.main import main
+
+found = {}
+for command, words in json.loads(sys.argv[1]).items():
+    sys.argv, said = ["vqspeech", command, "englisch", *words], io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            main()
+    except SystemExit as end:
+        found[command] = end.code, said.getvalue(), [name for name in ("torch", "numpy") if name in sys.modules]
+print(json.dumps(found))
+"""
+
+
+def test_a_misspelt_name_is_an_error_before_torch_is_imported():
+    process = [sys.executable, "-c", MISSPELT, json.dumps(COMMANDS)]
+    done = subprocess.run(process, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    assert found.keys() == COMMANDS.keys()
+    for command, (code, said, heavy) in found.items():
+        assert (code, heavy) == (2, []), command
+        assert "no run directory englisch" in said, command
 
 
 def test_info_of_a_published_model_reads_no_file_beside_it(installed):

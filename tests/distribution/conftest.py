@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tomllib
@@ -42,10 +41,3 @@ def lab(site: Path) -> Iterator[Host]:
     for name in set(sys.modules) - before:
         if name.partition(".")[0] == "vqspeech_lab":
             del sys.modules[name]
-
-
-@pytest.fixture(scope="module")
-def environment(site: Path) -> dict[str, str]:
-    """The environment of another process that sees it."""
-    path = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
-    return os.environ | {"PYTHONPATH": path, "VQSPEECH_PLUGINS": "lab", "VQSPEECH_STRICT_PLUGINS": "1"}

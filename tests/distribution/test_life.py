@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 from clips import write_clips
+from forked import forked, run_forked
 from typer.testing import CliRunner
 
 from vqspeech import audio
@@ -104,7 +102,8 @@ def world(request, lab, tmp_path_factory):
     config, prior = folder / "config.toml", folder / "prior.toml"
     config.write_text(SPEECH if speech else GESTURES)
     prior.write_text(PRIOR)
-    vqspeech("train", config, "--data-dir", data, "--out", folder / "run", *SETTINGS)
+    done = run_forked(folder / "said", "train", config, "--data-dir", data, "--out", folder / "run", *SETTINGS)
+    assert done.code == 0, done.stderr
     vqspeech("train", prior, "--data-dir", folder / "run", "--out", folder / "prior", *SETTINGS)
     inputs = sorted(data.glob("**/bob*_*1.wav")) if speech else sorted(data.glob("bob_*1.npy"))
     return World(folder / "run", folder / "prior", config, data, tuple(inputs), ".wav" if speech else ".npy", "bob")
@@ -114,20 +113,17 @@ def weights(run):
     return {path.name: (path / "model.safetensors").read_bytes() for path in RunDirectory(run).list_checkpoints()}
 
 
-def test_killed_and_resumed_it_ends_with_the_same_bits(world, tmp_path, environment):
+def test_killed_and_resumed_it_ends_with_the_same_bits(world, tmp_path):
     """Adversaries, their optimisers and recurrent layers included."""
     run = tmp_path / "run"
     words = ["train", world.config, "--data-dir", world.data, "--out", run, *SETTINGS]
-    command = [sys.executable, "-m", "vqspeech", *(str(word) for word in words)]
-    child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not RunDirectory(run).checkpoint(5).is_dir() and child.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.005)
-    child.kill()
-    assert child.wait() == -signal.SIGKILL, child.stderr.read()
-    child.stderr.close()
+    with forked(tmp_path / "said", *words) as child:
+        child.until(RunDirectory(run).checkpoint(5).is_dir)
+        child.send(signal.SIGKILL)
+        assert child.ended().code == -signal.SIGKILL
     assert not RunDirectory(run).checkpoint(60).is_dir()
-    vqspeech(*words)
+    done = run_forked(tmp_path / "said", *words)
+    assert done.code == 0, done.stderr
     assert weights(run) == weights(world.run)
 
 

@@ -294,7 +294,8 @@ def test_encode_then_decode(finished, tmp_path):
 
 
 def test_analyze_phonemes_on_another_corpus(finished, tmp_path):
-    result = invoke("analyze", "phonemes", finished, "--corpus", "demo", "--out", tmp_path / "a", "--json")
+    few = ("--set", "corpus.options.speakers=2", "--set", "corpus.options.utterances_per_speaker=6")
+    result = invoke("analyze", "phonemes", finished, "--corpus", "demo", *few, "--out", tmp_path / "a", "--json")
     assert result.exit_code == 0, result.output
     assert 0 < json.loads(result.stdout)["accuracy"] < 1
     assert (tmp_path / "a" / "code-phone-matrix.png").exists()

@@ -3,15 +3,13 @@
 import errno
 import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from commands import invoke, listing
+from forked import forked
 from tiny import save_codec
 
 from vqspeech import audio
@@ -200,24 +198,11 @@ def test_a_signal_to_end_keeps_what_was_generated(command, number, run, tmp_path
     if command == "decode":
         assert invoke("encode", run, tmp_path / "long.wav", "--out", tmp_path / "codes.parquet").exit_code == 0
         arguments = ["decode", run, tmp_path / "codes.parquet", "--speaker", "p226", "--out", out]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "vqspeech", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: [signal.signal(one, signal.SIG_DFL) for one in (signal.SIGTERM, signal.SIGHUP)],
-    )
-    try:
-        deadline = time.monotonic() + 120
-        while not any(path.stat().st_size > 2 * RATE for path in out.glob(".long.wav.*.tmp")):
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline, "nothing was written"
-            time.sleep(0.02)
-        process.send_signal(number)
-        stderr = process.communicate(timeout=120)[1]
-    finally:
-        process.kill()
-    assert process.returncode == 128 + number
+    with forked(tmp_path / "said", *arguments) as process:
+        process.until(lambda: any(path.stat().st_size > 2 * RATE for path in out.glob(".long.wav.*.tmp")))
+        process.send(number)
+        code, _, stderr = process.ended()
+    assert code == 128 + number
     assert "Interrupted: what was generated so far has been written\n" in stderr
     assert sorted(path.name for path in out.iterdir()) == ["long.wav"]
     assert RATE / 2 < soundfile.info(out / "long.wav").frames < 300 * RATE

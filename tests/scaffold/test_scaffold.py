@@ -80,6 +80,16 @@ def test_each_kind_is_listed_and_sound(installed):
     assert doctor.returncode == 0, doctor.stdout + doctor.stderr
 
 
+COMMANDS = """
+import json, sys
+from typer.testing import CliRunner
+from vqspeech.cli.main import app
+
+for words in json.loads(sys.argv[1]):
+    done = CliRunner().invoke(app, words)
+    if done.exit_code:
+        sys.exit(f"{words}: {done.output}")
+"""
 PARTS = """
 [corpus]
 name = "folder"
@@ -108,15 +118,15 @@ def test_encoder_quantizer_decoder_and_prior_are_used_by_name(installed, tiny_co
     (tmp_path / "prior.toml").write_text(PRIOR)
     few = ["--set", "train.steps=3", "--set", "train.start_crops=8", "--set", "train.validation_batches=1"]
     recording = str(tiny_corpus / "ann" / "ann_0.wav")
-    for words in (
+    commands = [
         ["train", "parts.toml", "--data-dir", str(tiny_corpus), "--out", "run", *few],
         ["convert", "run", recording, "--speaker", "bob", "--out", "converted.wav"],
         ["train", "prior.toml", "--data-dir", "run", "--out", "prior", *few],
         ["sample", "run", "--prior", "prior", "--seconds", "1", "--speaker", "bob", "--out", "sampled.wav"],
-    ):
-        command = [sys.executable, "-m", "vqspeech", *words]
-        done = subprocess.run(command, cwd=tmp_path, env=installed, capture_output=True, text=True)
-        assert done.returncode == 0, f"{words}: {done.stderr}"
+    ]
+    process = [sys.executable, "-c", COMMANDS, json.dumps(commands)]
+    done = subprocess.run(process, cwd=tmp_path, env=installed, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     assert len(audio.read(tmp_path / "converted.wav")) == len(audio.read(recording))
     assert len(audio.read(tmp_path / "sampled.wav")) == 16000
 

@@ -95,7 +95,7 @@ def prepared_run(store):
 
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory, make_config, store):
-    """A run of eight steps that nobody stopped."""
+    """A run of eight steps that nobody stopped; forked processes have what it imported."""
     directory = tmp_path_factory.mktemp("whole") / "run"
     result = run(make_config(), directory, store)
     assert result.step == 8

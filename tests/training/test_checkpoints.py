@@ -5,12 +5,11 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
 import torch
+from forked import forked, run_forked
 from runs import same
 
 from vqspeech.checkpoints.kept import Best, Checkpoints
@@ -38,32 +37,27 @@ def rows(run):
     ]
 
 
-def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path, make_config, store, write_toml, prepared_run):
+@pytest.mark.usefixtures("whole")
+def test_killed_at_random_moments_it_ends_with_the_same_bits(tmp_path, make_config, write_toml, prepared_run):
     """A real process gets SIGKILL several times, mostly while it writes a checkpoint: it does little else."""
     config = make_config(steps=STEPS, log_every=7, validate_every=11, checkpoint_every=2, keep_last=1)
     whole, run = prepared_run(tmp_path / "whole", config), prepared_run(tmp_path / "run", config)
-    train(config, whole, store)
     write_toml(tmp_path / "train.toml", config)
-    command = [sys.executable, "-m", "vqspeech", "train", str(tmp_path / "train.toml"), "--out", str(run)]
-    moments, reached = random.Random(0), []
-    while len(reached) < KILLS:
-        before = newest(run)
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        deadline = time.monotonic() + 600
-        while newest(run) == before and child.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.01)
-        time.sleep(moments.uniform(0, 0.15))
-        child.send_signal(signal.SIGKILL)
-        said = child.communicate(timeout=60)[1]
+    command = ["train", tmp_path / "train.toml", "--out"]
+    assert run_forked(tmp_path / "said", *command, whole).code == 0
+    moments, reached = random.Random(0), [newest(run)]
+    while len(reached) <= KILLS:
+        with forked(tmp_path / "said", *command, run) as child:
+            child.until(lambda: newest(run) != reached[-1])
+            time.sleep(moments.uniform(0, 0.15))
+            child.send(signal.SIGKILL)
+            # It was still at work.
+            assert child.ended().code == -signal.SIGKILL
         reached.append(newest(run))
-        if child.returncode != -signal.SIGKILL:
-            break
-    # It was still at work each time.
-    assert child.returncode == -signal.SIGKILL, said
-    # And got further each time.
+    # It got further each time.
     assert sorted(set(reached)) == reached
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    done = run_forked(tmp_path / "said", *command, run)
+    assert done.code == 0, done.stderr
     assert "cannot be used" not in done.stderr
     assert [path.name for path in list_checkpoints(run)] == [path.name for path in list_checkpoints(whole)]
     for path in list_checkpoints(whole):

@@ -1,15 +1,12 @@
 """A decoder trained on the frozen codes of another run: ``model.codes_from``."""
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
 
 import pytest
 import torch
+from forked import forked, run_forked
 from runs import folder, rows, run, same, state, weights
 
 from vqspeech.checkpoints.directory import CHECKSUMS
@@ -104,23 +101,18 @@ def test_codes_are_of_full_precision_in_training(whole, make_config, store, tmp_
     assert task.model.decoder.training
 
 
-def test_killed_and_resumed_it_ends_with_the_same_bits(
-    second, whole, tmp_path, make_config, write_toml, prepared_run, store
-):
+def test_killed_and_resumed_it_ends_with_the_same_bits(whole, tmp_path, make_config, write_toml, prepared_run):
     config = make_config(steps=60, model={"codes_from": str(whole), **DECODER}, keep_last=1)
     complete, killed = prepared_run(tmp_path / "complete", config), prepared_run(tmp_path / "killed", config)
-    train(config, complete, store)
     write_toml(tmp_path / "train.toml", config)
-    command = [sys.executable, "-m", "vqspeech", "train", str(tmp_path / "train.toml"), "--out", str(killed)]
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 600
-    while not list_checkpoints(killed) and child.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    os.kill(child.pid, signal.SIGKILL)
-    said = child.communicate(timeout=60)[1]
-    assert child.returncode == -signal.SIGKILL, said
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    command = ["train", tmp_path / "train.toml", "--out"]
+    assert run_forked(tmp_path / "said", *command, complete).code == 0
+    with forked(tmp_path / "said", *command, killed) as child:
+        child.until(lambda: bool(list_checkpoints(killed)))
+        child.send(signal.SIGKILL)
+        assert child.ended().code == -signal.SIGKILL
+    done = run_forked(tmp_path / "said", *command, killed)
+    assert done.code == 0, done.stderr
     assert weights(killed, 60) == weights(complete, 60)
     assert same(state(killed, 60), state(complete, 60))
 

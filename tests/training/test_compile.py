@@ -1,36 +1,16 @@
 """Runs with `train.compile`: what they record, and that compiling changes rounding only, also when a run resumes."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 
 import pytest
 import torch
+from forked import command, run_job
 from runs import folder, rows, run, weights
 
 from vqspeech.errors import ConfigError
 from vqspeech.nn.decoders import compiled
-
-TWO_PROCESSES = """
-import torch
-from vqspeech.cli.main import main
-from vqspeech.nn.decoders import compiled
 from vqspeech.training.trainer import Trainer
-
-compiled.BACKEND = "aot_eager"
-fit = Trainer.fit
-
-def noting_weights(self):
-    result = fit(self)
-    assert self.model.decoder.computation == "plain compiled"
-    torch.save(self.model.state_dict(), self.run.path / f"rank-{self.processes.rank}.pt")
-    return result
-
-Trainer.fit = noting_weights
-main()
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -96,15 +76,24 @@ def test_a_machine_that_cannot_compile_is_named_before_the_first_step(tmp_path, 
 
 
 @pytest.mark.slow
-def test_two_processes_compile_and_stay_equal(tmp_path, make_config, prepared_run, write_toml, store):
+@pytest.mark.usefixtures("whole")
+def test_two_processes_compile_and_stay_equal(tmp_path, make_config, prepared_run, write_toml, store, monkeypatch):
     config = make_config(compile=True, batch_size=5, accumulate=2)
-    (tmp_path / "train.py").write_text(TWO_PROCESSES)
     write_toml(tmp_path / "train.toml", config)
     prepared_run(tmp_path / "run", config)
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [*launcher, "train.py", "train", "train.toml", "--out", "run"]
-    done = subprocess.run(command, cwd=tmp_path, env=os.environ, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
+    fit = Trainer.fit
+
+    def noting_weights(self):
+        result = fit(self)
+        assert self.model.decoder.computation == "plain compiled"
+        torch.save(self.model.state_dict(), self.run.path / f"rank-{self.processes.rank}.pt")
+        return result
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "fit", noting_weights)
+        ends = run_job(tmp_path / "job", command("train", tmp_path / "train.toml", "--out", tmp_path / "run"))
+    for end in ends:
+        assert end.code == 0, end.stdout + end.stderr
     one, two = (torch.load(tmp_path / "run" / f"rank-{rank}.pt", weights_only=True) for rank in (0, 1))
     assert all(torch.equal(one[name], two[name]) for name in one)
     alone = tmp_path / "alone"

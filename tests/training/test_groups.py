@@ -1,17 +1,15 @@
 """Several groups of parameters: a loss, a backward pass and an optimiser for each, in one process and in two."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
 from adversary import TRAIN, Copier, CopyTask, config, trainer
+from forked import run_job
 from torch import nn
 
 from vqspeech.config import TrainConfig
@@ -187,23 +185,16 @@ def test_the_step_of_the_docs_trains(tmp_path):
 def test_two_processes_train_what_one_trains(tmp_path):
     """Gradients of each group are summed over processes, which end with the same bits."""
     one = fit(tmp_path / "one")
-    script = (
-        "import sys, torch\nfrom pathlib import Path\n"
-        "sys.path.insert(0, sys.argv[2])\n"
-        "from adversary import TRAIN, trainer\nfrom vqspeech.config import TrainConfig\n"
-        "from vqspeech.training.processes import launch\n"
-        "processes = launch(TrainConfig(**TRAIN))\n"
-        "made = trainer(Path(sys.argv[1]), processes)\nmade.fit()\n"
-        "torch.save(made.model.state_dict(), Path(sys.argv[1]) / f'rank-{processes.rank}.pt')\nprocesses.close()\n"
-    )
-    (tmp_path / "script.py").write_text(script)
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    support = str(Path(__file__).parents[1] / "support")
-    done = subprocess.run(
-        [*launcher, str(tmp_path / "script.py"), str(tmp_path / "two"), support],
-        env=os.environ, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+
+    def work():
+        processes = launch(TrainConfig(**TRAIN))
+        made = trainer(tmp_path / "two", processes)
+        made.fit()
+        torch.save(made.model.state_dict(), tmp_path / "two" / f"rank-{processes.rank}.pt")
+        processes.close()
+
+    for end in run_job(tmp_path / "job", work):
+        assert end.code == 0, end.stderr
     first, second = (torch.load(tmp_path / "two" / f"rank-{rank}.pt", weights_only=True) for rank in (0, 1))
     assert all(torch.equal(first[name], second[name]) for name in first)
     torch.testing.assert_close(first, dict(one.model.state_dict()), atol=1e-6, rtol=1e-4)

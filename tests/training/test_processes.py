@@ -1,4 +1,4 @@
-"""Several processes under torchrun train what one trains: the same curve and codebook, resumed by any number."""
+"""Several processes train what one trains: the same curve and codebook, resumed by any number."""
 
 import os
 import shutil
@@ -9,34 +9,36 @@ import time
 
 import pytest
 import torch
+from forked import command, run_job
 
 from vqspeech.errors import ConfigError, InputError
 from vqspeech.training import processes
 from vqspeech.training.metrics import read_metrics
 from vqspeech.training.processes import Processes, launch
 from vqspeech.training.run import train
-
-COMMAND = """
-import os, signal, torch
-from vqspeech.cli.main import main
 from vqspeech.training.trainer import Trainer
 
-fit, step = Trainer.fit, Trainer.step
 
-def noting_weights(self):
-    result = fit(self)
-    torch.save(self.model.state_dict(), self.run.path / f"rank-{self.processes.rank}.pt")
-    return result
+def noting_weights(fit):
+    """Training that leaves the final weights of each process beside the run."""
 
-def dying(self):
-    if self.processes.rank == 1 and self.steps == int(os.environ.get("RANK_1_DIES_AT", -1)):
-        os.kill(os.getpid(), signal.SIGKILL)
-    step(self)
+    def noting(self):
+        result = fit(self)
+        torch.save(self.model.state_dict(), self.run.path / f"rank-{self.processes.rank}.pt")
+        return result
 
-Trainer.fit, Trainer.step = noting_weights, dying
-main()
-"""
-"""The command line, with the final weights of each process beside the run."""
+    return noting
+
+
+def dying(step, at):
+    """A step before which the second process is killed."""
+
+    def dies(self):
+        if self.processes.rank == 1 and self.steps == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        step(self)
+
+    return dies
 
 
 @pytest.fixture(scope="module")
@@ -48,32 +50,19 @@ def config(make_config):
 
 
 @pytest.fixture(scope="module")
-def torchrun(tmp_path_factory, config, write_toml):
-    """``torchrun(run, steps=20, ...)``: `vqspeech train` in two processes, started, with environment variables."""
-    folder = tmp_path_factory.mktemp("torchrun")
-    (folder / "noting.py").write_text(COMMAND)
+def job(tmp_path_factory, config, write_toml):
+    """``job(run)``: `vqspeech train` in two processes, to its end; the first's exit code, and what both said."""
+    folder = tmp_path_factory.mktemp("job")
     write_toml(folder / "train.toml", config)
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
-    def start(run, **environment):
-        return subprocess.Popen(
-            [*launcher, str(folder / "noting.py"), "train", str(folder / "train.toml"), "--out", str(run)],
-            env={**os.environ, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+    def work(run, dies_at=-1):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Trainer, "fit", noting_weights(Trainer.fit))
+            patch.setattr(Trainer, "step", dying(Trainer.step, dies_at))
+            ends = run_job(folder, command("train", folder / "train.toml", "--out", run))
+        return ends[0].code, "".join(end.stdout + end.stderr for end in ends)
 
-    return start
-
-
-def ended(child, timeout=120):
-    """The exit code of a started command, and what it said."""
-    try:
-        output = child.communicate(timeout=timeout)[0]
-    finally:
-        child.kill()
-    return child.returncode, output
+    return work
 
 
 @pytest.fixture(scope="module")
@@ -85,10 +74,10 @@ def one(tmp_path_factory, config, prepared_run, store):
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory, config, prepared_run, torchrun):
+def two(one, tmp_path_factory, config, prepared_run, job):
     """The run of two processes, with what they said."""
     run = prepared_run(tmp_path_factory.mktemp("two") / "run", config)
-    code, output = ended(torchrun(run))
+    code, output = job(run)
     assert code == 0, output
     return run, output
 
@@ -134,30 +123,36 @@ def test_one_process_goes_on_where_two_stopped(one, two, tmp_path, config, store
     assert_same_training(tmp_path / "run", one)
 
 
-def test_a_process_that_dies_ends_the_job_with_a_message_and_two_go_on_where_one_stopped(one, tmp_path, torchrun):
+def test_a_process_that_dies_ends_the_job_with_a_message_and_two_go_on_where_one_stopped(one, tmp_path, job):
     shutil.copytree(one, tmp_path / "run")
     for step in (16, 20):
         shutil.rmtree(tmp_path / "run" / "checkpoints" / f"step-{step:08}")
-    code, output = ended(torchrun(tmp_path / "run", RANK_1_DIES_AT="17"))
+    code, output = job(tmp_path / "run", dies_at=17)
     assert code == 1
     assert "Error: another process of this job ended or cannot be reached" in output
     assert "Run the same command again to continue from the last checkpoint" in output
     assert sorted((tmp_path / "run" / "checkpoints").glob("step-*"))[-1].name == "step-00000016"
-    code, output = ended(torchrun(tmp_path / "run"))
+    code, output = job(tmp_path / "run")
     assert code == 0, output
     assert_same_training(tmp_path / "run", one)
 
 
-def test_a_signal_stops_all_processes_at_the_same_step(one, tmp_path, config, prepared_run, torchrun):
+def test_a_signal_stops_all_processes_at_the_same_step(tmp_path, config, prepared_run, write_toml):
     """torchrun passes SIGTERM on to its processes one after the other, at whatever step each of them is."""
     run = prepared_run(tmp_path / "run", config)
-    child = torchrun(run)
-    deadline = time.monotonic() + 90
-    while not read_metrics(run / "metrics.jsonl") and child.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    child.send_signal(signal.SIGTERM)
-    code, output = ended(child)
-    assert code != 0
+    write_toml(tmp_path / "train.toml", config)
+    launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "vqspeech"]
+    command = [sys.executable, "-m", *launcher, "train", str(tmp_path / "train.toml"), "--out", str(run)]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        deadline = time.monotonic() + 90
+        while not read_metrics(run / "metrics.jsonl") and child.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        child.send_signal(signal.SIGTERM)
+        output = child.communicate(timeout=120)[0]
+    finally:
+        child.kill()
+    assert child.returncode != 0
     stopped = [row["step"] for row in read_metrics(run / "metrics.jsonl") if row["split"] == "interrupted"]
     assert len(stopped) == 1, output
     assert output.count("Run the same command again") == 1

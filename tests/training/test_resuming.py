@@ -3,12 +3,10 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
 
 import pytest
 import torch
+from forked import forked, run_forked
 from runs import folder, named, rows, run, same, state, weights
 
 from vqspeech.training.metrics import read_metrics
@@ -121,40 +119,27 @@ def test_a_finished_run_is_left_as_it_is(whole, tmp_path, make_config, store):
     assert (tmp_path / "run" / "metrics.jsonl").read_bytes() == before
 
 
-def test_the_command_stopped_by_sigterm_and_run_again_is_as_never_stopped(tmp_path, make_config, store):
+@pytest.mark.usefixtures("whole")
+def test_the_command_stopped_by_sigterm_and_run_again_is_as_never_stopped(
+    tmp_path, make_config, write_toml, prepared_run
+):
     """In a process of its own, at whatever step the signal finds it."""
     config = make_config(steps=150, log_every=1, checkpoint_every=1000, validate_every=1000)
-    run(config, tmp_path / "whole", store)
-    lines = ["import json, sys", "from pathlib import Path", "from vqspeech.corpora.store import AudioStore",
-             "from vqspeech.cli.main import report", "from vqspeech.training import run",
-             "config, out = run.checked(json.loads(Path(sys.argv[1]).read_text())), Path(sys.argv[2])", "try:",
-             "    run.open_run(out, config)", "    run.train(config, out, AudioStore.open(sys.argv[3]))",
-             "except Exception as error:", "    sys.exit(report(error))"]  # fmt: skip
-    (tmp_path / "values.json").write_text((tmp_path / "whole" / "config.json").read_text())
-    command = [
-        sys.executable,
-        "-c",
-        "\n".join(lines),
-        str(tmp_path / "values.json"),
-        str(tmp_path / "run"),
-        str(store.directory),
-    ]
-    child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    try:
-        deadline = time.monotonic() + 60
-        while not rows(tmp_path / "run", "train") and child.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.01)
-        child.send_signal(signal.SIGTERM)
-        errors = child.communicate(timeout=60)[1]
-    finally:
-        child.kill()
-    assert child.returncode == 130, errors
+    complete, stopped = (prepared_run(tmp_path / name, config) for name in ("complete", "stopped"))
+    write_toml(tmp_path / "train.toml", config)
+    command = ["train", tmp_path / "train.toml", "--out"]
+    assert run_forked(tmp_path / "said", *command, complete).code == 0
+    with forked(tmp_path / "said", *command, stopped) as child:
+        child.until(lambda: bool(rows(stopped, "train")))
+        child.send(signal.SIGTERM)
+        code, _, errors = child.ended()
+    assert code == 130, errors
     assert "Run the same command again" in errors
-    (stopped,) = rows(tmp_path / "run", "interrupted")
-    assert 0 < stopped["step"] < 150
-    assert subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
-    assert weights(tmp_path / "run", 150) == weights(tmp_path / "whole", 150)
-    assert same(state(tmp_path / "run", 150)["optimizers"], state(tmp_path / "whole", 150)["optimizers"])
+    (row,) = rows(stopped, "interrupted")
+    assert 0 < row["step"] < 150
+    assert run_forked(tmp_path / "said", *command, stopped).code == 0
+    assert weights(stopped, 150) == weights(complete, 150)
+    assert same(state(stopped, 150)["optimizers"], state(complete, 150)["optimizers"])
 
 
 @pytest.mark.parametrize("damage", ["cut", "emptied", "garbage", "gone"])
