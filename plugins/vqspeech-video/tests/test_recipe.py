@@ -1,11 +1,16 @@
 """The recipe end to end at a tiny size: its numbers, its page, its stages, what it refuses."""
 
 import json
+import shutil
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
 from PIL import Image
+from vqspeech_video.recipes.doom import priors
+
+from vqspeech.runs import RunDirectory
+from vqspeech.training import run as runs
 
 TINY = [
     "corpus.name=shapes", "corpus.options={clips=30,clip_frames=8,size=16,valid=0.1,test=0.3}", "model.width=8",
@@ -112,3 +117,18 @@ def test_what_cannot_be_is_said_before_training(tmp_path, vqspeech, setting, sai
     result = vqspeech(*words_of(tmp_path / "run", [*TINY, setting]))
     assert result.exit_code == 2 and said in result.output, result.output
     assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_priors_are_trained_at_the_same_time_to_the_same_bits(world, tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(priors, "STEPS_OF_A_PROCESS", 1)
+    monkeypatch.setattr(priors, "available_cores", lambda: [0, 1])
+    run, names = RunDirectory(shutil.copytree(world, tmp_path / "run")), ("prior", "twin")
+    configs = {name: runs.checked(json.loads(run.below(name).config.read_text())) for name in names}
+    for name in names:
+        shutil.rmtree(run.below(name).checkpoints)
+    trained = list(priors.train_together(run, configs))
+    said = capfd.readouterr().err
+    for name, result in zip(names, trained, strict=True):
+        wanted = RunDirectory(world).below(name).list_checkpoints()[-1] / "model.safetensors"
+        assert (result.checkpoint / "model.safetensors").read_bytes() == wanted.read_bytes()
+        assert f"{name}: train 4/4" in said

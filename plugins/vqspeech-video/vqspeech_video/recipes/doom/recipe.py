@@ -6,7 +6,6 @@ import os
 import shutil
 from functools import cached_property
 from importlib.util import find_spec
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,11 +24,13 @@ from vqspeech.runs import RunDirectory
 from vqspeech.runs.made import remove_made
 from vqspeech.training import run as runs
 from vqspeech.training.codes import LoadedPrior
+from vqspeech.training.trainer import TrainResult
 from vqspeech_video.films import save_animation, save_film, save_strips
 from vqspeech_video.modality import load_frames_prior
 from vqspeech_video.recipes.doom import measuring
 from vqspeech_video.recipes.doom.clips import Clips, clip_starts, decoded, held_out_clips, require_clips, training_pairs
 from vqspeech_video.recipes.doom.page import page
+from vqspeech_video.recipes.doom.priors import train_together
 from vqspeech_video.recipes.doom.results import collect, goals, summary
 from vqspeech_video.recipes.doom.settings import PRIOR, TWIN, DoomSettings, resolve_settings
 
@@ -169,10 +170,9 @@ class DoomRecipe:
             with whole_directory(self.run.checkpoints / taken.name) as folder:
                 shutil.copytree(taken, folder, dirs_exist_ok=True)
             shutil.copyfile(RunDirectory.of_checkpoint(taken).metrics, self.run.metrics)
-        return self._trained(self.settings.run, self.run, self.store)
+        return self._trained(self.settings.run, self.run, runs.train(self.settings.run, self.run.path, self.store))
 
-    def _trained(self, config: RunConfig, run: RunDirectory, store: Any) -> Result:
-        trained = runs.train(config, run.path, store)
+    def _trained(self, config: RunConfig, run: RunDirectory, trained: TrainResult) -> Result:
         name = run.path.name if run.path != self.run.path else "model"
         draw_training(run.metrics, self.run.pictures / f"training-{name}.png")
         return {
@@ -201,12 +201,11 @@ class DoomRecipe:
         }
 
     def _priors(self, made: Results) -> Result:
-        trained = {}
-        for name, config in self.settings.priors.items():
-            say(name)
-            trained[name] = self._trained(config, self.run.below(name), self.codes)
-            trained[name]["parameters"] = sum(weight.numel() for weight in self.prior(name).model.parameters())
-        return trained
+        priors, found = self.settings.priors, {}
+        for name, trained in zip(priors, train_together(self.run, priors), strict=True):
+            found[name] = self._trained(priors[name], self.run.below(name), trained)
+            found[name]["parameters"] = sum(weight.numel() for weight in self.prior(name).model.parameters())
+        return found
 
     def _evaluate(self, made: Results) -> Result:
         evaluate, seed = self.settings.evaluate, self.settings.run.seed
