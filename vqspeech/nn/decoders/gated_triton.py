@@ -288,7 +288,15 @@ def _launch(
     rows = max(16, min(MOST_ROWS, triton.next_power_of_2(samples)))
     inputs = triton.next_power_of_2(taps * width)
     fixed = {"WIDTH": width, "TAPS": taps, "INPUTS": inputs, "SAMPLES": samples, "ROWS": rows, "LAST": last}
-    return (frames, batch), (layers * 2 * width, layers * width), {**fixed, "num_warps": 4 if width <= 64 else 8}
+    return (frames, batch), (layers * 2 * width, layers * width), {**fixed, **block(width)}
+
+
+def block(width: int) -> dict[str, int]:
+    """Return warps and stages of loading of a block: two blocks of 64 channels have room on a multiprocessor of 227 kB.
+
+    At 128 channels one has, and only without loading ahead.
+    """
+    return {"num_warps": 4, "num_stages": 2} if width <= 64 else {"num_warps": 8, "num_stages": 1}
 
 
 def _summed(left: Tensor, right: Tensor) -> Tensor:
