@@ -22,6 +22,7 @@ from vqspeech.corpora.store import prepare
 from vqspeech.nn.decoders.protocol import Decoder, Latents, Piece, SpeakOptions
 from vqspeech.nn.encoders.conv import conv_encoder
 from vqspeech.nn.quantize.ema import EMAVectorQuantizer
+from vqspeech.nn.share import at_least_one
 from vqspeech.nn.vqvae import VQVAE
 from vqspeech.testing.speech import write_corpus
 from vqspeech.training.batches import SpeechBatches
@@ -59,7 +60,7 @@ class SpectrogramDecoder(Decoder):
         wanted = self.spectrum(batch.waveform)[..., :-1].abs().clamp_min(1e-2).log()
         error = (self(z_q, batch.speaker) - wanted).abs().mean(1)
         mask = batch.frame_mask(self.hop_samples)
-        frames = mask.sum().clamp_min(1) if batch.share is None else max(1, batch.share.frames)
+        frames = at_least_one(mask.sum() if batch.share is None else batch.share.frames)
         return {"l1": (error * mask).sum() / frames}
 
     @torch.no_grad()
