@@ -60,6 +60,13 @@ def test_the_draws_are_those_of_the_prior_in_blocks_of_any_length():
     assert np.array_equal(np.stack(drawn), whole.numpy())
 
 
+def test_progress_is_reported_block_by_block_and_changes_nothing():
+    prior, model, reports = a_prior(), a_model("a"), []
+    told = generate(model, [prior], 1, frames=70, seed=2, progress=lambda *report: reports.append(report))
+    assert reports == [(64, 70), (70, 70)]
+    assert np.array_equal(told.rows[0].codes, generate(model, [prior], 1, frames=70, seed=2).rows[0].codes)
+
+
 def test_a_narrow_nucleus_is_the_likeliest_code():
     prior, model = a_prior(), a_model("a")
     narrow = generate(model, [prior], 1, frames=20, top_p=1e-6).rows[0].codes
