@@ -44,6 +44,8 @@ def test_the_command_prints_the_address_of_its_page(tmp_path, monkeypatch):
         (("RUN", "--host", "192.0.2.1"), "192.0.2.1"),
         (("RUN", "--port", 70000), "--port"),
         (("RUN", "nothing"), "nothing"),
+        (("RUN", "--out", __file__), "test_studio.py is a file"),
+        (("RUN", "--prior", "RUN"), "is no prior"),
         (("RUN", "--longest", 0), "longest"),
     ],
 )

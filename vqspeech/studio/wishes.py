@@ -52,7 +52,7 @@ class Wish:
         task : the job
         keep_level : see `vqspeech.conversion.convert`
         """
-        options = replace(self.options, progress=task.report)
+        options = replace(self.options, progress=lambda done, total: task.report(done, total, "speech"))
         spoken = [(encoded, self.speaker, key)]
         return speak_encoded(self.codec(encoded), spoken, options, intonation=self.intonation, keep_level=keep_level)
 
@@ -91,5 +91,5 @@ def encode_clip(clip: Clip, codec: SpeechCodec, task: Task) -> Encoded:
 
 def _checked_blocks(waveform: npt.NDArray[np.float32], task: Task) -> Iterator[npt.NDArray[np.float32]]:
     for start in range(0, len(waveform), BLOCK_SAMPLES):
-        task.check()
+        task.report(start, len(waveform), "codes")
         yield waveform[start : start + BLOCK_SAMPLES]

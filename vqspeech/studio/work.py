@@ -49,9 +49,15 @@ class Studio:
     models : the models
     out : folder of models with added voices; a temporary one when None
     most_s : longest recording in seconds
+
+    Raises
+    ------
+    InputError : when `out` is a file
     """
 
     def __init__(self, models: StudioModels, out: Path | None = None, most_s: float = MOST_S) -> None:
+        if out is not None and out.exists() and not out.is_dir():
+            raise InputError(f"--out {out} is a file; give a folder, which keeps models with added voices")
         self.models, self.most_s, self.out = models, most_s, out
         self.clips, self.queue, self._ends = Clips(), JobQueue(), ExitStack()
         # recording, model -> codes, the last used last
