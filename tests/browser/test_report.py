@@ -28,7 +28,7 @@ def test_it_opens_from_disk_without_faults_and_is_accessible(address, open_page,
 def test_on_a_telephone_only_tables_scroll_and_the_keyboard_reaches_them(address, open_page):
     page = open_page(address, **LOOKS["telephone"]).page
     assert page.evaluate("document.documentElement.scrollWidth") == TELEPHONE["width"]
-    region = page.get_by_role("region", name="Judged speech")
+    region = page.get_by_role("group", name="Judged speech")
     region.focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("document.activeElement.scrollLeft > 0")

@@ -52,6 +52,11 @@ def format_cell(cell: Cell) -> str:
     return f"{cell:.3g}"
 
 
+def columns_for(clips: int) -> int:
+    """Return the columns, at most four, in which players fill their rows best: three for five or six."""
+    return -(-clips // max(1, -(-clips // 4)))
+
+
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -65,7 +70,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {"code": _code, "paragraphs": _paragraphs, "cell": format_cell, "anchor": _anchor}
     environment.tests |= {"film": lambda address: address.endswith(FILMS)}
-    environment.globals |= {"right_aligned": _right_aligned, "draw_strip": draw_strip}
+    environment.globals |= {"right_aligned": _right_aligned, "draw_strip": draw_strip, "columns_for": columns_for}
     return environment
 
 

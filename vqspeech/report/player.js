@@ -43,7 +43,7 @@ function mark() {
   document.querySelectorAll(".scrolls").forEach(function (box) {
     var wider = box.scrollWidth > box.clientWidth;
     ["tabindex", "role", "aria-label"].forEach(function (name, place) {
-      if (wider) { box.setAttribute(name, ["0", "region", box.dataset.name || "Table"][place]); } else { box.removeAttribute(name); }
+      if (wider) { box.setAttribute(name, ["0", "group", box.dataset.name || "Table"][place]); } else { box.removeAttribute(name); }
     });
   });
 }

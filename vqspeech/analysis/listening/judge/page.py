@@ -124,14 +124,14 @@ def _shown(measured: Iterable[Mapping[str, Any]], measures: Sequence[Measure]) -
 
 
 def _cell(value: Mapping[str, Any] | None, measure: Measure, intervals: bool) -> str | None:
-    """Format a value, with its interval; spaces do not break."""
+    """Format a value, with its interval."""
     if value is None or value["value"] is None:
         return None
     text = f"{value['value']:.{measure.decimals}f}"
     if not intervals or value["ci95"] is None:
         return text
     low, high = (f"{bound:.{measure.decimals}f}" for bound in value["ci95"])
-    return f"{text} ({low} to {high})".replace(" ", "\N{NO-BREAK SPACE}")
+    return f"{text} ({low} to {high})"
 
 
 def _missing(rows: Sequence[Mapping[str, Any]]) -> str:
