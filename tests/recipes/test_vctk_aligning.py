@@ -68,6 +68,9 @@ def test_texts_are_aligned_once_and_analyses_name_the_aligner(store, aligned, tm
     context = with_alignments(CONTEXT, "auto", made, out)
     assert list(context.alignments) == ["u0"] and "pocketsphinx" in context.labels_from
     assert with_alignments(CONTEXT, "none", made, out) == CONTEXT
+    (out / "u0.TextGrid").write_text("damaged")
+    assert with_alignments(CONTEXT, "auto", made, out) == CONTEXT
+    assert "u0.TextGrid" in capsys.readouterr().err
     own = replace(CONTEXT, alignments={"u1": Alignment(())})
     assert with_alignments(own, "auto", made, out) == own
 

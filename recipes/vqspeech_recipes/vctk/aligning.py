@@ -15,7 +15,7 @@ from vqspeech.corpora.alignments import find
 from vqspeech.corpora.base import Corpus, Utterance
 from vqspeech.corpora.store import AudioStore
 from vqspeech.corpora.textgrids import LOG, align_corpus
-from vqspeech.errors import ConfigError
+from vqspeech.errors import ConfigError, InputError
 from vqspeech.experiments import Result, Results, Stage, say
 from vqspeech.experiments.analyses import GROUP
 from vqspeech.progress import reporter
@@ -98,7 +98,13 @@ def with_alignments(context: AnalysisContext, aligner: str, store: AudioStore, f
     """Return a context with the alignments that the stage made, where it has none of its own."""
     if context.alignments or aligner == NONE or not (folder / LOG).is_file():
         return context
-    found = find(folder, _corpus(store).utterances)
+    try:
+        found = find(folder, _corpus(store).utterances)
+    except InputError as error:
+        say(f"no alignments: {error}")
+        return context
+    for place, why in list(found.skipped.items())[:1]:
+        say(f"{len(found.skipped)} alignments cannot be used; the first, {place}: {why}")
     name = DEFAULT if aligner == AUTO else aligner
     return replace(context, alignments=found.alignments, labels_from=f"{name}, from the texts")
 
