@@ -155,20 +155,11 @@ def warped(
 
 def _warp(cost: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Warp a batch of cost matrices (pairs, n, m) of different sizes; return costs (pairs,)."""
-    pairs, n, m = cost.shape
-    total = np.full((pairs, n + 1, m + 1), np.inf)
-    steps = np.zeros((pairs, n + 1, m + 1))
-    total[:, 0, 0] = 0.0
-    every = np.arange(pairs)
-    for i in range(1, n + 1):
-        for j in range(1, m + 1):
-            before = np.stack([total[:, i - 1, j - 1], total[:, i - 1, j], total[:, i, j - 1]])
-            taken = np.stack([steps[:, i - 1, j - 1], steps[:, i - 1, j], steps[:, i, j - 1]])
-            best = before.argmin(axis=0)
-            total[:, i, j] = cost[:, i - 1, j - 1] + before[best, every]
-            steps[:, i, j] = 1 + taken[best, every]
-    at = (every, rows, columns)
-    return np.asarray(total[at] / steps[at])
+    from vqspeech.analysis.phonemes.warping import warp
+
+    found = np.empty(len(cost))
+    warp(np.ascontiguousarray(cost, dtype=np.float64), rows, columns, found)
+    return found
 
 
 def different(one: np.ndarray, other: np.ndarray) -> np.ndarray:
