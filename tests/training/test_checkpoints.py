@@ -19,7 +19,7 @@ from vqspeech.errors import CheckpointError
 from vqspeech.training.metrics import read_metrics
 from vqspeech.training.run import train
 
-STEPS, KILLS = 100, 5
+STEPS, KILLS = 60, 3
 
 
 def contents(run, name):

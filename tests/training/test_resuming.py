@@ -124,7 +124,7 @@ def test_the_command_stopped_by_sigterm_and_run_again_is_as_never_stopped(
     tmp_path, make_config, write_toml, prepared_run
 ):
     """In a process of its own, at whatever step the signal finds it."""
-    config = make_config(steps=150, log_every=1, checkpoint_every=1000, validate_every=1000)
+    config = make_config(steps=60, log_every=1, checkpoint_every=1000, validate_every=1000)
     complete, stopped = (prepared_run(tmp_path / name, config) for name in ("complete", "stopped"))
     write_toml(tmp_path / "train.toml", config)
     command = ["train", tmp_path / "train.toml", "--out"]
@@ -136,10 +136,10 @@ def test_the_command_stopped_by_sigterm_and_run_again_is_as_never_stopped(
     assert code == 130, errors
     assert "Run the same command again" in errors
     (row,) = rows(stopped, "interrupted")
-    assert 0 < row["step"] < 150
+    assert 0 < row["step"] < 60
     assert run_forked(tmp_path / "said", *command, stopped).code == 0
-    assert weights(stopped, 150) == weights(complete, 150)
-    assert same(state(stopped, 150)["optimizers"], state(complete, 150)["optimizers"])
+    assert weights(stopped, 60) == weights(complete, 60)
+    assert same(state(stopped, 60)["optimizers"], state(complete, 60)["optimizers"])
 
 
 @pytest.mark.parametrize("damage", ["cut", "emptied", "garbage", "gone"])
