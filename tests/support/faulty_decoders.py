@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
-from sound_decoder import Sound
+from sound_decoder import Sound, SoundStream
 from torch import nn
 from torch.nn import functional as F
 
@@ -184,6 +186,8 @@ class IndexesFrames(Sound):
 
 
 class OneStream(Sound):
+    asked = 1
+
     def speak(self, latents, speakers, lengths, options):
         self.asked = len(latents)
         yield from super().speak(latents, speakers, lengths, options)
@@ -239,3 +243,28 @@ class ProgressOfPieces(Sound):
 class EmbedsNone(Sound):
     def speak(self, latents, speakers, lengths, options):
         yield from super().speak(latents, [int(speaker) for speaker in speakers], lengths, options)
+
+
+class NarrowMargin(Sound):
+    def stream(self, speaker, options):
+        stream = super().stream(speaker, options)
+        stream.margin = 0
+        return stream
+
+
+class BeginsAgain(Sound):
+    def stream(self, speaker, options):
+        class Restarts(SoundStream):
+            def noise(self, start, stop):
+                return super().noise(0, stop - start)
+
+        return Restarts(self, speaker, options)
+
+
+class WithMargin(Sound):
+    def stream(self, speaker, options):
+        class Whole(SoundStream):
+            def next(self, stretch):
+                return super().next(replace(stretch, first=stretch.start))
+
+        return Whole(self, speaker, options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from vqspeech.nn.decoders.protocol import MAIN, Decoder, Piece
+from vqspeech.nn.decoders.protocol import MAIN, Decoder, DecoderStream, Piece
 from vqspeech.nn.share import uniforms
 
 
@@ -105,3 +105,31 @@ class Sound(Decoder):
 
     def piece(self, number, samples, last):
         return Piece(number, samples, last)
+
+    def stream(self, speaker, options):
+        return SoundStream(self, speaker, options)
+
+
+class SoundStream(DecoderStream):
+    """An utterance of `Sound`, whose filter reads the samples of one latent on either side."""
+
+    margin = 1
+
+    def __init__(self, decoder, speaker, options):
+        self.decoder, self.temperature = decoder, options.temperature
+        self.speaker = None if speaker is None else torch.tensor([speaker])
+        self.draws = decoder.draws(options, (options.streams or (0,))[0])
+        self.drawn = torch.zeros(1, 1, 0)
+
+    def noise(self, start, stop):
+        """Draw on to the sample `stop`, and return those from `start`."""
+        more = torch.rand(1, 1, max(0, stop - self.drawn.shape[2]), generator=self.draws)
+        self.drawn = torch.cat([self.drawn, more], 2)
+        return self.drawn[:, :, start:stop]
+
+    @torch.no_grad()
+    def next(self, stretch):
+        hop, z_q = self.decoder.hop_samples, stretch.latents[None]
+        noise = self.noise(stretch.start * hop, (stretch.start + z_q.shape[2]) * hop)
+        waveform = self.decoder.generate(z_q, self.speaker, self.temperature * noise)[0]
+        return waveform[(stretch.first - stretch.start) * hop : (stretch.last - stretch.start) * hop].numpy()

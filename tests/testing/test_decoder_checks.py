@@ -58,6 +58,11 @@ FAULTS = {
     ],
     "progress": [(faulty.SilentProgress, "never called"), (faulty.ProgressOfPieces, "progress goes through")],
     "without_speakers": [(faulty.EmbedsNone, "without speakers fails")],
+    "stream": [
+        (faulty.NarrowMargin, "in stretches of 1 latents speech differs"),
+        (faulty.BeginsAgain, "in stretches of 1 latents speech differs"),
+        (faulty.WithMargin, "a stretch of 1 latents is float32 of shape"),
+    ],
 }
 
 ALSO = {

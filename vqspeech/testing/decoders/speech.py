@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from vqspeech.testing.decoders.subject import DecoderSubject
 from vqspeech.testing.modules import global_randomness_untouched, unchanged
@@ -88,6 +89,35 @@ def without_speakers(subject: DecoderSubject) -> None:
     assert [len(one) for one in waveforms] == [alone.samples(decoder, number) for number in (0, 1)]
 
 
+def stream(subject: DecoderSubject) -> None:
+    """What `stream` generates, stretch by stretch, are the samples of `speak`, however long the stretches are.
+
+    Skipped for a decoder whose `stream` is None.
+    """
+    decoder = subject.started().eval()
+    begun = subject.stream(decoder)
+    if begun is None:
+        pytest.skip("has no stream")
+    margin = begun.margin
+    assert isinstance(margin, int) and margin >= 0, f"margin is {margin!r}, not a number of latents"
+    frames = 2 * margin + 24
+    for pitch in subject.contours(frames):
+        whole = subject.speak_at_once(decoder, frames, pitch)
+        for size in (1, 5, frames):
+            with unchanged(decoder, "a stream"), global_randomness_untouched("a stream"):
+                stretches = subject.stretches(decoder, frames, size, pitch)
+            for number, one in enumerate(stretches):
+                wanted = (min(frames, (number + 1) * size) - number * size) * decoder.hop_samples
+                assert isinstance(one, np.ndarray) and one.dtype == np.float32 and one.shape == (wanted,), (
+                    f"a stretch of {size} latents is {getattr(one, 'dtype', type(one))} of shape {np.shape(one)}, "
+                    f"not float32 of shape ({wanted},)"
+                )
+            error = np.abs(np.concatenate(stretches) - whole).max(initial=0)
+            assert error <= 1e-3, (
+                f"in stretches of {size} latents speech differs by up to {error:.3g} from that at once"
+            )
+
+
 CHECKS = (
     pieces,
     alone_and_among_others,
@@ -95,4 +125,5 @@ CHECKS = (
     speaking_changes_nothing,
     progress,
     without_speakers,
+    stream,
 )

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from vqspeech.nn.batch import PITCH_RATE, SpeechBatch
-from vqspeech.nn.decoders.protocol import MAIN, Decoder, Latents, Piece, SpeakOptions
+from vqspeech.nn.decoders.protocol import MAIN, Decoder, DecoderStream, Latents, Piece, SpeakOptions, Stretch
 from vqspeech.nn.share import Share
 from vqspeech.registry.specs import DecoderSpec
 from vqspeech.testing.modules import build, generator
@@ -151,6 +151,40 @@ class DecoderSubject:
     def utterance(self, number: int) -> Frames:
         """Latents of 7, 10 and 13 frames, the last far from those of training."""
         return Frames(self.dim, 7 + 3 * number, seed=20 + number, scale=30.0 if number == 2 else 1.0)
+
+    def stream(self, decoder: Decoder) -> DecoderStream | None:
+        """Begin the utterance of `speak_at_once`."""
+        return decoder.stream(0 if self.speakers else None, SpeakOptions(seed=3, streams=(4,)))
+
+    def contours(self, frames: int) -> list[npt.NDArray[np.float32] | None]:
+        """Predicted F0 and, for a decoder that needs pitch, one of a few voiced frames; `frames` are latents."""
+        count = -(-frames * self.hop_samples * PITCH_RATE // self.sample_rate)
+        rising = np.linspace(90, 180, count, dtype=np.float32)
+        rising[count // 3 : count // 2] = 0
+        return [None, rising] if self.fresh().needs_pitch else [None]
+
+    def speak_at_once(
+        self, decoder: Decoder, frames: int, pitch: npt.NDArray[np.float32] | None
+    ) -> npt.NDArray[np.float32]:
+        """Speak an utterance of so many latents; (time,)."""
+        options = SpeakOptions(seed=3, streams=(4,), pitch=None if pitch is None else (pitch,))
+        speaker, length = 0 if self.speakers else None, frames * decoder.hop_samples
+        pieces = decoder.speak([Frames(self.dim, frames, seed=30)], [speaker], [length], options)
+        return np.concatenate([piece.waveform for piece in pieces])
+
+    def stretches(
+        self, decoder: Decoder, frames: int, size: int, pitch: npt.NDArray[np.float32] | None
+    ) -> list[npt.NDArray[np.float32]]:
+        """Generate that utterance `size` latents at a time, with as many around them as the stream's margin."""
+        stream, latents, made = self.stream(decoder), Frames(self.dim, frames, seed=30), []
+        assert stream is not None, "stream is None the second time"
+        for first in range(0, frames, size):
+            last = min(frames, first + size)
+            start, stop = max(0, first - stream.margin), min(frames, last + stream.margin)
+            made.append(
+                stream.next(Stretch(latents=latents[start:stop], start=start, first=first, last=last, pitch=pitch))
+            )
+        return made
 
     def samples(self, decoder: Decoder, number: int) -> int:
         """Wanted of an utterance: all, less than a frame less, one."""
