@@ -159,7 +159,9 @@ class FramesPrior(GatedPixelCNN, Prior):
         """
         if not isinstance(batch, FrameBatch):
             raise InputError('the prior \'frames\' is trained on clips: set modality = "frames" instead of "codes"')
-        nll = self.nll(batch.codes, batch.actions, batch.history).mean()
+        costs = self.nll(batch.codes, batch.actions, batch.history)
+        # A share without rows has a loss of zero.
+        nll = costs.mean() if len(costs) else costs.sum()
         return weighted_terms(batch.weight, nll, {"nll": nll}, batch.codes)
 
     @torch.no_grad()
