@@ -41,6 +41,16 @@ def test_codes_are_those_of_a_table_and_speech_is_that_of_the_table(place, tmp_p
     assert len(CodeTable.read(tmp_path / "a.parquet")) == 2
 
 
+def test_a_prepared_corpus(place, tmp_path):
+    done = invoke("corpora", "prepare", "folder", "--data-dir", place / "in", "--out", tmp_path / "store")
+    assert done.exit_code == 0, done.output
+    done = invoke("encode", place / "run", tmp_path / "store", "--bitstream", tmp_path / "a.vqs")
+    assert done.exit_code == 0 and "2 files, 0.5 s of speech" in done.stdout, done.output
+    decode = ("decode", place / "run", tmp_path / "a.vqs", "--speaker", "p225", "--out", tmp_path / "out")
+    assert invoke(*decode).exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["in-a.wav", "in-b.wav"]
+
+
 def test_one_recording_to_one_file_with_pitch(place, tmp_path):
     done = invoke("encode", place / "run", place / "in" / "a.wav", "--bitstream", tmp_path / "a.vqs", "--pitch")
     assert done.exit_code == 0, done.output

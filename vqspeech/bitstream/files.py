@@ -1,25 +1,16 @@
-"""Bitstreams of recordings, as files."""
+"""Bitstreams as files."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
-from vqspeech import audio
-from vqspeech.audio.pitch import PitchTracker
-from vqspeech.audio.stream import blocks
 from vqspeech.bitstream.container import MAGIC, is_bitstream
 from vqspeech.bitstream.packing import Packed, Report, pack, unpack
-from vqspeech.codec.pitch_codes import quantize_pitch
 from vqspeech.codec.speech import SpeechCodec
-from vqspeech.codes import CodeTable, UtteranceCodes
-from vqspeech.encoding.tables import table_of, unique_names
-from vqspeech.errors import AudioError, InputError
+from vqspeech.codes import CodeTable
+from vqspeech.errors import InputError
 from vqspeech.files import whole_file
 from vqspeech.training.codes import LoadedPrior
 
@@ -27,74 +18,6 @@ SUFFIX = ".vqs"
 
 MOST_BYTES = 1 << 30
 """Largest file that is read."""
-
-Block = npt.NDArray[np.float32]
-
-
-def encode_recordings(
-    codec: SpeechCodec,
-    files: Sequence[Path],
-    *,
-    pitch: bool = False,
-    rows: int | None = None,
-    skip: Callable[[Path, AudioError], None] | None = None,
-    progress: Report | None = None,
-) -> CodeTable:
-    """Encode audio files of any length; codes and F0 are kept in memory, their waveforms are not.
-
-    Parameters
-    ----------
-    codec : the model
-    files : audio files
-    pitch : whether to measure F0 as well
-    rows : batch size, see `vqspeech.codec.chunks.ChunkEncoder`
-    skip : called with a file that cannot be read, and the reason; the others are encoded
-    progress : called with the numbers of finished and of all files
-
-    Raises
-    ------
-    AudioError : for a file that cannot be read, without `skip`; when none can be read
-    """
-    trackers: dict[int, PitchTracker] = {}
-    failed: list[AudioError] = []
-
-    def tracked(number: int) -> Iterator[Block]:
-        if pitch:
-            trackers[number] = PitchTracker(codec.sample_rate)
-        for block in blocks(files[number], codec.sample_rate):
-            if pitch:
-                trackers[number].push(block)
-            yield block
-
-    def waveforms() -> Iterator[tuple[int, Iterable[Block]]]:
-        for number in range(len(files)):
-            yield number, tracked(number)
-            if progress is not None:
-                progress(number + 1, len(files))
-
-    def skipped(number: int, error: AudioError) -> None:
-        failed.append(error)
-        if skip is not None:
-            skip(files[number], error)
-
-    encoding = codec.encode_all(waveforms(), rows, None if skip is None else skipped)
-    encoded = {number: (samples, codes) for number, samples, codes in encoding}
-    if not encoded:
-        raise AudioError(f"none of {len(files)} files could be read; the first: {failed[0]}")
-    names = unique_names(files)
-    found = [
-        UtteranceCodes(
-            id=names[number],
-            speaker="",
-            split="",
-            path=audio.shown_path(files[number]),
-            n_samples=samples,
-            codes=codes,
-            pitch=quantize_pitch(trackers[number].finish()) if pitch else None,
-        )
-        for number, (samples, codes) in sorted(encoded.items())
-    ]
-    return table_of(codec, found)
 
 
 def model_name(codec: SpeechCodec) -> str:
@@ -152,6 +75,8 @@ def read(
     try:
         if (size := path.stat().st_size) > MOST_BYTES:
             raise InputError(f"{path} has {size} bytes; bitstreams have at most {MOST_BYTES}")
+        if not path.is_file():
+            raise InputError(f"{path} cannot be read: it is no regular file; give the file itself")
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
@@ -164,6 +89,9 @@ def read(
 
 def _start(path: Path) -> bytes:
     try:
+        # Opening a named pipe would wait for its writer.
+        if not path.is_file():
+            return b""
         with path.open("rb") as file:
             return file.read(len(MAGIC))
     except OSError:

@@ -30,24 +30,24 @@ def encode_to_bitstream(
     Parameters
     ----------
     codec : the model
-    inputs : audio files and folders
+    inputs : audio files, folders and prepared corpora
     out : file to write
     rows : batch size of encoding
     pitch : whether to store F0
     prior : run of the prior that drives the coder; None for adaptive counts
-    speaker : speaker of the recordings, for a prior that is conditioned on it
+    speaker : speaker of all recordings, for a prior that is conditioned on it; None for those of a prepared corpus
 
     Raises
     ------
-    InputError : for another file under the name, or inputs that are not audio
+    InputError : for another file under the name, inputs that are not audio, or a corpus prepared at another rate
     AudioError : when no input can be read
     """
     from dataclasses import replace
 
-    from vqspeech import audio
     from vqspeech.bitstream.drivers import require_fitting
-    from vqspeech.bitstream.files import SUFFIX, encode_recordings, require_bitstream, write
+    from vqspeech.bitstream.files import SUFFIX, require_bitstream, write
     from vqspeech.bitstream.range_coder import require_constriction
+    from vqspeech.bitstream.recordings import encode_recordings, recordings_of
     from vqspeech.claims import claimed
     from vqspeech.errors import InputError
     from vqspeech.progress import reporter
@@ -59,20 +59,21 @@ def encode_to_bitstream(
     loaded = load_driver(prior)
     if speaker is not None and (loaded is None or not loaded.space.conditions):
         raise InputError("--speaker is for a prior that is conditioned on the speaker; omit it")
+    recordings = recordings_of(codec, inputs)
+    if speaker is not None:
+        recordings = [replace(one, row=replace(one.row, speaker=speaker)) for one in recordings]
     if loaded is not None:
-        require_fitting(loaded, codec.codebook, codec.codebook_sizes, pitch=pitch, conditions=[speaker or ""])
-    files = audio.find_audio(inputs)
+        voices = sorted({one.row.speaker for one in recordings})
+        require_fitting(loaded, codec.codebook, codec.codebook_sizes, pitch=pitch, conditions=voices)
 
     def skip(path: Path, error: AudioError) -> None:
         typer.echo(f"skipped {path}: {error}", err=True)
 
-    chosen = skip if len(files) > 1 else None
+    chosen = skip if len(recordings) > 1 else None
     with claimed([out]):
-        table = encode_recordings(codec, files, pitch=pitch, rows=rows, skip=chosen, progress=reporter("encode"))
-        if speaker is not None:
-            table = replace(table, rows=tuple(replace(row, speaker=speaker) for row in table))
+        table = encode_recordings(codec, recordings, pitch=pitch, rows=rows, skip=chosen, progress=reporter("encode"))
         packed = write(out, codec, table, prior=loaded, progress=reporter("pack"))
-    for line in _described(codec, table, packed, len(files) - len(table), prior=loaded is not None):
+    for line in _described(codec, table, packed, len(recordings) - len(table), prior=loaded is not None):
         typer.echo(line)
     typer.echo(str(out))
 
