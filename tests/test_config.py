@@ -19,6 +19,7 @@ from vqspeech.config import (
     read_toml,
 )
 from vqspeech.errors import ConfigError, InputError, UnknownNameError
+from vqspeech.modality import checked
 from vqspeech.model import build, check
 
 
@@ -67,9 +68,9 @@ def test_unknown_keys_of_a_model_are_named_with_a_guess(values, guess):
             {"train": {"window_samples": 5000, "crop_samples": 4000}},
             r"train\.window_samples: at most train\.crop_samples",
         ),
-        ({"train": {"weight_average": 1.0}}, r"train\.weight_average: at least 0 and below 1"),
+        ({"train": {"weight_average": 1.0}}, r"train\.weight_average = 1\.0; below 1\."),
         ({"train": {"compile": "maybe"}}, r"train\.compile = 'maybe'.*'auto', True or False"),
-        ({"train": {"learning_rate": -1e-3}}, r"train\.learning_rate: above 0"),
+        ({"train": {"learning_rate": -1e-3}}, r"train\.learning_rate = -0\.001; above 0\."),
         ({"train": {"learning_rate": float("nan")}}, r"train\.learning_rate = nan; a finite number"),
         (
             {"train": {"batch_size": 3, "devices": 4}},
@@ -107,13 +108,63 @@ def test_values_of_a_run_that_cannot_be_used_are_named(values, message):
         ),
         ({"encoder": {"front_end": {"kind": "fbank"}}}, r"model\.encoder\.front_end\.kind = 'fbank'"),
         ({"quantizer": {"codebook_size": 4}}, r"model\.quantizer\.name: the name of a registered quantizer"),
-        ({"jitter": 0.5}, r"model\.jitter: at least 0 and below 0\.5"),
+        ({"jitter": 0.5}, r"model\.jitter = 0\.5; below 0\.5"),
         ({"sample_rate": 0}, r"model\.sample_rate = 0; at least 1"),
     ],
 )
 def test_values_of_a_model_that_cannot_be_used_are_named(values, message):
     with pytest.raises(ConfigError, match=message):
         check(parse_model(values))
+
+
+def test_one_message_has_every_fault_of_a_configuration():
+    values = {
+        "sed": 1,
+        "train": {"steps": 0, "batch_size": -1, "learning_rate": 0, "precision": "fp8"},
+        "corpus": {"name": "folder", "options": {"max_uterances": 3}},
+        "model": {
+            "jitter": 2,
+            "spectral": {"weight": -1, "n_mels": 0},
+            "encoder": {"chanels": 3, "dim": "wide", "perturb": {"warp": 0.7}},
+            "quantizer": {"name": "emma"},
+            "decoder": {"cycles": "many"},
+        },
+    }
+    with pytest.raises(ConfigError) as caught:
+        checked(values)
+    for part in (
+        "unknown key 'sed'",
+        "train.steps = 0; at least 1",
+        "train.batch_size = -1; at least 1",
+        "train.learning_rate = 0; above 0",
+        "train.precision = 'fp8'",
+        "'corpus.options.max_uterances'",
+        "model.jitter = 2; below 0.5",
+        "model.spectral.weight = -1; at least 0",
+        "model.spectral.n_mels = 0; at least 1",
+        "'model.encoder.chanels'",
+        "model.encoder.dim = 'wide'",
+        "model.encoder.perturb.warp = 0.7; below 0.5",
+        "unknown quantizer 'emma'",
+        "model.decoder.cycles = 'many'",
+    ):
+        assert str(caught.value).count(part) == 1, part
+
+
+def test_rules_between_keys_are_named_beside_other_faults():
+    values = {"train": {"window_samples": 5000, "crop_samples": 4000}, "model": {"quantizer": {"name": "emma"}}}
+    with pytest.raises(
+        ConfigError, match=r"train\.window_samples: at most train\.crop_samples.*unknown quantizer 'emma'"
+    ):
+        checked(values)
+
+
+def test_a_fault_of_another_table_is_not_blamed_on_a_default():
+    # The default of crop_samples, in the place of the unusable value, would be shorter than a code.
+    model = {"encoder": {"strides": [[4096, 2048], [64, 32]]}}
+    with pytest.raises(ConfigError) as caught:
+        checked({"train": {"crop_samples": 0}, "model": model})
+    assert str(caught.value) == "unusable configuration: train.crop_samples = 0; at least 1."
 
 
 def test_the_hop_is_the_product_of_the_strides_and_of_the_front_end():

@@ -31,7 +31,17 @@ class CorpusError(InputError):
 
 
 class ConfigError(InputError):
-    """A configuration with an unknown key or a value out of range."""
+    """A configuration with an unknown key or a value out of range.
+
+    Parameters
+    ----------
+    message : as of any error
+    keys : dotted names of the keys that cannot be used, where they are known
+    """
+
+    def __init__(self, message: str, *, keys: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.keys = tuple(keys)
 
 
 class CheckpointError(InputError):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vqspeech.config import RunConfig, TrainConfig, parse
-from vqspeech.errors import PluginError
+from vqspeech.config.faults import Faults, without
+from vqspeech.errors import ConfigError, InputError, PluginError
 from vqspeech.registry import contracts, lookup
 from vqspeech.registry.specs import ModalitySpec
 
@@ -210,14 +212,45 @@ def checked(values: Mapping[str, Any]) -> RunConfig:
 
     Raises
     ------
-    ConfigError : names every unknown key and every unusable value
+    ConfigError : names every unknown key and every unusable value, those of the model too
     UnknownNameError : for a modality that is not registered
     """
-    name, table = values.get("modality", RunConfig.modality), values.get("train", {})
-    if isinstance(name, str) and (kind := _train_config(name)) is not TrainConfig and isinstance(table, Mapping):
-        values = {**values, "train": parse(kind, table, "train.")}
-    config = parse(RunConfig, values)
+    try:
+        config = _parsed(values)
+    except ConfigError as error:
+        if error.keys:
+            raise _with_others(error, values) from error
+        raise
     return modality(config).check(config)
+
+
+def _parsed(values: Mapping[str, Any]) -> RunConfig:
+    """Parse a configuration, its table ``train`` by the class of its modality."""
+    name, table = values.get("modality", RunConfig.modality), values.get("train", {})
+    if not isinstance(name, str) or (kind := _train_config(name)) is TrainConfig or not isinstance(table, Mapping):
+        return parse(RunConfig, values)
+    faults = Faults()
+    train: Any = {}
+    with faults.caught():
+        train = parse(kind, table, "train.")
+    with faults.caught():
+        config = parse(RunConfig, {**values, "train": train})
+    if faults.errors:
+        keys = [key for error in faults.errors for key in getattr(error, "keys", ())]
+        raise ConfigError(" ".join(map(str, faults.errors)), keys=keys)
+    return config
+
+
+def _with_others(error: ConfigError, values: Mapping[str, Any]) -> ConfigError:
+    """Return an error that also has the faults that the modality finds in the rest of the configuration."""
+    try:
+        config = _parsed(without(values, error.keys))
+        modality(config).check(config)
+    except InputError as other:
+        # Defaults in the place of unusable values are not the user's.
+        if not any(re.search(rf"\b{re.escape(key)}\b", str(other)) for key in error.keys):
+            return ConfigError(f"{error} {other}", keys=error.keys)
+    return error
 
 
 def _train_config(name: str) -> type[TrainConfig]:

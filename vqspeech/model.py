@@ -10,7 +10,9 @@ import torch
 
 from vqspeech import parts
 from vqspeech.alignment.inventories import named
-from vqspeech.config import PARTS, ModelConfig, require
+from vqspeech.config import PARTS, ModelConfig, parse_model, require
+from vqspeech.config.faults import Faults, without
+from vqspeech.errors import ConfigError
 from vqspeech.nn.decoders.protocol import Latents
 from vqspeech.nn.encoders.spectral import SpectralFeatures
 from vqspeech.nn.phone_head import PhoneHead
@@ -31,7 +33,37 @@ def complete(config: ModelConfig) -> ModelConfig:
     UnknownNameError : for an unregistered part, or an option that it does not have
     ConfigError : for a value of a wrong type
     """
-    tables: dict[str, Any] = {kind: parts.complete(kind, getattr(config, kind)) for kind in PARTS}
+    return _complete(config, Faults())
+
+
+def completed(values: Mapping[str, Any]) -> ModelConfig:
+    """Parse the table ``model`` and complete it as `complete` does; one error has the faults of all its tables.
+
+    Raises
+    ------
+    UnknownNameError, ConfigError : as `vqspeech.config.parse_model` and `complete`
+    """
+    faults = Faults()
+    try:
+        config = parse_model(values)
+    except ConfigError as error:
+        if not error.keys:
+            raise
+        faults.errors.append(error)
+        with faults.caught():
+            # The parts are checked in what is left.
+            config = parse_model(without({"model": values}, error.keys).get("model", {}))
+        if len(faults.errors) > 1:
+            raise
+    return _complete(config, faults)
+
+
+def _complete(config: ModelConfig, faults: Faults) -> ModelConfig:
+    tables: dict[str, Any] = {}
+    for kind in PARTS:
+        with faults.caught():
+            tables[kind] = parts.complete(kind, getattr(config, kind))
+    faults.reraise()
     return replace(config, **tables)
 
 

@@ -7,9 +7,8 @@ import typing
 from collections.abc import Iterator
 from typing import Any
 
-import annotated_types
-
 from vqspeech.config import CorpusConfig, ModelConfig, RunConfig, TrainConfig
+from vqspeech.config.faults import bounds
 from vqspeech.registry import contracts, host
 from vqspeech.registry.options import REQUIRED
 
@@ -79,16 +78,8 @@ def _options(entry: Any) -> str:
 
 
 def _row(name: str, hint: Any, default: Any) -> str:
-    cells = [f"`{name}`", f"`{_type(hint)}`", _default(default), ", ".join(_bounds(hint))]
+    cells = [f"`{name}`", f"`{_type(hint)}`", _default(default), ", ".join(bounds(hint))]
     return f"| {' | '.join(cells)} |"
-
-
-def _bounds(hint: Any) -> Iterator[str]:
-    """Yield the bounds of a value in words."""
-    words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
-    for one in getattr(hint, "__metadata__", ()):
-        for grouped in one if isinstance(one, annotated_types.GroupedMetadata) else (one,):
-            yield from (f"{word} {getattr(grouped, name)}" for name, word in words.items() if hasattr(grouped, name))
 
 
 def _default(value: Any) -> str:

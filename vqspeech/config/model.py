@@ -6,13 +6,19 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from vqspeech.config.values import Strict, at_least, at_most, merge, parse, require
+from annotated_types import Ge, Le, Lt
+
+from vqspeech.config.faults import require_all
+from vqspeech.config.values import Count, Share, Size, Strict, Weight, merge, parse, require
 from vqspeech.errors import unknown_name
 
 MOST_RATE, MOST_BANDS = 2**20, 2**12
 """Highest sample rate in Hz, which also limits windows and hops in samples, and most bands of a spectrum."""
+
+Samples = Annotated[Count, Le(MOST_RATE)]
+"""A number of samples, or of samples per second."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,35 +26,31 @@ class SpectrumConfig(Strict):
     """Spectral frames; see `vqspeech.nn.encoders.spectral.SpectralFeatures`."""
 
     kind: Literal["logmel", "mfcc"] = "mfcc"
-    hop_samples: int = 160
-    window_samples: int = 400
-    n_mels: int = 40
-    n_mfcc: int = 13
-    mean_window_samples: int = 0
+    hop_samples: Samples = 160
+    window_samples: Samples = 400
+    n_mels: Annotated[Count, Le(MOST_BANDS)] = 40
+    n_mfcc: Count = 13
+    mean_window_samples: Annotated[Size, Le(MOST_RATE)] = 0
     lifter: float = 0.0
 
     def check(self, table: str) -> None:
         """Raise `ConfigError` for impossible values; `table` is their table's name."""
-        at_least(1, self, table, "hop_samples", "window_samples", "n_mels", "n_mfcc")
-        at_least(0, self, table, "mean_window_samples")
-        at_most(MOST_RATE, self, table, "hop_samples", "window_samples", "mean_window_samples")
-        at_most(MOST_BANDS, self, table, "n_mels")
-        require(self.kind != "mfcc" or self.n_mfcc <= self.n_mels, f"{table}.n_mfcc: at most {table}.n_mels")
-        message = f"{table}.lifter: weights cepstral coefficients; kind is {self.kind}"
-        require(self.kind == "mfcc" or self.lifter == 0, message)
+        require_all(
+            (self.kind != "mfcc" or self.n_mfcc <= self.n_mels, f"{table}.n_mfcc: at most {table}.n_mels"),
+            (
+                self.kind == "mfcc" or self.lifter == 0,
+                f"{table}.lifter: weights cepstral coefficients; kind is {self.kind}",
+            ),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class PerturbConfig(Strict):
     """Random changes of an encoder's log-mel frames in training; see `vqspeech.nn.perturb.perturbed_bands`."""
 
-    warp: float = 0.0
-    tilt: float = 0.0
+    warp: Annotated[float, Ge(0), Lt(0.5)] = 0.0
+    tilt: Weight = 0.0
     noise: float | None = None
-
-    def __post_init__(self) -> None:
-        at_least(0, self, "model.encoder.perturb", "warp", "tilt")
-        require(self.warp < 0.5, "model.encoder.perturb.warp: below 0.5")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,21 +72,18 @@ class SpectralHeadConfig(SpectrumConfig):
     See `vqspeech.nn.spectral_head.SpectralHead`.
     """
 
-    weight: float = 0.0
-    channels: int = 128
-    kernel: int = 3
-    dilations: tuple[int, ...] = ()
+    weight: Weight = 0.0
+    channels: Count = 128
+    kernel: Count = 3
+    dilations: tuple[Count, ...] = ()
     loss: Literal["squared", "absolute"] = "squared"
     pitch: bool = False
-    loud: float = 0.0
-    differences: float = 0.0
+    loud: Weight = 0.0
+    differences: Weight = 0.0
 
     def __post_init__(self) -> None:
-        at_least(0, self, "model.spectral", "weight", "loud", "differences")
         if self.weight > 0:
-            at_least(1, self, "model.spectral", "channels")
-            require(self.kernel >= 1 and self.kernel % 2 == 1, "model.spectral.kernel: odd, at least 1")
-            require(all(dilation >= 1 for dilation in self.dilations), "model.spectral.dilations: at least 1 each")
+            require(self.kernel % 2 == 1, f"model.spectral.kernel = {self.kernel}; odd")
             self.check("model.spectral")
 
 
@@ -92,15 +91,13 @@ class SpectralHeadConfig(SpectrumConfig):
 class PhoneHeadConfig(Strict):
     """Auxiliary naming of phones (not in the paper); weight 0 disables it. See `vqspeech.nn.phone_head.PhoneHead`."""
 
-    weight: float = 0.0
-    channels: int = 128
-    kernel: int = 5
+    weight: Weight = 0.0
+    channels: Count = 128
+    kernel: Count = 5
     inventory: str = "arpabet-39"
 
     def __post_init__(self) -> None:
-        at_least(0, self, "model.phones", "weight")
-        at_least(1, self, "model.phones", "channels")
-        require(self.kernel >= 1 and self.kernel % 2 == 1, "model.phones.kernel: odd, at least 1")
+        require(self.kernel % 2 == 1, f"model.phones.kernel = {self.kernel}; odd")
 
 
 PARTS = {"encoder": "conv", "quantizer": "vq", "decoder": "wavenet"}
@@ -118,33 +115,31 @@ class ModelConfig(Strict):
 
     preset: str | None = None
     codes_from: str | None = None
-    sample_rate: int = 16_000
+    sample_rate: Samples = 16_000
     encoder: dict[str, Any] = field(default_factory=lambda: {"name": PARTS["encoder"]})
     quantizer: dict[str, Any] = field(default_factory=lambda: {"name": PARTS["quantizer"]})
     decoder: dict[str, Any] = field(default_factory=lambda: {"name": PARTS["decoder"]})
     spectral: SpectralHeadConfig = field(default_factory=SpectralHeadConfig)
     phones: PhoneHeadConfig = field(default_factory=PhoneHeadConfig)
-    jitter: float = 0.0
-    decoder_gradient: float = 1.0
+    jitter: Annotated[float, Ge(0), Lt(0.5)] = 0.0
+    decoder_gradient: Share = 1.0
 
     def __post_init__(self) -> None:
-        at_least(1, self, "model", "sample_rate")
-        at_most(MOST_RATE, self, "model", "sample_rate")
-        for kind in PARTS:
-            require(
-                isinstance(getattr(self, kind).get("name"), str), f"model.{kind}.name: the name of a registered {kind}"
-            )
-        require(0 <= self.jitter < 0.5, "model.jitter: at least 0 and below 0.5")
-        require(0 <= self.decoder_gradient <= 1, "model.decoder_gradient: between 0 and 1")
-        require(
-            self.decoder_gradient > 0 or self.spectral.weight > 0 or self.phones.weight > 0,
-            "model.decoder_gradient: above 0 without a spectral or a phone head, since nothing else trains the encoder",
-        )
+        rules = [
+            (isinstance(getattr(self, kind).get("name"), str), f"model.{kind}.name: the name of a registered {kind}")
+            for kind in PARTS
+        ]
+        trained = self.decoder_gradient > 0 or self.spectral.weight > 0 or self.phones.weight > 0
+        reason = "above 0 without a spectral or a phone head, since nothing else trains the encoder"
+        rules.append((trained, f"model.decoder_gradient: {reason}"))
         if self.codes_from is not None:
             frozen = "with model.codes_from, whose codes are frozen"
-            require(self.spectral.weight == 0, f"model.spectral.weight: 0 {frozen}")
-            require(self.phones.weight == 0, f"model.phones.weight: 0 {frozen}")
-            require(self.decoder_gradient == 1, f"model.decoder_gradient: 1 {frozen}")
+            rules += [
+                (self.spectral.weight == 0, f"model.spectral.weight: 0 {frozen}"),
+                (self.phones.weight == 0, f"model.phones.weight: 0 {frozen}"),
+                (self.decoder_gradient == 1, f"model.decoder_gradient: 1 {frozen}"),
+            ]
+        require_all(*rules)
 
 
 def presets() -> tuple[str, ...]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from vqspeech.config.values import Strict, at_least, require
+from annotated_types import Ge, Gt, Lt
+
+from vqspeech.config.values import Count, Share, Size, Strict, Weight, require
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,46 +23,35 @@ class TrainConfig(Strict):
     ``"auto"`` replays the steps of small models on a single GPU as a CUDA graph, false never.
     """
 
-    steps: int = 100_000
-    batch_size: int = 16
-    accumulate: int = 1
-    crop_samples: int = 20_480
-    window_samples: int = 0
-    speaker_balance: float = 0.0
+    steps: Count = 100_000
+    batch_size: Count = 16
+    accumulate: Count = 1
+    crop_samples: Count = 20_480
+    window_samples: Size = 0
+    speaker_balance: Share = 0.0
     optimizer: Literal["adam", "muon"] = "adam"
-    learning_rate: float = 5e-4
-    matrix_learning_rate: float = 0.02
-    final_learning_rate_share: float = 0.05
-    warmup_steps: int = 500
-    gradient_clip: float = 1.0
-    weight_average: float = 0.999
+    learning_rate: Annotated[float, Gt(0)] = 5e-4
+    matrix_learning_rate: Annotated[float, Gt(0)] = 0.02
+    final_learning_rate_share: Share = 0.05
+    warmup_steps: Size = 500
+    gradient_clip: Weight = 1.0
+    weight_average: Annotated[float, Ge(0), Lt(1)] = 0.999
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     compile: Literal["auto", True, False] = "auto"
     cuda_graph: Literal["auto", False] = "auto"
     accelerator: str = "auto"
-    devices: int = 1
-    nodes: int = 1
-    log_every: int = 50
-    validate_every: int = 1_000
-    validation_batches: int = 4
-    checkpoint_every: int = 1_000
-    keep_last: int = 2
-    start_crops: int = 256
+    devices: Count = 1
+    nodes: Count = 1
+    log_every: Count = 50
+    validate_every: Count = 1_000
+    validation_batches: Count = 4
+    checkpoint_every: Count = 1_000
+    keep_last: Count = 2
+    start_crops: Count = 256
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
-        at_least(
-            1, self, "train", "steps", "batch_size", "crop_samples", "start_crops", "keep_last", "devices", "nodes"
-        )
-        at_least(1, self, "train", "accumulate")
-        at_least(1, self, "train", "log_every", "validate_every", "validation_batches", "checkpoint_every")
-        at_least(0, self, "train", "window_samples", "warmup_steps", "gradient_clip")
         self.require_shares(self.devices * self.nodes)
-        require(0 < self.learning_rate < float("inf"), "train.learning_rate: above 0")
-        require(0 < self.matrix_learning_rate < float("inf"), "train.matrix_learning_rate: above 0")
-        require(0 <= self.final_learning_rate_share <= 1, "train.final_learning_rate_share: between 0 and 1")
-        require(0 <= self.speaker_balance <= 1, "train.speaker_balance: between 0 and 1")
-        require(0 <= self.weight_average < 1, "train.weight_average: at least 0 and below 1")
         require(self.window_samples <= self.crop_samples, "train.window_samples: at most train.crop_samples")
 
     def require_shares(self, processes: int) -> None:

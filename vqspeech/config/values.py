@@ -11,11 +11,26 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
+from annotated_types import Ge, Le
+
+from vqspeech.config.faults import HEAD, UNUSABLE, require_all, sentence
 from vqspeech.errors import ConfigError, unknown_name
 
 T = TypeVar("T")
+
+Count = Annotated[int, Ge(1)]
+"""A whole number of at least 1."""
+
+Size = Annotated[int, Ge(0)]
+"""A whole number of at least 0."""
+
+Weight = Annotated[float, Ge(0)]
+"""A number of at least 0."""
+
+Share = Annotated[float, Ge(0), Le(1)]
+"""A number between 0 and 1."""
 
 MOST_BYTES, MOST_DEPTH = 16 * 2**20, 32
 """Size and nesting of the largest configuration that is read."""
@@ -30,15 +45,28 @@ class Strict:
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """Let pydantic collect the `ConfigError` of a constructor with the faults of other tables."""
+        from pydantic_core import PydanticCustomError, core_schema
+
+        def build(value: Any, make: Any) -> Any:
+            try:
+                return make(value)
+            except ConfigError as error:
+                raise PydanticCustomError(UNUSABLE, "{reason}", {"reason": str(error).removeprefix(HEAD)}) from error
+
+        return core_schema.no_info_wrap_validator_function(build, handler(source))
+
 
 def require(holds: bool, message: str) -> None:
     """Raise `ConfigError` with the message unless the condition holds."""
     if not holds:
-        raise ConfigError(f"unusable value in the configuration: {message}")
+        raise ConfigError(f"{HEAD}{message}")
 
 
 def at_least(least: float, values: Any, table: str, *names: str) -> None:
-    """Raise `ConfigError` unless the named values are at least `least`.
+    """Raise `ConfigError` unless the named values are at least `least`; the message has all that are not.
 
     Parameters
     ----------
@@ -47,16 +75,14 @@ def at_least(least: float, values: Any, table: str, *names: str) -> None:
     table : name of their table, for the message
     names : names of the values
     """
-    for name in names:
-        value = values[name] if isinstance(values, Mapping) else getattr(values, name)
-        require(value >= least, f"{table}.{name} = {value!r}; at least {least}")
+    found = {name: values[name] if isinstance(values, Mapping) else getattr(values, name) for name in names}
+    require_all(*((value >= least, f"{table}.{name} = {value!r}; at least {least}") for name, value in found.items()))
 
 
 def at_most(most: float, values: Any, table: str, *names: str) -> None:
     """Raise `ConfigError` unless the named values are at most `most`; arguments as in `at_least`."""
-    for name in names:
-        value = values[name] if isinstance(values, Mapping) else getattr(values, name)
-        require(value <= most, f"{table}.{name} = {value!r}; at most {most}")
+    found = {name: values[name] if isinstance(values, Mapping) else getattr(values, name) for name in names}
+    require_all(*((value <= most, f"{table}.{name} = {value!r}; at most {most}") for name, value in found.items()))
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -124,7 +150,8 @@ def parse(kind: type[T], values: Mapping[str, Any], where: str = "") -> T:
 
     Raises
     ------
-    ConfigError : names every unknown key and every value of a wrong type
+    ConfigError : names every unknown key, and every value of a wrong type or out of bounds; its ``keys`` are their
+        dotted names, or those of tables whose values do not fit each other
     """
     from pydantic import TypeAdapter, ValidationError
 
@@ -132,14 +159,15 @@ def parse(kind: type[T], values: Mapping[str, Any], where: str = "") -> T:
     try:
         return TypeAdapter(kind).validate_python(dict(values))
     except ValidationError as error:
-        lines = []
+        lines, keys = [], []
         for issue in error.errors():
-            key = where + ".".join(str(part) for part in issue["loc"])
+            key = (where + ".".join(str(part) for part in issue["loc"])).removesuffix(".")
+            keys.append(key)
             if issue["type"] == "unexpected_keyword_argument":
                 lines.append(str(unknown_name("key", key, _keys(kind, where))))
             else:
-                lines.append(f"{key} = {issue['input']!r}: {issue['msg']}.")
-        raise ConfigError("unusable configuration: " + " ".join(lines)) from error
+                lines.append(sentence(issue, key))
+        raise ConfigError("unusable configuration: " + " ".join(dict.fromkeys(lines)), keys=keys) from error
 
 
 def _keys(kind: Any, prefix: str) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vqspeech.config.faults import Faults, bounds, sentence
 from vqspeech.errors import ConfigError, unknown_name
 
 REQUIRED = inspect.Parameter.empty
@@ -87,15 +88,17 @@ class Options:
         Raises
         ------
         UnknownNameError : for a name that is no option
-        ConfigError : for a value of another type
+        ConfigError : for a value of another type or out of bounds, and for several faults together
         """
-        for name in values:
-            if name not in self.declared and not self.open_ended:
-                raise unknown_name(kind, f"{prefix}{name}", [f"{prefix}{one}" for one in self.declared])
-        return {
-            name: self.declared[name].checked(value, f"{prefix}{name}") if name in self.declared else value
-            for name, value in values.items()
-        }
+        faults, result = Faults(), {}
+        for name, value in values.items():
+            with faults.caught():
+                if name not in self.declared and not self.open_ended:
+                    raise unknown_name(kind, f"{prefix}{name}", [f"{prefix}{one}" for one in self.declared])
+                given = self.declared.get(name)
+                result[name] = given.checked(value, f"{prefix}{name}") if given else value
+        faults.reraise()
+        return result
 
 
 def options_of(target: Callable[..., Any], positional: int, reserved: tuple[str, ...] = ()) -> Options:
@@ -128,7 +131,7 @@ def options_of(target: Callable[..., Any], positional: int, reserved: tuple[str,
 def _hints(target: Callable[..., Any]) -> dict[str, Any]:
     called = target.__init__ if inspect.isclass(target) else target
     try:
-        return typing.get_type_hints(called)
+        return typing.get_type_hints(called, include_extras=True)
     except (NameError, TypeError, AttributeError):
         # Names imported for type checking only.
         return {}
@@ -144,6 +147,8 @@ def _type_of(default: object) -> Any:
 
 
 def _type_name(kind: Any) -> str:
+    if typing.get_origin(kind) is typing.Annotated:
+        return ", ".join([_type_name(kind.__origin__), *bounds(kind)])
     name = kind.__name__ if isinstance(kind, type) and not typing.get_args(kind) else str(kind)
     return re.sub(r"\w+\.", "", name)
 
@@ -163,7 +168,7 @@ def _issues(error: Any, kind: Any, key: str) -> list[str]:
                 str(unknown_name("key", name, [f"{parent}.{field.name}" for field in dataclasses.fields(tables)]))
             )
         else:
-            lines.append(f"{name} = {issue['input']!r}: {issue['msg']}.")
+            lines.append(sentence(issue, name))
     return list(dict.fromkeys(lines))
 
 

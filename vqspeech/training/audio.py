@@ -22,6 +22,7 @@ from vqspeech.codec.load import load_speech
 from vqspeech.codec.speech import SpeechCodec
 from vqspeech.codes import CodeTable
 from vqspeech.config import ModelConfig, RunConfig, parse_model, plain
+from vqspeech.config.faults import Faults
 from vqspeech.corpora.aligning import aligned
 from vqspeech.corpora.contours import Contours, contours
 from vqspeech.corpora.phone_labels import PhoneLabels
@@ -191,8 +192,12 @@ class AudioModality:
 
     def check(self, config: RunConfig) -> RunConfig:
         """Check the model against the presets and the registered parts, and fill in all defaults."""
-        model = models.complete(parse_model(codes_from.with_codes(config.model)))
-        check_corpus(config.corpus, "audio")
+        faults = Faults()
+        with faults.caught():
+            model = models.completed(codes_from.with_codes(config.model))
+        with faults.caught():
+            check_corpus(config.corpus, "audio")
+        faults.reraise()
         hop = _probe(model).hop_samples
         if config.train.crop_samples < hop:
             raise ConfigError(f"train.crop_samples = {config.train.crop_samples} is less than one code, {hop} samples")
