@@ -25,7 +25,7 @@ def find_chromium() -> str | None:
     return os.environ.get("VQSPEECH_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def microphone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the fake microphone hears, again and again: tones that rise."""
     time = np.arange(round(48000 * SPOKEN_S)) / 48000
@@ -34,9 +34,9 @@ def microphone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser(microphone: Path):
-    """One Chromium for all tests of this folder; Playwright's event loop ends with it."""
+    """One Chromium for a file of tests; later files may start event loops of their own."""
     playwright = pytest.importorskip("playwright.sync_api", reason=MISSING)
     chromium = find_chromium()
     if chromium is None:
@@ -123,7 +123,7 @@ def findings(browser):
     return find
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Models that were never trained: one that takes pitch, one that samples."""
     folder = tmp_path_factory.mktemp("studio")
@@ -131,7 +131,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return build_run(folder / "harmonic"), folder / "wavenet"
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def recording() -> bytes:
     """A recording of a voice, 1.1 s."""
     return wav(0.5 * speech(1.1))
