@@ -14,6 +14,7 @@ import torch
 from document_blocks import blocks
 
 import vqspeech
+from vqspeech import audio
 
 RATE = 16_000
 
@@ -74,3 +75,20 @@ def test_samples_are_delivered_piece_by_piece():
     names = {"decoder": decoder, "conditions": conditions, "n_samples": 256, "file": File, "write": lambda *_: None}
     done = run("docs/sampling.md", names)
     np.testing.assert_array_equal(np.concatenate(written), done["result"].waveforms[0])
+
+
+def test_melodies_of_the_tutorial_are_written_and_played(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "sample-0.txt").write_text("-C-D--a")
+    run("docs/tutorials/modality.md", {})
+    assert {len(path.read_text()) for path in (tmp_path / "songs").glob("*.txt")} == {256}
+    assert len(audio.read(tmp_path / "new" / "sample-0.wav", RATE)) == 7 * RATE // 8
+
+
+def test_edited_codes_of_the_tutorial_are_decoded(english):
+    model = vqspeech.load("english")
+    names = {"waveform": speech(), "sample_rate": RATE}
+    model.decode, decode = lambda codes, speaker: decode(codes, speaker=model.speakers[0]), model.decode
+    done = run("docs/tutorials/convert.md", names)
+    assert len(done["slow"]) == 2 * len(model.decode(done["codes"], speaker="slt"))
