@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import math
 import secrets
 import socket
 import sys
+import time
+import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from vqspeech.errors import InputError
+from vqspeech.untrusted import printable
 
 LOOPBACK = "127.0.0.1"
 IDLE_S = 30.0
 """A connection on which nothing comes for so long is closed."""
+
+STRANGER_S = 20.0
+"""A connection that has not shown the token after so long is closed, also one on which bytes come slowly."""
+
+MOST_CONNECTIONS = 100
+"""Connections at once; more are closed at once."""
 
 
 class PageServer(ThreadingHTTPServer):
@@ -39,6 +50,8 @@ class PageServer(ThreadingHTTPServer):
 
     def __init__(self, handler: type[PageHandler], port: int = 0, address: str = LOOPBACK) -> None:
         self.token, self.address = secrets.token_urlsafe(18), address
+        # open connection -> when it began; infinity once it has shown the token
+        self._began: dict[Any, float] = {}
         try:
             super().__init__((address, port), handler)
         except (OSError, OverflowError, UnicodeError) as error:
@@ -49,6 +62,30 @@ class PageServer(ThreadingHTTPServer):
         """Bind without asking for the machine's full name, which may take seconds."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = self.address, int(self.server_address[1])
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer in a thread, unless there are too many connections."""
+        if len(self._began) >= MOST_CONNECTIONS:
+            return self.shutdown_request(request)
+        self._began[request] = time.monotonic()
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """End a connection."""
+        self._began.pop(request, None)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """End the connections of strangers that take too long; called every half second."""
+        latest = time.monotonic() - STRANGER_S
+        for connection, began in list(self._began.items()):
+            if began < latest:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def trust(self, connection: Any) -> None:
+        """Let a connection that has shown the token go on."""
+        self._began[connection] = math.inf
 
     @property
     def url(self) -> str:
@@ -95,22 +132,39 @@ class PageHandler(BaseHTTPRequestHandler):
     server: PageServer
     server_version, sys_version = "vqspeech", ""
     timeout = IDLE_S
+    address: SplitResult
+    """The parts of ``self.path``."""
 
     def do_GET(self) -> None:
         """Answer a request for something."""
-        self.answer()
+        self._answer()
 
     def do_POST(self) -> None:
         """Answer a request with a body."""
-        self.answer()
+        self._answer()
 
     def do_DELETE(self) -> None:
         """Answer a request to delete something."""
-        self.answer()
+        self._answer()
 
     def answer(self) -> None:
-        """Answer a request, ``self.command`` for ``self.path``."""
+        """Answer a request, ``self.command`` for ``self.address``."""
         raise NotImplementedError
+
+    def _answer(self) -> None:
+        """Answer a request, also one that fails, unless the browser went away."""
+        try:
+            self.address = urlsplit(self.path)
+        except ValueError:
+            return self.say(HTTPStatus.BAD_REQUEST, "this address cannot be read")
+        try:
+            self.answer()
+        except (ConnectionError, TimeoutError):
+            raise
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}. The terminal shows more"
+            self.say(HTTPStatus.INTERNAL_SERVER_ERROR, printable(text))
+            traceback.print_exc()
 
     def permitted(self, token: str) -> bool:
         """Return whether a request comes from the page and has the token; answer it with 403 otherwise."""
@@ -122,6 +176,7 @@ class PageHandler(BaseHTTPRequestHandler):
         elif not self.server.is_token(token):
             self.say(HTTPStatus.FORBIDDEN, "the token is missing: open the address that the command printed")
         else:
+            self.server.trust(self.connection)
             return True
         return False
 

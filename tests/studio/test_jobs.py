@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 import threading
 import time
+import weakref
 from types import SimpleNamespace
 
 import pytest
@@ -130,6 +133,54 @@ def test_failures_are_told(queue, capsys):
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 
+def test_the_queue_goes_on_whatever_a_job_raises(queue, monkeypatch):
+    def broken(text):
+        raise BrokenPipeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", SimpleNamespace(write=broken, flush=lambda: None))
+        assert ended(queue, queue.submit("a", "a", lambda task: 1 // 0))["state"] == "failed"
+    assert "SystemExit" in ended(queue, queue.submit("b", "a", lambda task: sys.exit(3)))["message"]
+    assert ended(queue, queue.submit("c", "a", lambda task: ["c"]))["results"] == ["c"]
+
+
+def test_jobs_that_ended_hold_no_sounds(queue):
+    class Sound:
+        """What work refers to."""
+
+    work, _, runs = held()
+    running = queue.submit("running", "a", work)
+    assert runs.wait(5)
+    sound = Sound()
+    gone = weakref.ref(sound)
+    done, cancelled = (queue.submit(name, "a", lambda task, sound=sound: []) for name in ("done", "cancelled"))
+    del sound
+    queue.cancel(cancelled.id)
+    queue.cancel(running.id)
+    assert ended(queue, done)["state"] == "done" and state(queue, cancelled)["state"] == "cancelled"
+    ended(queue, queue.submit("next", "a", lambda task: []))
+    gc.collect()
+    assert gone() is None
+
+
+def test_waiting_jobs_of_a_page_that_is_gone_make_room(queue, clock):
+    work, stop, runs = held()
+    queue.submit("first", None, work)
+    assert runs.wait(5)
+    left = [queue.submit("left", "gone", work) for _ in range(jobs.MOST_WAITING)]
+    clock[0] = jobs.ABANDONED_S + 1
+    last = queue.submit("last", "here", lambda task: [])
+    assert {job.state for job in left} == {"cancelled"} and last.state == "waiting"
+    stop.set()
+    ended(queue, last, "here", own="here")
+
+
+def test_pages_without_jobs_are_forgotten(queue):
+    for number in range(100):
+        queue.news(f"page-{number}", -1)
+    assert len(queue._asking) <= 1
+
+
 def test_a_full_queue_refuses(queue):
     work, stop, runs = held()
     queue.submit("first", "a", work)
@@ -146,7 +197,7 @@ def test_ended_jobs_are_forgotten_in_the_end(queue, monkeypatch):
     monkeypatch.setattr(jobs, "KEPT", 2)
     for _ in range(5):
         ended(queue, queue.submit("work", "a", lambda task: []))
-    assert len(queue.news("a", -1)["jobs"]) == 3
+    assert len(queue.news("a", -1)["jobs"]) == 2
 
 
 def test_the_end_of_the_queue_cancels():

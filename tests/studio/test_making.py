@@ -16,7 +16,7 @@ from vqspeech.codec.load import load_speech
 from vqspeech.encoding import decode_table
 from vqspeech.generation import generate
 from vqspeech.nn.decoders.protocol import SpeakOptions
-from vqspeech.studio import jobs, models
+from vqspeech.studio import jobs, models, work
 from vqspeech.studio.models import StudioModels
 from vqspeech.studio.server import StudioServer
 from vqspeech.studio.work import Studio
@@ -140,6 +140,34 @@ def test_too_little_speech_is_told_by_the_job(page, recording):
     wish = {"kind": "voice", "model": "mine", "name": "short", "clips": [page.upload(recording)["id"]]}
     ended = page.end(page.json("POST", "/api/jobs", wish))
     assert ended["state"] == "failed" and "a voice needs" in ended["message"]
+
+
+def test_a_recording_chosen_many_times_is_taken_once(page, recording, monkeypatch):
+    heard = []
+    monkeypatch.setattr(
+        work, "add_voice", lambda run, name, folders, *_, **__: heard.extend(Path(folders[0]).iterdir())
+    )
+    wish = {"kind": "voice", "model": "mine", "name": "many", "clips": [page.upload(recording)["id"]] * 1000}
+    page.end(page.json("POST", "/api/jobs", wish))
+    assert [path.name for path in heard] == ["0.wav"]
+
+
+def test_no_job_works_in_a_folder_that_is_deleted(monkeypatch, tmp_path, runs):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    there, running = [], threading.Event()
+
+    def until_the_end(task):
+        running.set()
+        try:
+            while True:
+                task.check()
+        finally:
+            there.append(studio._folder.is_dir())
+
+    with Studio(StudioModels([str(runs[1])])) as studio:
+        studio.queue.submit("voice", None, until_the_end)
+        assert running.wait(5)
+    assert there == [True] and list(tmp_path.iterdir()) == []
 
 
 def test_cancel_ends_a_job_within_its_work(page, server, recording, monkeypatch):

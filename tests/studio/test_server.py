@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import socket
+import threading
 import time
 
 import numpy as np
@@ -160,6 +161,25 @@ def test_an_upload_that_takes_too_long_is_ended(server, recording, monkeypatch):
             time.sleep(0.05 * place)
             connection.sendall(recording[place : place + 1])
         assert b"a.wav took more than" in connection.recv(4096)
+
+
+def test_one_upload_at_a_time_is_decoded(page, recording, monkeypatch):
+    decode, now, most = uploads._recording, [0], []
+
+    def counted(*given):
+        now[0] += 1
+        most.append(now[0])
+        time.sleep(0.02)
+        now[0] -= 1
+        return decode(*given)
+
+    monkeypatch.setattr(uploads, "_recording", counted)
+    threads = [threading.Thread(target=page.upload, args=(recording,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 4
 
 
 def test_names_are_shown_without_folders_and_control_characters(page, recording):

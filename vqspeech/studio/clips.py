@@ -18,6 +18,9 @@ from vqspeech.errors import InputError
 MOST_BYTES = 1 << 29
 """Memory of all sounds; the one that was not used for the longest time is deleted first."""
 
+MOST_CLIPS = 500
+"""Most sounds, as many short ones take memory beside their samples; deleted in the same order."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Clip:
@@ -66,7 +69,7 @@ class Clip:
 
 
 class Clips:
-    """The sounds of a studio, of at most `MOST_BYTES`; for several threads."""
+    """The sounds of a studio, of at most `MOST_BYTES` and `MOST_CLIPS`; for several threads."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most, self._lock = most_bytes, threading.Lock()
@@ -76,9 +79,12 @@ class Clips:
         """Keep a sound; delete those that were not used for the longest time when there are too many."""
         with self._lock:
             self._clips[clip.id] = clip
-            while len(self._clips) > 1 and sum(one.waveform.nbytes for one in self._clips.values()) > self._most:
+            while len(self._clips) > 1 and self._too_many():
                 self._clips.popitem(last=False)
         return clip
+
+    def _too_many(self) -> bool:
+        return len(self._clips) > MOST_CLIPS or sum(one.waveform.nbytes for one in self._clips.values()) > self._most
 
     def get(self, identity: str) -> Clip:
         """Return a sound.

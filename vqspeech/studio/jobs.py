@@ -8,6 +8,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -42,17 +43,15 @@ class Job:
     Parameters
     ----------
     title : what it does, for people
-    work : called with the `Task`; returns ids of clips, or other names of results
     page : id of the page that asked for it; None for a job that no page waits for
     state : ``"waiting"``, ``"running"``, ``"done"``, ``"failed"`` or ``"cancelled"``
     done, total : units of work; a total of 0 is unknown
     note : current figures
-    results : what `work` returned
+    results : what its work returned
     message : why it failed
     """
 
     title: str
-    work: Callable[[Task], list[str]]
     page: str | None
     id: str = field(default_factory=lambda: secrets.token_urlsafe(9))
     state: str = "waiting"
@@ -102,6 +101,8 @@ class JobQueue:
         self._news = threading.Condition()
         self._version, self._closed = 0, False
         self._waiting: deque[Job] = deque()
+        # job -> what it calls, until it runs or is cancelled: work holds sounds, and ended jobs are remembered
+        self._works: dict[Job, Callable[[Task], list[str]]] = {}
         self._jobs: dict[str, Job] = {}
         # page -> requests that wait for its news, and when the last one ended
         self._asking: dict[str, tuple[int, float]] = {}
@@ -112,19 +113,23 @@ class JobQueue:
 
         Parameters
         ----------
-        title, page, work : see `Job`
+        title, page : see `Job`
+        work : called with the `Task`; returns ids of clips, or other names of results
 
         Raises
         ------
         BusyError : when `MOST_WAITING` jobs wait
         """
         with self._news:
+            for left in [job for job in self._waiting if job.page is not None and self._gone(job.page)]:
+                self._leave(left)
             if len(self._waiting) >= MOST_WAITING:
                 raise BusyError(f"{MOST_WAITING} jobs wait already; cancel one, or try again when one has ended")
-            job = Job(title=title, work=work, page=page)
+            job = Job(title=title, page=page)
             if page is not None:
                 self._seen(page, 0)
             self._jobs[job.id] = job
+            self._works[job] = work
             self._waiting.append(job)
             self._forget()
             self._tell()
@@ -149,6 +154,7 @@ class JobQueue:
                 return {"version": self._version, "jobs": jobs}
             finally:
                 self._seen(page, -1)
+                self._forget()
 
     def cancel(self, identity: str) -> bool:
         """Cancel a job; return False for one that there is not. One that runs ends at its next report."""
@@ -158,10 +164,15 @@ class JobQueue:
                 return False
             job.cancelled = True
             if job in self._waiting:
-                self._waiting.remove(job)
-                job.state = "cancelled"
+                self._leave(job)
             self._tell()
         return True
+
+    def _leave(self, job: Job) -> None:
+        """Cancel a job that waits."""
+        self._waiting.remove(job)
+        del self._works[job]
+        job.state = "cancelled"
 
     def change(self, job: Job, **values: Any) -> None:
         """Set attributes of a job, and tell its page."""
@@ -204,19 +215,23 @@ class JobQueue:
                 job = self._waiting.popleft()
                 job.state = "running"
                 self._tell()
-            self._do(job)
+                work = self._works.pop(job)
+            self._do(job, work)
+            del work
 
-    def _do(self, job: Job) -> None:
+    def _do(self, job: Job, work: Callable[[Task], list[str]]) -> None:
         task = Task(self, job)
         try:
             task.check()
-            results = job.work(task)
+            results = work(task)
         except CancelledError:
             self.change(job, state="cancelled")
         except VQSpeechError as error:
             self.change(job, state="failed", message=str(error))
-        except Exception as error:
-            traceback.print_exc()
+        except BaseException as error:
+            # Also SystemExit of a library, and a terminal that is gone: the thread goes on with the next job.
+            with suppress(OSError, ValueError):
+                traceback.print_exc()
             self.change(job, state="failed", message=f"{type(error).__name__}: {error}. The terminal shows more")
         else:
             self.change(job, state="done", results=results)

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 from vqspeech import audio
 from vqspeech.errors import InputError, VQSpeechError
@@ -66,7 +66,7 @@ class StudioHandler(PageHandler):
 
     def answer(self) -> None:
         """Answer a request for the page, or of the page."""
-        address = urlsplit(self.path)
+        address = self.address
         if address.path == "/" and self.command == "GET":
             if self.permitted(parse_qs(address.query).get("token", [""])[0]):
                 nonce = secrets.token_urlsafe(12)

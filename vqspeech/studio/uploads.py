@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 import time
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -29,6 +30,9 @@ SILENT_DBFS = -80.0
 """Peak below which a recording holds no sound."""
 
 _PART = 1 << 16
+_DECODING = threading.Lock()
+"""Held while a file is decoded, so that many at once take the memory of one."""
+
 _LONGEST_NAME = 80
 
 
@@ -62,7 +66,8 @@ def receive(stream: Stream, length: int, name: str, most_s: float) -> Clip:
         path = Path(folder) / file_name(shown)
         _store(stream, length, path, shown)
         try:
-            return _recording(path, shown, most_s)
+            with _DECODING:
+                return _recording(path, shown, most_s)
         except AudioError as error:
             raise type(error)(str(error).replace(str(path), shown)) from error
 

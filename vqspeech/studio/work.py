@@ -60,6 +60,7 @@ class Studio:
             raise InputError(f"--out {out} is a file; give a folder, which keeps models with added voices")
         self.models, self.most_s, self.out = models, most_s, out
         self.clips, self.queue, self._ends = Clips(), JobQueue(), ExitStack()
+        self._folder = Path() if out is None else out
         # recording, model -> codes, the last used last
         self._codes: dict[tuple[str, str], Encoded] = {}
         self._kinds = {"convert": self._convert, "sample": self._sample, "voice": self._voice}
@@ -193,17 +194,16 @@ class Studio:
         """Add a voice to a copy of a model."""
         model = self.models.get(text(request.get("model"), "model"))
         name = require_name(text(request.get("name"), "name"))
-        clips = [self.clips.get(one) for one in texts(request.get("clips"), "clips")]
+        clips = [self.clips.get(one) for one in dict.fromkeys(texts(request.get("clips"), "clips"))]
         steps = whole(request.get("steps", STEPS), "steps", 1, 1000)
         if not clips:
             raise InputError("no recordings of the new voice are chosen; record or choose some first")
-        folder = self.out or Path(self._ends.enter_context(tempfile.TemporaryDirectory(prefix="vqspeech-studio-")))
 
         def work(task: Task) -> list[str]:
             with tempfile.TemporaryDirectory(prefix="vqspeech-studio-") as recordings:
                 for place, clip in enumerate(clips):
                     audio.write(Path(recordings) / f"{place}.wav", clip.waveform, clip.sample_rate)
-                out = _free(folder, f"{model.name}-{name}")
+                out = _free(self._folder, f"{model.name}-{name}")
                 add_voice(model.run, name, [recordings], out, steps=steps, progress=task.report)
             return [self.models.add(f"{model.name}+{name}", str(out)).name]
 
@@ -229,6 +229,9 @@ class Studio:
         return self.clips.add(made).id
 
     def __enter__(self) -> Studio:
+        if self.out is None:
+            self._folder = Path(self._ends.enter_context(tempfile.TemporaryDirectory(prefix="vqspeech-studio-")))
+        # Left first, so that no job writes to the folder when it is deleted.
         self._ends.enter_context(self.queue)
         return self
 

@@ -6,7 +6,7 @@ import io
 import secrets
 import threading
 from http import HTTPStatus
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from vqspeech.local_page import PageHandler, PageServer, script_value
 from vqspeech.untrusted import json_object
@@ -94,13 +94,12 @@ class _Handler(PageHandler):
 
     def answer(self) -> None:
         """Return the page, or the next frame for ``{"action": N}`` and the first for ``{}``."""
-        address = urlsplit(self.path)
-        in_address = parse_qs(address.query).get("token", [""])[0]
+        in_address = parse_qs(self.address.query).get("token", [""])[0]
         if not self.permitted(in_address if self.command == "GET" else self.headers.get("X-Token", "")):
             return
-        if (self.command, address.path) == ("GET", "/"):
+        if (self.command, self.address.path) == ("GET", "/"):
             self._page()
-        elif (self.command, address.path) == ("POST", "/frame"):
+        elif (self.command, self.address.path) == ("POST", "/frame"):
             self._frame()
         else:
             self.say(HTTPStatus.NOT_FOUND, "only / and /frame are here")
