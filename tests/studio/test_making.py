@@ -198,6 +198,19 @@ def test_a_deleted_recording_takes_its_codes_along(page, server, recording):
     assert clip["id"] not in {key[0] for key in server.studio._codes}
 
 
+def test_a_recording_deleted_while_it_is_encoded_leaves_no_codes(page, server, recording, monkeypatch):
+    clip, encode = page.upload(recording), work.encode_clip
+
+    def meanwhile(*given):
+        encoded = encode(*given)
+        page.json("DELETE", f"/api/clips/{clip['id']}")
+        return encoded
+
+    monkeypatch.setattr(work, "encode_clip", meanwhile)
+    page.do(kind="convert", clip=clip["id"], model="mine", speaker="p226")
+    assert clip["id"] not in {key[0] for key in server.studio._codes}
+
+
 def test_the_first_model_is_warmed_up(server):
     job = server.studio.warm_up()
     while not job.ended:

@@ -99,6 +99,11 @@ class Clips:
             self._clips.move_to_end(identity)
             return self._clips[identity]
 
+    def __contains__(self, identity: object) -> bool:
+        """Return whether a sound is there."""
+        with self._lock:
+            return identity in self._clips
+
     def remove(self, identity: str) -> None:
         """Delete a sound, if it is there."""
         with self._lock:

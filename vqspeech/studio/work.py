@@ -156,7 +156,9 @@ class Studio:
         key = clip.id, wish.model.name
         found = self._codes.pop(key, None) or encode_clip(clip, wish.model.codec, task)
         self._codes[key] = found
-        for old in list(self._codes)[:-_KEPT_CODES]:
+        # Not those of a recording that was deleted meanwhile.
+        kept = [one for one in list(self._codes) if one[0] in self.clips][-_KEPT_CODES:]
+        for old in set(self._codes).difference(kept):
             self._codes.pop(old, None)
         return found
 
