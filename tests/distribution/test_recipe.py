@@ -71,7 +71,7 @@ def test_another_option_of_the_analysis_repeats_it_and_nothing_else(finished):
     result = run(finished, "analysis.lab-durations.longest=6")
     assert result.exit_code == 0, result.output
     assert "[analyze/lab-durations]\n" in result.stderr
-    assert result.stderr.count("done before") == 7
+    assert result.stderr.count("done before") == 8
     assert "6 and more" in (finished / "report" / "index.html").read_text()
 
 
