@@ -253,8 +253,7 @@ class _TritonStack(torch.autograd.Function):
         grad_mixes: list[Tensor | None] = [None] * (layers - 1)
         grad_biases: list[Tensor | None] = [None] * (layers - 1)
         both = states[0].new_empty(batch, time, 2 * width)
-        # Gradient of the input of the layer above.
-        grad = states[0]
+        grad = states[0]  # of the layer above, which the last layer has not
         for layer in reversed(range(layers)):
             last, gate, dilation = layer == layers - 1, gates[layer], dilations[layer]
             span = slice(layer * width, (layer + 1) * width)
@@ -292,10 +291,7 @@ def _launch(
 
 
 def block(width: int) -> dict[str, int]:
-    """Return warps and stages of loading of a block: two blocks of 64 channels have room on a multiprocessor of 227 kB.
-
-    At 128 channels one has, and only without loading ahead.
-    """
+    """Return warps and stages of a block: two of 64 channels fit a multiprocessor, or one of 128 without stages."""
     return {"num_warps": 4, "num_stages": 2} if width <= 64 else {"num_warps": 8, "num_stages": 1}
 
 
