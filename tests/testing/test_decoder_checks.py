@@ -69,7 +69,9 @@ ALSO = {
     faulty.CalledMain: {"learns"},
     faulty.AnotherCriterion: {"learns", "speakers_matter"},
     faulty.DetachedLatents: {"learns"},
-    faulty.TooLong: {"alone_and_among_others", "progress", "without_speakers"},
+    faulty.TooLong: {"alone_and_among_others", "progress", "without_speakers", "stream"},
+    faulty.Loud: {"stream"},
+    faulty.GlobalDraws: {"stream"},
     faulty.IndexesFrames: {check.__name__ for check in CHECKS},
 }
 """Further checks that a fault fails by its nature."""

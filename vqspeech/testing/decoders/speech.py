@@ -112,7 +112,9 @@ def stream(subject: DecoderSubject) -> None:
                     f"a stretch of {size} latents is {getattr(one, 'dtype', type(one))} of shape {np.shape(one)}, "
                     f"not float32 of shape ({wanted},)"
                 )
-            error = np.abs(np.concatenate(stretches) - whole).max(initial=0)
+            streamed = np.concatenate(stretches)
+            assert streamed.shape == whole.shape, f"a stream has {len(streamed)} samples, speech at once {len(whole)}"
+            error = np.abs(streamed - whole).max(initial=0)
             assert error <= 1e-3, (
                 f"in stretches of {size} latents speech differs by up to {error:.3g} from that at once"
             )
